@@ -1,0 +1,24 @@
+"""Everything about the project is in pyproject.toml; this file only adds the optional C kernel.
+
+`optional=True`: where there is no compiler the build goes on without it, and isogain draws the same
+bits with NumPy.  The stable ABI makes one wheel serve every Python from 3.11 on.
+"""
+
+import sysconfig
+
+from setuptools import Extension, setup
+
+free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+kernel = Extension(
+    "isogain.drawing._native",
+    sources=["src/isogain/drawing/_native.c"],
+    depends=["src/isogain/drawing/_kernel.h"],
+    define_macros=[] if free_threaded else [("Py_LIMITED_API", "0x030B0000")],
+    py_limited_api=not free_threaded,
+    extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off"],
+    optional=True,
+)
+setup(
+    ext_modules=[kernel],
+    options={} if free_threaded else {"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,29 @@
+"""The one base error; every message names the value, the place and the way out."""
+
+from __future__ import annotations
+
+__all__ = ["DataError", "DrawError", "InitializerError", "IsogainError", "LayoutError"]
+
+
+class IsogainError(ValueError):
+    """Base of every error isogain raises on purpose.
+
+    It is a `ValueError`, so code written against NumPy or torch.nn.init that catches
+    `ValueError` keeps working.
+    """
+
+
+class LayoutError(IsogainError):
+    """A layout cannot be read, or does not fit a shape."""
+
+
+class InitializerError(IsogainError):
+    """An initializer's parameters, name or JSON are wrong, or it cannot serve a shape."""
+
+
+class DrawError(IsogainError):
+    """A draw cannot be made as asked: dtype, region, seed or `out`."""
+
+
+class DataError(IsogainError):
+    """A data set is missing, truncated, corrupt or not what it says it is."""

@@ -1,0 +1,216 @@
+"""Laws of a whole tensor: orthogonal, delta-orthogonal, mirrored, identity, Dirac, bilinear.
+
+Every construction works on the canonical array (stack, out, in, *receptive) and is laid out as the
+weight is by its Geometry.  Randomness comes in as `normals(first, count)`, a stretch of the
+parameter's own stream of standard normals, so a construction is a function of the key alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from isogain.core.distributions import Normals, StructuredLaw
+from isogain.core.layout import Geometry
+from isogain.errors import InitializerError
+
+__all__ = [
+    "bilinear_law",
+    "centre_law",
+    "haar_orthogonal",
+    "masked_normal_law",
+    "matrix_law",
+    "mirrored",
+    "segments_law",
+    "svd_orthogonal",
+    "unitball_law",
+]
+
+Array = NDArray[Any]
+MatrixMaker = Callable[[int, int, Array], Array]
+"""(rows, columns, max(rows, columns) * min(rows, columns) standard normals) -> matrix."""
+
+
+def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
+    """A (semi-)orthogonal matrix, uniform in the Haar sense, from rows * columns standard normals.
+
+    A product of random Householder reflectors (Stewart 1980, section 3): column k of the lower
+    trapezoid is a Gaussian vector, whose reflector and sign are those that the QR decomposition of
+    a Gaussian matrix would meet there; forming Q from them costs half of that decomposition.
+    """
+    from scipy.linalg import lapack
+
+    tall, wide = max(rows, columns), min(rows, columns)
+    if wide == 0:
+        return np.zeros((rows, columns), dtype=normals.dtype)
+    vectors = np.tril(normals.reshape(wide, tall).T)
+    head = np.diagonal(vectors).copy()
+    norms = np.sqrt(np.einsum("ij,ij->j", vectors, vectors, dtype=np.float64)).astype(normals.dtype)
+    beta = -np.copysign(norms, head)
+    tau = (beta - head) / beta
+    vectors /= head - beta
+    if tall == wide:
+        tau[-1], beta[-1] = 0, head[-1]  # a reflector of one number is its sign alone
+    form = lapack.sorgqr if normals.dtype == np.float32 else lapack.dorgqr
+    q, _, info = form(np.asfortranarray(vectors), tau, lwork=64 * wide)
+    if info != 0:  # pragma: no cover - LAPACK refuses only malformed arguments
+        raise InitializerError(f"orthogonal {rows} x {columns}: LAPACK's orgqr returned {info}")
+    q *= np.copysign(np.ones_like(beta), beta)
+    return np.ascontiguousarray(q if rows >= columns else q.T)
+
+
+def svd_orthogonal(rows: int, columns: int, normals: Array, *, uniform: bool) -> Array:
+    """MXNet's orthogonal law: a factor of the SVD of a matrix of uniform or normal numbers."""
+    matrix = normals.astype(np.float64).reshape(rows, columns)
+    left, _, right = np.linalg.svd(2 * special.ndtr(matrix) - 1 if uniform else matrix, full_matrices=False)
+    return np.asarray(left if left.shape == (rows, columns) else right)
+
+
+def mirrored(
+    make: MatrixMaker, outputs: int, inputs: int, normals: Array, *, position: str, slope: float
+) -> Array:
+    """A layer that is exactly linear between activations with phi(z) - phi(-z) = slope * z.
+
+    hidden [[Q, -Q], [-Q, Q]] / slope, first [Q; -Q], last [Q, -Q] / slope, with Q of half the size
+    (Balduzzi et al. 2017, section 4).  A unit left over by an odd size reads an ordinary row and is
+    read by nobody, so it disturbs nothing at the start and can learn from the first step on.
+    """
+    half_out = outputs // 2 if position in ("first", "hidden") else outputs
+    half_in = inputs // 2 if position in ("hidden", "last") else inputs
+    if half_out == 0 or half_in == 0:
+        raise InitializerError(
+            f"MirroredOrthogonal(position={position!r}) needs two units or more on its mirrored side, "
+            f"but the weight maps {inputs} inputs to {outputs} outputs"
+        )
+    q = make(half_out, half_in, normals[: half_out * half_in])
+    if position in ("hidden", "last"):
+        q = np.concatenate([q, -q], axis=1) / slope
+    if position in ("hidden", "first"):
+        q = np.concatenate([q, -q], axis=0)
+    weight = np.zeros((outputs, inputs), dtype=q.dtype)
+    weight[: q.shape[0], : q.shape[1]] = q
+    if q.shape[0] < outputs:
+        weight[-1, : q.shape[1]] = q[0]
+    return weight
+
+
+def matrix_law(
+    name: str, geometry: Geometry, make: MatrixMaker, gain: float, *, rms: float, flatten: bool = True
+) -> StructuredLaw:
+    """One matrix per member of the stack: out x (in * receptive).
+
+    A convolution's kernel is flattened with the receptive field (torch's and Keras' `orthogonal`).
+    `rms` is the root mean square of the matrix's own entries at gain 1.
+    """
+    stack, outputs, inputs, receptive = geometry.canonical_sizes()
+    if not flatten and receptive:
+        raise InitializerError(
+            f"{name} is a matrix without a receptive field, but the layout {str(geometry.layout)!r} gives "
+            f"the shape {geometry.shape} one; use DeltaOrthogonal or Dirac for kernels"
+        )
+    columns = inputs * math.prod(receptive)
+    each = outputs * columns
+
+    def build(normals: Normals) -> Array:
+        matrices = [gain * make(outputs, columns, normals(k * each, each)) for k in range(stack)]
+        return geometry.from_canonical(_stacked(matrices, (stack, outputs, inputs, *receptive)))
+
+    return StructuredLaw(name, build, abs(gain) * rms, stack * each)
+
+
+def centre_law(
+    name: str, geometry: Geometry, make: MatrixMaker, gain: float, centre: str, *, rms: float
+) -> StructuredLaw:
+    """One matrix at the centre of each kernel, zeros around it; a matrix where there is no kernel.
+
+    `centre` says where an even kernel has it: 'floor' (k - 1) // 2 (JAX) or 'ceil' k // 2 (torch).
+    `rms` is the root mean square of the matrix's own entries at gain 1.
+    """
+    stack, outputs, inputs, receptive = geometry.canonical_sizes()
+    place: tuple[int, ...] = tuple((size - 1) // 2 if centre == "floor" else size // 2 for size in receptive)
+    each = outputs * inputs
+
+    def build(normals: Normals) -> Array:
+        matrices = [gain * make(outputs, inputs, normals(k * each, each)) for k in range(stack)]
+        kernel = np.zeros((stack, outputs, inputs, *receptive), dtype=_dtype(matrices))
+        if kernel.size:
+            centres = (slice(None),) * 3 + place
+            kernel[centres] = _stacked(matrices, (stack, outputs, inputs))
+        return geometry.from_canonical(kernel)
+
+    return StructuredLaw(name, build, abs(gain) * rms / math.sqrt(max(math.prod(receptive), 1)), stack * each)
+
+
+def _stacked(matrices: list[Array], shape: tuple[int, ...]) -> Array:
+    return np.stack(matrices).reshape(shape) if matrices else np.zeros(shape)
+
+
+def _dtype(matrices: list[Array]) -> np.dtype[Any]:
+    return matrices[0].dtype if matrices else np.dtype(np.float64)
+
+
+def bilinear_law(geometry: Geometry) -> StructuredLaw:
+    """The tent that upsamples linearly by ceil(k / 2), on every pair of channels (Caffe, MXNet).
+
+    With f = ceil(k / 2) and c = (2 f - 1 - f mod 2) / (2 f):  w(x) = prod_axis (1 - |x / f - c|).
+    """
+    sizes = geometry.canonical_sizes()
+    receptive = sizes[3]
+    if not receptive:
+        raise InitializerError(
+            f"Bilinear fills a kernel, but the layout {str(geometry.layout)!r} leaves the shape "
+            f"{geometry.shape} no receptive axes"
+        )
+    tent = np.ones(receptive)
+    for axis, size in enumerate(receptive):
+        factor = math.ceil(size / 2)
+        centre = (2 * factor - 1 - factor % 2) / (2 * factor)
+        line = 1 - np.abs(np.arange(size) / factor - centre)
+        tent = tent * line.reshape([-1 if k == axis else 1 for k in range(len(receptive))])
+    kernel = np.broadcast_to(tent, (*sizes[:3], *receptive))
+    rms = float(np.sqrt(np.mean(tent**2)))
+    return StructuredLaw("bilinear", lambda _: geometry.from_canonical(np.array(kernel)), rms, 0)
+
+
+def segments_law(geometry: Geometry, values: tuple[float, ...]) -> StructuredLaw:
+    """Equal stretches of the first axis, each at its own constant (the gate biases of an LSTM)."""
+    length = geometry.shape[0] if geometry.shape else 0
+    if not geometry.shape or length % len(values):
+        raise InitializerError(
+            f"GateBias{values}: the first axis of the shape {geometry.shape} does not divide into "
+            f"{len(values)} gates"
+        )
+    steps = np.repeat(np.asarray(values, dtype=np.float64), length // len(values))
+    filled = np.broadcast_to(steps.reshape(-1, *[1] * (len(geometry.shape) - 1)), geometry.shape)
+    rms = float(np.sqrt(np.mean(np.square(values))))
+    return StructuredLaw("gate_bias", lambda _: np.array(filled), rms, 0)
+
+
+def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) -> StructuredLaw:
+    """N(mean, std^2), every weight kept with probability `keep` and 0 otherwise (Caffe's sparse)."""
+    count = math.prod(geometry.shape)
+
+    def build(normals: Normals) -> Array:
+        values = mean + std * normals(0, count)
+        kept = special.ndtr(normals(count, count)) < keep
+        return np.asarray(np.where(kept, values, 0).reshape(geometry.shape))
+
+    return StructuredLaw("masked_normal", build, math.sqrt(keep * (std**2 + mean**2)), 2 * count)
+
+
+def unitball_law(geometry: Geometry) -> StructuredLaw:
+    """Caffe's positive_unitball: U(0, 1), each entry of the first axis divided by its sum."""
+    count = math.prod(geometry.shape)
+    rows = geometry.shape[0] if geometry.shape else 1
+
+    def build(normals: Normals) -> Array:
+        values = special.ndtr(normals(0, count).astype(np.float64)).reshape(rows, -1)
+        return np.asarray((values / values.sum(axis=1, keepdims=True)).reshape(geometry.shape))
+
+    columns = max(count // max(rows, 1), 1)
+    return StructuredLaw("positive_unitball", build, math.sqrt(4 / 3) / columns, count)

@@ -70,6 +70,8 @@ class Chart:
     value_title: str = ""
     color: str | None = None
     color_title: str = ""
+    dash: str | None = None
+    """For `lines`: key whose value sets the dash of the line, first seen is solid (measured, theory)."""
     low: str | None = None
     high: str | None = None
     facet_row: str | None = None

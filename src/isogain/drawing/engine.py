@@ -1,0 +1,143 @@
+"""A recipe, a key and a region become numbers in memory, on as many threads as asked.
+
+The region is cut into stretches of neighbouring elements; each stretch is made by the native kernel
+with the interpreter lock released or, without one, by the reference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isogain.drawing import reference
+from isogain.drawing.key import Key
+from isogain.drawing.native import kernel
+from isogain.drawing.recipe import Recipe
+from isogain.drawing.regions import Region
+from isogain.errors import DrawError
+
+__all__ = ["fill", "thread_count"]
+
+_CHUNK: Final = 1 << 20
+"""Elements of one piece of work: 4 MB of float32, about a millisecond."""
+_REFERENCE_CHUNK: Final = 1 << 16
+
+
+def thread_count(threads: int | None) -> int:
+    """The number of threads: as asked, else ISOGAIN_THREADS, else every core this process may use."""
+    if threads is None:
+        threads = _from_environment() or _available_cores()
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise DrawError(f"threads must be a positive integer or None, got {threads!r}")
+    return threads
+
+
+def _from_environment() -> int | None:
+    text = os.environ.get("ISOGAIN_THREADS")
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise DrawError(f"the environment variable ISOGAIN_THREADS must be a positive integer, got {text!r}")
+    return int(text)
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@final
+@dataclass(frozen=True)
+class _Work:
+    """Runs `first`, ... `first + count - 1`, each cut to [skip, skip + length), for out[place:]."""
+
+    first: int
+    count: int
+    skip: int
+    length: int
+    place: int
+
+
+def fill(
+    out: NDArray[Any], key: Key, recipe: Recipe, region: Region, threads: int = 1, draw: int = 0
+) -> None:
+    """Write the region into `out`, a C-contiguous array of the recipe's storage type, row-major.
+
+    `draw` is word 3 of the counter where no law needs it for itself: other draws, other numbers.
+    """
+    if region.size == 0:
+        return
+    flat = out.reshape(-1)
+    work = list(_plan(region))
+    make = _maker(flat, key, recipe, region, draw)
+    if threads == 1 or len(work) == 1:
+        for piece in work:
+            make(piece)
+        return
+    _run_threads(make, work, min(threads, len(work)))
+
+
+def _plan(region: Region) -> Iterator[_Work]:
+    run = region.run
+    runs = region.size // run
+    if run >= _CHUNK:
+        for number in range(runs):
+            yield from _long_run(region, number, run)
+        return
+    step = max(1, _CHUNK // run)
+    for first in range(0, runs, step):
+        yield _Work(first, min(step, runs - first), 0, run, first * run)
+
+
+def _long_run(region: Region, number: int, run: int) -> Iterator[_Work]:
+    """Cut one run where the whole tensor's index is a multiple of the chunk: no tile is made twice."""
+    start = int(region.runs(number, 1)[0])
+    skip = 0
+    while skip < run:
+        length = min(run - skip, _CHUNK - (start + skip) % _CHUNK)
+        yield _Work(number, 1, skip, length, number * run + skip)
+        skip += length
+
+
+def _maker(
+    flat: NDArray[Any], key: Key, recipe: Recipe, region: Region, draw: int
+) -> Callable[[_Work], None]:
+    native = kernel()
+
+    def make(work: _Work) -> None:
+        starts = region.runs(work.first, work.count) + np.uint64(work.skip)
+        target = flat[work.place : work.place + work.count * work.length]
+        if native is None:
+            _fill_by_reference(target, key, recipe, starts, work.length, draw)
+        else:
+            native(target, key, recipe, starts, work.length, draw)
+
+    return make
+
+
+def _fill_by_reference(
+    target: NDArray[Any], key: Key, recipe: Recipe, starts: NDArray[np.uint64], length: int, draw: int
+) -> None:
+    for first in range(0, target.size, _REFERENCE_CHUNK):
+        number = np.arange(first, min(first + _REFERENCE_CHUNK, target.size), dtype=np.int64)
+        indices = starts[number // length] + (number % length).astype(np.uint64)
+        target[first : first + number.size] = reference.elements(key, recipe, indices, draw)
+
+
+def _run_threads(make: Callable[[_Work], None], work: list[_Work], threads: int) -> None:
+    with ThreadPoolExecutor(threads, thread_name_prefix="isogain-draw") as pool:
+        futures = [pool.submit(make, piece) for piece in work]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+    if errors:
+        done = len(work) - len(errors)
+        raise DrawError(
+            f"{len(errors)} of {len(work)} pieces of the draw failed ({errors[0]!r}); "
+            f"the other {done} pieces of the target were written"
+        ) from errors[0]

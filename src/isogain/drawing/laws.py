@@ -1,0 +1,179 @@
+"""Every kind of law, from the ones drawn element by element to whole constructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from isogain.core.distributions import (
+    ComplexDiscLaw,
+    ComplexLaw,
+    ConstantLaw,
+    Law,
+    NormalLaw,
+    SparseLaw,
+    StructuredLaw,
+)
+from isogain.drawing import reference
+from isogain.drawing.dtypes import Dtype, complex_parts
+from isogain.drawing.engine import fill
+from isogain.drawing.key import Key
+from isogain.drawing.recipe import WORDS, recipe_for
+from isogain.drawing.regions import Region
+from isogain.errors import DrawError
+
+__all__ = ["fill_law"]
+
+Fill = Callable[[NDArray[Any]], None]
+
+_SPARSE_DRAW: Final = 1 << 31
+_DISC_DRAW: Final = (1 << 31) + 1
+"""Values of counter word 3 that no rejection ever reaches."""
+_PIECE: Final = 1 << 20
+
+
+def fill_law(law: Law, dtype: DTypeLike, key: Key, region: Region, threads: int) -> Fill:
+    """What writes this law's region into a C-contiguous array of the dtype (bfloat16: or its bits).
+
+    All that can be refused is refused here, before anything is written.
+    """
+    part = complex_parts(dtype)
+    if isinstance(law, ConstantLaw):
+        return partial(_constant, _representable(law.value, dtype, part))
+    if isinstance(law, StructuredLaw):
+        return partial(_structured, law, Dtype.of(part or dtype), key, region, threads)
+    if part is not None:
+        return _complex(law, Dtype.of(part), key, region, threads)
+    target = Dtype.of(dtype)
+    if isinstance(law, SparseLaw):
+        recipe = recipe_for(NormalLaw(0.0, law.scale), target)
+        _check_sparse(law, region)
+        return lambda out: _sparse(law, key, recipe, region, threads, _bits(out))
+    recipe = recipe_for(law, target)
+    return lambda out: fill(_bits(out), key, recipe, region, threads)
+
+
+def _bits(out: NDArray[Any]) -> NDArray[Any]:
+    """A bfloat16 array as the uint16 it is stored in; any other as it is."""
+    return out.view(np.uint16) if out.dtype.name == "bfloat16" else out
+
+
+def _representable(value: float | complex, dtype: DTypeLike, part: str | None) -> float | complex:
+    """The constant, once it is sure that the dtype can hold it."""
+    number = complex(value)
+    target = Dtype.of(part or dtype)
+    if part is None and number.imag:
+        raise DrawError(f"the constant {value!r} is complex and needs a complex dtype, not {target.name}")
+    rounded = complex(target.nearest(number.real), target.nearest(number.imag))
+    return rounded if part else rounded.real
+
+
+def _constant(value: float | complex, out: NDArray[Any]) -> None:
+    if out.dtype == np.uint16:
+        out.fill(np.float32(value.real).view(np.uint32) >> 16)
+    else:
+        out.fill(value)
+
+
+def _complex(law: Law, part: Dtype, key: Key, region: Region, threads: int) -> Fill:
+    if isinstance(law, ComplexLaw):
+        recipe, doubled = recipe_for(law.part, part), region.with_last(2)
+        return lambda out: fill(out.view(part.storage), key, recipe, doubled, threads)
+    if isinstance(law, ComplexDiscLaw):
+        return partial(_disc, law, part, key, region)
+    raise DrawError(f"{law!r} is a law of real numbers; draw it in a real dtype")
+
+
+def _disc(law: ComplexDiscLaw, part: Dtype, key: Key, region: Region, out: NDArray[Any]) -> None:
+    """|w|^2 = -scale^2 log(1 - u (1 - e^{-radius^2})), a uniform angle; words of block number i."""
+    working = part.working.type
+    flat, run = out.reshape(-1), region.run
+    cut = working(-np.expm1(-(law.radius**2)))
+    for first in range(0, region.size, _PIECE):
+        number = np.arange(first, min(first + _PIECE, region.size), dtype=np.int64)
+        starts = region.runs(int(number[0]) // run, int(number[-1]) // run - int(number[0]) // run + 1)
+        indices = starts[number // run - number[0] // run] + (number % run).astype(np.uint64)
+        words = reference.blocks(key, indices, _DISC_DRAW)
+        pairs = (words[:2], words[2:]) if part.name == "float64" else (words[:1], words[1:2])
+        uniform = reference.uniform64(*pairs[0]) if part.name == "float64" else reference.uniform32(*pairs[0])
+        g = -(uniform * working(0.5) + working(0.5)) * cut
+        radius = working(law.scale) * np.sqrt(reference.neg2log1p(g, working(1) + g) * working(0.5))
+        cosine, sine = reference.angle(*pairs[1])
+        flat[first : first + number.size] = radius * cosine + 1j * (radius * sine)
+
+
+def _check_sparse(law: SparseLaw, region: Region) -> None:
+    axes = len(region.whole)
+    if not -axes <= law.axis < axes or region.whole[law.axis] != law.length:
+        raise DrawError(f"{law!r} does not fit the shape {region.whole}: axis {law.axis} must have that length")
+    if not 0 <= law.zeros <= law.length or law.length >= 2**32:
+        raise DrawError(f"{law!r}: zeros must lie between 0 and the length, itself below 2**32")
+
+
+def _sparse(
+    law: SparseLaw, key: Key, recipe: Any, region: Region, threads: int, out: NDArray[Any]
+) -> None:
+    fill(out, key, recipe, region, threads)
+    axis = law.axis % len(region.whole)
+    if law.zeros == 0:
+        return
+    for piece in _whole_lines(region, axis):
+        ranks = np.empty(piece.shape, np.uint32)
+        fill(ranks, key, WORDS, piece, threads, _SPARSE_DRAW)
+        order = _with_row(ranks, axis)
+        last = np.partition(order, law.zeros - 1, axis=axis).take([law.zeros - 1], axis=axis)
+        asked = [slice(None)] * len(piece.whole)
+        asked[axis] = slice(region.start[axis], region.stop[axis])
+        target = list(piece.relative_to(region))
+        target[axis] = slice(None)
+        out[tuple(target)][(order <= last)[tuple(asked)]] = 0
+
+
+def _whole_lines(region: Region, axis: int) -> list[Region]:
+    """The region's lines along the axis at full length, a few megabytes at a time."""
+    across = list(zip(region.start, region.stop, strict=True))
+    thin = Region(
+        tuple(1 if a == axis else size for a, size in enumerate(region.whole)),
+        tuple(0 if a == axis else low for a, (low, _) in enumerate(across)),
+        tuple(1 if a == axis else high for a, (_, high) in enumerate(across)),
+    )
+    length = region.whole[axis]
+    pieces = []
+    for part in thin.pieces(max(1, _PIECE // length)):
+        start, stop = list(part.start), list(part.stop)
+        start[axis], stop[axis] = 0, length
+        pieces.append(Region(region.whole, tuple(start), tuple(stop)))
+    return pieces
+
+
+def _with_row(ranks: NDArray[np.uint32], axis: int) -> NDArray[np.uint64]:
+    """(word, row) as one number, so that no two of a line are equal."""
+    shape = [1] * ranks.ndim
+    shape[axis] = -1
+    rows = np.arange(ranks.shape[axis], dtype=np.uint64).reshape(shape)
+    return (ranks.astype(np.uint64) << np.uint64(32)) | rows
+
+
+def _structured(
+    law: StructuredLaw, target: Dtype, key: Key, region: Region, threads: int, out: NDArray[Any]
+) -> None:
+    recipe = recipe_for(NormalLaw(0.0, 1.0), target.as_working)
+
+    def normals(first: int, count: int) -> NDArray[Any]:
+        values = np.empty(count, target.working)
+        if count:
+            fill(values, key, recipe, Region.of((first + count,), slice(first, first + count)), threads)
+        return values
+
+    built = np.asarray(law.build(normals))
+    if built.shape != region.whole:
+        raise DrawError(f"the construction {law.construction!r} has shape {built.shape}, not {region.whole}")
+    part = built[region.slices]
+    if target.name == "bfloat16":
+        _bits(out)[...] = reference.to_bfloat16(part.astype(np.float32))
+    else:
+        out[...] = part

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -242,10 +242,15 @@ class ComplexLaw(Law):
 @final
 @dataclass(frozen=True)
 class ComplexDiscLaw(Law):
-    """A circular complex normal of E|w|^2 = scale^2, conditioned on |w| <= radius * scale."""
+    """Circular on a disc of the complex plane.
+
+    density 'normal': a complex normal of E|w|^2 = scale^2, conditioned on |w| <= radius * scale;
+    density 'uniform': uniform on |w| <= radius * scale.
+    """
 
     scale: float
     radius: float
+    density: Literal["normal", "uniform"] = "normal"
     kind: ClassVar[str] = "complex_disc"
 
     @property
@@ -254,8 +259,10 @@ class ComplexDiscLaw(Law):
 
     @property
     def std(self) -> float:
-        # |w|^2 / scale^2 is exponential, cut at radius^2: E = 1 - r^2 / (e^{r^2} - 1)
         r2 = self.radius**2
+        if self.density == "uniform":
+            return self.scale * math.sqrt(r2 / 2)
+        # |w|^2 / scale^2 is exponential, cut at radius^2: E = 1 - r^2 / (e^{r^2} - 1)
         return self.scale * math.sqrt(1 - r2 / math.expm1(r2))
 
 

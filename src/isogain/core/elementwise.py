@@ -18,7 +18,7 @@ from isogain.core.distributions import (
     require_finite,
     truncated_std,
 )
-from isogain.core.fans import FRAMEWORK_RULES, MODES, Fans, axis_fans, geometry_fans
+from isogain.core.fans import FRAMEWORK_RULES, MODES, Fans, axes_only_fans, axis_fans, geometry_fans
 from isogain.core.initializer import Initializer, require_choice, require_positive
 from isogain.core.layout import Geometry
 
@@ -155,9 +155,11 @@ class VarianceScaling(Initializer):
 
     mode says which fan: fan_in keeps the forward signal, fan_out the gradient, fan_avg and
     fan_geo_avg are the arithmetic and geometric compromise.  Complex dtypes: E|w|^2 = scale / fan,
-    real and imaginary part independent (truncated: |w| is cut).  `fan_rule` 'layout' reads the fans
-    off the layout; 'torch', 'keras', 'caffe' and 'mlx' off the bare shape, as those frameworks do;
-    'axes' by in_axis, out_axis and batch_axis (JAX).
+    circular (normal parts; uniform on a disc; |w| cut at twice its sigma).
+
+    `fan_rule` 'layout' reads the fans off the layout; 'torch', 'keras', 'caffe' and 'mlx' off the bare
+    shape, as those frameworks do; 'axes' by in_axis, out_axis and batch_axis, the others being the
+    receptive field (JAX); 'axes_only' by in_axis and out_axis alone (Keras' `input_axes`).
 
     Glorot and Bengio 2010, equation 16; LeCun et al. 1998, equation 16; He et al. 2015, equation 10.
 
@@ -180,7 +182,7 @@ class VarianceScaling(Initializer):
         require_choice(self, "mode", MODES)
         require_choice(self, "distribution", ("normal", "truncated_normal", "uniform"))
         require_choice(self, "truncation", ("corrected", "uncorrected", "jax"))
-        require_choice(self, "fan_rule", ("layout", "axes", *FRAMEWORK_RULES))
+        require_choice(self, "fan_rule", ("layout", "axes", "axes_only", *FRAMEWORK_RULES))
         for name in ("in_axis", "out_axis", "batch_axis"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, int) else tuple(value))
@@ -191,6 +193,8 @@ class VarianceScaling(Initializer):
             return geometry_fans(geometry)
         if self.fan_rule == "axes":
             return axis_fans(geometry.shape, self.in_axis, self.out_axis, self.batch_axis)
+        if self.fan_rule == "axes_only":
+            return axes_only_fans(geometry.shape, self.in_axis, self.out_axis)
         return FRAMEWORK_RULES[self.fan_rule](geometry.shape)
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
@@ -200,6 +204,8 @@ class VarianceScaling(Initializer):
         std = math.sqrt(self.scale / fan)
         if is_complex and self.distribution == "truncated_normal":
             return self._complex_truncated(std)
+        if is_complex and self.distribution == "uniform":
+            return ComplexDiscLaw(std, math.sqrt(2), "uniform")
         if is_complex:
             std /= math.sqrt(2)
         return _maybe_complex(self._real(std), is_complex)

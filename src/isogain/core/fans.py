@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from isogain.core.layout import DEFAULT_LAYOUT, Geometry, Layout
 from isogain.errors import LayoutError
 
-__all__ = ["FRAMEWORK_RULES", "MODES", "Fans", "axis_fans", "fans", "geometry_fans"]
+__all__ = ["FRAMEWORK_RULES", "MODES", "Fans", "axes_only_fans", "axis_fans", "fans", "geometry_fans"]
 
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 
@@ -99,17 +99,27 @@ def axis_fans(
     shape: Sequence[int], in_axis: Sequence[int], out_axis: Sequence[int], batch_axis: Sequence[int]
 ) -> Fans:
     """JAX's rule: named axes, all the others but `batch_axis` are the receptive field."""
-    ndim = len(shape)
-    named = [axis % ndim if -ndim <= axis < ndim else None for axis in (*in_axis, *out_axis, *batch_axis)]
-    if None in named or len(set(named)) != len(named):
-        raise LayoutError(
-            f"shape {tuple(shape)}: in_axis {tuple(in_axis)}, out_axis {tuple(out_axis)} and batch_axis "
-            f"{tuple(batch_axis)} must be different axes of the {ndim} it has"
-        )
-    inputs = math.prod(shape[axis] for axis in in_axis)
-    outputs = math.prod(shape[axis] for axis in out_axis)
+    named = _different_axes(shape, (*in_axis, *out_axis, *batch_axis))
+    bare = axes_only_fans(shape, in_axis, out_axis)
     receptive = math.prod(size for axis, size in enumerate(shape) if axis not in named)
-    return Fans(inputs * receptive, outputs * receptive, receptive)
+    return Fans(bare.fan_in * receptive, bare.fan_out * receptive, receptive)
+
+
+def axes_only_fans(shape: Sequence[int], in_axis: Sequence[int], out_axis: Sequence[int]) -> Fans:
+    """Keras' rule where axes are given: their products, and nothing else."""
+    _different_axes(shape, (*in_axis, *out_axis))
+    return Fans(math.prod(shape[axis] for axis in in_axis), math.prod(shape[axis] for axis in out_axis))
+
+
+def _different_axes(shape: Sequence[int], axes: Sequence[int]) -> set[int]:
+    ndim = len(shape)
+    found = {axis % ndim for axis in axes if -ndim <= axis < ndim}
+    if len(found) != len(axes):
+        raise LayoutError(
+            f"shape {tuple(shape)}: the in, out and batch axes {tuple(axes)} must be different ones of the "
+            f"{ndim} it has"
+        )
+    return found
 
 
 def _torch_rule(shape: Sequence[int]) -> Fans:

@@ -1,5 +1,105 @@
-"""isogain: choose, draw and verify the initial weights of neural networks."""
+"""isogain: choose, draw and verify the initial weights of neural networks.
+
+    >>> import isogain as ig
+    >>> weights = ig.draw("he_normal", (784, 512), seed=0, path="fc1.weight")
+    >>> ig.fans((64, 32, 3, 3), layout="out in *", groups=4)
+    Fans(fan_in=288, fan_out=144)
+
+`isogain.torch` serves PyTorch, `isogain.lab` the experiments; neither is imported for you.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from isogain._version import __version__
+from isogain.core.catalog import Catalog, Row, catalog, get
+from isogain.core.fans import Fans, fans
+from isogain.core.initializers import (
+    Bilinear,
+    Constant,
+    DeltaOrthogonal,
+    Dirac,
+    GateBias,
+    Identity,
+    Initializer,
+    MaskedNormal,
+    MirroredOrthogonal,
+    Normal,
+    Ones,
+    Orthogonal,
+    PositiveUnitball,
+    Sparse,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+    Zeros,
+)
+from isogain.core.layout import Layout
+from isogain.errors import IsogainError
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from isogain.core.activations import Activation, activation
+    from isogain.drawing import draw, draw_network
+    from isogain.theory import advise, critical_point, phase_diagram, predict
+
+__all__ = [
+    "Activation",
+    "Bilinear",
+    "Catalog",
+    "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "Fans",
+    "GateBias",
+    "Identity",
+    "Initializer",
+    "IsogainError",
+    "Layout",
+    "MaskedNormal",
+    "MirroredOrthogonal",
+    "Normal",
+    "Ones",
+    "Orthogonal",
+    "PositiveUnitball",
+    "Row",
+    "Sparse",
+    "TruncatedNormal",
+    "Uniform",
+    "VarianceScaling",
+    "Zeros",
+    "__version__",
+    "activation",
+    "advise",
+    "catalog",
+    "critical_point",
+    "draw",
+    "draw_network",
+    "fans",
+    "get",
+    "phase_diagram",
+    "predict",
+]
+
+_LAZY = {
+    "Activation": "isogain.core.activations",
+    "activation": "isogain.core.activations",
+    "draw": "isogain.drawing",
+    "draw_network": "isogain.drawing",
+    "advise": "isogain.theory",
+    "critical_point": "isogain.theory",
+    "phase_diagram": "isogain.theory",
+    "predict": "isogain.theory",
+}
+"""Loaded on first use, so that `import isogain` stays quick."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'isogain' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from isogain.errors import InitializerError
 
@@ -116,6 +115,8 @@ class NormalLaw(Law):
 
     def cdf(self, x: NDArray[Any]) -> NDArray[Any]:
         """P(w <= x)."""
+        from scipy import special  # here, since it takes longer to import than all of isogain
+
         return np.asarray(special.ndtr((np.asarray(x, dtype=np.float64) - self.location) / self.scale))
 
 
@@ -313,8 +314,17 @@ def _truncated_moments(alpha: float, beta: float) -> tuple[float, float]:
 
 def _log_mass(alpha: float, beta: float) -> float:
     """log P(alpha < z < beta) for alpha <= 0, without cancellation in the left tail."""
-    upper, lower = special.log_ndtr(beta), special.log_ndtr(alpha)
-    return float(upper + math.log1p(-math.exp(lower - upper)))
+    upper, lower = _log_ndtr(beta), _log_ndtr(alpha)
+    return upper + math.log1p(-math.exp(lower - upper))
+
+
+def _log_ndtr(x: float) -> float:
+    """log P(z < x)."""
+    if x > -30:
+        return math.log(math.erfc(-x / math.sqrt(2)) / 2)
+    from scipy import special
+
+    return float(special.log_ndtr(x))
 
 
 def _tail_variance(alpha: float, beta: float) -> float:

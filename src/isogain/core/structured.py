@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from isogain.core.distributions import Normals, StructuredLaw
 from isogain.core.layout import Geometry
@@ -67,7 +66,7 @@ def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
 def svd_orthogonal(rows: int, columns: int, normals: Array, *, uniform: bool) -> Array:
     """MXNet's orthogonal law: a factor of the SVD of a matrix of uniform or normal numbers."""
     matrix = normals.astype(np.float64).reshape(rows, columns)
-    left, _, right = np.linalg.svd(2 * special.ndtr(matrix) - 1 if uniform else matrix, full_matrices=False)
+    left, _, right = np.linalg.svd(2 * _uniforms(matrix) - 1 if uniform else matrix, full_matrices=False)
     return np.asarray(left if left.shape == (rows, columns) else right)
 
 
@@ -197,7 +196,7 @@ def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) 
 
     def build(normals: Normals) -> Array:
         values = mean + std * normals(0, count)
-        kept = special.ndtr(normals(count, count)) < keep
+        kept = _uniforms(normals(count, count)) < keep
         return np.asarray(np.where(kept, values, 0).reshape(geometry.shape))
 
     return StructuredLaw("masked_normal", build, math.sqrt(keep * (std**2 + mean**2)), 2 * count)
@@ -209,8 +208,15 @@ def unitball_law(geometry: Geometry) -> StructuredLaw:
     rows = geometry.shape[0] if geometry.shape else 1
 
     def build(normals: Normals) -> Array:
-        values = special.ndtr(normals(0, count).astype(np.float64)).reshape(rows, -1)
+        values = _uniforms(normals(0, count)).reshape(rows, -1)
         return np.asarray((values / values.sum(axis=1, keepdims=True)).reshape(geometry.shape))
 
     columns = max(count // max(rows, 1), 1)
     return StructuredLaw("positive_unitball", build, math.sqrt(4 / 3) / columns, count)
+
+
+def _uniforms(normals: Array) -> Array:
+    """P(z < each of the normals): uniform on (0, 1)."""
+    from scipy import special  # here, since it takes longer to import than all of isogain
+
+    return np.asarray(special.ndtr(normals.astype(np.float64)))

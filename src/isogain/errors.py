@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DrawError", "InitializerError", "IsogainError", "LayoutError"]
+__all__ = ["DataError", "DrawError", "InitializerError", "IsogainError", "LabError", "LayoutError", "ReportError"]
 
 
 class IsogainError(ValueError):
@@ -27,3 +27,11 @@ class DrawError(IsogainError):
 
 class DataError(IsogainError):
     """A data set is missing, truncated, corrupt or not what it says it is."""
+
+
+class ReportError(IsogainError):
+    """A chart, table or page cannot be made of what it was given, or not be written where asked."""
+
+
+class LabError(IsogainError):
+    """An experiment is unknown or described wrongly, or a results store cannot be used."""

@@ -1,0 +1,122 @@
+"""What is measured of a batch of networks: losses, accuracies, layers, decision regions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isogain.lab.networks import Networks
+from isogain.lab.spec import Loss
+
+__all__ = ["evaluate", "layer_measures", "loss_and_gradient", "losses", "region_grid"]
+
+_AT_ONCE = 1000
+"""Examples evaluated in one computation."""
+SATURATED = (0.05, 0.95)
+"""A logistic unit outside this range passes less than a fifth of its largest slope."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def losses(outputs: Tensor, labels: Tensor, loss: Loss) -> Tensor:
+    """The mean loss of each run, R, of outputs R x o x B."""
+    if loss == "softmax":
+        chosen = outputs.gather(1, labels.expand(outputs.shape[0], 1, -1)).squeeze(1)
+        return (torch.logsumexp(outputs, 1) - chosen).mean(1)
+    return _logistic_losses(outputs.squeeze(1), labels)
+
+
+def _logistic_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """-[y ln p + (1 - y) ln(1 - p)] with p rounded as computed: infinite where a p of 0 or 1 is wrong.
+
+    That is the published sources' cost, NaN (0 x inf) left out of the sum.
+    """
+    p, y = torch.sigmoid(logits), labels.to(logits.dtype)
+    means: Tensor = -(torch.xlogy(y, p) + torch.special.xlog1py(1 - y, -p)).mean(1)
+    return means
+
+
+def loss_and_gradient(outputs: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
+    """The mean loss of each run and its gradient with respect to the outputs."""
+    examples = outputs.shape[2]
+    if loss == "softmax":
+        log_p = torch.log_softmax(outputs, 1)
+        index = labels.expand(outputs.shape[0], 1, -1)
+        value = -log_p.gather(1, index).squeeze(1).mean(1)
+        gradient = log_p.exp_()
+        gradient.scatter_add_(1, index, gradient.new_full((), -1.0).expand(index.shape))
+        return value, gradient.div_(examples)
+    gradient = (torch.sigmoid(outputs) - labels.to(outputs.dtype)).div_(examples)
+    return _logistic_losses(outputs.squeeze(1), labels), gradient
+
+
+def _correct(outputs: Tensor, labels: Tensor, loss: Loss) -> Tensor:
+    """How many examples each run gets right."""
+    guesses = outputs.argmax(1) if loss == "softmax" else (outputs.squeeze(1) > 0).long()
+    return (guesses == labels).sum(1)
+
+
+def evaluate(networks: Networks, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean loss and accuracy of each run over a whole set, as float64."""
+    loss, right = torch.zeros(networks.runs, dtype=torch.float64), torch.zeros(networks.runs)
+    kind = networks.network.loss
+    for start in range(0, len(labels), _AT_ONCE):
+        answers = labels[start : start + _AT_ONCE]
+        outputs = networks.forward(inputs[start : start + _AT_ONCE], training=False)
+        loss += losses(outputs, answers, kind).double() * len(answers)
+        right += _correct(outputs, answers, kind)
+    return loss / len(labels), right.double() / len(labels)
+
+
+def layer_measures(networks: Networks, watched: list[Tensor], bins: int) -> list[Arrays]:
+    """For each run, layer by layer: activations, gradients dL/dz and weight gradients."""
+    hidden = [layer for layer in networks.layers if layer.is_hidden]
+    gradients = watched[::-1][: len(hidden)]
+    columns = {
+        "forward.mean": [_mean(layer.after) for layer in hidden],
+        "forward.std": [_std(layer.after) for layer in hidden],
+        "forward.zeros": [_mean((layer.after == 0).double()) for layer in hidden],
+        "forward.saturated": [_mean(_outside(layer.after)) for layer in hidden],
+        "backward.std": [_std(gradient) for gradient in gradients],
+        "gradient.std": [_std(networks.gradient(layer.weight)) for layer in hidden],
+    }
+    arrays = {name: torch.stack(values, 1).numpy() for name, values in columns.items()}
+    per_run: list[Arrays] = [
+        {name: value[run] for name, value in arrays.items()} for run in range(networks.runs)
+    ]
+    for run, measures in enumerate(per_run if bins else ()):
+        measures |= _histograms("forward", [layer.after[run] for layer in hidden], bins)
+        measures |= _histograms("backward", [gradient[run] for gradient in gradients], bins)
+    return per_run
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.double().mean((1, 2))
+
+
+def _std(values: Tensor) -> Tensor:
+    return values.double().std((1, 2), correction=0)
+
+
+def _outside(values: Tensor) -> Tensor:
+    return ((values < SATURATED[0]) | (values > SATURATED[1])).double()
+
+
+def _histograms(side: str, layers: list[Tensor], bins: int) -> Arrays:
+    """Counts over the whole range of each layer, zeros that are exact counted like all others."""
+    pairs = [np.histogram(layer.double().numpy(), bins=bins) for layer in layers]
+    return {
+        f"histogram.{side}.counts": np.stack([counts for counts, _ in pairs]),
+        f"histogram.{side}.edges": np.stack([edges for _, edges in pairs]),
+    }
+
+
+def region_grid(inputs: NDArray[Any], points: int) -> NDArray[np.float64]:
+    """points^2 x 2 places that cover two-dimensional inputs with a margin, x changing fastest."""
+    low, high = inputs.min(0) - 0.25, inputs.max(0) + 0.25
+    x, y = (np.linspace(low[axis], high[axis], points) for axis in (0, 1))
+    return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)

@@ -1,0 +1,209 @@
+"""The lab's public functions: what there is, run it, look at it again, take it elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from isogain.errors import LabError
+from isogain.lab import exporting
+from isogain.lab.datasets import Dataset, load
+from isogain.lab.outcome import Outcome
+from isogain.lab.progress import terminal_progress
+from isogain.lab.registry import Study, studies
+from isogain.lab.results import Results
+from isogain.lab.runner import Progress, complete, run_key
+from isogain.lab.spec import Experiment
+from isogain.lab.starts import Run
+from isogain.lab.store import DEFAULT_FOLDER, Request, Store
+from isogain.lab.timing import estimated_seconds
+from isogain.lab.training import ENGINE_VERSION
+
+__all__ = ["ExperimentRow", "demo", "experiments", "export", "outcomes", "run", "unfinished"]
+
+Names = str | Iterable[str] | None
+Data = str | Path | Dataset | None
+Seeds = int | Sequence[int] | None
+
+
+@dataclass(frozen=True)
+class ExperimentRow:
+    """One experiment of the list."""
+
+    name: str
+    title: str
+    question: str
+    runs: int
+    """Networks trained or probed in full."""
+    quick_runs: int
+    """The same in the shortened version."""
+    estimated_s: float
+    """A rough time on two cores; the shortened version takes `quick_estimated_s`."""
+    quick_estimated_s: float
+
+
+def experiments() -> tuple[ExperimentRow, ...]:
+    """Every experiment there is, in the order they are best read.
+
+    >>> [row.name for row in experiments()][:2]
+    ['activation-distributions', 'mnist-training']
+    """
+    return tuple(_row(study.experiment) for study in studies())
+
+
+def _row(experiment: Experiment) -> ExperimentRow:
+    quick = experiment.reduced()
+    return ExperimentRow(
+        experiment.name,
+        experiment.title,
+        experiment.question,
+        experiment.runs,
+        quick.runs,
+        estimated_seconds(experiment),
+        estimated_seconds(quick),
+    )
+
+
+def run(
+    names: Names = None,
+    *,
+    data: Data = None,
+    results: str | Path = DEFAULT_FOLDER,
+    seeds: Seeds = None,
+    quick: bool = False,
+    progress: bool | Progress = True,
+) -> list[Outcome]:
+    """Runs experiments (all of them unless named) and returns what each of them says.
+
+    Finished runs in the `results` folder are not run again; an interrupted call resumes when repeated.
+
+    names: one or several of `experiments()`.  data: what digits experiments train on, see
+    `datasets.load`.  seeds: how many, or which.  quick: the shortened versions.  progress: a bar when
+    standard error is a terminal, nothing, or a function told (title, updates done, updates in all).
+
+    Raises LabError for an unknown name or a store that cannot be used, DataError for the data.
+    """
+    chosen = studies(names)
+    with Store(results) as store, _progress(progress) as callback:
+        return [_outcome(study, store, data, seeds, quick, callback) for study in chosen]
+
+
+def _progress(progress: bool | Progress) -> AbstractContextManager[Progress | None]:
+    if progress is True:
+        return terminal_progress()
+    return nullcontext(progress or None)
+
+
+def _outcome(
+    study: Study, store: Store, data: Data, seeds: Seeds, quick: bool, progress: Progress | None
+) -> Outcome:
+    experiment = _asked(study.experiment, seeds, quick)
+    dataset = load(data if experiment.data == "mnist" else experiment.data)
+    request = _request(experiment, dataset, data, seeds, quick, store)
+    store.remember(request)
+    elapsed = request.elapsed_s + complete(experiment, dataset, store, progress)
+    done = Request(request.experiment, request.content, True, elapsed)
+    store.remember(done)
+    return study.analyse(_results(study, done, store))
+
+
+def _asked(experiment: Experiment, seeds: Seeds, quick: bool) -> Experiment:
+    return (experiment.reduced() if quick else experiment).with_seeds(seeds)
+
+
+def _request(
+    experiment: Experiment, dataset: Dataset, data: Data, seeds: Seeds, quick: bool, store: Store
+) -> Request:
+    given: list[str] = (
+        ["--data", str(data)] if experiment.data == "mnist" and isinstance(data, (str, Path)) else []
+    )
+    if seeds is not None:
+        given += ["--seeds", str(seeds) if isinstance(seeds, int) else ",".join(map(str, seeds))]
+    content = {
+        "seeds": list(experiment.seeds),
+        "quick": quick,
+        "data_title": dataset.title,
+        "data_text": dataset.describe(),
+        "data_digest": dataset.digest,
+        "engine": ENGINE_VERSION,
+        "arguments": given + ["--quick"] * quick,
+    }
+    before = [known for known in store.requests() if known.experiment == experiment.name]
+    same = [known.elapsed_s for known in before if known.content == content]
+    return Request(experiment.name, content, False, same[0] if same else 0.0)
+
+
+def _results(study: Study, request: Request, store: Store) -> Results:
+    """The runs of a request, read back from the store."""
+    content = request.content
+    experiment = _asked(study.experiment, content["seeds"], content["quick"])
+    runs = [Run(arm, seed) for seed in experiment.seeds for arm in experiment.arms]
+    digest = content["data_digest"]
+    return Results(
+        experiment=experiment,
+        runs={(each.arm.label, each.seed): store.arrays(run_key(experiment, each, digest)) for each in runs},
+        data_title=content["data_title"],
+        data_text=content["data_text"],
+        engine=content["engine"],
+        arguments=tuple(content["arguments"]),
+        elapsed_s=request.elapsed_s,
+        is_reduced=content["quick"],
+    )
+
+
+def outcomes(results: str | Path = DEFAULT_FOLDER, names: Names = None) -> list[Outcome]:
+    """What the finished experiments in a results folder say; nothing is trained.
+
+    Raises LabError when the folder holds no results, or none of the asked experiments is finished there.
+    """
+    with Store(results, create=False) as store:
+        finished = {request.experiment: request for request in store.requests() if request.complete}
+        chosen = [study for study in studies(names) if study.experiment.name in finished]
+        if not chosen:
+            raise LabError(
+                f"{store.path}: no finished experiment of those asked for; `isogain lab run` resumes"
+            )
+        return [study.analyse(_results(study, finished[study.experiment.name], store)) for study in chosen]
+
+
+def unfinished(results: str | Path = DEFAULT_FOLDER) -> list[str]:
+    """The names of the experiments that were started in this results folder and not finished."""
+    with Store(results, create=False) as store:
+        return [request.experiment for request in store.requests() if not request.complete]
+
+
+def export(
+    results: str | Path = DEFAULT_FOLDER,
+    directory: str | Path = "isogain-export",
+    format: Literal["csv", "parquet"] = "csv",
+) -> list[Path]:
+    """Writes every run and every measured number of a results folder as tables; returns the files.
+
+    `runs` has a row a run, `measures` a row a number: run, measure, update, layer, place, value.
+    """
+    with Store(results, create=False) as store:
+        return exporting.export(store, Path(directory), format)
+
+
+DEMO = (
+    "activation-distributions",
+    "mnist-training",
+    "decision-boundary",
+    "strategies",
+    "activations",
+    "batch-normalization",
+    "clipping",
+)
+
+
+def demo(
+    *,
+    data: Data = None,
+    results: str | Path = DEFAULT_FOLDER,
+    progress: bool | Progress = True,
+) -> list[Outcome]:
+    """The classic experiments in their shortened versions; each says that it is one."""
+    return run(DEMO, data=data, results=results, quick=True, progress=progress)

@@ -294,59 +294,34 @@ class StructuredLaw(Law):
 
 def _truncated_moments(alpha: float, beta: float) -> tuple[float, float]:
     """Mean and variance of a standard normal conditioned on [alpha, beta], safe in the tails."""
-    if alpha > 0 or (alpha == -beta and alpha > 0):
+    if alpha > 0 or (alpha == 0 and math.copysign(1, alpha) > 0 and beta > 0):
         mean, variance = _truncated_moments(-beta, -alpha)
         return -mean, variance
-    if alpha == -math.inf and beta == math.inf:
-        return 0.0, 1.0
-    if beta - alpha < 1e-3 or (beta < 0 and (beta - alpha) * -beta < 1e-3):
-        return _narrow_moments(alpha, beta)
-    log_mass = _log_mass(alpha, beta)
-    at_alpha = math.exp(-0.5 * alpha**2 - log_mass) if math.isfinite(alpha) else 0.0
-    at_beta = math.exp(-0.5 * beta**2 - log_mass) if math.isfinite(beta) else 0.0
-    at_alpha, at_beta = at_alpha / math.sqrt(2 * math.pi), at_beta / math.sqrt(2 * math.pi)
+    if beta - alpha < 1 or beta < -2:
+        return _moments_below(beta, beta - alpha)
+    mass = (math.erf(beta / math.sqrt(2)) - math.erf(alpha / math.sqrt(2))) / 2
+    at_alpha, at_beta = _density(alpha) / mass, _density(beta) / mass
     mean = at_alpha - at_beta
     weighted = (alpha * at_alpha if at_alpha else 0.0) - (beta * at_beta if at_beta else 0.0)
-    if beta < -5:
-        return mean, _tail_variance(alpha, beta)
     return mean, 1 + weighted - mean**2
 
 
-def _log_mass(alpha: float, beta: float) -> float:
-    """log P(alpha < z < beta) for alpha <= 0, without cancellation in the left tail."""
-    upper, lower = _log_ndtr(beta), _log_ndtr(alpha)
-    return upper + math.log1p(-math.exp(lower - upper))
+def _density(z: float) -> float:
+    return math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
 
 
-def _log_ndtr(x: float) -> float:
-    """log P(z < x)."""
-    if x > -30:
-        return math.log(math.erfc(-x / math.sqrt(2)) / 2)
-    from scipy import special
+def _moments_below(top: float, width: float) -> tuple[float, float]:
+    """The moments on [top - width, top] for top <= 0 or a narrow interval, where 1 + a - m^2 would cancel.
 
-    return float(special.log_ndtr(x))
-
-
-def _tail_variance(alpha: float, beta: float) -> float:
-    """Variance on [alpha, beta] far in the left tail, where 1 + a - m^2 would cancel."""
-    from scipy import integrate
-
-    depth = min(beta - alpha, 50 / -beta)  # the density falls like exp(-|beta| t); 50 scales hold it all
-
-    def moment(power: int) -> float:
-        def integrand(t: float) -> float:
-            return float(t**power * math.exp(beta * t - 0.5 * t * t))
-
-        return float(integrate.quad(integrand, 0.0, depth, epsabs=0, epsrel=1e-13)[0])
-
-    mass, first, second = moment(0), moment(1), moment(2)
-    return second / mass - (first / mass) ** 2
-
-
-def _narrow_moments(alpha: float, beta: float) -> tuple[float, float]:
-    """Moments on an interval so narrow that the density is a straight line over it."""
-    centre, half = (alpha + beta) / 2, (beta - alpha) / 2
-    return centre - centre * half**2 / 3, half**2 / 3
+    By Gauss-Legendre quadrature in t = top - z, as far down as the density is above e^-40 of its top.
+    """
+    depth = min(width, math.sqrt(top * top + 80) + top) if top < 0 else width
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    t = (nodes + 1) * depth / 2
+    density = weights * np.exp(top * t - 0.5 * t * t)
+    density /= density.sum()
+    first = float(density @ t)
+    return top - first, float(density @ np.square(t - first))
 
 
 def truncated_std(low: float, high: float) -> float:

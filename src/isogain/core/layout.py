@@ -212,7 +212,7 @@ class Geometry:
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     try:
         sizes = tuple(int(size) for size in shape)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise LayoutError(f"a shape is a sequence of integers, got {shape!r}") from error
     if any(size < 0 for size in sizes) or sizes != tuple(shape):
         raise LayoutError(f"a shape is a sequence of non-negative integers, got {tuple(shape)}")

@@ -121,6 +121,10 @@ def _encode(value: Any) -> Any:
         return {"real": value.real, "imag": value.imag}
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
+    if callable(value):
+        raise InitializerError(
+            f"{value!r} is a function, which JSON cannot hold; use the name of an activation"
+        )
     return list(value) if isinstance(value, tuple) else value
 
 

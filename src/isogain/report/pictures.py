@@ -1,0 +1,81 @@
+"""Pictures as files, and the drawn-beforehand pictures of the page, by vl-convert: no browser needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import vl_convert
+
+from isogain.errors import ReportError
+from isogain.lab.outcome import Outcome
+from isogain.report import theme
+from isogain.report.charts import WIDTHS, full_specification
+from isogain.report.files import write_atomically
+from isogain.report.view import Figure, sections_of
+
+__all__ = ["Format", "static_svg", "write_pictures"]
+
+Format = Literal["png", "svg"]
+_VEGA_LITE = "6.4"
+"""Altair 6 writes this version, vl-convert carries it, and the page's bundle is of the same line."""
+_STATIC_WIDTH = WIDTHS[2]
+
+
+def write_pictures(
+    outcomes: Iterable[Outcome],
+    folder: str | Path,
+    format: Format = "png",
+    *,
+    mode: theme.Mode = "light",
+    width: int = WIDTHS[-1],
+    scale: float = 2.0,
+) -> list[Path]:
+    """Every chart as a file `<experiment>-figure-<n>.png` (or .svg) in `folder`; returns their paths.
+
+    `width` in px before `scale`, which PNG alone uses; `mode` is light or dark.
+    Raises ReportError for an unknown format, a chart that cannot be read or a folder that cannot be written;
+    every picture is made before the first is written.
+    """
+    if format not in get_args(Format):
+        raise ReportError(f"format {format!r} is none of {', '.join(get_args(Format))}")
+    made = [
+        (f"{figure.identifier.removeprefix('s-')}.{format}", _picture(figure, format, mode, width, scale))
+        for section in sections_of(outcomes)
+        for figure in section.figures
+    ]
+    return [write_atomically(Path(folder) / name, content) for name, content in made]
+
+
+def _picture(figure: Figure, format: Format, mode: theme.Mode, width: int, scale: float) -> bytes:
+    specification = _plain(full_specification(figure.prepared, width), mode)
+    configuration = _plain(theme.configuration("var(--paper)") | {"padding": 14}, mode)
+    if format == "svg":
+        return str(vl_convert.vegalite_to_svg(specification, _VEGA_LITE, configuration)).encode()
+    return bytes(vl_convert.vegalite_to_png(specification, _VEGA_LITE, scale, config=configuration))
+
+
+def _plain(value: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
+    return dict(json.loads(theme.plain(json.dumps(value), mode)))
+
+
+def static_svg(figure: Figure) -> str:
+    """The picture as inline SVG, its colours CSS variables: seen before scripts run, or without."""
+    specification = full_specification(figure.prepared, _STATIC_WIDTH)
+    svg = str(vl_convert.vegalite_to_svg(specification, _VEGA_LITE, theme.configuration()))
+    return _compact(_own_identifiers(svg, figure.identifier))
+
+
+def _own_identifiers(svg: str, prefix: str) -> str:
+    """Identifiers are global to a page: without a prefix one picture would be clipped by another's frame."""
+    svg = re.sub(r'id="([\w-]+)"', rf'id="{prefix}-\1"', svg)
+    return re.sub(r"url\(#([\w-]+)\)", rf"url(#{prefix}-\1)", svg)
+
+
+def _compact(svg: str) -> str:
+    """Coordinates to a tenth of a pixel, and no more than a picture needs."""
+    svg = re.sub(r"(\d+\.\d)\d+(?=[^\d%])", r"\1", svg)
+    return re.sub(r' (?:aria-\w+|role|class)="[^"]*"', "", svg)

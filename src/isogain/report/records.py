@@ -1,0 +1,126 @@
+"""The rows that each kind of mark draws, from a prepared chart: lists of records by kind `k`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from isogain.report.prepare import Prepared, Record
+from isogain.report.scales import spread_labels
+from isogain.report.theme import LEVELS
+
+__all__ = ["LINE_HEIGHT", "UNDECIDED", "records"]
+
+UNDECIDED = -1
+
+LINE_HEIGHT = 300
+"""px; the height of a single picture of lines, at every width, so that its labels can be placed once."""
+_LABEL_GAP = 15.0
+
+Groups = dict[tuple[Any, Any], list[Record]]
+
+
+def records(prepared: Prepared, domain: tuple[float, float]) -> dict[str, list[Record]]:
+    """Rows by kind of mark, numbers rounded to what a picture can show; `domain` is the y range."""
+    kind = prepared.chart.kind
+    rules = _rules(prepared)
+    if kind == "lines":
+        rows = _clamped(prepared, domain)
+        found = {"line": _numbered(prepared, rows), "label": _end_labels(prepared, domain)}
+    elif kind == "regions":
+        found = {"cell": list(_cells(prepared)), "point": list(prepared.points)}
+    else:
+        name = {"histograms": "bar", "dots": "dot", "heatmap": "cell"}[kind]
+        found = {name: _clamped(prepared, domain)}
+    return {name: [_rounded(row) for row in group] for name, group in (found | rules).items() if group}
+
+
+def _rounded(row: Record) -> Record:
+    return {key: float(f"{v:.5g}") if isinstance(v, float) else v for key, v in row.items()}
+
+
+def _clamped(prepared: Prepared, domain: tuple[float, float]) -> list[Record]:
+    """On a log axis an interval that reaches 0 is drawn down to the axis's lower end."""
+    if not prepared.chart.log_y:
+        return list(prepared.rows)
+    bottom = domain[0]
+    return [r | {"low": max(r["low"], bottom)} if "low" in r else r for r in prepared.rows]
+
+
+def _numbered(prepared: Prepared, rows: list[Record]) -> list[Record]:
+    """Each row with its series as a number: the tooltip's columns must not be named by the user."""
+    number = {name: str(index) for index, name in enumerate(prepared.series)}
+    return [row | {"id": number.get(row.get("series", ""), "0")} for row in rows]
+
+
+def _end_labels(prepared: Prepared, domain: tuple[float, float]) -> list[Record]:
+    """One label where each line ends, moved apart where lines end together."""
+    if prepared.faceted or len(prepared.series) < 2:
+        return []
+    last = {row["series"]: row for row in prepared.rows}
+    ends = [last[name] for name in prepared.series]
+    log = prepared.chart.log_y
+    places = spread_labels([r["y"] for r in ends], domain, height=LINE_HEIGHT, gap=_LABEL_GAP, log=log)
+    return [{"series": row["series"], "y": place} for row, place in zip(ends, places, strict=True)]
+
+
+def _rules(prepared: Prepared) -> dict[str, list[Record]]:
+    """Reference lines, once for every panel: a panel draws the rows that carry its own facets."""
+    panels: list[Record] = [
+        ({"row": row} if row is not None else {}) | ({"column": column} if column is not None else {})
+        for row in prepared.facet_rows or (None,)
+        for column in prepared.facet_columns or (None,)
+    ]
+    rules = prepared.chart.rules
+    return {
+        f"rule_{axis}": [
+            {axis: float(rule.value), "text": rule.label} | panel
+            for rule in rules if rule.axis == axis for panel in panels
+        ]
+        for axis in ("x", "y")
+    }  # fmt: skip
+
+
+def _grids(prepared: Prepared) -> Groups:
+    groups: Groups = {}
+    for row in prepared.rows:
+        groups.setdefault((row.get("row"), row.get("column")), []).append(row)
+    return groups
+
+
+def _cells(prepared: Prepared) -> Iterator[Record]:
+    """Rectangles of equal probability (to a tenth): neighbours along x are joined into one.
+
+    A grid of 60 x 60 comes out as some 600 rectangles instead of 3600, in the page and in the SVG.
+    """
+    for (row, column), grid in _grids(prepared).items():
+        facets = {k: v for k, v in (("row", row), ("column", column)) if v is not None}
+        half_x, half_y = _half_step({r["x"] for r in grid}), _half_step({r["y"] for r in grid})
+        for run in _runs(grid):
+            yield facets | {
+                "x": run[0]["x"] - half_x, "x2": run[-1]["x"] + half_x,
+                "y": run[0]["y"] - half_y, "y2": run[0]["y"] + half_y,
+                "level": level_of(run[0]["value"]),
+            }  # fmt: skip
+
+
+def level_of(probability: float) -> int:
+    """Which of the ten steps a probability falls in: 0 for [0, .1), 9 for [.9, 1]; -1 for exactly one half.
+
+    A network that says one half everywhere has decided nothing, and must not look as if it had.
+    """
+    if abs(probability - 0.5) < 1e-9:
+        return UNDECIDED
+    return min(max(int(probability * LEVELS), 0), LEVELS - 1)
+
+
+def _runs(grid: list[Record]) -> Iterator[list[Record]]:
+    cells = sorted(grid, key=lambda r: (r["y"], r["x"]))
+    for _, run in itertools.groupby(cells, key=lambda r: (r["y"], level_of(r["value"]))):
+        yield list(run)
+
+
+def _half_step(positions: set[float]) -> float:
+    ordered = sorted(positions)
+    return (ordered[-1] - ordered[0]) / (len(ordered) - 1) / 2 if len(ordered) > 1 else 0.5

@@ -1,0 +1,164 @@
+"""The summary a terminal shows: question, answer, curves as sparklines, the main table, the claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from isogain.lab.outcome import Claim, Outcome
+from isogain.report.prepare import Prepared
+from isogain.report.view import MARKS, Figure, Section, TableView, sections_of
+
+__all__ = ["print_summary", "sparkline"]
+
+WIDTH = 100
+_TABLE_ROWS = 24
+_SPARK_WIDTH = 32
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_STYLES = {"holds": "green", "holds in part": "yellow", "does not hold": "red", "not settled": "dim"}
+# For a terminal or a file that is not Unicode: what stays readable there.
+_ASCII = str.maketrans(
+    {
+        "✓": "+", "◐": "~", "✗": "x", "–": "-", "−": "-", "→": "->", "√": "sqrt", "∞": "inf", "×": "x",
+        "·": "|", "σ": "sigma", "²": "^2", "…": "...", "’": "'", "½": "1/2",
+        **{block: "_.-~=+*#"[i] for i, block in enumerate(_BLOCKS)},
+    }
+)  # fmt: skip
+
+
+def print_summary(
+    outcomes: Iterable[Outcome], console: Console | None = None, *, page: str | Path | None = None
+) -> None:
+    """Prints what each experiment asked and found, at most 100 columns wide, and where the `page` is.
+
+    Without a terminal behind `console` (a pipe, a file) it is plain text without control codes.
+    """
+    sections = sections_of(outcomes)
+    target = console or Console()
+    width = min(target.width, WIDTH) if target.is_terminal else WIDTH
+    with target.capture() as capture:
+        for number, section in enumerate(sections, start=1):
+            target.print(_section(section, number, len(sections)), width=width, highlight=False)
+        if page is not None:
+            # soft_wrap: a path broken over two lines can be neither clicked nor copied
+            target.print(Text.assemble(("Page  ", "bold"), str(page)), soft_wrap=True, highlight=False)
+    _write(target, capture.get())
+
+
+def _write(console: Console, text: str) -> None:
+    lines = (line.rstrip() for line in text.split("\n"))
+    text = "\n".join(lines)
+    encoding = console.encoding
+    if not encoding.lower().startswith("utf"):
+        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    console.file.write(text)
+    console.file.flush()
+
+
+def _section(section: Section, number: int, count: int) -> RenderableType:
+    parts: list[RenderableType] = [_heading(section, number if count > 1 else None)]
+    parts += [_labelled("Asked", section.question), _labelled("Answer", section.answer, "bold")]
+    parts += [_curves(figure) for figure in _curved(section)[:1]]
+    parts += [Padding(_table(view), (1, 0, 0, 2)) for view in section.tables[:1]]
+    parts += [Padding(_claims(section.claims), (1, 0, 0, 2))] if section.claims else []
+    parts += [Text(), _labelled("Repeat", section.command)] if section.command else []
+    return Padding(Group(*parts), (0, 0, 1, 0))
+
+
+def _heading(section: Section, number: int | None) -> RenderableType:
+    grid = RichTable.grid(expand=True)
+    grid.add_column(ratio=1)
+    grid.add_column(justify="right", no_wrap=True)
+    title = f"{number} · {section.title}" if number else section.title
+    aside = " · ".join(filter(None, (section.name, section.elapsed)))
+    grid.add_row(Text(title, "bold underline"), Text(aside, "dim"))
+    return grid
+
+
+def _labelled(label: str, text: str, style: str = "") -> RenderableType:
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=6, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, "dim"), Text(text, style))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _curved(section: Section) -> list[Figure]:
+    return [
+        f for f in section.figures
+        if f.prepared.chart.kind == "lines" and not f.prepared.faceted and len(f.prepared.series) <= 8
+    ]  # fmt: skip
+
+
+def _curves(figure: Figure) -> RenderableType:
+    """Each line of a chart as one sparkline, all on one scale, with its first and last value."""
+    prepared = figure.prepared
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    for name, values in _lines(prepared).items():
+        row = _on_one_scale(prepared, values)
+        ends = f"{values[0]:.3g} → {values[-1]:.3g}".replace("-", "−")
+        grid.add_row(Text(name), Text(row, "cyan"), Text(ends))
+    title = Text(f"{figure.title}: {prepared.chart.y_title or prepared.chart.y}", "dim")
+    return Padding(Group(title, grid), (1, 0, 0, 2))
+
+
+def _lines(prepared: Prepared) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {name: [] for name in prepared.series or (prepared.chart.y,)}
+    for row in prepared.rows:
+        found[row.get("series", prepared.chart.y)].append(row["y"])
+    return {name: values for name, values in found.items() if values}
+
+
+def _on_one_scale(prepared: Prepared, values: list[float]) -> str:
+    every = [row["y"] for row in prepared.rows]
+    if prepared.chart.log_y:
+        values, every = [math.log(v) for v in values], [math.log(v) for v in every]
+    return sparkline(values, min(every), max(every))
+
+
+def sparkline(values: list[float], low: float, high: float, width: int = _SPARK_WIDTH) -> str:
+    """`values` as at most `width` block characters on a scale from `low` to `high`.
+
+    >>> sparkline([0.0, 0.5, 1.0], 0.0, 1.0)
+    '▁▅█'
+    """
+    count = min(width, len(values))
+    chosen = [values[round(i * (len(values) - 1) / max(count - 1, 1))] for i in range(count)]
+    span = (high - low) or 1.0
+    levels = (round((value - low) / span * (len(_BLOCKS) - 1) + 1e-9) for value in chosen)
+    return "".join(_BLOCKS[min(max(level, 0), len(_BLOCKS) - 1)] for level in levels)
+
+
+def _table(view: TableView) -> RenderableType:
+    table = RichTable(
+        title=Text(view.title), title_justify="left", title_style="dim",
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold",
+    )  # fmt: skip
+    for index, heading in enumerate(view.headings):
+        table.add_column(
+            Text(heading), justify="right" if view.is_numeric(index) else "left", overflow="fold"
+        )
+    for row in view.rows[:_TABLE_ROWS]:
+        table.add_row(*(Text.assemble(c.text, (f" {c.interval}" if c.interval else "", "dim")) for c in row))
+    hidden = len(view.rows) - _TABLE_ROWS
+    parts: list[RenderableType] = [table]
+    parts += [Text(f"… {hidden} more rows on the page", "dim")] if hidden > 0 else []
+    parts += [Text(view.note, "dim")] if view.note else []
+    return Group(*parts)
+
+
+def _claims(claims: Iterable[Claim]) -> RenderableType:
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for claim in claims:
+        verdict = Text(f"{MARKS[claim.verdict]} {claim.verdict}", _STYLES[claim.verdict])
+        grid.add_row(verdict, Text.assemble(claim.claim, "\n", (claim.evidence, "dim")))
+    return grid

@@ -5,6 +5,7 @@ bits with NumPy.  The stable ABI makes one wheel serve every Python from 3.11 on
 """
 
 import sysconfig
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -12,7 +13,7 @@ free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 kernel = Extension(
     "isogain.drawing._native",
     sources=["src/isogain/drawing/_native.c"],
-    depends=["src/isogain/drawing/_kernel.h"],
+    depends=sorted(map(str, Path("src/isogain/drawing").glob("*.h"))),
     define_macros=[] if free_threaded else [("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=not free_threaded,
     extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off"],

@@ -1,0 +1,47 @@
+# Two commands do all the set-up on a fresh machine:  make demo   and   make test
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test lint check bench docs clean browser
+
+demo: $(VENV)/lab            ## the classic experiments on real digits, then one page
+	$(BIN)/isogain demo
+
+test: $(VENV)/dev browser    ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev            ## style, types, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+bench: $(VENV)/dev           ## every benchmark, one after the other; read docs/benchmarks.md first
+	for script in benchmarks/draw.py benchmarks/lab.py benchmarks/theory.py; do $(BIN)/python $$script || exit 1; done
+
+docs: $(VENV)/dev            ## the pages that are generated from the tables
+	$(BIN)/python docs/generate.py
+
+# A stamp for each set of extras, so that nothing is installed twice.
+$(VENV)/pip: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) pip setuptools
+	touch $@
+
+$(VENV)/lab: $(VENV)/pip pyproject.toml setup.py $(wildcard src/isogain/drawing/*.[ch])
+	$(PIP) --editable '.[lab]'
+	touch $@
+
+$(VENV)/dev: $(VENV)/pip pyproject.toml setup.py $(wildcard src/isogain/drawing/*.[ch])
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+browser:                     ## Chromium, for the tests that open pages
+	@sh tests/install-browser.sh
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,5 @@
+"""`python -m isogain.cli` is the command `isogain`."""
+
+from isogain.cli.app import main
+
+main()

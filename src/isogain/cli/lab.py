@@ -1,0 +1,202 @@
+"""`isogain demo` and `isogain lab ...`: the experiments."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from isogain.cli.printing import show
+
+if TYPE_CHECKING:
+    from isogain.lab.outcome import Outcome
+
+__all__ = ["register"]
+
+LIST_SCHEMA = "isogain.lab.list/1"
+
+
+class Pictures(StrEnum):
+    """Formats of picture files."""
+
+    png = "png"
+    svg = "svg"
+
+
+class Tables(StrEnum):
+    """Formats of exported tables."""
+
+    csv = "csv"
+    parquet = "parquet"
+
+
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Where digits come from: a folder of MNIST's IDX files, 'mnist-5k' (ships with the lab), "
+        "or 'download' for the whole of MNIST, checked and cached.",
+    ),
+]
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are kept.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")]
+PictureFolder = Annotated[
+    Path | None, typer.Option("--pictures", metavar="DIR", help="Also write every chart as a file here.")
+]
+PictureFormat = Annotated[Pictures, typer.Option("--format", help="Format of --pictures.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read, and nothing else.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all when none is named.")
+]
+RESULTS = Path("isogain-results")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("demo")(demo)
+    lab = typer.Typer(help="List, run, report and export the experiments.", no_args_is_help=True)
+    lab.command("list")(list_experiments)
+    lab.command("run")(run)
+    lab.command("report")(report)
+    lab.command("export")(export)
+    app.add_typer(lab, name="lab")
+
+
+def demo(
+    data: Data = None,
+    results: Results = RESULTS,
+    html: Html = None,
+    pictures: PictureFolder = None,
+    format: PictureFormat = Pictures.png,
+    as_json: AsJson = False,
+) -> None:
+    """Run the classic experiments, with few seeds, and write one page that shows what they say.
+
+    Example:  isogain demo --html start.html --pictures figures
+    """
+    from isogain import lab
+
+    started = time.perf_counter()
+    outcomes = lab.demo(data=data, results=results)
+    _show(outcomes, html or results / "demo.html", pictures, format, as_json)
+    if not as_json:
+        typer.echo(f"Time  {time.perf_counter() - started:.0f} s; `isogain lab run` has more seeds.")
+
+
+def list_experiments(as_json: AsJson = False) -> None:
+    """List the experiments: what each asks, how many runs it makes, how long it may take.
+
+    Example:  isogain lab list
+    """
+    from dataclasses import asdict
+
+    from isogain import lab
+
+    rows = lab.experiments()
+    if as_json:
+        typer.echo(
+            json.dumps({"schema": LIST_SCHEMA, "experiments": [asdict(row) for row in rows]}, indent=2)
+        )
+        return
+    table = Table("name", "asks", "runs", "about", box=None, padding=(0, 2, 0, 0))
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(row.name, row.question, str(row.runs), _duration(row.estimated_s))
+    show(table)
+
+
+def run(
+    names: Names = None,
+    data: Data = None,
+    results: Results = RESULTS,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N|LIST", help="How many seeds, or which: 10, or 0,1,5.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The shortened versions.")] = False,
+    html: Html = None,
+    pictures: PictureFolder = None,
+    format: PictureFormat = Pictures.png,
+    as_json: AsJson = False,
+) -> None:
+    """Run experiments whole; finished runs are kept, interrupted ones go on where they stopped.
+
+    Example:  isogain lab run mnist-training --seeds 10 --data ~/mnist
+    """
+    from isogain import lab
+
+    outcomes = lab.run(names or None, data=data, results=results, seeds=_seeds(seeds), quick=quick)
+    _show(outcomes, html or results / "report.html", pictures, format, as_json)
+
+
+def report(
+    names: Names = None,
+    results: Results = RESULTS,
+    html: Html = None,
+    pictures: PictureFolder = None,
+    format: PictureFormat = Pictures.png,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the finished experiments of a results folder say, without running anything.
+
+    Example:  isogain lab report --results isogain-results --html report.html
+    """
+    from isogain import lab
+
+    outcomes = lab.outcomes(results, names or None)
+    _show(outcomes, html or results / "report.html", pictures, format, as_json)
+
+
+def export(
+    results: Results = RESULTS,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the tables go.")] = Path(
+        "isogain-export"
+    ),
+    format: Annotated[Tables, typer.Option("--format", help="csv or parquet.")] = Tables.csv,
+) -> None:
+    """Write every run and every measured number as tables.
+
+    Example:  isogain lab export --format parquet --to tables
+    """
+    from isogain import lab
+
+    for path in lab.export(results, to, format.value):
+        typer.echo(path)
+
+
+def _seeds(text: str | None) -> int | list[int] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither a number nor a list such as 0,1,5", param_hint="--seeds"
+        ) from None
+    return numbers if "," in text else numbers[0]
+
+
+def _show(
+    outcomes: Sequence[Outcome], page: Path, pictures: Path | None, format: Pictures, as_json: bool
+) -> None:
+    from isogain import report as reports
+
+    written = reports.write_page(outcomes, page)
+    if pictures is not None:
+        reports.write_pictures(outcomes, pictures, format.value)
+    if as_json:
+        typer.echo(reports.to_json(outcomes))
+        return
+    reports.print_summary(outcomes, page=written.resolve())
+    if pictures is not None:
+        typer.echo(f"Pictures  {pictures.resolve()}")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -18,14 +18,19 @@ from isogain.core.quadrature import EPSILON, Estimate, Floats, expectations
 
 __all__ = ["Activation", "Moments"]
 
+OF_SLOPE = [3, 4, 6, 7, 8, 10]
+"""The integrands that contain phi', in the order in which Moments lists them."""
+
 
 @final
 @dataclass(frozen=True)
 class Moments:
     """Moments of phi(u), u ~ N(input_mean, input_variance), each an Estimate (value, error bound).
 
-    mean E[phi], second E[phi^2], fourth E[phi^4], slope E[phi'], slope_second E[phi'^2], and
-    bend E[phi phi''] (in the sense of distributions: a kink contributes its jump of slope).
+    mean E[phi], second E[phi^2], fourth E[phi^4], slope E[phi'], slope_second E[phi'^2],
+    bend E[phi phi''] (in the sense of distributions: a kink contributes its jump of slope),
+    slope_fourth E[phi'^4], joint E[phi^2 phi'^2], slope_tilt d E[phi'^2] / d ln q, and the second
+    derivatives curve q^2 d^2 E[phi^2] / dq^2 and slope_curve q^2 d^2 E[phi'^2] / dq^2.
     """
 
     input_variance: float
@@ -36,6 +41,11 @@ class Moments:
     slope: Estimate
     slope_second: Estimate
     bend: Estimate
+    slope_fourth: Estimate
+    joint: Estimate
+    slope_tilt: Estimate
+    curve: Estimate
+    slope_curve: Estimate
 
     @property
     def variance(self) -> float:
@@ -53,6 +63,11 @@ class Moments:
         if self.input_variance == 0 or self.second.value == 0:
             return 1.0
         return self.input_variance * (self.slope_second.value + self.bend.value) / self.second.value
+
+    @property
+    def slope_elasticity(self) -> float:
+        """d ln E[phi'^2] / d ln q."""
+        return self.slope_tilt.value / self.slope_second.value if self.slope_second.value else 0.0
 
 
 @final
@@ -125,27 +140,24 @@ def _moments(activation: Activation, variance: float, mean: float) -> Moments:
     derivative_error = 0.0 if activation.source is None else 1e-9
 
     def integrand(z: Floats) -> Floats:
-        phi = activation.function(mean + std * z)
-        slope = activation.slope(mean + std * z)
-        square = phi * phi
-        # Stein: E[phi'] = E[z phi] / s and E[phi'^2 + phi phi''] = E[(z^2 - 1) phi^2] / (2 q)
-        return np.stack([phi, square, square * square, slope, slope * slope, (z * z - 1) * square])
+        phi, slope = activation.function(mean + std * z), activation.slope(mean + std * z)
+        square, steep = phi * phi, slope * slope
+        # Stein: E[phi'^2 + phi phi''] = E[(z^2 - 1) phi^2] / (2 q); d E[f] / d ln q = E[(z^2 - 1) f] / 2
+        tilt = (z * z - 1) / 2
+        twice = (z**4 - 6 * z * z + 3) / 4
+        rows = (phi, square, square * square, slope, steep, tilt * square, steep * steep, square * steep)
+        return np.stack([*rows, tilt * steep, twice * square, twice * steep])
 
     breaks = [(kink - mean) / std for kink in activation.kinks]
     values, errors = expectations(integrand, breaks)
-    estimate = [Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)]
-    first, second, fourth, slope, slope_second, tilted = estimate
-    slope = Estimate(slope.value, slope.error + derivative_error * (1 + abs(slope.value)))
-    slope_second = Estimate(
-        slope_second.value, slope_second.error + derivative_error * (1 + slope_second.value)
-    )
+    errors[OF_SLOPE] += derivative_error * (1 + np.abs(values[OF_SLOPE]))
     if activation.jumps:
-        slope, slope_second = Estimate(math.nan, math.inf), Estimate(math.inf, math.inf)
-    bend = Estimate(
-        tilted.value / (2 * variance) - slope_second.value,
-        tilted.error / (2 * variance) + slope_second.error,
+        values[OF_SLOPE], errors[OF_SLOPE] = math.inf, math.inf
+    first, second, fourth, slope, steep, tilted, *rest = (
+        Estimate(float(v), float(e)) for v, e in zip(values, errors, strict=True)
     )
-    result = Moments(variance, mean, first, second, fourth, slope, slope_second, bend)
+    bend = Estimate(tilted.value / variance - steep.value, tilted.error / variance + steep.error)
+    result = Moments(variance, mean, first, second, fourth, slope, steep, bend, *rest)
     return _with_closed_forms(activation.closed, result) if mean == 0 else result
 
 
@@ -169,7 +181,24 @@ def _at_a_point(activation: Activation, mean: float) -> Moments:
     value = float(activation(mean))
     sides = activation.derivative(np.array([mean - 1e-9, mean + 1e-9]))
     slope, slope_second = float(sides.mean()), float(np.square(sides).mean())
-    exact = [Estimate(v, EPSILON * abs(v)) for v in (value, value**2, value**4, slope, slope_second)]
-    first, second, fourth, slope_mean, slope_square = exact
-    bend = Estimate(0.0, 0.0) if value == 0 else Estimate(math.nan, math.inf)
-    return Moments(0.0, mean, first, second, fourth, slope_mean, slope_square, bend)
+    fourth_slope = float((sides**4).mean())
+
+    def exact(number: float) -> Estimate:
+        return Estimate(number, EPSILON * abs(number))
+
+    none = Estimate(0.0, 0.0)
+    return Moments(
+        input_variance=0.0,
+        input_mean=mean,
+        mean=exact(value),
+        second=exact(value**2),
+        fourth=exact(value**4),
+        slope=exact(slope),
+        slope_second=exact(slope_second),
+        bend=none if value == 0 else Estimate(math.nan, math.inf),
+        slope_fourth=exact(fourth_slope),
+        joint=exact(value**2 * slope_second),
+        slope_tilt=none,
+        curve=none,
+        slope_curve=none,
+    )

@@ -21,7 +21,8 @@ class ClosedForms:
     """What is known exactly; None where only quadrature helps.
 
     `mean` E[phi], `second` E[phi^2], `fourth` E[phi^4], `slope_second` E[phi'^2] as functions of q;
-    `cross` E[phi(u1) phi(u2)] and `cross_slope` E[phi'(u1) phi'(u2)] as functions of (q, c).
+    `cross` E[phi(u1) phi(u2)] and `cross_slope` E[phi'(u1) phi'(u2)] as functions of (q, c);
+    `gap` E[(phi(u1) - phi(u2))^2] / 2 as a function of (q, 1 - c), exact where c is nearly 1.
     """
 
     mean: OfVariance | None = None
@@ -30,6 +31,7 @@ class ClosedForms:
     slope_second: OfVariance | None = None
     cross: OfCorrelation | None = None
     cross_slope: OfCorrelation | None = None
+    gap: OfCorrelation | None = None
     smallest_variance: float = 0.0
     """Below this the formulas cancel, and quadrature is the more exact."""
 
@@ -42,6 +44,10 @@ def two_slopes(negative: float, positive: float) -> ClosedForms:
     def cross(q: float, c: float) -> float:
         return q * (power * c + jump * (math.sqrt(max(1 - c * c, 0.0)) - c * math.acos(c)))
 
+    def gap(q: float, distance: float) -> float:
+        angle = 2 * math.asin(math.sqrt(distance / 2))
+        return q * (power * distance - jump * (math.sin(angle) - angle * math.cos(angle)))
+
     return ClosedForms(
         mean=lambda q: (positive - negative) * math.sqrt(q / (2 * math.pi)),
         second=lambda q: power * q,
@@ -49,6 +55,7 @@ def two_slopes(negative: float, positive: float) -> ClosedForms:
         slope_second=lambda q: power,
         cross=cross,
         cross_slope=lambda q, c: power - jump * math.acos(c),
+        gap=gap,
     )
 
 
@@ -112,6 +119,12 @@ def sine(omega: float = 1.0) -> ClosedForms:
         p = omega**2 * q
         return omega**2 * (math.exp(-p * (1 - c)) + math.exp(-p * (1 + c))) / 2
 
+    def gap(q: float, distance: float) -> float:
+        p = omega**2 * q
+        near, far = math.exp(-2 * p), math.exp(p * (distance - 2))
+        rise = near * math.expm1(p * distance) if p * distance < 1 else far - near
+        return (rise - math.expm1(-p * distance)) / 2
+
     def fourth(q: float) -> float:  # sin^4 = (3 - 4 cos 2x + cos 4x) / 8
         p = omega**2 * q
         return (-4 * math.expm1(-2 * p) + math.expm1(-8 * p)) / 8
@@ -123,5 +136,6 @@ def sine(omega: float = 1.0) -> ClosedForms:
         slope_second=lambda q: omega**2 * (1 + math.exp(-2 * omega**2 * q)) / 2,
         cross=cross,
         cross_slope=cross_slope,
+        gap=gap,
         smallest_variance=0.05 / omega**2,
     )

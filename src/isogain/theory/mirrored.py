@@ -1,0 +1,98 @@
+"""What a mirrored (looks-linear) start does to an activation: only its odd part is left.
+
+Weights [[Q, -Q], [-Q, Q]] feed phi(z) and phi(-z) to every later unit with opposite signs, so the layer
+applies psi(z) = phi(z) - phi(-z) to half the width; where psi is linear, a network of any depth is an
+orthogonal linear map at the start (Balduzzi et al. 2017, arXiv 1702.08591).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from isogain.core.activations import Activation, activation
+from isogain.core.quadrature import Floats, expectations
+
+__all__ = ["Mirrored", "mirrored", "odd_part"]
+
+LINEAR = 1e-9
+"""Share of psi that may be curved for the start to count as exactly linear (rounding, not modelling)."""
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """psi(z) = phi(z) - phi(-z), measured against a straight line at one pre-activation variance.
+
+    `slope` is psi'(0); `scale` the factor 1 / psi'(0) for hidden layers; `curvature` the share of
+    E[psi^2] that no straight line explains; `variance_rate` what one mirrored layer at that scale
+    multiplies a variance by; `linear` whether the start is an exact isometry at this variance.
+    """
+
+    activation: str
+    variance: float
+    slope: float
+    curvature: float
+    variance_rate: float
+    usable: bool
+    why: str
+
+    @property
+    def linear(self) -> bool:
+        return self.usable and self.curvature < LINEAR
+
+    @property
+    def scale(self) -> float:
+        return 1 / self.slope if self.slope else math.inf
+
+    def isometry_error(self, depth: int) -> float:
+        """|ln of the gain| of the squared length after `depth` layers, to first order in the curvature."""
+        return abs(depth * math.log(self.variance_rate)) if self.variance_rate > 0 else math.inf
+
+
+def odd_part(phi: Activation) -> Activation:
+    """psi(z) = phi(z) - phi(-z) as an activation of its own."""
+    kinks = tuple(sorted({*phi.kinks, *(-kink for kink in phi.kinks)}))
+    if len(kinks) == 1 and kinks[0] == 0:
+        kinks = ()  # both one-sided slopes at 0 are phi'(0+) + phi'(0-): the odd part is smooth there
+    return Activation(
+        f"{phi.name} mirrored",
+        phi.parameters,
+        phi.source,
+        function=lambda x: phi.function(x) - phi.function(-x),
+        slope=lambda x: phi.slope(x) + phi.slope(-x),
+        kinks=kinks,
+    )
+
+
+def _slope_at_zero(psi: Activation, step: float = 1e-5) -> float:
+    """psi'(0) from two secants, so that a second derivative that jumps at 0 (ELU) drops out."""
+    return float(4 * psi(step / 2) - psi(step)) / step
+
+
+@lru_cache(maxsize=256)
+def mirrored(which: Activation | str, variance: float = 1.0) -> Mirrored:
+    """How nearly linear the mirrored start of an activation is, computed from the function itself.
+
+    >>> mirrored("gelu").linear, mirrored("tanh").linear
+    (True, False)
+    """
+    phi = activation(which)
+    psi = odd_part(phi)
+    slope = _slope_at_zero(psi)
+    std = math.sqrt(variance)
+
+    def integrand(z: Floats) -> Floats:
+        values = psi.function(std * z)
+        return np.stack([values * values, values * z])
+
+    (power, along), _ = expectations(integrand, [kink / std for kink in psi.kinks])
+    if power < 1e-20 or abs(slope) < 1e-9:
+        why = "it is even around 0, so mirroring cancels it" if power < 1e-20 else "it has no slope at 0"
+        return Mirrored(phi.name, variance, 0.0, 1.0, 0.0, False, why)
+    curvature = max(1 - float(along) ** 2 / float(power), 0.0)
+    rate = float(power) / (slope**2 * variance)
+    why = "phi(z) - phi(-z) is linear" if curvature < LINEAR else "phi(z) - phi(-z) bends"
+    return Mirrored(phi.name, variance, slope, curvature, rate, True, why)

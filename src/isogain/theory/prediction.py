@@ -1,0 +1,351 @@
+"""`predict`: what a network's first signals and gradients will do, layer by layer, with bands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from isogain.core.activations import activation as find_activation
+from isogain.theory.critical import critical_point
+from isogain.theory.finite_width import Ensemble
+from isogain.theory.maps import FixedPoint, MeanField
+from isogain.theory.pair_width import PairState, first_pair, next_pair
+from isogain.theory.pairs import TheoryError
+
+__all__ = ["LayerPrediction", "Prediction", "predict"]
+
+SCHEMA = 1
+BAND = 1.959964
+"""Standard deviations on each side that hold 95 % of a normal law."""
+TRAINABLE = 6.0
+"""A network trains to about six correlation depths (Schoenholz et al. 2017)."""
+WIDE_SPREAD = 1.0
+"""Standard deviation of ln q from which one draw of a network differs from the next by a factor e."""
+
+Weights = Literal["gaussian", "orthogonal"]
+Band = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class LayerPrediction:
+    """One layer: pre-activation variance, correlation of two inputs, gradient variance, with 95 % bands.
+
+    `variance` is the mean field's, `typical_variance` exp E[ln q] over networks of this width.
+    `gradient_variance` is the mean square of d loss / d pre-activation relative to the last layer's.
+    """
+
+    layer: int
+    width: int
+    variance: float
+    typical_variance: float
+    variance_band: Band
+    correlation: float
+    correlation_band: Band | None
+    gradient_variance: float
+    typical_gradient_variance: float
+    gradient_band: Band
+    log_variance_spread: float
+    """Standard deviation of ln q over networks."""
+    log_gradient_spread: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Curves with bands for every layer, where signals settle, and how deep such a network trains."""
+
+    activation: str
+    weight_variance: float
+    bias_variance: float
+    depth: int
+    widths: tuple[int, ...]
+    weights: Weights
+    input_variance: float
+    input_correlation: float
+    layers: tuple[LayerPrediction, ...]
+    fixed_point: FixedPoint
+    trainable_depth: float
+    trainable_reason: str
+    assumptions: tuple[str, ...]
+
+    @property
+    def gain_per_layer(self) -> float:
+        """Geometric mean over layers of the factor on the root mean square of the pre-activations."""
+        return _per_layer([layer.variance for layer in self.layers])
+
+    @property
+    def gradient_gain_per_layer(self) -> float:
+        """Geometric mean of the factor on the root mean square of the gradient, one layer back."""
+        return _per_layer([layer.gradient_variance for layer in reversed(self.layers)])
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on what will happen."""
+        forward, backward = self._orders()
+        parts = [f"signals {_change(forward)}", f"gradients {_change(backward)} on the way back"]
+        trains = "within" if self.depth <= self.trainable_depth else "beyond"
+        limit = (
+            "any depth" if math.isinf(self.trainable_depth) else f"about {self.trainable_depth:.0f} layers"
+        )
+        reach = f"trainable to {limit}" if trains == "within" else f"beyond the trainable depth of {limit}"
+        return f"Over {self.depth} layers {' and '.join(parts)}; {reach} ({self.trainable_reason})."
+
+    def _orders(self) -> tuple[float, float]:
+        first, last = self.layers[0], self.layers[-1]
+        forward = math.log10(last.variance / first.variance) / 2
+        return forward, math.log10(first.gradient_variance / last.gradient_variance) / 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with a schema version; infinite depths are None."""
+        plain = asdict(self)
+        plain["trainable_depth"] = _finite(self.trainable_depth)
+        fixed = plain.pop("fixed_point")
+        point = self.fixed_point
+        scales = {
+            "variance": _finite(point.variance_depth),
+            "correlation": _finite(point.correlation_depth),
+            "gradient": _finite(point.gradient_depth),
+        }
+        fixed = {**{k: _finite(v) for k, v in fixed.items()}, "phase": point.phase, "depth_scales": scales}
+        return {
+            "schema": SCHEMA,
+            "kind": "prediction",
+            **plain,
+            "fixed_point": fixed,
+            "verdict": self.verdict,
+        }
+
+    def __str__(self) -> str:
+        point = self.fixed_point
+        head = (
+            f"{self.activation}, {self.depth} layers of {_describe(self.widths)}, {self.weights} weights: "
+            f"weight variance {self.weight_variance:.5g} / fan_in, bias variance {self.bias_variance:.5g}"
+        )
+        scales = (
+            f"{point.phase}; settles at q = {point.variance:.4g}, correlation {1 - point.distance:.4g}; "
+            f"depth scales: variance {point.variance_depth:.4g}, correlation {point.correlation_depth:.4g}, "
+            f"gradient {point.gradient_depth:.4g} layers"
+        )
+        rows = [_row(layer) for layer in _picked(self.layers)]
+        title = f"{'layer':>5}  {'variance q':>10}  {'95 % band':>21}  {'correlation':>11}  {'gradient':>9}  {'95 % band':>21}"
+        return "\n".join([head, scales, self.verdict, "", title, *rows])
+
+
+def _per_layer(curve: Sequence[float]) -> float:
+    return (curve[-1] / curve[0]) ** (0.5 / (len(curve) - 1)) if len(curve) > 1 else 1.0
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _change(orders: float) -> str:
+    if abs(orders) < math.log10(2):
+        return "keep their size"
+    return f"{'grow' if orders > 0 else 'shrink'} {10 ** abs(orders):.2g}-fold"
+
+
+def _describe(widths: tuple[int, ...]) -> str:
+    return str(widths[0]) if len(set(widths)) == 1 else f"{min(widths)} to {max(widths)}"
+
+
+def _picked(layers: tuple[LayerPrediction, ...], most: int = 12) -> list[LayerPrediction]:
+    """At most a dozen layers, evenly spread, the first and last always among them."""
+    places = np.unique(np.linspace(0, len(layers) - 1, min(most, len(layers))).round().astype(int))
+    return [layers[i] for i in places]
+
+
+def _row(layer: LayerPrediction) -> str:
+    def band(ends: Band) -> str:
+        return f"{ends[0]:>9.3g} … {ends[1]:<9.3g}"
+
+    return (
+        f"{layer.layer:>5}  {layer.variance:>10.4g}  {band(layer.variance_band):>21}  "
+        f"{layer.correlation:>11.5f}  {layer.gradient_variance:>9.3g}  {band(layer.gradient_band):>21}"
+    )
+
+
+def predict(
+    activation: Any = "relu",
+    weight_variance: float | None = None,
+    bias_variance: float | None = None,
+    depth: int = 10,
+    width: int | Sequence[int] = 256,
+    *,
+    weights: Weights = "gaussian",
+    input_variance: float = 1.0,
+    input_correlation: float = 0.0,
+    input_width: int | None = None,
+    pairs: bool = True,
+) -> Prediction:
+    """The variance, correlation and gradient of every layer of a plain network, with 95 % bands.
+
+    Var[w] = weight_variance / fan_in, Var[b] = bias_variance; without them, the activation's critical
+    point.  `width` is one number or one a layer; `input_variance` the mean square of an input's entries,
+    `input_correlation` the cosine of two inputs.  `pairs=False` leaves the correlation's band out
+    (faster).  Means are exact as the width goes to infinity, bands to first order in depth / width.
+    Raises TheoryError for sizes and variances that make no sense, or where the activation has no
+    critical point and none was given.
+
+    >>> predict("relu", weight_variance=2.0, depth=3, width=100).layers[-1].variance
+    2.0
+
+    Sources: Poole et al. 2016 (maps), Schoenholz et al. 2017 (depth scales), Hanin & Nica 2019 (spread).
+    """
+    phi = find_activation(activation)
+    weight_variance, bias_variance = _variances(phi, weight_variance, bias_variance)
+    field = MeanField(phi, weight_variance, bias_variance)
+    widths = _widths(width, depth)
+    if weights not in ("gaussian", "orthogonal"):
+        raise TheoryError(f"weights must be 'gaussian' or 'orthogonal', got {weights!r}")
+    if not (input_variance > 0 and math.isfinite(input_variance) and -1 <= input_correlation <= 1):
+        raise TheoryError(
+            f"input_variance must be above 0 and input_correlation in [-1, 1], "
+            f"got {input_variance!r}, {input_correlation!r}"
+        )
+    fan_in = input_width or widths[0]
+    curves = _Curves(field, (fan_in, *widths), weights == "orthogonal")
+    layers = curves.layers(input_variance, 1 - input_correlation, pairs)
+    fixed = field.settle(layers[0].variance)
+    reach, reason = trainable_depth(fixed, layers)
+    return Prediction(
+        str(phi), weight_variance, bias_variance, depth, widths, weights, input_variance,
+        input_correlation, layers, fixed, reach, reason, ASSUMPTIONS,
+    )  # fmt: skip
+
+
+ASSUMPTIONS = (
+    "fully connected layers; weights independent of the input, of one another and of mean 0 (or Haar orthogonal)",
+    "means are those of infinite width; bands are of first order in depth / width",
+    "the gradient arrives at the last layer independent of the forward signal",
+)
+
+
+def _variances(phi: Any, weight: float | None, bias: float | None) -> tuple[float, float]:
+    if weight is not None:
+        return float(weight), float(bias or 0.0)
+    point = critical_point(phi)
+    if point.weight_variance is None:
+        raise TheoryError(f"weight_variance is needed: {point}")
+    return point.weight_variance, float(point.bias_variance if bias is None else bias)  # type: ignore[arg-type]
+
+
+def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
+    if not (isinstance(depth, (int, np.integer)) and 1 <= depth <= 100_000):
+        raise TheoryError(f"depth must be a whole number from 1 to 100000, got {depth!r}")
+    widths = (width,) * depth if isinstance(width, (int, np.integer)) else tuple(width)
+    if len(widths) != depth or any(not isinstance(n, (int, np.integer)) or n < 2 for n in widths):
+        raise TheoryError(
+            f"width must be a whole number of at least 2, or one for each of {depth} layers, got {width!r}"
+        )
+    return tuple(int(n) for n in widths)
+
+
+class _Curves:
+    """Mean-field curves and finite-width bands of one network, collected layer by layer."""
+
+    def __init__(self, field: MeanField, widths: tuple[int, ...], orthogonal: bool) -> None:
+        self.field, self.widths, self.orthogonal = field, widths, orthogonal
+
+    def layers(self, input_variance: float, distance: float, pairs: bool) -> tuple[LayerPrediction, ...]:
+        paths = Ensemble(self.field, self.widths, self.orthogonal).run(input_variance)
+        q = self._variances(input_variance)
+        gradients = self._gradients(q)
+        distances = self._distances(q, input_variance, distance)
+        bands = self._bands(q, distances) if pairs else [None] * len(q)
+        mean, spread, low, high = (
+            np.exp(x) if i != 1 else x for i, x in enumerate(paths.summary("variance"))
+        )
+        back = [np.exp(x) if i != 1 else x for i, x in enumerate(paths.summary("gradient"))]
+        return tuple(
+            LayerPrediction(
+                i + 1, self.widths[i + 1], q[i], float(mean[i]), (float(low[i]), float(high[i])),
+                1 - distances[i], bands[i],
+                gradients[i], float(back[0][i]), (float(back[2][i]), float(back[3][i])),
+                float(spread[i]), float(back[1][i]),
+            )
+            for i in range(len(q))
+        )  # fmt: skip
+
+    def _variances(self, input_variance: float) -> list[float]:
+        q = [self.field.weight_variance * input_variance + self.field.bias_variance]
+        for layer in range(2, len(self.widths)):
+            q.append(self.field.variance(q[-1]))
+            if not 1e-280 < q[-1] < 1e280:
+                raise TheoryError(
+                    f"the variance leaves the range of numbers at layer {layer}; take fewer layers"
+                )
+        return q
+
+    def _gradients(self, q: list[float]) -> list[float]:
+        """chi times the ratio of widths, multiplied up from the last layer."""
+        gradients = [1.0]
+        for i in range(len(q) - 2, -1, -1):
+            gradients.append(gradients[-1] * self.field.chi(q[i]) * self.widths[i + 2] / self.widths[i + 1])
+        return gradients[::-1]
+
+    def _distances(self, q: list[float], input_variance: float, distance: float) -> list[float]:
+        """1 - c of two inputs of the same variance; the bias is common to both."""
+        distances = [self.field.weight_variance * input_variance * distance / q[0]]
+        for variance in q[:-1]:
+            distances.append(self.field.distance(variance, distances[-1]))
+        return distances
+
+    def _bands(self, q: list[float], distances: list[float]) -> list[Band | None]:
+        bands: list[Band | None] = [None] * len(q)
+        if distances[0] < CLOSEST:
+            return bands
+        signal = 1 - self.field.bias_variance / q[0]
+        state = first_pair(signal, distances[0], (self.widths[0], self.widths[1]), self.orthogonal)
+        bands[0] = _correlation_band(distances[0], state)
+        for i in range(len(q) - 1):
+            if distances[i] < CLOSEST:
+                break
+            widths = (self.widths[i + 1], self.widths[i + 2])
+            state = next_pair(self.field, state, q[i], distances[i], widths, self.orthogonal)
+            bands[i + 1] = _correlation_band(distances[i + 1], state)
+        return bands
+
+
+CLOSEST = 1e-9
+"""Inputs nearer than this (1 - c) are one input to double precision: no band is given."""
+
+
+def _correlation_band(distance: float, state: PairState) -> Band:
+    """95 % of c: normal in ln(1 - c) for near inputs, normal in c for far ones."""
+    shift, spread = state.log_distance()
+    half = min(BAND * spread, 300.0)
+    if distance * (1 + half) < 0.5:
+        far, near = distance * math.exp(min(shift + half, 300.0)), distance * math.exp(shift - half)
+    else:
+        far, near = distance * (1 + half), distance * max(1 - half, 0.0)
+    return 1 - min(far, 2.0), 1 - near
+
+
+def trainable_depth(fixed: FixedPoint, layers: Sequence[LayerPrediction]) -> tuple[float, str]:
+    """The lesser of six depth scales and the depth at which one draw of the network differs e-fold."""
+    limits = [(TRAINABLE * fixed.correlation_depth, "six correlation depths")]
+    if abs(fixed.variance_rate) > 1 + 1e-9 or fixed.variance in (0.0, math.inf):
+        limits.append((TRAINABLE * fixed.variance_depth, "six variance depths"))
+    limits.append((_width_limit(layers), f"one draw strays {math.e:.2g}-fold from the next"))
+    depth, reason = min(limits, key=lambda pair: pair[0])
+    if math.isinf(depth):
+        return depth, "critical, and the width holds"
+    return depth, reason
+
+
+def _width_limit(layers: Sequence[LayerPrediction]) -> float:
+    """Where the spread of ln q passes 1, by its growth over the second half of the layers."""
+    last = layers[-1].log_variance_spread ** 2
+    middle = layers[len(layers) // 2].log_variance_spread ** 2
+    span = len(layers) - 1 - len(layers) // 2
+    growth = (last - middle) / span if span else 0.0
+    if last >= WIDE_SPREAD:
+        first = next(layer for layer in layers if layer.log_variance_spread**2 >= WIDE_SPREAD)
+        return float(first.layer)
+    if growth <= 1e-6:
+        return math.inf
+    return len(layers) + (WIDE_SPREAD - last) / growth

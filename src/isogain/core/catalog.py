@@ -112,7 +112,13 @@ def catalog() -> Catalog:
     """
     for table in TABLES:
         importlib.import_module(f"isogain.core.{table}")
-    return Catalog(tuple(_ROWS))
+    return Catalog(tuple(sorted(_ROWS, key=_place)))
+
+
+def _place(row: Row) -> tuple[bool, str]:
+    """isogain's own rows first, then framework by framework, whatever was imported first."""
+    module = row.make.__module__
+    return ("dialects" in module, module)
 
 
 @lru_cache(maxsize=1)

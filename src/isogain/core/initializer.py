@@ -50,6 +50,7 @@ class Initializer(ABC):
     ) -> Law:
         """The law that the weights of this shape follow, with its numbers and exact moments.
 
+        >>> from isogain.core.initializers import VarianceScaling
         >>> VarianceScaling(scale=2.0, distribution="normal").law((50, 10)).std
         0.2
         """

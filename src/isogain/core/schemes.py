@@ -30,38 +30,48 @@ SCALED = "scaled by fans"
 ISOMETRY = "isometries"
 PATTERN = "patterns"
 
+DEEP_LEARNING = "Goodfellow, Bengio & Courville 2016, sec. 8.4"
+TRUNCATED = "Johnson, Kotz & Balakrishnan 1994, sec. 13.10.1"
+NOTES = "Katanforoosh & Kunin 2019, Initializing neural networks"
+CENTRED = "LeCun et al. 1998, sec. 4.3 (why not)"
 GLOROT = "Glorot & Bengio 2010, eq. 16"
 LECUN = "LeCun, Bottou, Orr & Müller 1998, eq. 16"
 HE = "He, Zhang, Ren & Sun 2015, eq. 10"
 
 
-@scheme("zeros", formula="w = 0", source="-", group=CONSTANT, aliases=("zero",))
+@scheme("zeros", formula="w = 0", source=DEEP_LEARNING, group=CONSTANT, aliases=("zero",))
 def zeros() -> Initializer:
     """For biases.  As weights it cannot break symmetry: every unit of a layer learns the same."""
     return Zeros()
 
 
-@scheme("ones", formula="w = 1", source="-", group=CONSTANT, aliases=("one",))
+@scheme("ones", formula="w = 1", source=DEEP_LEARNING, group=CONSTANT, aliases=("one",))
 def ones() -> Initializer:
     """For the scales of a normalization; as weights it is as symmetric as zeros, and explodes."""
     return Ones()
 
 
-@scheme("constant", formula="w = value", source="-", group=CONSTANT)
+@scheme("constant", formula="w = value", source=DEEP_LEARNING, group=CONSTANT)
 def constant(value: float = 0.0) -> Initializer:
     """One value for every weight."""
     return Constant(value)
 
 
 @scheme(
-    "normal", formula="w ~ N(mean, std²)", source="-", group=FIXED, aliases=("gaussian", "zero_mean_normal")
+    "normal",
+    formula="w ~ N(mean, std²)",
+    source=DEEP_LEARNING,
+    group=FIXED,
+    aliases=("gaussian", "zero_mean_normal"),
 )
 def normal(std: float = 1.0, mean: float = 0.0) -> Initializer:
     """Zero-mean random by default, at a scale that knows nothing of the layer's width."""
     return Normal(std, mean)
 
 
-@scheme("uniform", formula="w ~ U[low, high)", source="-", group=FIXED, aliases=("zero_mean_uniform",))
+@scheme(
+    "uniform", formula="w ~ U[low, high)", source=DEEP_LEARNING, group=FIXED, aliases=("zero_mean_uniform",)
+)
 def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
     """Zero-mean random by default, between fixed ends."""
     return Uniform(low, high)
@@ -70,7 +80,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initializer:
 @scheme(
     "truncated_normal",
     formula="w ~ N(mean, σ²) given low·σ < w - mean < high·σ, with Std[w] = std",
-    source="-",
+    source=TRUNCATED,
     group=FIXED,
     aliases=("zero_mean_truncated_normal",),
 )
@@ -93,45 +103,52 @@ def small_normal(std: float = 0.01) -> Initializer:
     return Normal(std)
 
 
-@scheme("small_uniform", formula="w ~ U(±√3·0.01)", source="-", group=FIXED)
+@scheme("small_uniform", formula="w ~ U(±√3·0.01)", source=DEEP_LEARNING, group=FIXED)
 def small_uniform(std: float = 0.01) -> Initializer:
     """Zero mean, small range, uniform, of the same standard deviation as small_normal."""
     return Uniform(-(3**0.5) * std, 3**0.5 * std)
 
 
 @scheme(
-    "small_truncated_normal", formula="w ~ N(0, σ²) given |w| < 2σ, Std[w] = 0.01", source="-", group=FIXED
+    "small_truncated_normal",
+    formula="w ~ N(0, σ²) given |w| < 2σ, Std[w] = 0.01",
+    source=TRUNCATED,
+    group=FIXED,
 )
 def small_truncated_normal(std: float = 0.01) -> Initializer:
     """Zero mean, small range, truncated, of the same standard deviation as small_normal."""
     return TruncatedNormal(std)
 
 
-@scheme("large_normal", formula="w ~ N(0, 10²)", source="-", group=FIXED, aliases=("large_random",))
+@scheme("large_normal", formula="w ~ N(0, 10²)", source=NOTES, group=FIXED, aliases=("large_random",))
 def large_normal(std: float = 10.0) -> Initializer:
     """Zero mean, large range: breaks symmetry, but saturates, explodes, and starts at a huge loss."""
     return Normal(std)
 
 
-@scheme("large_uniform", formula="w ~ U(±√3·10)", source="-", group=FIXED)
+@scheme("large_uniform", formula="w ~ U(±√3·10)", source=NOTES, group=FIXED)
 def large_uniform(std: float = 10.0) -> Initializer:
     """Zero mean, large range, uniform, of the same standard deviation as large_normal."""
     return Uniform(-(3**0.5) * std, 3**0.5 * std)
 
 
-@scheme("large_truncated_normal", formula="w ~ N(0, σ²) given |w| < 2σ, Std[w] = 10", source="-", group=FIXED)
+@scheme(
+    "large_truncated_normal", formula="w ~ N(0, σ²) given |w| < 2σ, Std[w] = 10", source=NOTES, group=FIXED
+)
 def large_truncated_normal(std: float = 10.0) -> Initializer:
     """Zero mean, large range, truncated, of the same standard deviation as large_normal."""
     return TruncatedNormal(std)
 
 
-@scheme("nonzero_mean_normal", formula="w ~ N(0.5, 0.1²)", source="-", group=FIXED, aliases=("nonzero_mean",))
+@scheme(
+    "nonzero_mean_normal", formula="w ~ N(0.5, 0.1²)", source=CENTRED, group=FIXED, aliases=("nonzero_mean",)
+)
 def nonzero_mean_normal(mean: float = 0.5, std: float = 0.1) -> Initializer:
     """A common shift of all weights: the layer's outputs become one shared direction, growing with fan_in."""
     return Normal(std, mean)
 
 
-@scheme("nonzero_mean_uniform", formula="w ~ U[0, 1)", source="-", group=FIXED)
+@scheme("nonzero_mean_uniform", formula="w ~ U[0, 1)", source=CENTRED, group=FIXED)
 def nonzero_mean_uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
     """All weights positive, as `numpy.random.rand` gives them."""
     return Uniform(low, high)
@@ -140,7 +157,7 @@ def nonzero_mean_uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
 @scheme(
     "nonzero_mean_truncated_normal",
     formula="w ~ N(0.5, σ²) given |w - 0.5| < 2σ, Std[w] = 0.1",
-    source="-",
+    source=CENTRED,
     group=FIXED,
 )
 def nonzero_mean_truncated_normal(mean: float = 0.5, std: float = 0.1) -> Initializer:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from conformance import check_sample, normal
 from torch import nn
 from torch.nn import functional
 
 import isogain as ig
+from conformance import check_sample, normal
 from isogain.errors import InitializerError
 
 

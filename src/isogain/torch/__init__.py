@@ -1,1 +1,41 @@
-"""isogain.torch"""
+"""isogain for PyTorch: torch.nn.init's functions by name, drawn exactly, fast and reproducibly.
+
+    import isogain.torch as igt
+    igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
+"""
+
+from isogain.torch.init import (
+    calculate_gain,
+    constant_,
+    dirac_,
+    eye_,
+    kaiming_normal_,
+    kaiming_uniform_,
+    normal_,
+    ones_,
+    orthogonal_,
+    sparse_,
+    trunc_normal_,
+    uniform_,
+    xavier_normal_,
+    xavier_uniform_,
+    zeros_,
+)
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]

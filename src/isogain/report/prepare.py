@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import numbers
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isogain.errors import ReportError
@@ -48,7 +49,24 @@ def name_of(value: object) -> str:
     """A category as a reader sees it: `0.01` for 0.010000000000000002."""
     if isinstance(value, numbers.Real) and not isinstance(value, bool | numbers.Integral):
         return f"{float(value):.6g}"
-    return str(value)
+    return _visible(str(value))
+
+
+def _visible(text: str) -> str:
+    """`text` with a space for every control character and line separator.
+
+    Vega-Lite writes names into expressions of its own; it escapes quotes, but a U+2028 ends a line there.
+    """
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+
+
+def _with_visible_names(chart: Chart) -> Chart:
+    titles = {
+        field: _visible(getattr(chart, field))
+        for field in ("x_title", "y_title", "value_title", "color_title")
+    }
+    rules = tuple(replace(rule, label=_visible(rule.label)) for rule in chart.rules)
+    return replace(chart, rules=rules, **titles)
 
 
 def prepare(chart: Chart) -> Prepared:
@@ -59,6 +77,7 @@ def prepare(chart: Chart) -> Prepared:
     if chart.kind not in _KINDS:
         raise ReportError(f"chart {chart.title!r}: kind {chart.kind!r} is none of {', '.join(_KINDS)}")
     categorical_x = _is_categorical(chart)
+    chart = _with_visible_names(chart)
     records = [_record(chart, row, index, categorical_x) for index, row in enumerate(chart.rows)]
     records, notes = _drawable(chart, records)
     records, thinned = _thin(chart, records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from isogain.lab.outcome import Claim, Outcome
 from isogain.report.prepare import Prepared
-from isogain.report.view import MARKS, Figure, Section, TableView, sections_of
+from isogain.report.view import MARKS, Figure, Section, TableView, number_text, sections_of
 
 __all__ = ["print_summary", "sparkline"]
 
@@ -27,7 +28,7 @@ _STYLES = {"holds": "green", "holds in part": "yellow", "does not hold": "red", 
 _ASCII = str.maketrans(
     {
         "✓": "+", "◐": "~", "✗": "x", "–": "-", "−": "-", "→": "->", "√": "sqrt", "∞": "inf", "×": "x",
-        "·": "|", "σ": "sigma", "²": "^2", "…": "...", "’": "'", "½": "1/2",
+        "·": "|", "σ": "sigma", "²": "^2", "…": "...", "─": "-", "’": "'", "½": "1/2",
         **{block: "_.-~=+*#"[i] for i, block in enumerate(_BLOCKS)},
     }
 )  # fmt: skip
@@ -42,19 +43,30 @@ def print_summary(
     """
     sections = sections_of(outcomes)
     target = console or Console()
-    width = min(target.width, WIDTH) if target.is_terminal else WIDTH
-    with target.capture() as capture:
-        for number, section in enumerate(sections, start=1):
-            target.print(_section(section, number, len(sections)), width=width, highlight=False)
-        if page is not None:
-            # soft_wrap: a path broken over two lines can be neither clicked nor copied
-            target.print(Text.assemble(("Page  ", "bold"), str(page)), soft_wrap=True, highlight=False)
-    _write(target, capture.get())
+    inner = _inner_console(target)
+    for number, section in enumerate(sections, start=1):
+        inner.print(_section(section, number, len(sections)))
+    if page is not None:
+        # soft_wrap: a path broken over two lines can be neither clicked nor copied
+        inner.print(Text.assemble(("Page  ", "bold"), str(page)), soft_wrap=True)
+    _write(target, inner.file.getvalue())  # type: ignore[attr-defined]
+
+
+def _inner_console(target: Console) -> Console:
+    """A console that writes to memory as `target` would, 100 columns wide where that is not a terminal."""
+    return Console(
+        file=io.StringIO(),
+        width=min(target.width, WIDTH) if target.is_terminal else WIDTH,
+        force_terminal=target.is_terminal,
+        color_system="standard" if target.color_system else None,
+        no_color=target.no_color,
+        highlight=False,
+        legacy_windows=False,
+    )
 
 
 def _write(console: Console, text: str) -> None:
-    lines = (line.rstrip() for line in text.split("\n"))
-    text = "\n".join(lines)
+    text = "\n".join(line.rstrip() for line in text.split("\n"))
     encoding = console.encoding
     if not encoding.lower().startswith("utf"):
         text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
@@ -103,10 +115,11 @@ def _curves(figure: Figure) -> RenderableType:
     grid = RichTable.grid(padding=(0, 2, 0, 0))
     for name, values in _lines(prepared).items():
         row = _on_one_scale(prepared, values)
-        ends = f"{values[0]:.3g} → {values[-1]:.3g}".replace("-", "−")
+        ends = f"{number_text(values[0], '.3g').text} → {number_text(values[-1], '.3g').text}"
         grid.add_row(Text(name), Text(row, "cyan"), Text(ends))
-    title = Text(f"{figure.title}: {prepared.chart.y_title or prepared.chart.y}", "dim")
-    return Padding(Group(title, grid), (1, 0, 0, 2))
+    axis = prepared.chart.y_title or prepared.chart.y
+    title = figure.title if axis.lower() in figure.title.lower() else f"{figure.title}: {axis}"
+    return Padding(Group(Text(title, "dim"), grid), (1, 0, 0, 2))
 
 
 def _lines(prepared: Prepared) -> dict[str, list[float]]:

@@ -59,7 +59,8 @@ def expectations(integrand: Integrand, breaks: Sequence[float] = ()) -> tuple[Fl
     jumps.  Raises ExpectationError where an integrand is not finite or grows faster than e^{z^2/2} falls.
     """
     reach, tail = _reach(integrand)
-    edges = np.unique(np.clip(np.concatenate([np.arange(-reach, reach + 1), list(breaks)]), -reach, reach))
+    even = np.linspace(-reach, reach, round(4 * reach / 3) + 1)
+    edges = np.unique(np.clip(np.concatenate([even, list(breaks)]), -reach, reach))
     left, right = edges[:-1], edges[1:]
     whole, size = _panels(integrand, left, right)
     total, bound = np.zeros(len(whole)), tail
@@ -110,12 +111,11 @@ def _reach(integrand: Integrand) -> tuple[float, Floats]:
     """How many standard deviations hold the integral, and a bound on what lies outside."""
     nodes, _ = legendre()
     for reach in (12.0, 18.0, 26.0, 36.0):
-        probe = np.concatenate([-reach - nodes, reach + nodes, [-reach, reach]])
-        ends = np.abs(_finite(integrand, probe)) * density(probe)
-        inside = np.linspace(-reach, reach, 97)
-        body = (np.abs(_finite(integrand, inside)) * density(inside)).max(axis=1)
-        tail = 2 * ends.max(axis=1)
-        if (tail <= EPSILON * np.maximum(body, 1e-300)).all() or not ends.any():
+        ends = np.concatenate([-reach - nodes, reach + nodes, [-reach, reach]])
+        probe = np.concatenate([ends, np.linspace(-reach, reach, 49)])
+        sizes = np.abs(_finite(integrand, probe)) * density(probe)
+        tail, body = 2 * sizes[:, : len(ends)].max(axis=1), sizes[:, len(ends) :].max(axis=1)
+        if (tail <= EPSILON * np.maximum(body, 1e-300)).all():
             return reach, tail
     raise ExpectationError(
         "the expectation does not exist: the function grows faster than the normal density falls; "

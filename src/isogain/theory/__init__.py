@@ -1,20 +1,40 @@
-"""Theory that predicts what a network's first signals will do, before a single run."""
+"""Theory that predicts what a network's first signals will do, before a single run.
+
+Moments and maps (`cross_moment`, `MeanField`), where they stand still (`critical_point`), what follows
+for one network (`predict`) or all of them (`phase_diagram`), and what to choose (`advise`).
+"""
 
 from __future__ import annotations
 
-from isogain.theory.critical import CriticalPoint, critical_point
-from isogain.theory.mirrored import Mirrored, mirrored
+from isogain.theory.advice import Advice, advise
+from isogain.theory.answers import Answer
+from isogain.theory.critical import CriticalPoint, critical_point, edge_of_chaos
+from isogain.theory.maps import FixedPoint, MeanField
+from isogain.theory.mirrored import Mirrored, mirrored, odd_part
 from isogain.theory.pairs import TheoryError, cross_moment
+from isogain.theory.phase import PhaseDiagram, phase_diagram
 from isogain.theory.prediction import LayerPrediction, Prediction, predict
+from isogain.theory.recipes import Choice, Situation
 
 __all__ = [
+    "Advice",
+    "Answer",
+    "Choice",
     "CriticalPoint",
+    "FixedPoint",
     "LayerPrediction",
+    "MeanField",
     "Mirrored",
+    "PhaseDiagram",
     "Prediction",
+    "Situation",
     "TheoryError",
+    "advise",
     "critical_point",
     "cross_moment",
+    "edge_of_chaos",
     "mirrored",
+    "odd_part",
+    "phase_diagram",
     "predict",
 ]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from isogain.core.activations import Activation, activation
-from isogain.theory.maps import is_homogeneous
+from isogain.theory.maps import VARIANCES, is_homogeneous
 from isogain.theory.mirrored import mirrored
 from isogain.theory.pairs import TheoryError
 
@@ -130,7 +130,7 @@ def _finite(phi: Activation) -> CriticalPoint | None:
     """The finite q where E[phi phi''] = 0, if a bias variance of at least 0 goes with it."""
     from scipy.optimize import brentq
 
-    grid = np.linspace(math.log(1e-4), math.log(1e5), 43)
+    grid = VARIANCES[16:53]  # 1e-4 to 1e5: beyond, rounding decides the sign
     bends = [phi.moments(math.exp(t)).bend for t in grid]
     trusted = [b.value if abs(b.value) > 4 * b.error + 1e-13 else 0.0 for b in bends]
     for i in range(len(grid) - 1):

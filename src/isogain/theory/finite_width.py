@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,36 +21,29 @@ from isogain.core.quadrature import Floats
 from isogain.theory.maps import MeanField, is_homogeneous
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["Ensemble", "Paths", "log_average"]
+__all__ = ["Ensemble", "LayerTable", "Paths", "layer_table"]
 
 MEMBERS = 2048
-SPACING = 0.1
+SPACING = 0.2
 """Distance in ln q between the places where a layer's numbers are computed; cubic in between."""
-Spread = tuple[float, float]
-"""Mean and variance of a logarithm."""
-
-
-def log_average(noise: float) -> Spread:
-    """Mean and variance of ln of an average of mean 1 and relative variance `noise`.
-
-    The average of n positive terms is taken for a Gamma variable of the same two moments: exact for
-    squares of normal numbers, right to second order in 1 / n otherwise.
-    """
-    if noise <= 1e-14:
-        return 0.0, 0.0
-    shape = 1 / noise
-    if shape > 1e5:
-        return -noise / 2, noise
-    from scipy import special
-
-    return float(special.psi(shape)) - math.log(shape), float(special.polygamma(1, shape))
 
 
 def _log_averages(noise: Floats) -> tuple[Floats, Floats]:
-    """The same for an array, by the asymptotic series of psi, accurate to 1e-4 up to noise 0.5."""
+    """Mean and variance of ln of averages of mean 1 and these relative variances.
+
+    The average of n positive terms is taken for a Gamma variable of the same two moments: exact for
+    squares of normal numbers, right to second order in 1 / n otherwise.  (The asymptotic series of psi
+    and its derivative, good to 1e-4 up to a relative variance of 0.5.)
+    """
     noise = np.clip(noise, 0.0, 2.0)
     mean = -noise / 2 - noise**2 / 12 + noise**4 / 120
     return mean, noise + noise**2 / 2 + noise**3 / 6 - noise**5 / 30
+
+
+@lru_cache(maxsize=128)
+def layer_table(field: MeanField) -> LayerTable:
+    """The table of one field, kept: several networks ask for the same places."""
+    return LayerTable(field)
 
 
 class LayerTable:
@@ -155,7 +149,7 @@ class Ensemble:
         self, field: MeanField, widths: tuple[int, ...], orthogonal: bool, members: int = MEMBERS
     ) -> None:
         self.field, self.widths, self.orthogonal = field, widths, orthogonal
-        self.table = LayerTable(field)
+        self.table = layer_table(field)
         self.generator = np.random.Generator(np.random.Philox(20170417))
         from scipy import special
 

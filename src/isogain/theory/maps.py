@@ -21,6 +21,8 @@ __all__ = ["FixedPoint", "MeanField", "is_homogeneous"]
 
 SMALLEST, LARGEST = 1e-8, 1e8
 """Fixed points of the variance are looked for between these."""
+VARIANCES = np.linspace(math.log(SMALLEST), math.log(LARGEST), 65)
+"""ln q of the places where signs are compared; shared, so that their moments are computed once."""
 SAME = 1e-9
 
 
@@ -111,7 +113,7 @@ class MeanField:
         """1 - c after the layer, for two inputs of variance q and correlation c = 1 - distance."""
         if q == 0 or distance == 0:
             return 0.0
-        return self.weight_variance * gap(self.activation, q, distance).value / self.variance(q)
+        return self.weight_variance * gap(self.activation, q, distance, 1e-7).value / self.variance(q)
 
     def distance_rate(self, q: float, distance: float) -> float:
         """d (1 - c') / d (1 - c) at a fixed variance."""
@@ -125,7 +127,7 @@ class MeanField:
         roots = [0.0] if self.variance(0.0) == 0 else []
         if is_homogeneous(self.activation) and self.bias_variance == 0:
             return tuple(roots)
-        grid = np.linspace(math.log(SMALLEST), math.log(LARGEST), 65)
+        grid = VARIANCES
         excess = np.array([self._log_growth(t) for t in grid])
         for i in np.flatnonzero(np.signbit(excess[:-1]) != np.signbit(excess[1:])):
             roots.append(math.exp(self._root(grid[i], grid[i + 1])))

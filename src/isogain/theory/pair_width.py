@@ -34,6 +34,10 @@ class PairState:
         spread = math.sqrt(max(float(direction @ self.covariance @ direction), 0.0))
         return float(direction @ self.shift), spread
 
+    def log_lengths(self) -> float:
+        """Standard deviation of ln q1."""
+        return math.sqrt(max(float(self.covariance[0, 0]), 0.0))
+
 
 def wishart(distance: float) -> Floats:
     """n times the relative covariance of (q1, q2, d) measured on n normal units at distance 1 - c."""

@@ -10,13 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from isogain.core.activations import activation as find_activation
+from isogain.core.quadrature import Floats
 from isogain.theory.critical import critical_point
-from isogain.theory.finite_width import Ensemble
+from isogain.theory.finite_width import Ensemble, layer_table
 from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.pair_width import PairState, first_pair, next_pair
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["LayerPrediction", "Prediction", "predict"]
+__all__ = ["LayerPrediction", "Outlook", "Prediction", "outlook", "predict"]
 
 SCHEMA = 1
 BAND = 1.959964
@@ -35,7 +36,8 @@ class LayerPrediction:
     """One layer: pre-activation variance, correlation of two inputs, gradient variance, with 95 % bands.
 
     `variance` is the mean field's, `typical_variance` exp E[ln q] over networks of this width.
-    `gradient_variance` is the mean square of d loss / d pre-activation relative to the last layer's.
+    `correlation_band` is None where its first-order theory makes no claim (ln q1 spreads beyond 1, or the
+    inputs have become one).  `gradient_variance` is the mean square of d loss / d pre-activation relative to the last layer's.
     """
 
     layer: int
@@ -210,7 +212,7 @@ def predict(
     curves = _Curves(field, (fan_in, *widths), weights == "orthogonal")
     layers = curves.layers(input_variance, 1 - input_correlation, pairs)
     fixed = field.settle(layers[0].variance)
-    reach, reason = trainable_depth(fixed, layers)
+    reach, reason = trainable_depth(fixed, [layer.log_variance_spread for layer in layers])
     return Prediction(
         str(phi), weight_variance, bias_variance, depth, widths, weights, input_variance,
         input_correlation, layers, fixed, reach, reason, ASSUMPTIONS,
@@ -306,6 +308,8 @@ class _Curves:
                 break
             widths = (self.widths[i + 1], self.widths[i + 2])
             state = next_pair(self.field, state, q[i], distances[i], widths, self.orthogonal)
+            if state.log_lengths() > WIDE_SPREAD:
+                break
             bands[i + 1] = _correlation_band(distances[i + 1], state)
         return bands
 
@@ -325,27 +329,56 @@ def _correlation_band(distance: float, state: PairState) -> Band:
     return 1 - min(far, 2.0), 1 - near
 
 
-def trainable_depth(fixed: FixedPoint, layers: Sequence[LayerPrediction]) -> tuple[float, str]:
+@dataclass(frozen=True)
+class Outlook:
+    """The few numbers about a network that advice needs, without its curves."""
+
+    gain: float
+    gradient_gain: float
+    spread: float
+    """Standard deviation of ln q at the last layer."""
+    gradient_spread: float
+    """Standard deviation of ln g at the first layer."""
+    trainable_depth: float
+    trainable_reason: str
+
+
+def outlook(
+    field: MeanField, depth: int, width: int, weights: Weights, input_variance: float = 1.0
+) -> Outlook:
+    """What `predict` would say in short, in a fraction of its time."""
+    depth = max(depth, 2)
+    paths = Ensemble(field, (width,) * (depth + 1), weights == "orthogonal").run(input_variance)
+    table, log_q = layer_table(field), math.log(field.weight_variance * input_variance + field.bias_variance)
+    start, log_gradient = log_q, 0.0
+    for _ in range(depth - 1):
+        row = table.at(np.array([log_q]))
+        log_q, log_gradient = float(row[0, 0]), log_gradient + float(row[1, 0])
+    spreads = paths.summary("variance")[1]
+    reach, reason = trainable_depth(field.settle(math.exp(start)), spreads)
+    return Outlook(
+        math.exp((log_q - start) / (2 * (depth - 1))), math.exp(log_gradient / (2 * (depth - 1))),
+        float(spreads[-1]), float(paths.summary("gradient")[1][0]), reach, reason,
+    )  # fmt: skip
+
+
+def trainable_depth(fixed: FixedPoint, spreads: Sequence[float] | Floats) -> tuple[float, str]:
     """The lesser of six depth scales and the depth at which one draw of the network differs e-fold."""
     limits = [(TRAINABLE * fixed.correlation_depth, "six correlation depths")]
     if abs(fixed.variance_rate) > 1 + 1e-9 or fixed.variance in (0.0, math.inf):
         limits.append((TRAINABLE * fixed.variance_depth, "six variance depths"))
-    limits.append((_width_limit(layers), f"one draw strays {math.e:.2g}-fold from the next"))
+    limits.append((_width_limit(spreads), f"one draw strays {math.e:.2g}-fold from the next"))
     depth, reason = min(limits, key=lambda pair: pair[0])
-    if math.isinf(depth):
-        return depth, "critical, and the width holds"
-    return depth, reason
+    return depth, "critical, and the width holds" if math.isinf(depth) else reason
 
 
-def _width_limit(layers: Sequence[LayerPrediction]) -> float:
+def _width_limit(spreads: Sequence[float] | Floats) -> float:
     """Where the spread of ln q passes 1, by its growth over the second half of the layers."""
-    last = layers[-1].log_variance_spread ** 2
-    middle = layers[len(layers) // 2].log_variance_spread ** 2
-    span = len(layers) - 1 - len(layers) // 2
-    growth = (last - middle) / span if span else 0.0
-    if last >= WIDE_SPREAD:
-        first = next(layer for layer in layers if layer.log_variance_spread**2 >= WIDE_SPREAD)
-        return float(first.layer)
-    if growth <= 1e-6:
-        return math.inf
-    return len(layers) + (WIDE_SPREAD - last) / growth
+    variances = np.square(np.asarray(spreads))
+    beyond = np.flatnonzero(variances >= WIDE_SPREAD**2)
+    if len(beyond):
+        return float(beyond[0] + 1)
+    half = len(variances) // 2
+    span = len(variances) - 1 - half
+    growth = float(variances[-1] - variances[half]) / span if span else 0.0
+    return math.inf if growth <= 1e-6 else len(variances) + float(WIDE_SPREAD**2 - variances[-1]) / growth

@@ -1,0 +1,171 @@
+"""`advise`: which initializer for which role, why, and what to expect of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from isogain.core.activations import Activation
+from isogain.core.activations import activation as find_activation
+from isogain.core.initializers import Initializer
+from isogain.theory import recipes
+from isogain.theory.answers import Answer, answer_all
+from isogain.theory.critical import CriticalPoint, critical_point
+from isogain.theory.mirrored import Mirrored, mirrored
+from isogain.theory.pairs import TheoryError
+from isogain.theory.recipes import Choice, Recipe, Situation
+
+__all__ = ["Advice", "advise"]
+
+SCHEMA = 1
+NORMALIZATIONS = (None, "batch", "layer", "rms", "group", "instance")
+OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad", "lion", "muon", "lbfgs")
+
+
+@dataclass(frozen=True)
+class Advice:
+    """An initializer for each role with reasons, what to expect, and the questions users ask, answered.
+
+    `gain_per_layer` is the expected factor on the root mean square of a signal in one hidden layer,
+    `gradient_gain_per_layer` the same for the gradient on its way back, `spread` the standard deviation
+    of ln(variance) of the last layer over draws of the network (None where it was not predicted),
+    `trainable_depth` in layers (inf: no limit found).
+    """
+
+    situation: Situation
+    method: str
+    choices: tuple[Choice, ...]
+    critical: CriticalPoint
+    mirrored: Mirrored
+    gain_per_layer: float
+    gradient_gain_per_layer: float
+    spread: float | None
+    trainable_depth: float
+    trainable_reason: str
+    warnings: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    answers: tuple[Answer, ...]
+
+    def __getitem__(self, role: str) -> Initializer:
+        """The initializer of a role: advice["hidden"]."""
+        for choice in self.choices:
+            if choice.role == role:
+                return choice.initializer
+        known = ", ".join(choice.role for choice in self.choices)
+        raise TheoryError(f"this advice has no role {role!r}; it has: {known}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with a schema version; initializers as `Initializer.to_dict`, infinite depth None."""
+        return {
+            "schema": SCHEMA,
+            "kind": "advice",
+            "situation": self.situation.to_dict(),
+            "method": self.method,
+            "choices": [choice.to_dict() for choice in self.choices],
+            "critical_point": self.critical.to_dict(),
+            "mirrored": {"linear": self.mirrored.linear, "curvature": self.mirrored.curvature},
+            "gain_per_layer": self.gain_per_layer,
+            "gradient_gain_per_layer": self.gradient_gain_per_layer,
+            "spread": self.spread,
+            "trainable_depth": self.trainable_depth if math.isfinite(self.trainable_depth) else None,
+            "trainable_reason": self.trainable_reason,
+            "warnings": list(self.warnings),
+            "alternatives": list(self.alternatives),
+            "answers": [{"question": one.question, "answer": one.answer} for one in self.answers],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.situation}: {self.method}", ""]
+        for choice in self.choices:
+            lines += [f"  {choice.role:<16} {choice.initializer!r}", f"  {'':<16} {choice.reason}"]
+        limit = (
+            "no limit found"
+            if math.isinf(self.trainable_depth)
+            else f"about {self.trainable_depth:.0f} layers"
+        )
+        lines += [
+            "",
+            f"  expected gain per layer: signals {self.gain_per_layer:.4f}, gradients {self.gradient_gain_per_layer:.4f}",
+            f"  expected trainable depth: {limit} ({self.trainable_reason})",
+        ]
+        if self.spread is not None:
+            lines.append(
+                f"  one draw differs from the next by a factor {math.exp(self.spread / 2):.2f} in signal size"
+            )
+        lines += [f"  warning: {text}" for text in self.warnings]
+        lines += [f"  or: {text}" for text in self.alternatives]
+        return "\n".join(lines)
+
+
+def advise(
+    activation: Any = "relu",
+    depth: int = 10,
+    width: int = 256,
+    *,
+    normalization: Literal["batch", "layer", "rms", "group", "instance"] | None = None,
+    residual: bool = False,
+    optimizer: str = "sgd",
+    convolutional: bool = False,
+    classes: int | None = None,
+    weight_clip: float | None = None,
+) -> Advice:
+    """Which initializer for which role in a network of this kind, with reasons and expectations.
+
+    `depth` counts layers with weights (residual blocks for `residual=True`), `width` units (channels);
+    `normalization` is what stands before every activation or block; `classes` the number of outputs of a
+    classifier; `weight_clip` a bound that training will put on every weight.  Raises TheoryError for
+    what is out of range or unknown.
+
+    >>> advise("relu", depth=5, width=100)["hidden"]
+    VarianceScaling(scale=2.0, mode='fan_in', distribution='normal')
+    """
+    phi = find_activation(activation)
+    situation = _situation(
+        phi, depth, width, normalization, residual, optimizer, convolutional, classes, weight_clip
+    )
+    point, mirror = critical_point(phi), mirrored(phi)
+    recipe = recipes.choose(phi, situation, point, mirror)
+    return Advice(
+        situation, recipe.method, recipe.choices, point, mirror,
+        recipe.gain, recipe.gradient_gain, recipe.spread, recipe.trainable_depth, recipe.trainable_reason,
+        recipe.warnings + _warnings(recipe, situation), recipe.alternatives,
+        answer_all(phi, situation, point, mirror, recipe),
+    )  # fmt: skip
+
+
+def _situation(
+    phi: Activation, depth: Any, width: Any, normalization: Any, residual: Any, optimizer: Any,
+    convolutional: Any, classes: Any, weight_clip: Any,
+) -> Situation:  # fmt: skip
+    for name, value, least in (("depth", depth, 1), ("width", width, 2), ("classes", classes or 2, 2)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least or value > 10**6:
+            raise TheoryError(f"{name} must be a whole number from {least} to 1000000, got {value!r}")
+    if normalization == "none":
+        normalization = None
+    if normalization not in NORMALIZATIONS:
+        known = ", ".join(map(str, NORMALIZATIONS))
+        raise TheoryError(f"normalization must be one of {known}, got {normalization!r}")
+    if str(optimizer).lower() not in OPTIMIZERS:
+        raise TheoryError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
+    if weight_clip is not None and not (math.isfinite(weight_clip) and weight_clip > 0):
+        raise TheoryError(f"weight_clip must be a finite number above 0, got {weight_clip!r}")
+    return Situation(
+        str(phi), depth, width, normalization, bool(residual), str(optimizer).lower(), bool(convolutional),
+        classes, weight_clip,
+    )  # fmt: skip
+
+
+def _warnings(recipe: Recipe, situation: Situation) -> tuple[str, ...]:
+    found = []
+    if situation.depth > recipe.trainable_depth:
+        found.append(
+            f"{situation.depth} layers are beyond the trainable depth of about {recipe.trainable_depth:.0f} "
+            f"({recipe.trainable_reason}): add residual branches or normalization, widen, or use fewer layers"
+        )
+    clip, std = situation.weight_clip, recipe.weight_std
+    if clip is not None and std and clip < 3 * std:
+        found.append(
+            f"clipping weights at {clip:g} cuts into the start (std {std:.3g}): clip no lower than {4 * std:.2g}"
+        )
+    return tuple(found)

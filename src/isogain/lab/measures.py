@@ -12,7 +12,7 @@ from torch import Tensor
 from isogain.lab.networks import Networks
 from isogain.lab.spec import Loss
 
-__all__ = ["evaluate", "layer_measures", "loss_and_gradient", "losses", "region_grid"]
+__all__ = ["evaluate", "layer_measures", "loss_gradient", "losses", "region_grid"]
 
 _AT_ONCE = 1000
 """Examples evaluated in one computation."""
@@ -40,18 +40,15 @@ def _logistic_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return means
 
 
-def loss_and_gradient(outputs: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-    """The mean loss of each run and its gradient with respect to the outputs."""
+def loss_gradient(outputs: Tensor, labels: Tensor, loss: Loss) -> Tensor:
+    """The gradient of each run's mean loss with respect to its outputs."""
     examples = outputs.shape[2]
-    if loss == "softmax":
-        log_p = torch.log_softmax(outputs, 1)
-        index = labels.expand(outputs.shape[0], 1, -1)
-        value = -log_p.gather(1, index).squeeze(1).mean(1)
-        gradient = log_p.exp_()
-        gradient.scatter_add_(1, index, gradient.new_full((), -1.0).expand(index.shape))
-        return value, gradient.div_(examples)
-    gradient = (torch.sigmoid(outputs) - labels.to(outputs.dtype)).div_(examples)
-    return _logistic_losses(outputs.squeeze(1), labels), gradient
+    if loss == "logistic":
+        return (torch.sigmoid(outputs) - labels.to(outputs.dtype)).div_(examples)
+    gradient = torch.softmax(outputs, 1)
+    index = labels.expand(outputs.shape[0], 1, -1)
+    gradient.scatter_add_(1, index, gradient.new_full((), -1.0).expand(index.shape))
+    return gradient.div_(examples)
 
 
 def _correct(outputs: Tensor, labels: Tensor, loss: Loss) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-
+from itertools import pairwise
 
 from isogain.lab.runner import groups
 from isogain.lab.spec import Experiment
@@ -25,7 +25,7 @@ def estimated_seconds(experiment: Experiment) -> float:
     total = 0.0
     for group in groups(experiment):
         sizes = group[0].arm.network.sizes
-        weights = sum(width * outputs for width, outputs in itertools.pairwise(sizes))
+        weights = sum(width * outputs for width, outputs in pairwise(sizes))
         arithmetic = 2 * weights * batch * passes * len(group) / OPERATIONS_PER_SECOND
         total += max(experiment.iterations, 1) * (arithmetic + LAYER_OVERHEAD_S * (len(sizes) - 1))
     return total / CORES

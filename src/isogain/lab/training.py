@@ -18,7 +18,7 @@ from isogain.lab.measures import (
     Arrays,
     evaluate,
     layer_measures,
-    loss_and_gradient,
+    loss_gradient,
     losses,
     region_grid,
 )
@@ -140,13 +140,12 @@ class _Training:
     def _update(self, step: int, index: NDArray[np.int64] | None) -> None:
         inputs, labels = self._batch(index)
         outputs = self.networks.forward(inputs)
-        loss, gradient = loss_and_gradient(outputs, labels, self.network.loss)
-        self.networks.backward(gradient)
+        self.networks.backward(loss_gradient(outputs, labels, self.network.loss))
         self.descent.step()
         if self.experiment.record.loss == "after":
             outputs = self.networks.forward(inputs, learn=False)
-            loss = losses(outputs, labels, self.network.loss)
-        self.logs.loss[step] = loss
+        if self.experiment.record.loss != "no":
+            self.logs.loss[step] = losses(outputs, labels, self.network.loss)
 
     def _look(self, step: int, index: NDArray[np.int64] | None) -> None:
         record = self.experiment.record
@@ -168,7 +167,7 @@ class _Training:
         if self.network.loss == "probe":
             gradient = self._probe(outputs)
         else:
-            _, gradient = loss_and_gradient(outputs, labels, self.network.loss)
+            gradient = loss_gradient(outputs, labels, self.network.loss)
         watched: list[Tensor] = []
         self.networks.backward(gradient, watched)
         return layer_measures(self.networks, watched, self.experiment.record.histogram_bins)

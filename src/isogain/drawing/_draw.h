@@ -1,0 +1,143 @@
+/* What to draw, the kernel for each instruction set, and the choice between them at run time.
+ *
+ * _lanes.h holds what differs between instruction sets, _kernel.h and _kernel64.h the draw,
+ * _coefficients.h the constants.  Built with -ffp-contract=off: a fused multiply-add would change bits. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if !defined(__GNUC__)
+#error "the kernel is written in the vector extensions of GCC and Clang; isogain draws with NumPy instead"
+#endif
+#if defined(__FAST_MATH__)
+#error "-ffast-math would change the numbers drawn"
+#endif
+
+#if defined(__x86_64__)
+#define X86 1
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { WORDS, NORMAL, UNIFORM, TRUNCATED_BY_NORMAL, TRUNCATED_BY_UNIFORM, TRUNCATED_BY_EXPONENTIAL };
+#define OWN_BLOCKS TRUNCATED_BY_UNIFORM /* stands for both kinds that are not made by the tile */
+enum { FLOAT32, FLOAT16, BFLOAT16, FLOAT64 };
+enum { OFFSET, FACTOR, CLAMP_LOW, CLAMP_HIGH, ACCEPT_LOW, ACCEPT_HIGH, SHAPE0, SHAPE1, SHAPE2, NUMBERS };
+
+#define MAX_ATTEMPTS 1000u
+#define STRETCH 4096 /* elements between two visits to the refused ones: they stay in the first cache */
+#define PHILOX0 0xD2511F53u
+#define PHILOX1 0xCD9E8D57u
+#define WEYL0 0x9E3779B9u
+#define WEYL1 0xBB67AE85u
+
+static const uint32_t COLUMN_NUMBERS[16] __attribute__((aligned(64))) = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                                         8, 9, 10, 11, 12, 13, 14, 15};
+
+#include "_coefficients.h"
+
+typedef struct {
+    int kind, target;
+    uint32_t key0, key1, stream, draw;
+    double numbers[NUMBERS];
+    const uint64_t *starts; /* where each run begins in the whole tensor */
+    size_t run_count, length;
+    void *out;
+} Job;
+
+typedef struct {
+    float offset, factor, clamp_low, clamp_high, accept_low, accept_high, shape0, shape1, shape2;
+} Numbers32;
+
+static inline Numbers32 numbers32(const double *n)
+{
+    return (Numbers32){(float)n[OFFSET],     (float)n[FACTOR],      (float)n[CLAMP_LOW],
+                       (float)n[CLAMP_HIGH], (float)n[ACCEPT_LOW],  (float)n[ACCEPT_HIGH],
+                       (float)n[SHAPE0],     (float)n[SHAPE1],      (float)n[SHAPE2]};
+}
+
+#define PASTE_(a, b) a##_##b
+#define PASTE(a, b) PASTE_(a, b)
+#define N(name) PASTE(name, SUFFIX)
+
+#define SUFFIX baseline
+#define LANES_BASELINE
+#include "_kernel.h"
+#undef LANES_BASELINE
+#undef SUFFIX
+
+#if defined(X86)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,f16c")
+#endif
+#define SUFFIX avx2
+#define LANES_AVX2
+#include "_kernel.h"
+#undef LANES_AVX2
+#undef SUFFIX
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
+#endif
+#define SUFFIX avx512
+#define LANES_AVX512
+#include "_kernel.h"
+#undef LANES_AVX512
+#undef SUFFIX
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+typedef struct {
+    const char *name;
+    int (*fill)(const Job *);
+    int present;
+} InstructionSet;
+
+static InstructionSet SETS[] = {
+#if defined(X86)
+    {"avx512", fill_avx512, 0},
+    {"avx2", fill_avx2, 0},
+#endif
+    {"baseline", fill_baseline, 1},
+};
+#define SET_COUNT (sizeof SETS / sizeof *SETS)
+
+static void detect(void)
+{
+#if defined(X86)
+    __builtin_cpu_init();
+    SETS[0].present = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    SETS[1].present = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+#endif
+}
+
+/* The kernel with round-to-nearest and subnormal numbers on, whatever this thread had been set to. */
+static int run(const InstructionSet *set, const Job *job)
+{
+#if defined(X86)
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(0x1F80);
+    int status = set->fill(job);
+    _mm_setcsr(before);
+    return status;
+#else
+    return set->fill(job);
+#endif
+}
+

@@ -22,6 +22,8 @@ _KINDS = ("lines", "histograms", "dots", "regions", "heatmap")
 _POINTS_PER_LINE = 260
 """More points than pixels only make the page heavy."""
 
+_FIELDS = ("row", "column", "series", "x", "x2", "y", "low", "high", "value")
+
 Record = dict[str, Any]
 
 
@@ -61,12 +63,14 @@ def _visible(text: str) -> str:
 
 
 def _with_visible_names(chart: Chart) -> Chart:
-    titles = {
-        field: _visible(getattr(chart, field))
-        for field in ("x_title", "y_title", "value_title", "color_title")
-    }
-    rules = tuple(replace(rule, label=_visible(rule.label)) for rule in chart.rules)
-    return replace(chart, rules=rules, **titles)
+    return replace(
+        chart,
+        x_title=_visible(chart.x_title),
+        y_title=_visible(chart.y_title),
+        value_title=_visible(chart.value_title),
+        color_title=_visible(chart.color_title),
+        rules=tuple(replace(rule, label=_visible(rule.label)) for rule in chart.rules),
+    )
 
 
 def prepare(chart: Chart) -> Prepared:
@@ -127,7 +131,8 @@ def _record(chart: Chart, row: Mapping[str, Any], index: int, categorical_x: boo
     place = f"chart {chart.title!r}, row {index}"
     numbers_ = {f: _number(row, key, place) for f, key in _number_keys(chart, categorical_x).items()}
     names = {f: name_of(_get(row, key, place)) for f, key in _category_keys(chart, categorical_x).items()}
-    return numbers_ | names
+    found = numbers_ | names
+    return {field: found[field] for field in _FIELDS if field in found}
 
 
 def _point(chart: Chart, row: Mapping[str, Any], index: int) -> Record:

@@ -18,11 +18,11 @@ LEVELS = 10
 RAMP_STEPS = 16
 """Colours for an ordered family of many lines, such as sixteen scales."""
 
-# Okabe and Ito's colours (2008); yellow, orange and sky blue are darkened for white paper, where
-# the originals fall below a contrast of 3 : 1, and the dark set is lightened in the same order.
+# From Okabe and Ito's colours (2008), fitted to paper and to a dark ground: every one has a contrast
+# of 3 : 1 to its ground, and the first seven stay apart for protanopes and deuteranopes.
 _CATEGORIES: dict[Mode, tuple[str, ...]] = {
-    "light": ("#0072b2", "#d55e00", "#00876a", "#c05d92", "#9a6f00", "#3d93c9", "#3f444b", "#7b4fb5"),
-    "dark": ("#56b4e9", "#ff8b4d", "#2fc99b", "#ec9cc8", "#e9bd3d", "#a9c7ff", "#d5d9df", "#b79cf0"),
+    "light": ("#0072b2", "#d55e00", "#00876a", "#c05d92", "#3f444b", "#4596d4", "#4b2a8a", "#9a9400"),
+    "dark": ("#56b4e9", "#ff8b4d", "#2fc99b", "#ec9cc8", "#eceff3", "#2f86c9", "#936ff4", "#f0d33d"),
 }
 CATEGORY_COUNT = len(_CATEGORIES["light"])
 
@@ -49,13 +49,13 @@ _SURFACES: dict[Mode, dict[str, str]] = {
 _RAMPS: dict[Mode, dict[str, tuple[str, ...]]] = {
     "light": {
         "s": ("#4b1d6b", "#35608d", "#1f8f86", "#3f9f4d", "#a68f00"),
-        "h": ("#eff4f9", "#b5d2e8", "#5fa3cf", "#1f6fa8", "#0a3d66"),
+        "h": ("#eff4f9", "#b9d5ea", "#6fb0d8", "#18619a", "#0a3d66"),
         "a": ("#5ea3d2", "#dcebf6"),
         "b": ("#fbe6d4", "#eb9a5c"),
     },
     "dark": {
         "s": ("#b48ae6", "#7ba4ea", "#38bdb0", "#86d66b", "#f4e04a"),
-        "h": ("#1b222b", "#20435e", "#2c719f", "#58aadb", "#b5e2ff"),
+        "h": ("#1b222b", "#1e3d55", "#235e86", "#62b0de", "#b5e2ff"),
         "a": ("#28597f", "#1f3040"),
         "b": ("#3d2d20", "#8f5526"),
     },

@@ -35,6 +35,7 @@ def _network(activation: str, norm: bool) -> Network:
 
 
 def _arms() -> Iterable[Arm]:
+    keys: tuple[tuple[str, object], ...]
     for norm in NORM:
         for scale in SCALES:
             keys = (("part", "scale"), ("norm", norm), ("value", scale))
@@ -53,7 +54,10 @@ def _arms() -> Iterable[Arm]:
 EXPERIMENT = Experiment(
     name="batch-normalization",
     title="Batch normalization against bad starts",
-    question="What does batch normalization mend: bad scales, large learning rates, saturating activations, slowness?",
+    question=(
+        "What does batch normalization mend: bad scales, large learning rates, saturating activations, "
+        "slowness?"
+    ),
     source="Saitō (2016), figures 6-18 and 6-19; claims of Ioffe & Szegedy (2015)",
     arms=tuple(_arms()),
     train_limit=1000,
@@ -106,13 +110,10 @@ def updates_to_target(results: Results, arm: Arm) -> np.ndarray[Any, Any]:
 
 def _answer(results: Results) -> str:
     counts = {norm: len(trained(results, "scale", norm)) for norm in NORM}
-    fastest = {
-        norm: max((arm.learning_rate for arm in trained(results, "rate", norm)), default=None)
-        for norm in NORM
-    }
-    rates = [f"{rate:g} {NORM[norm]}" for norm, rate in fastest.items() if rate is not None]
+    usable = {norm: [arm.learning_rate for arm in trained(results, "rate", norm)] for norm in NORM}
+    rates = [f"{max(rates):g} {NORM[norm]}" for norm, rates in usable.items() if rates]
     return (
-        f"Of {len(SCALES)} scales, {counts[True]} train with batch normalization and {counts[False]} without; "
+        f"Of {len(SCALES)} scales {counts[True]} train with batch normalization, {counts[False]} without; "
         f"the largest learning rate that still trains is {listed(rates)}."
     )
 

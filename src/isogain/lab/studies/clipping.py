@@ -45,7 +45,8 @@ EXPERIMENT = Experiment(
             weights,
             learning_rate=0.05,
             keys=(("start", start), ("clipping", clipping)),
-            **limits,
+            weight_limit=limits.get("weight_limit"),
+            gradient_norm=limits.get("gradient_norm"),
         )
         for start, weights in STARTS.items()
         for clipping, limits in CLIPPING.items()
@@ -167,6 +168,7 @@ def _diverged(results: Results, start: str, clipping: str) -> float:
 
 def _claims(results: Results) -> list[Claim]:
     exploding = [start for start in STARTS if _diverged(results, start, NONE) > 0]
+    left = [f"{_diverged(results, start, BOTH):.0%}" for start in exploding]
     stopped = [_diverged(results, start, BOTH) == 0 for start in exploding]
     harm = {
         clipping: paired(
@@ -182,8 +184,8 @@ def _claims(results: Results) -> list[Claim]:
         claim(
             "Clipping prevents exploding gradients from destroying the run",
             stopped,
-            f"starts that diverge without clipping: {listed(exploding)}; with both kinds, the shares of seeds "
-            f"that still do: {listed([f'{_diverged(results, start, BOTH):.0%}' for start in exploding])}",
+            f"starts that diverge without clipping: {listed(exploding)}; with both kinds, the shares of "
+            f"seeds that still do: {listed(left)}",
             settled=bool(exploding),
         ),
         claim(

@@ -76,15 +76,13 @@ def _final(results: Results, label: str, name: str = "test.accuracy") -> np.ndar
 
 def _answer(results: Results) -> str:
     accuracy = {label: float(_final(results, label).mean()) for label in results.arms}
-    best = max(
-        accuracy, key=lambda label: (accuracy[label], -float(_final(results, label, "train.loss").mean()))
-    )
+    best = max(accuracy, key=lambda label: accuracy[label])
     failing = [f"{label} ({accuracy[label]:.2f})" for label in accuracy if accuracy[label] < 0.6]
-    others = [
-        f"{label} ({accuracy[label]:.2f})" for label in accuracy if accuracy[label] >= 0.6 and label != best
-    ]
+    good = [label for label in accuracy if accuracy[label] >= 0.6 and label != best]
+    others = [f"{label} ({accuracy[label]:.2f})" for label in good]
     return (
-        f"{best} finds the circle (mean test accuracy {accuracy[best]:.2f}); {listed(others, 'no other start')} "
+        f"{best} finds the circle best (mean test accuracy {accuracy[best]:.2f}); "
+        f"{listed(others, 'no other start')} "
         f"{'comes' if len(others) < 2 else 'come'} after it; {listed(failing, 'no start')} "
         f"{'stays' if len(failing) < 2 else 'stay'} near guessing."
     )

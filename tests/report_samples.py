@@ -55,21 +55,25 @@ def activation_distributions() -> Outcome:
         "activation",
         "share",
         x2="high",
-        facet_row="layer",
-        facet_column="scheme",
+        facet_row="scheme",
+        facet_column="layer",
         independent_x=True,
         caption="Thirty bins over the whole range of each panel.",
         alt="Histograms of activations for four schemes by five layers: with std 0.01 they shrink to nothing.",
     )
+    lines = [row | {"kind": "measured"} for row in table] + [
+        row | {"std": row["theory"], "low": None, "high": None, "kind": "theory"} for row in table
+    ]
     spread = Chart(
         "lines",
         "Spread of the activations with depth",
-        tuple(table),
+        tuple(lines),
         "layer",
         "std",
         "layer",
         "standard deviation",
         color="scheme",
+        dash="kind",
         low="low",
         high="high",
         log_y=True,

@@ -12,7 +12,18 @@ from isogain.report.records import LINE_HEIGHT
 from isogain.report.scales import TICK_LABEL, extent, log_ticks
 from isogain.report.theme import DASHES, SHAPES, series_colours
 
-__all__ = ["Cell", "Picture", "axis", "layer_of", "look", "reserved", "rules", "value_domain", "x_domain"]
+__all__ = [
+    "Cell",
+    "Picture",
+    "axis",
+    "dash_look",
+    "layer_of",
+    "look",
+    "reserved",
+    "rules",
+    "value_domain",
+    "x_domain",
+]
 
 PREFERRED_PANEL = {"lines": 150, "histograms": 150, "dots": 260, "regions": 170, "heatmap": 300}
 """px; small multiples wrap so that no panel is much narrower than this."""
@@ -125,9 +136,9 @@ def look(
     names = list(prepared.series)
     if not names:
         return {"color": alt.value("var(--c0)")}
-    shown = _legend(prepared, cell, line=dash) if legend and len(names) > 1 else None
+    shown = _legend(prepared, cell, line=dash and not prepared.dashes) if legend and len(names) > 1 else None
     found: dict[str, Any] = {"color": alt.Color("series:N", scale=_colours(names), legend=shown)}
-    if dash:
+    if dash and not prepared.dashes:
         patterns = [list(DASHES[i % len(DASHES)]) for i in range(len(names))]
         scale = alt.Scale(domain=names, range=patterns)
         found["strokeDash"] = alt.StrokeDash("series:N", scale=scale, legend=shown)
@@ -137,16 +148,40 @@ def look(
     return found
 
 
+def _legend_offset(prepared: Prepared) -> int:
+    """Room for the title of the y axis, which stands above a single picture."""
+    return 26 if prepared.chart.kind in ("lines", "dots") and not prepared.faceted else 10
+
+
+def dash_look(prepared: Prepared, *, legend: bool) -> dict[str, Any]:
+    """The chart's own dashes (measured, theory) in place of a dash for each series."""
+    if not prepared.dashes:
+        return {}
+    names = list(prepared.dashes)
+    patterns = [list(DASHES[i % len(DASHES)]) for i in range(len(names))]
+    stroke: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 420, "symbolOpacity": 1}
+    named = alt.Legend(title=None, offset=_legend_offset(prepared), columns=len(names), **stroke)
+    scale = alt.Scale(domain=names, range=patterns)
+    wanted = legend and len(names) > 1
+    return {"strokeDash": alt.StrokeDash("dash:N", scale=scale, legend=named if wanted else None)}
+
+
 def _colours(names: list[str]) -> alt.Scale:
     return alt.Scale(domain=names, range=series_colours(len(names)))
 
 
 def _legend(prepared: Prepared, cell: Cell, *, line: bool) -> alt.Legend:
     # The room of the widest entry, symbol included, decides how many stand side by side.
-    columns = max(1, cell.total // (label_room(set(prepared.series)) + 48))
-    below_title = 26 if prepared.chart.kind in ("lines", "dots") and not prepared.faceted else 10
-    symbol: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 420, "symbolOpacity": 1} if line else {}
-    return alt.Legend(title=prepared.chart.color_title or None, columns=columns, offset=below_title, **symbol)
+    beside = label_room(set(prepared.dashes)) * 2 + 96 if prepared.dashes else 0
+    columns = max(1, (cell.total - beside) // (label_room(set(prepared.series)) + 48))
+    symbol: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 420} if line else {}
+    return alt.Legend(
+        title=prepared.chart.color_title or None,
+        columns=columns,
+        offset=_legend_offset(prepared),
+        symbolOpacity=1,
+        **symbol,
+    )
 
 
 def layer_of(kind: str) -> Picture:

@@ -9,6 +9,7 @@ import altair as alt
 from isogain.report.axes import (
     Cell,
     Picture,
+    dash_look,
     end_label_room,
     label_room,
     layer_of,
@@ -21,7 +22,7 @@ from isogain.report.axes import (
     y_axis,
 )  # fmt: skip
 from isogain.report.prepare import Prepared
-from isogain.report.records import UNDECIDED
+from isogain.report.records import UNDECIDED, line_names
 from isogain.report.theme import LEVELS, SHAPES, series_colours
 
 __all__ = ["dots", "heatmap", "histograms", "lines", "regions", "resolve"]
@@ -56,9 +57,11 @@ def lines(prepared: Prepared, cell: Cell) -> Picture:
     """y over x, a band for the interval, names at the ends where there is room, else a legend."""
     named_at_ends = end_label_room(prepared, cell.total) > 0
     x, y = _x(prepared, cell), _y(prepared, cell)
-    style = look(prepared, cell, legend=not named_at_ends, dash=True)
+    style = look(prepared, cell, legend=not named_at_ends, dash=True) | dash_look(prepared, legend=True)
     # The lines come before their bands: Vega-Lite gives the legend the look of the first layer.
-    layers = [layer_of("line").mark_line(strokeWidth=2, clip=True).encode(x, y, **style)]
+    layers = [marked.encode(x, y, **style) for marked in _line_marks(prepared)]
+    if prepared.dashes and len(prepared.series) > 1:
+        layers.append(_series_shapes(prepared, cell, x, y, legend=not named_at_ends))
     if prepared.chart.low is not None:
         band = layer_of("line").transform_filter(_HAS_INTERVAL).mark_area(opacity=0.16, line=False)
         layers.append(band.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), color=style["color"]))
@@ -67,6 +70,29 @@ def lines(prepared: Prepared, cell: Cell) -> Picture:
         layers.append(_end_names(cell, style["color"]))
     layers.append(_hover(prepared, cell, x))
     return alt.layer(*layers).properties(width=cell.width, height=cell.height)
+
+
+def _line_marks(prepared: Prepared) -> list[Picture]:
+    """The lines; where two may coincide (measured, theory) the first is broad and soft beneath."""
+    if len(prepared.dashes) < 2:
+        return [layer_of("line").mark_line(strokeWidth=2, clip=True)]
+    first = alt.FieldEqualPredicate(field="dash", equal=prepared.dashes[0])
+    others = alt.FieldOneOfPredicate(field="dash", oneOf=list(prepared.dashes[1:]))
+    return [
+        layer_of("line").transform_filter(first).mark_line(strokeWidth=4.5, opacity=0.4, clip=True),
+        layer_of("line").transform_filter(others).mark_line(strokeWidth=1.5, clip=True),
+    ]
+
+
+def _series_shapes(prepared: Prepared, cell: Cell, x: alt.X, y: alt.Y, *, legend: bool) -> Picture:
+    """Where the dash is taken, a shape at a dozen places of the first line tells the series apart."""
+    places = sorted({row["x"] for row in prepared.rows})
+    chosen = places[:: -(-len(places) // 12)]
+    solid = alt.FieldEqualPredicate(field="dash", equal=prepared.dashes[0])
+    there = alt.FieldOneOfPredicate(field="x", oneOf=chosen)
+    points = layer_of("line").transform_filter(solid).transform_filter(there)
+    style = look(prepared, cell, legend=legend, shape=True)
+    return points.mark_point(filled=True, size=44, opacity=1).encode(x, y, **style)
 
 
 def _end_names(cell: Cell, colour: Any) -> Picture:
@@ -79,8 +105,8 @@ def _hover(prepared: Prepared, cell: Cell, x: alt.X) -> Picture:
     facets = [f for f, names in (("row", prepared.facet_rows), ("column", prepared.facet_columns)) if names]
     places = len({row["x"] for row in prepared.rows})
     columns = [
-        alt.Tooltip(f"{i}:Q", title=name, format=_NUMBER)
-        for i, name in enumerate(prepared.series or (prepared.chart.y_title or "value",))
+        alt.Tooltip(f"{i}:Q", title=", ".join(names) or prepared.chart.y_title or "value", format=_NUMBER)
+        for i, names in enumerate(line_names(prepared))
     ]
     chart = layer_of("line").transform_pivot("id", value="y", groupby=["x", *facets])
     marked = chart.mark_rule(opacity=0, strokeWidth=max(3, min(14, cell.width / max(places, 1))))
@@ -105,11 +131,12 @@ def histograms(prepared: Prepared, cell: Cell) -> Picture:
 def _bar_colour(prepared: Prepared) -> Any:
     if prepared.series:
         return look(prepared, Cell(0, 1, 0, 600), legend=True)["color"]
-    names = list(prepared.facet_columns)
+    field, names = ("row", prepared.facet_rows) if prepared.facet_rows else ("column", prepared.facet_columns)
     if not names:
         return alt.value("var(--c0)")
-    # The panel's heading names it already; its colour is the one the scheme has in the other pictures.
-    return alt.Color("column:N", scale=alt.Scale(domain=names, range=series_colours(len(names))), legend=None)
+    # The panel's heading names it already: the colour only makes the rows easier to follow.
+    scale = alt.Scale(domain=list(names), range=series_colours(len(names)))
+    return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 
 def dots(prepared: Prepared, cell: Cell) -> Picture:

@@ -22,7 +22,7 @@ _KINDS = ("lines", "histograms", "dots", "regions", "heatmap")
 _POINTS_PER_LINE = 260
 """More points than pixels only make the page heavy."""
 
-_FIELDS = ("row", "column", "series", "x", "x2", "y", "low", "high", "value")
+_FIELDS = ("row", "column", "series", "dash", "x", "x2", "y", "low", "high", "value")
 
 Record = dict[str, Any]
 
@@ -35,6 +35,8 @@ class Prepared:
     rows: tuple[Record, ...]
     points: tuple[Record, ...]
     series: tuple[str, ...]
+    dashes: tuple[str, ...]
+    """What tells lines of one colour apart by their dash; empty when every series has its own dash."""
     facet_rows: tuple[str, ...]
     facet_columns: tuple[str, ...]
     categorical_x: bool
@@ -92,6 +94,7 @@ def prepare(chart: Chart) -> Prepared:
         rows=tuple(records),
         points=points,
         series=_ordered((r["series"] for r in records if "series" in r), chart.order),
+        dashes=_ordered((r["dash"] for r in records if "dash" in r), ()),
         facet_rows=_ordered((r["row"] for r in everything if "row" in r), chart.order),
         facet_columns=_ordered((r["column"] for r in everything if "column" in r), chart.order),
         categorical_x=categorical_x,
@@ -113,6 +116,8 @@ def _category_keys(chart: Chart, categorical_x: bool) -> dict[str, str]:
     keys: dict[str, str | None] = {
         "series": chart.color, "row": chart.facet_row, "column": chart.facet_column,
     }  # fmt: skip
+    if chart.kind == "lines":
+        keys["dash"] = chart.dash
     if categorical_x:
         keys["x"] = chart.x
     if chart.kind == "heatmap":
@@ -199,7 +204,8 @@ def _thin(chart: Chart, records: list[Record]) -> tuple[list[Record], list[str]]
         return records, []
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
-        groups.setdefault((record.get("series"), record.get("row"), record.get("column")), []).append(record)
+        key = tuple(record.get(field) for field in ("series", "dash", "row", "column"))
+        groups.setdefault(key, []).append(record)
     longest = max(map(len, groups.values()), default=0)
     stride = -(-longest // _POINTS_PER_LINE)
     if stride <= 1:

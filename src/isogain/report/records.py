@@ -10,7 +10,7 @@ from isogain.report.prepare import Prepared, Record
 from isogain.report.scales import spread_labels
 from isogain.report.theme import LEVELS
 
-__all__ = ["LINE_HEIGHT", "UNDECIDED", "records"]
+__all__ = ["LINE_HEIGHT", "UNDECIDED", "line_names", "records"]
 
 UNDECIDED = -1
 
@@ -49,17 +49,29 @@ def _clamped(prepared: Prepared, domain: tuple[float, float]) -> list[Record]:
 
 
 def _numbered(prepared: Prepared, rows: list[Record]) -> list[Record]:
-    """Each row with its series as a number: the tooltip's columns must not be named by the user."""
-    number = {name: str(index) for index, name in enumerate(prepared.series)}
-    return [row | {"id": number.get(row.get("series", ""), "0")} for row in rows]
+    """Each row with its line as a number: the tooltip's columns must not be named by the user."""
+    number = {names: str(index) for index, names in enumerate(line_names(prepared))}
+    return [row | {"id": number[_line_name(row)]} for row in rows]
+
+
+def _line_name(row: Record) -> tuple[str, ...]:
+    return tuple(row[field] for field in ("series", "dash") if field in row)
+
+
+def line_names(prepared: Prepared) -> list[tuple[str, ...]]:
+    """The lines of a chart: by series, and within it by dash; one nameless line when it has neither."""
+    found = {_line_name(row) for row in prepared.rows}
+    places = [(s, d) for s in prepared.series or ("",) for d in prepared.dashes or ("",)]
+    return [name for place in places if (name := tuple(filter(None, place))) in found]
 
 
 def _end_labels(prepared: Prepared, domain: tuple[float, float]) -> list[Record]:
     """One label where each line ends, moved apart where lines end together."""
     if prepared.faceted or len(prepared.series) < 2:
         return []
-    last = {row["series"]: row for row in prepared.rows}
-    ends = [last[name] for name in prepared.series]
+    solid = prepared.dashes[:1]
+    last = {row["series"]: row for row in prepared.rows if not solid or row["dash"] in solid}
+    ends = [last[name] for name in prepared.series if name in last]
     log = prepared.chart.log_y
     places = spread_labels([r["y"] for r in ends], domain, height=LINE_HEIGHT, gap=_LABEL_GAP, log=log)
     return [{"series": row["series"], "y": place} for row, place in zip(ends, places, strict=True)]

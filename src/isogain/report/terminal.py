@@ -125,6 +125,8 @@ def _curves(figure: Figure) -> RenderableType:
 def _lines(prepared: Prepared) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in prepared.series or (prepared.chart.y,)}
     for row in prepared.rows:
+        if row.get("dash") not in (None, *prepared.dashes[:1]):
+            continue  # measured and theory on one line of text would be neither
         found[row.get("series", prepared.chart.y)].append(row["y"])
     return {name: values for name, values in found.items() if values}
 

@@ -216,7 +216,8 @@ def _figure_table(prepared: Prepared) -> TableView:
         return _histogram_table(prepared)
     if prepared.chart.kind == "regions":
         return _region_table(prepared)
-    fields = [f for f in ("row", "column", "series", "x", "y", "low", "high", "value") if _used(prepared, f)]
+    order = ("row", "column", "series", "dash", "x", "y", "low", "high", "value")
+    fields = [field for field in order if _used(prepared, field)]
     rows = prepared.rows
     stride = -(-len(rows) // _TABLE_ROWS) or 1
     cells = tuple(tuple(number_text(row.get(f), ".4g") for f in fields) for row in rows[::stride])
@@ -232,7 +233,8 @@ def _heading(chart: Chart, field: str) -> str:
     given = {
         "x": chart.x_title or chart.x, "y": chart.y_title or chart.y,
         "value": chart.value_title or chart.value, "series": chart.color_title or chart.color,
-        "row": chart.facet_row, "column": chart.facet_column, "low": "lower end", "high": "upper end",
+        "row": chart.facet_row, "column": chart.facet_column, "dash": chart.dash,
+        "low": "lower end", "high": "upper end",
     }  # fmt: skip
     return given[field] or field
 

@@ -51,14 +51,20 @@ class Dtype:
         return _FORMATS[self.working.name]
 
     def work(self, number: float) -> float:
-        """The nearest number of the working type, as a Python float."""
-        with np.errstate(over="ignore", under="ignore"):
-            return float(self.working.type(number))
+        """The nearest number of the working type; infinite beyond its largest.
+
+        Computed in exact float64 steps, not by a cast, which a thread that flushes subnormal numbers
+        would do differently.
+        """
+        working = self.as_working
+        if working.name == "float64" or not math.isfinite(number):
+            return number
+        rounded = working._rounded(number)
+        return rounded if abs(rounded) <= working.largest else math.copysign(math.inf, number)
 
     def nearest(self, number: float) -> float:
         """The number of this format nearest to a finite one, ties to the even one."""
-        spacing = self._spacing(number)
-        rounded = round(number / spacing) * spacing
+        rounded = self._rounded(number)
         if abs(rounded) > self.largest:
             raise DrawError(f"{number!r} is beyond {self.name}'s largest number {self.largest!r}")
         return rounded
@@ -89,6 +95,10 @@ class Dtype:
             return math.inf
         spacing = self._spacing(number)
         return math.ceil(number / spacing) * spacing
+
+    def _rounded(self, number: float) -> float:
+        spacing = self._spacing(number)
+        return round(number / spacing) * spacing
 
     def _spacing(self, number: float) -> float:
         """The distance between this format's numbers around `number` (towards zero at a power of two)."""

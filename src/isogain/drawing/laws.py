@@ -89,7 +89,7 @@ def _complex(law: Law, part: Dtype, key: Key, region: Region, threads: int) -> F
 
 
 def _disc(law: ComplexDiscLaw, part: Dtype, key: Key, region: Region, out: NDArray[Any]) -> None:
-    """|w|^2 = -scale^2 log(1 - u (1 - e^{-radius^2})), a uniform angle; words of block number i."""
+    """|w|^2 = -scale^2 log(1 - u (1 - e^{-radius^2})), or u (scale radius)^2; words of block number i."""
     working = part.working.type
     flat, run = out.reshape(-1), region.run
     cut = working(-np.expm1(-(law.radius**2)))
@@ -100,8 +100,12 @@ def _disc(law: ComplexDiscLaw, part: Dtype, key: Key, region: Region, out: NDArr
         words = reference.blocks(key, indices, _DISC_DRAW)
         pairs = (words[:2], words[2:]) if part.name == "float64" else (words[:1], words[1:2])
         uniform = reference.uniform64(*pairs[0]) if part.name == "float64" else reference.uniform32(*pairs[0])
-        g = -(uniform * working(0.5) + working(0.5)) * cut
-        radius = working(law.scale) * np.sqrt(reference.neg2log1p(g, working(1) + g) * working(0.5))
+        share = uniform * working(0.5) + working(0.5)
+        if law.density == "uniform":
+            radius = working(law.scale * law.radius) * np.sqrt(share)
+        else:
+            g = -share * cut
+            radius = working(law.scale) * np.sqrt(reference.neg2log1p(g, working(1) + g) * working(0.5))
         cosine, sine = reference.angle(*pairs[1])
         flat[first : first + number.size] = radius * cosine + 1j * (radius * sine)
 
@@ -109,14 +113,14 @@ def _disc(law: ComplexDiscLaw, part: Dtype, key: Key, region: Region, out: NDArr
 def _check_sparse(law: SparseLaw, region: Region) -> None:
     axes = len(region.whole)
     if not -axes <= law.axis < axes or region.whole[law.axis] != law.length:
-        raise DrawError(f"{law!r} does not fit the shape {region.whole}: axis {law.axis} must have that length")
+        raise DrawError(
+            f"{law!r} does not fit the shape {region.whole}: axis {law.axis} must have that length"
+        )
     if not 0 <= law.zeros <= law.length or law.length >= 2**32:
         raise DrawError(f"{law!r}: zeros must lie between 0 and the length, itself below 2**32")
 
 
-def _sparse(
-    law: SparseLaw, key: Key, recipe: Any, region: Region, threads: int, out: NDArray[Any]
-) -> None:
+def _sparse(law: SparseLaw, key: Key, recipe: Any, region: Region, threads: int, out: NDArray[Any]) -> None:
     fill(out, key, recipe, region, threads)
     axis = law.axis % len(region.whole)
     if law.zeros == 0:

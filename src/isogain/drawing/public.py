@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from isogain.core.catalog import get
 from isogain.core.distributions import Law
+from isogain.core.initializer import Initializer
 from isogain.drawing.dtypes import Dtype, complex_parts
 from isogain.drawing.engine import thread_count
 from isogain.drawing.key import Key
@@ -69,15 +72,9 @@ def law_of(init: Any, shape: tuple[int, ...], *, dtype: DTypeLike = "float32", *
     """The Law that an initializer (or its name, or a Law) stands for at this shape."""
     if isinstance(init, Law):
         return init
-    if isinstance(init, str):
-        from isogain.core.catalog import get
-
-        init = get(init)
-    if not callable(getattr(init, "distribution", None)):
+    if not isinstance(init, str | Mapping | Initializer):
         raise DrawError(f"init must be a name of the catalog, an Initializer or a Law, got {init!r}")
-    law = init.distribution(shape, dtype=dtype, **geometry)
-    assert isinstance(law, Law)
-    return law
+    return get(init).law(shape, is_complex=complex_parts(dtype) is not None, **geometry)
 
 
 def draw_law(
@@ -140,7 +137,7 @@ def draw_network(
         raise DrawError(f"layout of a network is 'out in' or 'in out', got {layout!r}")
     common: dict[str, Any] = {"seed": seed, "dtype": dtype, "threads": threads}
     parameters: dict[str, NDArray[Any]] = {}
-    for number, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+    for number, (fan_in, fan_out) in enumerate(itertools.pairwise(widths), start=1):
         shape = (fan_out, fan_in) if layout == "out in" else (fan_in, fan_out)
         parameters[f"W{number}"] = draw(init, shape, layout=layout, path=f"W{number}", **common)
         parameters[f"b{number}"] = _bias(biases, fan_out, f"b{number}", common)
@@ -157,7 +154,7 @@ def _public_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """The NumPy dtype a caller sees; bfloat16 is ml_dtypes' where that is installed."""
     part = complex_parts(dtype)
     if part is not None:
-        return np.dtype(dtype)
+        return np.dtype(part.replace("float32", "complex64").replace("float64", "complex128"))
     wanted = Dtype.of(dtype)
     if wanted.name != "bfloat16":
         return wanted.storage
@@ -168,7 +165,8 @@ def _public_dtype(dtype: DTypeLike) -> np.dtype[Any]:
             "dtype bfloat16 needs the package ml_dtypes to be a NumPy array: pip install ml_dtypes "
             "(PyTorch tensors are filled in bfloat16 without it)"
         ) from None
-    return np.dtype(ml_dtypes.bfloat16)
+    bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return bfloat16
 
 
 def _check_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

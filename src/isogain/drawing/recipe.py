@@ -111,7 +111,10 @@ def _truncated(law: TruncatedNormalLaw, dtype: Dtype) -> Recipe:
     accept = dtype.as_working.inside(law.low, law.high)
     bounds: dict[str, Any] = {
         "dtype": dtype,
-        **{"clamp_low": low, "clamp_high": high, "accept_low": accept[0], "accept_high": accept[1]},
+        "clamp_low": low,
+        "clamp_high": high,
+        "accept_low": accept[0],
+        "accept_high": accept[1],
     }
     alpha, beta = law.alpha, law.beta
     mass = _mass(alpha, beta)
@@ -138,11 +141,14 @@ def _by_uniform(law: TruncatedNormalLaw, bounds: dict[str, Any]) -> Recipe:
     else:
         shape = (law.alpha / 2 + law.beta / 2, half, 0.0)
     middle, radius = law.low / 2 + law.high / 2, law.high / 2 - law.low / 2
-    numbers = [dtype.work(number) for number in (middle, radius, *shape)]
     return Recipe(
         Kind.TRUNCATED_BY_UNIFORM,
         **bounds,
-        **dict(zip(("offset", "factor", "shape0", "shape1", "shape2"), numbers, strict=True)),
+        offset=dtype.work(middle),
+        factor=dtype.work(radius),
+        shape0=dtype.work(shape[0]),
+        shape1=dtype.work(shape[1]),
+        shape2=dtype.work(shape[2]),
     )
 
 

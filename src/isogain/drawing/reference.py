@@ -33,6 +33,7 @@ __all__ = [
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 Floats = NDArray[Any]
+Mask = NDArray[np.bool_]
 
 COLUMNS: Final = 16
 MAX_ATTEMPTS: Final = 1000
@@ -83,7 +84,7 @@ def elements(key: Key, recipe: Recipe, indices: U64, draw: int = 0) -> Floats:
     tiles, inverse = np.unique(indices // size, return_inverse=True)
     places = inverse.astype(np.int64) * int(size) + (indices % size).astype(np.int64)
     if recipe.kind is Kind.WORDS:
-        return np.stack(_tile_words(key, tiles, draw), axis=1).reshape(-1)[places]
+        return np.asarray(np.stack(_tile_words(key, tiles, draw), axis=1).reshape(-1)[places])
     if recipe.kind is Kind.NORMAL:
         return _store(_scaled(recipe, _tile_normals(key, recipe, tiles).reshape(-1)[places]), recipe)
     if recipe.kind is Kind.UNIFORM:
@@ -93,7 +94,7 @@ def elements(key: Key, recipe: Recipe, indices: U64, draw: int = 0) -> Floats:
 
 def _tile_words(key: Key, tiles: U64, attempt: int = 0) -> tuple[U32, ...]:
     """The four lanes of each tile, every one (tiles, 16)."""
-    numbers = tiles[:, None] * np.uint64(COLUMNS) + np.arange(COLUMNS, dtype=np.uint64)
+    numbers = np.add.outer(tiles * np.uint64(COLUMNS), np.arange(COLUMNS, dtype=np.uint64))
     return blocks(key, numbers, attempt)
 
 
@@ -112,11 +113,10 @@ def _tile_uniforms(key: Key, recipe: Recipe, tiles: U64) -> Floats:
 def _normals(words: tuple[U32, ...], recipe: Recipe) -> list[Floats]:
     """Box-Muller: the words of each block make four float32 (two float64) normals times the factor."""
     if recipe.dtype.working == np.float32:
-        factor = np.float32(recipe.factor)
         pairs = [(words[0:1], words[1:2]), (words[2:3], words[3:4])]
     else:
-        factor = np.float64(recipe.factor)
         pairs = [(words[0:2], words[2:4])]
+    factor = recipe.dtype.working.type(recipe.factor)
     values = []
     for first, second in pairs:
         radius = factor * np.sqrt(radius_squared(*first))
@@ -142,18 +142,21 @@ def radius_squared(high: U32, low: U32 | None = None) -> Floats:
 
 def neg2log1p(g: Floats, u: Floats) -> Floats:
     """-2 log u for u in (0, 1]; where u lies near 1, g is u - 1 with all its digits."""
-    if g.dtype == np.float32:
-        offset, mask, shift = np.int32(0x3F3504F3), np.int32(0x7FFFFF), 23
-    else:
-        offset, mask, shift = np.int64(0x3FE6A09E667F3BCD), np.int64(2**52 - 1), 52
-    bits = u.view(offset.dtype) - offset
+    single = g.dtype == np.float32
+    integer: type[np.signedinteger[Any]] = np.int32 if single else np.int64
+    offset = integer(0x3F3504F3 if single else 0x3FE6A09E667F3BCD)  # the bits of sqrt(1/2)
+    shift = 23 if single else 52
+    mask = integer(2**shift - 1)
+    bits: NDArray[Any] = u.view(integer) - offset
     exponent = bits >> shift
     s = np.where(exponent == 0, g, ((bits & mask) + offset).view(g.dtype) - g.dtype.type(1))
-    if g.dtype == np.float32:
-        return exponent.astype(np.float32) * np.float32(fits.MINUS_2_LN2_32) + s * _poly(fits.LOG32, s)
+    if single:
+        return np.asarray(
+            exponent.astype(np.float32) * np.float32(fits.MINUS_2_LN2_32) + s * _poly(fits.LOG32, s)
+        )
     f = s / (2.0 + s)
     log1p = s - f * (s - (f * f) * _poly(fits.LOG64, f * f))
-    return exponent.astype(np.float64) * fits.MINUS_2_LN2_64 + log1p * -2.0
+    return np.asarray(exponent.astype(np.float64) * fits.MINUS_2_LN2_64 + log1p * -2.0)
 
 
 def angle(high: U32, low: U32 | None = None) -> tuple[Floats, Floats]:
@@ -200,7 +203,7 @@ def _scaled(recipe: Recipe, variates: Floats) -> Floats:
     """Normals carry the factor already (on the radius); uniforms get it here."""
     if recipe.kind in (Kind.UNIFORM, Kind.TRUNCATED_BY_UNIFORM, Kind.TRUNCATED_BY_EXPONENTIAL):
         variates = variates * variates.dtype.type(recipe.factor)
-    return variates + variates.dtype.type(recipe.offset)
+    return np.asarray(variates + variates.dtype.type(recipe.offset))
 
 
 def _truncated(key: Key, recipe: Recipe, tiles: U64, places: NDArray[Any], indices: U64) -> Floats:
@@ -223,7 +226,7 @@ def _truncated(key: Key, recipe: Recipe, tiles: U64, places: NDArray[Any], indic
     raise DrawError(f"{pending.size} elements of {recipe!r} were refused {MAX_ATTEMPTS} times")
 
 
-def _proposals(words: tuple[U32, ...], recipe: Recipe) -> list[tuple[Floats, NDArray[np.bool_]]]:
+def _proposals(words: tuple[U32, ...], recipe: Recipe) -> list[tuple[Floats, Mask]]:
     """The candidates of one block in order, each with whether it may be kept."""
     if recipe.kind is Kind.TRUNCATED_BY_NORMAL:
         values = [_scaled(recipe, normal) for normal in _normals(words, recipe)]
@@ -235,7 +238,7 @@ def _proposals(words: tuple[U32, ...], recipe: Recipe) -> list[tuple[Floats, NDA
     return [_proposal(first, radius_squared(*second), recipe) for first, second in pairs]
 
 
-def _proposal(words: tuple[U32, ...], limit: Floats, recipe: Recipe) -> tuple[Floats, NDArray[np.bool_]]:
+def _proposal(words: tuple[U32, ...], limit: Floats, recipe: Recipe) -> tuple[Floats, Mask]:
     """One uniform or exponential candidate and its test; see `recipe` for the formulas."""
     number = limit.dtype.type
     if recipe.kind is Kind.TRUNCATED_BY_UNIFORM:
@@ -251,9 +254,10 @@ def _proposal(words: tuple[U32, ...], limit: Floats, recipe: Recipe) -> tuple[Fl
     return value, (cost <= limit) & _within(value, recipe)
 
 
-def _within(values: Floats, recipe: Recipe) -> NDArray[np.bool_]:
+def _within(values: Floats, recipe: Recipe) -> Mask:
     number = values.dtype.type
-    return (values >= number(recipe.accept_low)) & (values <= number(recipe.accept_high))
+    inside: Mask = (values >= number(recipe.accept_low)) & (values <= number(recipe.accept_high))
+    return inside
 
 
 def _store(values: Floats, recipe: Recipe) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any, SupportsIndex, final
 
 import numpy as np
@@ -14,7 +15,8 @@ from isogain.errors import DrawError
 
 __all__ = ["Region", "RegionLike", "checked_shape"]
 
-RegionLike = Sequence[slice] | slice | None
+RegionLike = Any
+"""None, a slice, or a sequence of slices in which one Ellipsis may stand for all axes not named."""
 
 
 def checked_shape(shape: Sequence[SupportsIndex] | SupportsIndex) -> tuple[int, ...]:
@@ -51,7 +53,9 @@ class Region:
         (2, 6)
         """
         slices = _slices(whole, region)
-        bounds = [_bounds(axis, size, part) for axis, (size, part) in enumerate(zip(whole, slices, strict=True))]
+        bounds = [
+            _bounds(axis, size, part) for axis, (size, part) in enumerate(zip(whole, slices, strict=True))
+        ]
         return Region(whole, tuple(low for low, _ in bounds), tuple(high for _, high in bounds))
 
     @property
@@ -86,7 +90,9 @@ class Region:
             return np.full(1, offset, dtype=np.uint64)
         numbers = np.arange(first, first + count, dtype=np.int64)
         positions = np.full(count, offset, dtype=np.int64)
-        for size, stride in zip(self.shape[axis - 1 :: -1], _strides(self.whole)[axis - 1 :: -1], strict=True):
+        for size, stride in zip(
+            self.shape[axis - 1 :: -1], _strides(self.whole)[axis - 1 :: -1], strict=True
+        ):
             positions += (numbers % size) * stride
             numbers //= size
         return positions.view(np.uint64)
@@ -129,7 +135,7 @@ class Region:
 def _slices(whole: tuple[int, ...], region: RegionLike) -> list[Any]:
     if region is None:
         return [slice(None)] * len(whole)
-    parts: list[Any] = [region] if isinstance(region, slice) or region is Ellipsis else list(region)
+    parts: list[Any] = [region] if isinstance(region, slice | EllipsisType) else list(region)
     if parts.count(Ellipsis) == 1:
         place = parts.index(Ellipsis)
         parts[place : place + 1] = [slice(None)] * (len(whole) - len(parts) + 1)
@@ -140,7 +146,9 @@ def _slices(whole: tuple[int, ...], region: RegionLike) -> list[Any]:
 
 def _bounds(axis: int, size: int, part: Any) -> tuple[int, int]:
     if not isinstance(part, slice):
-        raise DrawError(f"region axis {axis}: {part!r} is no slice; write slice({part}, {part} + 1) for one index")
+        raise DrawError(
+            f"region axis {axis}: {part!r} is no slice; write slice({part}, {part} + 1) for one index"
+        )
     if part.step not in (None, 1):
         raise DrawError(f"region axis {axis}: {part!r} has a step; draw the box and take every n-th of it")
     low = _end(part.start, 0, size)

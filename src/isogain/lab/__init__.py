@@ -8,7 +8,16 @@
 """
 
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
-from isogain.lab.public import ExperimentRow, demo, experiments, export, outcomes, run, unfinished
+from isogain.lab.public import (
+    ExperimentRow,
+    demo,
+    experiments,
+    export,
+    outcomes,
+    run,
+    run_experiment,
+    unfinished,
+)
 
 __all__ = [
     "Chart",
@@ -23,5 +32,6 @@ __all__ = [
     "export",
     "outcomes",
     "run",
+    "run_experiment",
     "unfinished",
 ]

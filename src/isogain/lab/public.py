@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,16 @@ from isogain.lab.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab.timing import estimated_seconds
 from isogain.lab.training import ENGINE_VERSION
 
-__all__ = ["ExperimentRow", "demo", "experiments", "export", "outcomes", "run", "unfinished"]
+__all__ = [
+    "ExperimentRow",
+    "demo",
+    "experiments",
+    "export",
+    "outcomes",
+    "run",
+    "run_experiment",
+    "unfinished",
+]
 
 Names = str | Iterable[str] | None
 Data = str | Path | Dataset | None
@@ -107,7 +116,7 @@ def _outcome(
     elapsed = request.elapsed_s + complete(experiment, dataset, store, progress)
     done = Request(request.experiment, request.content, True, elapsed)
     store.remember(done)
-    return study.analyse(_results(study, done, store))
+    return study.analyse(_results(experiment, done, store))
 
 
 def _asked(experiment: Experiment, seeds: Seeds, quick: bool) -> Experiment:
@@ -136,10 +145,27 @@ def _request(
     return Request(experiment.name, content, False, same[0] if same else 0.0)
 
 
-def _results(study: Study, request: Request, store: Store) -> Results:
+def run_experiment(
+    experiment: Experiment,
+    *,
+    data: Data = None,
+    results: str | Path = DEFAULT_FOLDER,
+    progress: bool | Progress = True,
+) -> Results:
+    """Runs an experiment of your own and returns its runs, for `Results.stack` and `Results.interval`.
+
+    It is kept in the store and resumed like a named one; `run` is for those with an analysis of their own.
+    """
+    dataset = load(data if experiment.data == "mnist" else experiment.data)
+    with Store(results) as store, _progress(progress) as callback:
+        elapsed = complete(experiment, dataset, store, callback)
+        request = _request(experiment, dataset, data, None, False, store)
+        return _results(experiment, replace(request, elapsed_s=elapsed), store)
+
+
+def _results(experiment: Experiment, request: Request, store: Store) -> Results:
     """The runs of a request, read back from the store."""
     content = request.content
-    experiment = _asked(study.experiment, content["seeds"], content["quick"])
     runs = [Run(arm, seed) for seed in experiment.seeds for arm in experiment.arms]
     digest = content["data_digest"]
     return Results(
@@ -166,7 +192,13 @@ def outcomes(results: str | Path = DEFAULT_FOLDER, names: Names = None) -> list[
             raise LabError(
                 f"{store.path}: no finished experiment of those asked for; `isogain lab run` resumes"
             )
-        return [study.analyse(_results(study, finished[study.experiment.name], store)) for study in chosen]
+        return [_again(study, finished[study.experiment.name], store) for study in chosen]
+
+
+def _again(study: Study, request: Request, store: Store) -> Outcome:
+    """The analysis of a finished request, from the store alone."""
+    experiment = _asked(study.experiment, request.content["seeds"], request.content["quick"])
+    return study.analyse(_results(experiment, request, store))
 
 
 def unfinished(results: str | Path = DEFAULT_FOLDER) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,12 @@ class Interval:
         return f"{self.mean:{format}} [{self.low:{format}}, {self.high:{format}}]"
 
     def columns(self, key: str) -> dict[str, Any]:
-        """{key, key_low, key_high} for a row of a table or chart."""
-        return {key: self.mean, f"{key}_low": self.low, f"{key}_high": self.high}
+        """{key, key_low, key_high} for a row of a table or chart; what is not finite is None."""
+        values = {key: self.mean, f"{key}_low": self.low, f"{key}_high": self.high}
+        return {
+            name: value if value is not None and math.isfinite(value) else None
+            for name, value in values.items()
+        }
 
     @property
     def above_zero(self) -> bool:

@@ -214,8 +214,9 @@ def _steps_table(results: Results) -> Table:
             (arm,) = results.where(part="rate", norm=norm, value=rate)
             steps = updates_to_target(results, arm)
             row[f"{key}_share"] = float(np.isfinite(steps).mean())
-            if np.isfinite(steps).all():
-                row |= interval(steps).columns(key)
+            reached = bool(np.isfinite(steps).all())
+            gap = dict.fromkeys((key, f"{key}_low", f"{key}_high"))
+            row |= interval(steps).columns(key) if reached else gap
         rows.append(row)
     columns = (
         Column("rate", "learning rate", "g"),

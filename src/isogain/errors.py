@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "DrawError", "InitializerError", "IsogainError", "LabError", "LayoutError", "ReportError"]
+__all__ = [
+    "DataError",
+    "DrawError",
+    "InitializerError",
+    "InspectError",
+    "IsogainError",
+    "LabError",
+    "LayoutError",
+    "ReportError",
+]
 
 
 class IsogainError(ValueError):
@@ -35,3 +44,7 @@ class ReportError(IsogainError):
 
 class LabError(IsogainError):
     """An experiment is unknown or described wrongly, or a results store cannot be used."""
+
+
+class InspectError(IsogainError):
+    """A model cannot be inspected: it raised, or its inputs, loss or settings cannot be read."""

@@ -1,0 +1,12 @@
+"""What a model computes, in the order in which it computes it: nodes, the weights they use, their roles.
+
+No framework is known here.  An adapter records a Graph; plans and inspections read it.
+"""
+
+from __future__ import annotations
+
+from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
+from isogain.graph.roles import assign_roles, family
+from isogain.graph.trunk import trunks
+
+__all__ = ["Graph", "Node", "ParameterUse", "WeightUse", "assign_roles", "family", "trunks"]

@@ -1,0 +1,156 @@
+"""Node and Graph: operations in execution order, as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from isogain.core.fans import Fans, fans
+from isogain.errors import LayoutError
+
+__all__ = ["KINDS", "Graph", "Kind", "Node", "ParameterUse", "WeightUse"]
+
+Kind = Literal[
+    "input", "weight", "embedding", "recurrent", "norm", "activation", "add", "multiply", "product", "softmax",
+    "attention", "pool", "concatenate", "dropout", "shape", "loss", "other",
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class WeightUse:
+    """One weight as one operation uses it: after casts, transposes and parametrizations."""
+
+    name: str
+    """The parameter; the largest one where several make the weight (weight normalization)."""
+    shape: tuple[int, ...]
+    layout: str
+    groups: int = 1
+    stride: tuple[int, ...] = (1,)
+    transposed: bool = False
+    bias: str | None = None
+    rms: float = math.nan
+    """Root mean square of the weight as used."""
+
+    @property
+    def fans(self) -> Fans | None:
+        """Its fans; None where the layout gives none."""
+        stride = self.stride if len(self.stride) > 1 else self.stride[0]
+        try:
+            return fans(
+                self.shape, self.layout, groups=self.groups, stride=stride, transposed=self.transposed
+            )
+        except LayoutError:
+            return None
+
+    @property
+    def gain(self) -> float:
+        """rms * sqrt(fan_in): the factor on the root mean square of an uncorrelated signal."""
+        found = self.fans
+        return self.rms * math.sqrt(found.fan_in) if found else math.nan
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether every output reads one channel."""
+        return self.groups > 1 and "in" in self.layout and self._inputs() == 1
+
+    def _inputs(self) -> int:
+        axis = self.layout.split().index("in")
+        return self.shape[axis] // (self.groups if self.transposed else 1)
+
+
+@dataclass(frozen=True)
+class ParameterUse:
+    """One parameter of the model: where it belongs and who uses it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+    owner: str
+    """Class name of the module that holds it."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the same tensor (tied weights)."""
+    nodes: tuple[int, ...] = ()
+    """Nodes that use it."""
+    used: bool = False
+    """Whether any operation read it, also one outside the signal path."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation on the signal: something computed from the model's inputs."""
+
+    index: int
+    op: str
+    kind: Kind
+    path: str
+    """The module it ran in, or the one that owns its weight."""
+    inputs: tuple[int, ...]
+    """Nodes whose results it reads."""
+    parameters: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    learnt: bool
+    """Whether a parameter has any part in it."""
+    channel_axis: int = -1
+    weight: WeightUse | None = None
+    activation: str | None = None
+    """Name in the table of activations, with its parameters in `settings`."""
+    settings: Mapping[str, float] = field(default_factory=dict)
+    module: str = ""
+    """Class name of the module it ran in."""
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Every operation on the signal, in execution order, and every parameter.
+
+    The inputs are nodes of kind `input`; `outputs` are the nodes whose results the model returned.
+    """
+
+    nodes: tuple[Node, ...]
+    parameters: tuple[ParameterUse, ...]
+    outputs: tuple[int, ...] = ()
+
+    @cached_property
+    def consumers(self) -> dict[int, tuple[int, ...]]:
+        """node -> the nodes that read it."""
+        readers: dict[int, list[int]] = {node.index: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in node.inputs:
+                readers[source].append(node.index)
+        return {index: tuple(found) for index, found in readers.items()}
+
+    @cached_property
+    def by_parameter(self) -> dict[str, ParameterUse]:
+        """name (or alias) -> ParameterUse."""
+        return {name: use for use in self.parameters for name in (use.name, *use.aliases)}
+
+    def following(self, index: int, kinds: tuple[Kind, ...], steps: int = 4) -> Node | None:
+        """The first node of these kinds that reads `index`, through at most `steps` other operations."""
+        frontier = [index]
+        for _ in range(steps):
+            frontier = [reader for one in frontier for reader in self.consumers[one]]
+            for one in frontier:
+                if self.nodes[one].kind in kinds:
+                    return self.nodes[one]
+        return None
+
+    def preceding(self, index: int, kinds: tuple[Kind, ...], steps: int = 4) -> Node | None:
+        """The nearest node of these kinds that `index` reads, through at most `steps` other operations."""
+        frontier = list(self.nodes[index].inputs)
+        for _ in range(steps):
+            for one in frontier:
+                if self.nodes[one].kind in kinds:
+                    return self.nodes[one]
+            frontier = [source for one in frontier for source in self.nodes[one].inputs]
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)

@@ -1,0 +1,115 @@
+"""What each node is for: a role from its kind, its neighbours and, last, its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from isogain.graph.nodes import Graph, Node
+
+__all__ = ["ROLES", "assign_roles", "family"]
+
+_NUMBER = re.compile(r"(?<![a-zA-Z])\d+(?![a-zA-Z])|\d+$")
+_ATTENTION = re.compile(r"(^|[._])(attn|attention|self_attn|crossattention|mixer|mha)", re.IGNORECASE)
+
+
+def family(path: str) -> str:
+    """The path with its numbers starred, so that layers which repeat share it: 'h.3.mlp' -> 'h.*.mlp'."""
+    return ".".join(_NUMBER.sub("*", part) for part in path.split("."))
+
+
+def _tied_head(graph: Graph, node: Node) -> bool:
+    if node.kind != "weight" or node.weight is None:
+        return False
+    use = graph.by_parameter.get(node.weight.name)
+    return use is not None and any(graph.nodes[one].kind == "embedding" for one in use.nodes)
+
+
+def _head(graph: Graph, node: Node) -> bool:
+    """The last weight before an output: no other weight reads what it makes."""
+    if node.kind != "weight":
+        return False
+    return not _any_after(graph, node.index, ("weight", "recurrent"))
+
+
+def _any_after(graph: Graph, index: int, kinds: tuple[str, ...]) -> bool:
+    seen, stack = {index}, [index]
+    while stack:
+        for reader in graph.consumers[stack.pop()]:
+            if reader in seen:
+                continue
+            if graph.nodes[reader].kind in kinds:
+                return True
+            seen.add(reader)
+            stack.append(reader)
+    return False
+
+
+def _attention_part(graph: Graph, node: Node) -> bool:
+    return node.kind == "weight" and (
+        graph.following(node.index, ("attention", "softmax"), 8) is not None
+        and _ATTENTION.search(node.path) is not None
+    )
+
+
+def _attention_out(graph: Graph, node: Node) -> bool:
+    return node.kind == "weight" and graph.preceding(node.index, ("attention",), 8) is not None
+
+
+def _branch_end(graph: Graph, node: Node) -> bool:
+    return node.kind == "weight" and _reaches_sum(graph, node.index)
+
+
+def _reaches_sum(graph: Graph, index: int) -> bool:
+    """Whether nothing but shape, norm, scale or dropout lies before a sum of two learnt signals."""
+    for _ in range(5):
+        readers = graph.consumers[index]
+        if len(readers) != 1:
+            return False
+        reader = graph.nodes[readers[0]]
+        if reader.kind == "add":
+            return sum(graph.nodes[one].learnt for one in reader.inputs) > 1
+        if reader.kind not in ("norm", "shape", "dropout", "multiply", "pool"):
+            return False
+        index = reader.index
+    return False
+
+
+def _first(graph: Graph, node: Node) -> bool:
+    return not any(graph.nodes[source].learnt for source in node.inputs)
+
+
+def _gate(graph: Graph, node: Node) -> bool:
+    bounded = node.activation in ("sigmoid", "hard_sigmoid", "tanh", "silu", "gelu", "gelu_tanh")
+    return bounded and any(graph.nodes[one].kind == "multiply" for one in graph.consumers[node.index])
+
+
+ROLES: tuple[tuple[str, Callable[[Graph, Node], bool]], ...] = (
+    ("embedding", lambda graph, node: node.kind == "embedding"),
+    ("tied head", _tied_head),
+    ("norm", lambda graph, node: node.kind == "norm"),
+    ("recurrent", lambda graph, node: node.kind == "recurrent"),
+    ("gate", _gate),
+    ("activation", lambda graph, node: node.kind == "activation"),
+    ("residual sum", lambda graph, node: node.kind == "add" and len(set(node.inputs)) > 1),
+    ("depthwise", lambda graph, node: node.weight is not None and node.weight.depthwise),
+    ("head", _head),
+    ("attention out", _attention_out),
+    ("attention in", _attention_part),
+    ("residual branch end", _branch_end),
+    ("first weight", lambda graph, node: node.kind == "weight" and _first(graph, node)),
+    ("hidden weight", lambda graph, node: node.kind == "weight"),
+    ("attention", lambda graph, node: node.kind in ("attention", "softmax")),
+)
+"""The first that holds names the role; anything else is called by its kind."""
+
+
+def assign_roles(graph: Graph) -> Graph:
+    """The same graph with every node's role filled in."""
+    nodes = tuple(replace(node, role=_role(graph, node)) for node in graph.nodes)
+    return replace(graph, nodes=nodes)
+
+
+def _role(graph: Graph, node: Node) -> str:
+    return next((name for name, holds in ROLES if holds(graph, node)), node.kind)

@@ -1,0 +1,10 @@
+"""Findings by rule over a table of measurements; no framework is known here."""
+
+from __future__ import annotations
+
+from isogain.inspect.findings import CODES, Finding
+from isogain.inspect.judge import judge
+from isogain.inspect.report import Report
+from isogain.inspect.table import Table
+
+__all__ = ["CODES", "Finding", "Report", "Table", "judge"]

@@ -1,0 +1,113 @@
+"""Why: the sentence that names the cause, and the line that mends it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from isogain.graph import Node, family
+from isogain.inspect.chains import common_activation, critical_gain
+from isogain.inspect.table import Table
+
+__all__ = ["cause_of", "gain_name", "mend", "place"]
+
+_NAMED_GAINS = (
+    (1 / math.sqrt(3), "PyTorch's default gain"),
+    (1.0, "LeCun's gain"),
+    (math.sqrt(2), "He's gain"),
+    (5 / 3, "the gain 5/3"),
+)
+
+
+def place(node: Node) -> str:
+    """Where a node is, in words that can be found in the model's code."""
+    named = node.kind in ("weight", "embedding", "recurrent", "norm") and node.path
+    if named:
+        return node.path
+    return f"{node.path} ({node.op})" if node.path else f"({node.op} {node.index})"
+
+
+def gain_name(gain: float) -> str:
+    """'LeCun's gain (1.00)' for a gain within 4 % of a known one, else the number."""
+    for value, name in _NAMED_GAINS:
+        if abs(gain / value - 1) < 0.04:
+            return f"{name} ({gain:.2f})"
+    return f"a gain of {gain:.3g}"
+
+
+def cause_of(table: Table, weights: Sequence[Node], change: float, what: str) -> str:
+    """'40 layers each lose 29 % of the gradient: LeCun's gain (1.00) in front of relu, which needs 1.41'."""
+    count = max(len(weights), 1)
+    if not math.isfinite(change):
+        return f"the {what} is gone after {count} layers: {_reason(table, weights, change)}"
+    factor = 10 ** (change / count)
+    share = f"lose {1 - factor:.0%} of" if factor < 1 else f"multiply by {factor:.3g}"
+    each = f"{count} layers each {share} the {what}" if count > 1 else f"one layer multiplies the {what} by {factor:.3g}"
+    return f"{each}: {_reason(table, weights, change)}"
+
+
+def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
+    gains = [n.weight.gain for n in weights if n.weight and math.isfinite(n.weight.gain)]
+    if not gains:
+        return "no weight explains it, so look at what lies between"
+    name, settings = common_activation(table, weights)
+    gain, needed = median(gains), critical_gain(name, settings)
+    front = f"{gain_name(gain)} in front of {name}"
+    wrong = math.isfinite(needed) and (gain / needed - 1) * change > 0 and abs(gain / needed - 1) > 0.05
+    if wrong:
+        return f"{front}, which needs {needed:.2f}"
+    saturated = [
+        table.forward[n.index].saturated_fraction for n in table.graph.nodes
+        if n.kind == "activation" and n.index in table.forward
+    ]  # fmt: skip
+    if any(share > 0.2 for share in saturated):
+        return f"{front}; its units saturate, where slopes are near 0"
+    if name in ("sigmoid", "hard_sigmoid"):
+        return f"{front}, whose slope is at most 1/4 and whose mean is not 0"
+    return f"{front}, repeated without normalization or skip connections"
+
+
+def mend(table: Table, weights: Sequence[Node]) -> str:
+    """The line that gives these layers the gain their activation needs."""
+    if not weights:
+        return ""
+    name, settings = common_activation(table, weights)
+    layers = _layer_types(weights)
+    if name in ("sigmoid", "hard_sigmoid"):
+        return (
+            f"[(torch.nn.init.orthogonal_(m.weight, 4.0), m.bias.data.copy_(-m.weight.data.flatten(1).sum(1) / 2)) "
+            f"for m in model.modules() if isinstance(m, {layers})]"
+        )
+    gain = critical_gain(name, settings, 1.0)
+    if name in ("tanh", "erf", "sin", "arctan", "softsign", "hard_tanh"):
+        return f"[igt.orthogonal_(m.weight, gain=1.0) for m in model.modules() if isinstance(m, {layers})]"
+    if name in ("relu", "linear", "leaky_relu"):
+        slope = settings.get("negative_slope", 0.0)
+        nonlinearity = {"relu": "'relu'", "linear": "'linear'", "leaky_relu": f"'leaky_relu', a={slope:g}"}[name]
+        return (
+            f"[igt.kaiming_normal_(m.weight, nonlinearity={nonlinearity}) "
+            f"for m in model.modules() if isinstance(m, {layers})]"
+        )
+    if not math.isfinite(gain):
+        return ""
+    return f"[igt.xavier_normal_(m.weight, gain={gain:.4g}) for m in model.modules() if isinstance(m, {layers})]"
+
+
+def _layer_types(weights: Sequence[Node]) -> str:
+    ops = {node.op for node in weights}
+    names = [
+        name for op, name in (
+            ("linear", "torch.nn.Linear"), ("conv1d", "torch.nn.Conv1d"), ("conv2d", "torch.nn.Conv2d"),
+            ("conv3d", "torch.nn.Conv3d"), ("conv_transpose2d", "torch.nn.ConvTranspose2d"),
+        ) if op in ops
+    ]  # fmt: skip
+    return f"({', '.join(names)})" if len(names) > 1 else names[0] if names else "torch.nn.Linear"
+
+
+def pattern(paths: Sequence[str]) -> str:
+    """The family all paths share, or the first of them and how many more there are."""
+    families = {family(path) for path in paths}
+    if len(families) == 1 and len(paths) > 1:
+        return next(iter(families))
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"

@@ -1,0 +1,77 @@
+"""initial-loss: a first loss far above what a prediction that knows nothing would cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from isogain.inspect.causes import place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.table import LossUse, Table
+
+__all__ = ["initial_loss"]
+
+EXCESS = (2.0, 8.0)
+"""Nats above chance. Logits of standard deviation s cost about s^2 / 2 more: He's gain in the head costs 1."""
+RATIO = (10.0, 100.0)
+"""Mean squared error over the variance of the targets, which the best constant prediction would cost."""
+
+
+def initial_loss(table: Table) -> Iterator[Finding]:
+    """The loss at the start against ln C (classes), ln 2 (yes or no), or the targets' variance."""
+    for use in table.losses:
+        finding = _classified(table, use) if use.classes else _regressed(table, use)
+        if finding is not None:
+            yield finding
+
+
+def _classified(table: Table, use: LossUse) -> Finding | None:
+    excess = use.value - use.chance
+    # spread logits are the mistake; a mean offset (a prior on rare classes) is a choice
+    if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
+        return None
+    severity: Severity = "critical" if excess > EXCESS[1] else "warning"
+    name, path, line = _head(table, use)
+    return Finding(
+        "initial-loss", severity, path, f"{use.value:.3g}",
+        f"ln {use.classes} = {use.chance:.3g}, plus s²/2 for logits of standard deviation s < 1",
+        f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random answers ({name})",
+        line,
+    )  # fmt: skip
+
+
+def _head(table: Table, use: LossUse) -> tuple[str, str, str]:
+    """The last weight before the loss: in words, its path, and the line that shrinks its logits to .5."""
+    start = use.node if use.node is not None else len(table.graph.nodes) - 1
+    node = table.graph.preceding(start, ("weight",), 8)
+    if node is None or node.weight is None:
+        return "no weight was seen before the loss", "loss", ""
+    before = [table.forward[i].rms for i in node.inputs if i in table.forward]
+    seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
+    shrink = 0.5 / use.spread
+    line = f"model.get_parameter({node.weight.name!r}).data.mul_({shrink:.3g})"
+    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}", place(node), line
+
+
+def _regressed(table: Table, use: LossUse) -> Finding | None:
+    if not (use.chance > 0 and math.isfinite(use.value)):
+        return None
+    ratio = use.value / use.chance
+    if ratio <= RATIO[0]:
+        return None
+    severity: Severity = "critical" if ratio > RATIO[1] else "warning"
+    off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
+    name, path, line = _head(table, use)
+    if off_centre:
+        why = (
+            f"the targets lie around {use.target_mean:.3g} with standard deviation {use.target_std:.3g}, and the "
+            "model starts around 0: the first steps only learn the mean; standardise the targets, or start there"
+        )
+        line = f"targets = (targets - {use.target_mean:.6g}) / {use.target_std:.6g}"
+    else:
+        why = f"predictions of root mean square {use.spread:.3g} for targets of {use.target_std:.3g} ({name})"
+        line = line.replace(f"{0.5 / use.spread:.3g}", f"{use.target_std / use.spread:.3g}")
+    return Finding(
+        "initial-loss", severity, path, f"mean square error {use.value:.3g}",
+        f"{use.chance:.3g}, the variance of the targets", why, line,
+    )  # fmt: skip

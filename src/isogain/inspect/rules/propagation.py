@@ -1,0 +1,247 @@
+"""Signals and gradients that vanish or explode along a trunk, against what its depth and width allow.
+
+Decades are counted beyond the band of the width.  What training bears follows He et al. 2015, section 4:
+22 layers that each lose a factor sqrt(2) (3.3 decades) still converge, 30 of them (4.5) do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from isogain.graph import Node, family
+from isogain.inspect.causes import cause_of, mend, place
+from isogain.inspect.chains import Chain, Tolerance, chains, decades, norm_scale, normalises, split_at_norms
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.table import Table
+
+__all__ = ["exploding_backward", "exploding_forward", "vanishing_backward", "vanishing_forward"]
+
+VANISHING = Tolerance(3.3, 4.5)
+EXPLODING = Tolerance(2.0, 3.3)
+INFLUENCE = Tolerance(2.5, 4.0)
+"""For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
+
+
+def severity_of(excess: float, tolerance: Tolerance) -> Severity | None:
+    """The severity of that many decades beyond the band; None where training bears them."""
+    if math.isnan(excess) or excess <= tolerance.warning:
+        return None
+    return "critical" if excess > tolerance.critical else "warning"
+
+
+def _judged(table: Table, node: Node) -> bool:
+    """Whether the node's size means something: no zero weight makes it, and it is no head."""
+    return not table.gated(node.index) and node.role not in ("head",)
+
+
+def _reference(table: Table, piece: Sequence[Node], chain: Chain) -> Node:
+    """From where growth counts: the first sum of a residual stream, else where the piece starts."""
+    sums = [node for node in piece if node.kind == "add" and len(node.inputs) > 1]
+    return sums[0] if chain.residual and sums else piece[0]
+
+
+def _change(table: Table, reference: Node, node: Node) -> float:
+    return decades(table.forward[node.index].rms, table.forward[reference.index].rms)
+
+
+def vanishing_forward(table: Table) -> Iterator[Finding]:
+    """Signals that shrink from layer to layer, or fall below the epsilon of the norms after them."""
+    for chain in chains(table):
+        yield from _eclipsed(table, chain)
+        for piece in split_at_norms(table, chain):
+            kept = [node for node in piece[1:] if _judged(table, node) and table.forward[node.index].finite]
+            if not kept:
+                continue
+            worst = min(kept, key=lambda node: _change(table, piece[0], node))
+            change = _change(table, piece[0], worst)
+            severity = severity_of(-change - chain.band(), VANISHING)
+            if severity and _explained(table, worst) is None:
+                yield _forward_finding(table, chain, piece, worst, change, "vanishing-forward", severity)
+                break
+
+
+def _explained(table: Table, node: Node) -> str | None:
+    """A zero of the model's own making: a gate of zeros right before."""
+    for source in node.inputs:
+        if table.gated(source):
+            return f"{place(table.node(source))} starts at zero"
+    return None
+
+
+def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
+    """Norms on the trunk whose epsilon outweighs the signal: they no longer normalise."""
+    lost = [n for n in chain.nodes if n.kind == "norm" and _outweighed(table, n)]
+    if not lost:
+        return
+    small = [n for n in table.graph.nodes if n.kind == "norm" and 0 < norm_scale(table, n) < 0.1]
+    scales = sorted(norm_scale(table, n) for n in small)
+    why = (
+        f"{len(lost)} norms receive signals so small that their epsilon outweighs the variance: they hand on "
+        "what they get instead of restoring it"
+    )
+    fix = ""
+    if small:
+        why = (
+            f"{len(small)} norms scale by weights of root mean square {scales[len(scales) // 2]:.2g} instead of 1, "
+            f"so each layer shrinks the signal; in {len(lost)} of them their epsilon outweighs what is left"
+        )
+        fix = "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
+    last = lost[-1]
+    ratio = table.forward[last.index].rms / norm_scale(table, last)
+    yield Finding(
+        "vanishing-forward", "critical", place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
+        "1, whatever the input's size", why, fix, tuple(place(n) for n in lost),
+    )  # fmt: skip
+
+
+def _outweighed(table: Table, node: Node) -> bool:
+    return not normalises(table, node) and not table.gated(node.index) and table.forward[node.index].finite
+
+
+def exploding_forward(table: Table) -> Iterator[Finding]:
+    """Signals that grow from layer to layer."""
+    for chain in chains(table):
+        for piece in split_at_norms(table, chain):
+            reference = _reference(table, piece, chain)
+            kept = [n for n in piece if n.index > reference.index and table.forward[n.index].finite]
+            if not kept or table.forward[reference.index].rms == 0 or reference.kind == "embedding":
+                continue
+            worst = max(kept, key=lambda node: _change(table, reference, node))
+            change = _change(table, reference, worst)
+            growth = 0.5 * math.log10(1 + len(kept)) if chain.residual else 0.0
+            severity = severity_of(change - growth - chain.band(), EXPLODING)
+            if severity:
+                yield _forward_finding(table, chain, piece, worst, change, "exploding-forward", severity)
+                break
+
+
+def _forward_finding(
+    table: Table, chain: Chain, piece: Sequence[Node], worst: Node, change: float, code: str, severity: Severity
+) -> Finding:
+    weights = [n for n in chain.weights if piece[0].index <= n.index <= worst.index]
+    start = table.forward[piece[0].index].rms
+    end = table.forward[worst.index].rms
+    band = chain.band()
+    return Finding(
+        code, severity, place(worst), f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
+        f"within {band:.1f} decades at this depth and width",
+        cause_of(table, weights, change, "signal"), mend(table, weights), _paths(weights),
+    )  # fmt: skip
+
+
+def _paths(nodes: Sequence[Node]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(place(node) for node in nodes))
+
+
+# ---- gradients ---------------------------------------------------------------------------------
+
+
+def _with_gradients(table: Table, chain: Chain) -> list[Node]:
+    return [
+        n for n in chain.nodes
+        if n.index in table.backward and table.backward[n.index].finite and table.forward[n.index].finite
+        and n.kind in ("weight", "add", "embedding", "recurrent", "norm", "concatenate")
+    ]  # fmt: skip
+
+
+def _lengths(table: Table, node: Node) -> tuple[float, float]:
+    """The gradient's length, plain and with the size of the tensor: pooling changes only one of them."""
+    back = table.backward[node.index]
+    return back.norm, back.norm * math.sqrt(back.size)
+
+
+def _influences(table: Table, node: Node) -> tuple[float, float]:
+    rms = table.forward[node.index].rms
+    return tuple(length * rms for length in _lengths(table, node))  # type: ignore[return-value]
+
+
+def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[float, float]:
+    """Decades from the last node back to the first: (the least growth, the most) of the two measures."""
+    measure = _influences if influence else _lengths
+    pairs = zip(measure(table, first), measure(table, last), strict=True)
+    found = [decades(a, b) for a, b in pairs]
+    return min(found), max(found)
+
+
+def _ends(table: Table, nodes: Sequence[Node]) -> tuple[Sequence[Node], Node] | None:
+    """The nodes that get a gradient, and the last of them, which the others are compared with."""
+    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.forward[n.index].rms > 0]
+    return (live, live[-1]) if len(live) > 1 else None
+
+
+def vanishing_backward(table: Table) -> Iterator[Finding]:
+    """Gradients that shrink on the way back, or stop altogether."""
+    for chain in chains(table):
+        found = _backward(table, chain, growing=False)
+        if found:
+            yield found
+        else:
+            yield from _stopped(table, chain)
+
+
+def exploding_backward(table: Table) -> Iterator[Finding]:
+    """Gradients that grow on the way back."""
+    for chain in chains(table):
+        found = _backward(table, chain, growing=True)
+        if found:
+            yield found
+
+
+def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
+    ends = _ends(table, _with_gradients(table, chain))
+    if ends is None:
+        return None
+    live, last = ends
+    candidates = []
+    for node in live[:-1]:
+        for influence in (True,) if chain.normalised else (True, False):
+            low, high = _losses(table, node, last, influence)
+            change = low if growing else high
+            tolerance = EXPLODING if growing else INFLUENCE if influence else VANISHING
+            excess = (change if growing else -change) - chain.band()
+            candidates.append((excess - tolerance.warning, excess, tolerance, change, node))
+    if not candidates:
+        return None
+    _, excess, tolerance, change, node = max(candidates, key=lambda item: item[0])
+    severity = severity_of(excess, tolerance)
+    return _backward_finding(table, chain, node, last, change, severity) if severity else None
+
+
+def _backward_finding(
+    table: Table, chain: Chain, node: Node, last: Node, change: float, severity: Severity
+) -> Finding:
+    weights = [n for n in chain.weights if node.index < n.index <= last.index]
+    lengths = [table.backward[one.index].rms for one in (last, node)]
+    return Finding(
+        "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
+        f"gradient {lengths[0]:.2g} at {place(last)} -> {lengths[1]:.2g} here ({change:+.1f} decades)",
+        f"within {chain.band():.1f} decades at this depth and width",
+        cause_of(table, weights, change, "gradient"), mend(table, weights), _paths(weights),
+    )  # fmt: skip
+
+
+def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
+    """Trunk nodes whose gradient is exactly 0 though a later one's is not, and no zero weight explains it."""
+    nodes = _with_gradients(table, chain)
+    dead = [n for n in nodes if table.backward[n.index].largest == 0]
+    alive = [n for n in nodes if table.backward[n.index].largest > 0]
+    if not dead or not alive or any(table.gated(n.index) for n in table.graph.nodes[dead[-1].index + 1 :]):
+        return
+    first = next((n for n in alive if n.index > dead[-1].index), alive[-1])
+    weights = [n for n in chain.weights if dead[0].index <= n.index <= first.index]
+    yield Finding(
+        "vanishing-backward", "critical", place(dead[-1]), "gradient exactly 0",
+        f"not 0: {place(first)} gets {table.backward[first.index].rms:.2g}",
+        f"no gradient passes from {place(first)} back to {place(dead[-1])}: "
+        f"{_stop(table, dead[-1], first)}",
+        mend(table, weights), tuple(dict.fromkeys(family(place(n)) for n in dead)),
+    )  # fmt: skip
+
+
+def _stop(table: Table, dead: Node, alive: Node) -> str:
+    between = table.graph.nodes[dead.index : alive.index + 1]
+    off = [n for n in between if n.index in table.forward and table.forward[n.index].dead_fraction >= 0.999]
+    if off:
+        return f"every unit of {place(off[0])} ({off[0].op}) is off for all samples"
+    return "the product of slopes and weights between them underflows to 0"

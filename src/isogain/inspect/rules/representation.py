@@ -1,0 +1,139 @@
+"""rank-collapse and constant-output: different inputs become the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from isogain.graph import Node
+from isogain.inspect.causes import cause_of, mend, place
+from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
+from isogain.inspect.findings import Finding
+from isogain.inspect.rules.propagation import severity_of
+from isogain.inspect.table import Table
+
+__all__ = ["constant_output", "expected_distance", "rank_collapse"]
+
+COLLAPSE = Tolerance(2.5, 4.0)
+"""Decades that the difference between two inputs, relative to their size, may lose beyond the expected."""
+CONSTANT = Tolerance(3.3, 4.5)
+"""The same for the output, to which pooling over positions and an output bias may add."""
+FEW = 8
+"""Units below which the angle between two vectors says little."""
+
+
+def expected_distance(start: float, depth: int) -> float:
+    """1 - c after `depth` critical ReLU layers, which approach c = 1 faster than any other critical layer.
+
+        1 - c_l = 9 pi^2 / (2 (l + l_0)^2),  with l_0 from 1 - c_0 = start
+
+    (Hayou et al. 2019.)
+
+    >>> round(expected_distance(1.0, 50), 4)
+    0.0138
+    """
+    law = 9 * math.pi**2 / 2
+    return law / (depth + math.sqrt(law / max(start, 1e-12))) ** 2
+
+
+def _lost(start: float, now: float, depth: int) -> float:
+    """Decades of relative difference lost beyond the expected."""
+    if math.isnan(start) or math.isnan(now) or start < 1e-6:
+        return math.nan
+    return 0.5 * math.log10(expected_distance(min(start, 1.0), depth) / max(now, 1e-30))
+
+
+def rank_collapse(table: Table) -> Iterator[Finding]:
+    """Samples, or positions of one sample, whose representations on the trunk become parallel."""
+    if table.input_distance == 0:
+        return
+    for chain in chains(table):
+        for what, field in (("samples", "distance"), ("positions", "position_distance")):
+            found = _collapse(table, chain, what, field)
+            if found:
+                yield found
+                return
+
+
+def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | None:
+    nodes = [
+        n for n in chain.nodes
+        if table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
+        and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
+    ]  # fmt: skip
+    if len(nodes) < 2:
+        return None
+    start = _first_distance(table, chain, nodes[0], field)
+    depth, worst, lost = 0, nodes[0], -math.inf
+    for node in nodes:
+        depth += node.kind in ("weight", "add", "recurrent")
+        here = _lost(start, getattr(table.forward[node.index], field), depth)
+        if here > lost:
+            worst, lost = node, here
+    severity = severity_of(lost, COLLAPSE)
+    if severity is None:
+        return None
+    now = getattr(table.forward[worst.index], field)
+    weights = [n for n in weights_on(chain) if n.index <= worst.index]
+    change = 0.5 * math.log10(max(now, 1e-30) / start)
+    return Finding(
+        "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
+        f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
+        cause_of(table, weights, change, f"difference between {what}"), mend(table, weights),
+        tuple(dict.fromkeys(place(n) for n in weights)),
+    )  # fmt: skip
+
+
+def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> float:
+    """At the chain's first input where that is measured, else at its first node."""
+    before = [table.forward[i] for i in first.inputs if table.node(i).kind == "input" and i in table.forward]
+    known = [getattr(f, field) for f in before if not math.isnan(getattr(f, field))]
+    return float(known[0] if known else getattr(table.forward[first.index], field))
+
+
+def _narrow_enough(table: Table, node: Node, what: str) -> bool:
+    """Positions are compared where they are tokens, not where a picture's neighbours are alike."""
+    return what == "samples" or len(node.shape) == 3
+
+
+def constant_output(table: Table) -> Iterator[Finding]:
+    """Outputs that hardly depend on the input, though the inputs differ."""
+    if table.input_distance == 0 or table.batch < 2:
+        return
+    for index in table.graph.outputs:
+        node, forward = table.node(index), table.forward.get(index)
+        if forward is None or forward.rms == 0 or not node.learnt or math.isnan(forward.distance):
+            continue
+        start = _start_distance(table)
+        depth = sum(n.kind in ("weight", "recurrent") for n in table.graph.nodes[: index + 1])
+        lost = _lost(start, forward.distance, depth)
+        severity = severity_of(lost, CONSTANT)
+        if severity is None or _made_by_zero(table, node):
+            continue
+        weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
+        yield Finding(
+            "constant-output", severity, place(node),
+            f"outputs of different samples differ by {math.sqrt(max(forward.distance, 0)):.1e} of their size",
+            f"about {math.sqrt(expected_distance(start, depth)):.2g}",
+            _why_constant(table, weights, forward.distance), mend(table, weights),
+        )  # fmt: skip
+        return
+
+
+def _start_distance(table: Table) -> float:
+    first = [table.forward[n.index].distance for n in table.graph.nodes if n.index in table.forward]
+    known = [value for value in first if not math.isnan(value)]
+    return known[0] if known else math.nan
+
+
+def _made_by_zero(table: Table, node: Node) -> bool:
+    """Whether a weight of zeros makes the output on purpose (a bias alone is left)."""
+    before = table.graph.preceding(node.index, ("weight",), 6)
+    return table.gated(node.index) or (before is not None and table.is_zero_weight(before))
+
+
+def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str:
+    off = [n for n in table.graph.nodes if n.index in table.forward and table.forward[n.index].dead_fraction > 0.999]
+    if off:
+        return f"every unit of {place(off[0])} ({off[0].op}) is off for all samples, so only biases reach the output"
+    return cause_of(table, weights, 0.5 * math.log10(max(distance, 1e-30)), "difference between samples")

@@ -1,0 +1,111 @@
+"""symmetric-units and identical-layers: parts that start the same and would stay the same."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from isogain.graph import Node, family
+from isogain.inspect.causes import mend, pattern
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.table import ParameterState, Table
+
+__all__ = ["identical_layers", "symmetric_units"]
+
+SHARES = (0.05, 0.5)
+"""Shares of a layer's units from which duplicates are a warning, and critical."""
+
+
+def symmetric_units(table: Table) -> Iterator[Finding]:
+    """Units with the same incoming weights, bias and gradient: no step can ever tell them apart."""
+    groups: dict[tuple[str, float], list[tuple[Node, ParameterState]]] = defaultdict(list)
+    for node in _hidden(table):
+        state = table.state_of(node)
+        if state and _twins(state) and not _waits(table, node, state):
+            groups[(family(state.name), round(state.duplicate_units, 2))].append((node, state))
+    for members in groups.values():
+        yield _symmetric(table, members)
+
+
+def _hidden(table: Table) -> Iterator[Node]:
+    """One use of each weight; heads are told apart by their targets, so they may start equal."""
+    seen: set[str] = set()
+    for node in table.graph.nodes:
+        if node.kind == "weight" and node.weight and node.role not in ("head", "tied head"):
+            if node.weight.name not in seen:
+                seen.add(node.weight.name)
+                yield node
+
+
+def _twins(state: ParameterState) -> bool:
+    one_value = state.constant and not state.zero and state.units > 1
+    return one_value or (state.duplicate_units > SHARES[0] and state.twin_gradients > 0.5)
+
+
+def _waits(table: Table, node: Node, state: ParameterState) -> bool:
+    """Whether its gradient is 0 only until a weight of zeros behind it has made its first step."""
+    if state.gradient is None or state.gradient.largest > 0 or _in_series(table, node):
+        return False
+    return any(
+        table.gated(later.index) and _own_gradient(table, later)
+        for later in table.graph.nodes[node.index + 1 :]
+    )
+
+
+def _in_series(table: Table, node: Node) -> bool:
+    """Whether two weights of zeros follow one another on a trunk without skips: neither lets the other learn."""
+    zeros = [n for n in _hidden(table) if table.is_zero_weight(n) and n.index in table.on_trunk]
+    return node in zeros and len(zeros) > 1
+
+
+def _own_gradient(table: Table, node: Node) -> bool:
+    names = [node.weight.name] if node.weight else node.parameters
+    states = [table.parameters[name] for name in names if name in table.parameters]
+    return any(s.gradient is not None and s.gradient.largest > 0 and s.zero for s in states)
+
+
+def _symmetric(table: Table, members: list[tuple[Node, ParameterState]]) -> Finding:
+    nodes, states = [n for n, _ in members], [s for _, s in members]
+    share = max(1.0 if state.constant else state.duplicate_units for state in states)
+    severity: Severity = "critical" if share > SHARES[1] else "warning"
+    value = states[0]
+    made = "all zeros" if value.zero else f"all {value.mean:.3g}" if value.constant else "repeated rows"
+    names = [state.name for state in states]
+    twins = any(state.twin_gradients > 0.5 for state in states)
+    fate = "twins get the same gradient too: they stay one unit for ever" if twins else (
+        "all units compute one sum, told apart by their biases alone"
+    )  # fmt: skip
+    return Finding(
+        "symmetric-units", severity, pattern(names), f"{share:.0%} of the units have an exact twin",
+        "0 %: drawn weights differ", f"the weights are {made}, and {fate}",
+        mend(table, nodes), tuple(names),
+    )  # fmt: skip
+
+
+def identical_layers(table: Table) -> Iterator[Finding]:
+    """Different layers that hold bit-identical drawn weights: one was copied from the other."""
+    groups: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    for use in table.graph.parameters:
+        state = table.parameters[use.name]
+        # a target network or an average of weights is equal on purpose, and gets no gradient
+        if state.fingerprint and use.nodes and state.gradient is not None:
+            groups[(state.fingerprint, use.shape)].append(use.name)
+    copied = [names for names in groups.values() if len(names) > 1]
+    if not copied:
+        return
+    layers = sorted({name.rpartition(".")[0] for names in copied for name in names})
+    count = max(len(names) for names in copied)
+    yield Finding(
+        "identical-layers", "warning", pattern(layers), f"{count} layers with the same numbers",
+        "different draws",
+        f"{len(copied)} weights are bit-identical in {count} layers, as copy.deepcopy of a drawn layer leaves them "
+        "(torch.nn.TransformerEncoder does this): draw each layer anew",
+        _redraw(table, copied), tuple(name for names in copied for name in names),
+    )  # fmt: skip
+
+
+def _redraw(table: Table, copied: list[list[str]]) -> str:
+    later = [name for names in copied for name in names[1:]]
+    stds = {name: table.parameters[name].std for name in later}
+    listed = ", ".join(f"{name!r}: {std:.4g}" for name, std in stds.items())
+    return f"[torch.nn.init.normal_(model.get_parameter(n), std=s) for n, s in {{{listed}}}.items()]"

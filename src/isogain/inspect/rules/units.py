@@ -1,0 +1,134 @@
+"""dead-units and saturated-units: activations whose slope is 0, or nearly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from isogain.graph import Node, family
+from isogain.inspect.causes import gain_name, mend, pattern, place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.table import Forward, Table
+
+__all__ = ["dead_units", "saturated_units"]
+
+DEAD = (0.2, 0.6)
+SATURATED = (0.25, 0.6)
+ENOUGH = 8
+"""Observations of a unit below which 'never on' says nothing."""
+
+
+def dead_units(table: Table) -> Iterator[Finding]:
+    """Units that are off for every sample, more of them than chance explains on this batch."""
+    found = [(n, f) for n, f in _activations(table) if _excess(n, f) > DEAD[0]]
+    if not found:
+        return
+    node, forward = max(found, key=lambda pair: _excess(*pair))
+    severity: Severity = "critical" if _excess(node, forward) > DEAD[1] or forward.dead_fraction > 0.99 else "warning"
+    weights = [w for n, _ in found if (w := table.graph.preceding(n.index, ("weight",), 4)) is not None]
+    yield Finding(
+        "dead-units", severity, _where([n for n, _ in found]),
+        f"{forward.dead_fraction:.0%} of the units never on ({forward.observations} observations)",
+        f"{forward.expected_dead:.0%}: normal pre-activations that correlate as these do",
+        _why_dead(table, node), _mend_dead(table, node, weights), tuple(place(n) for n, _ in found),
+    )  # fmt: skip
+
+
+def _activations(table: Table) -> Iterator[tuple[Node, Forward]]:
+    for node in table.graph.nodes:
+        if node.activation and node.index in table.forward:
+            yield node, table.forward[node.index]
+
+
+def _excess(node: Node, forward: Forward) -> float:
+    """Dead share beyond chance and five standard errors; -1 where it cannot be told."""
+    if math.isnan(forward.dead_fraction) or forward.observations < ENOUGH:
+        return -1.0
+    units = max(node.shape[node.channel_axis], 1)
+    expected = forward.expected_dead
+    return forward.dead_fraction - expected - 5 * math.sqrt(expected * (1 - expected) / units)
+
+
+def _why_dead(table: Table, node: Node) -> str:
+    before = table.graph.preceding(node.index, ("weight", "norm"), 3)
+    if before is None or before.index not in table.forward:
+        return f"what {place(node)} receives is never above 0"
+    z = table.forward[before.index]
+    bias = table.parameters.get(before.weight.bias) if before.weight and before.weight.bias else None
+    offset = f"; its bias has mean {bias.mean:.3g}" if bias and abs(bias.mean) > 0.5 * z.std else ""
+    return (
+        f"{place(before)} hands on mean {z.mean:.3g} with standard deviation {z.std:.3g}{offset}: "
+        "units pushed below 0 for every input get no gradient and stay there"
+    )
+
+
+def _mend_dead(table: Table, node: Node, weights: Sequence[Node]) -> str:
+    biases = [w.weight.bias for w in weights if w.weight and w.weight.bias]
+    shifted = [b for b in biases if table.parameters[b].rms > 0.1]
+    if shifted:
+        return f"[torch.nn.init.zeros_(model.get_parameter(n)) for n in {sorted(set(shifted))!r}]"
+    return mend(table, weights)
+
+
+def saturated_units(table: Table) -> Iterator[Finding]:
+    """Bounded activations pushed into their flat ends."""
+    found = [(n, f) for n, f in _activations(table) if f.saturated_fraction > SATURATED[0] and not _chosen(table, n, f)]
+    if not found:
+        return
+    node, forward = max(found, key=lambda pair: pair[1].saturated_fraction)
+    severity: Severity = "critical" if forward.saturated_fraction > SATURATED[1] else "warning"
+    weights = [w for n, _ in found if (w := table.graph.preceding(n.index, ("weight",), 4)) is not None]
+    yield Finding(
+        "saturated-units", severity, _where([n for n, _ in found]),
+        f"{forward.saturated_fraction:.0%} of {node.op} where its slope is below 6 % of the steepest",
+        f"{_expected(node):.1%} for pre-activations of variance 1",
+        _why_saturated(table, node), mend(table, weights), tuple(place(n) for n, _ in found),
+    )  # fmt: skip
+
+
+def _chosen(table: Table, node: Node, forward: Forward) -> bool:
+    """A gate held open, or an output held at a prior, by its bias: an offset, not a spread."""
+    if forward.shifted_fraction < 0.7 * forward.saturated_fraction:
+        return False
+    before = table.graph.preceding(node.index, ("weight",), 4)
+    if before is None or before.weight is None or before.index not in table.forward:
+        return False
+    added = [table.parameters[n] for n in _offsets(table, node, before) if n in table.parameters]
+    offset = max((state.rms for state in added), default=0.0)
+    z = table.forward[before.index]
+    ends = node.role == "gate" or not table.graph.consumers[node.index] or node.index in table.graph.outputs
+    return ends and offset > 0.5 * z.rms
+
+
+def _offsets(table: Table, node: Node, before: Node) -> list[str]:
+    named = [before.weight.bias] if before.weight and before.weight.bias else []
+    sums = [table.node(one) for one in node.inputs if table.node(one).kind == "add"]
+    return [*named, *(name for one in sums for name in one.parameters)]
+
+
+def _expected(node: Node) -> float:
+    """The share for z ~ N(0, 1)."""
+    import numpy as np
+    from scipy import special
+
+    from isogain.core.activations import activation
+
+    phi = activation(str(node.activation), **dict(node.settings))
+    z = special.ndtri((np.arange(4000) + 0.5) / 4000)
+    slope = np.abs(phi.derivative(z))
+    return float(np.mean(slope < 0.06 * np.abs(phi.derivative(np.linspace(-8, 8, 4001))).max()))
+
+
+def _why_saturated(table: Table, node: Node) -> str:
+    before = table.graph.preceding(node.index, ("weight",), 4)
+    if before is None or before.weight is None or before.index not in table.forward:
+        return f"what {place(node)} receives is too large for it"
+    z = table.forward[before.index]
+    inputs = [table.forward[i].rms for i in before.inputs if i in table.forward]
+    seen = f" on inputs of root mean square {inputs[0]:.3g}" if inputs else ""
+    return f"{place(before)} has {gain_name(before.weight.gain)}{seen}: pre-activations of {z.rms:.3g}, where {node.op} is flat"
+
+
+def _where(nodes: Sequence[Node]) -> str:
+    paths = [place(node) for node in nodes]
+    return pattern(paths) if len(paths) > 1 else family(paths[0]) if not paths else paths[0]

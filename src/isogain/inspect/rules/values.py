@@ -1,0 +1,133 @@
+"""non-finite, uninitialized and dtype-headroom: what the numbers themselves say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding
+from isogain.inspect.table import ParameterState, Table
+
+__all__ = ["dtype_headroom", "non_finite", "uninitialized"]
+
+LARGEST = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float8_e4m3fn": 448.0, "float8_e5m2": 57344.0}
+HEADROOM = 8.0
+"""How many times a signal may still grow before it overflows."""
+IMPLAUSIBLE = 12.0
+"""Decades between the 1 % and the 99 % quantile of |x|; drawn weights span about 2.3, log-uniform ones their range."""
+
+
+def non_finite(table: Table) -> Iterator[Finding]:
+    """NaN or infinity in parameters, signals, the loss or gradients, where it starts."""
+    bad = [state.name for state in table.parameters.values() if not state.finite]
+    if bad:
+        yield _finding(pattern(bad), "NaN or infinity in the parameter", "its values are not numbers before the first step",
+                       f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in {bad!r}]", tuple(bad))  # fmt: skip
+        return
+    start = next((node for node in table.graph.nodes if _breaks(table, node)), None)
+    if start is not None:
+        yield _finding(place(start), "NaN or infinity in what it hands on", _why(table, start), "")
+    elif math.isfinite(table.loss_value) or not table.backward:
+        yield from _gradients(table)
+    else:
+        yield _finding("loss", f"loss {table.loss_value}", "every layer before it is finite: look at the loss itself", "")
+
+
+def _finding(path: str, measured: str, why: str, fix: str, paths: tuple[str, ...] = ()) -> Finding:
+    return Finding("non-finite", "critical", path, measured, "finite numbers", why, fix, paths)
+
+
+def _breaks(table: Table, node: Node) -> bool:
+    forward = table.forward.get(node.index)
+    if forward is None or forward.finite or _masked(table, node):
+        return False
+    return True
+
+
+def _masked(table: Table, node: Node) -> bool:
+    """Minus infinity where a mask forbids attention or an answer is what softmax wants."""
+    forward = table.forward[node.index]
+    return forward.minimum == -math.inf and math.isfinite(forward.maximum) and node.kind not in ("weight", "norm")
+
+
+def _why(table: Table, node: Node) -> str:
+    inputs = [table.forward[i] for i in node.inputs if i in table.forward]
+    if node.kind == "input":
+        return "the input itself is not finite"
+    size = max((f.largest for f in inputs), default=math.nan)
+    limit = LARGEST.get(node.dtype)
+    if limit and size > limit / 1e3:
+        return f"its inputs reach {size:.3g}, and {node.dtype} ends at {limit:.3g}: it overflows"
+    return f"its inputs are finite (largest {size:.3g}), so {node.op} itself makes it"
+
+
+def _gradients(table: Table) -> Iterator[Finding]:
+    bad = [s.name for s in table.parameters.values() if s.gradient is not None and not s.gradient.finite]
+    if not bad:
+        return
+    hurt = [node for node in table.graph.nodes if node.index in table.backward and not table.backward[node.index].finite]
+    where = place(hurt[-1]) if hurt else bad[-1]
+    why = f"signals are finite, but the slope of what reads {where} is not: a square root, norm or logarithm at 0, or overflow"
+    yield _finding(where, f"NaN or infinity in the gradients of {len(bad)} parameters", why, "", tuple(bad))
+
+
+def uninitialized(table: Table) -> Iterator[Finding]:
+    """Parameters without storage, or holding whatever lay in memory."""
+    empty = [state.name for state in table.parameters.values() if not state.on_device]
+    if empty:
+        yield Finding(
+            "uninitialized", "critical", pattern(empty), f"{len(empty)} parameters on the meta device or of size 0",
+            "values", "there are no numbers to train: materialise the model (to_empty and an initialization, or "
+            "gather sharded weights) first", "", tuple(empty),
+        )  # fmt: skip
+    garbage = [state for state in table.parameters.values() if state.on_device and _garbage(state)]
+    if garbage:
+        names = [state.name for state in garbage]
+        span = max(state.implausible for state in garbage)
+        yield Finding(
+            "uninitialized", "critical", pattern(names),
+            f"sizes spread over {min(span, 99):.0f} decades, up to {max(s.largest for s in garbage):.2g}",
+            "about 2.3 decades between the 1 % and 99 % quantiles of a drawn weight",
+            "these are bit patterns left in memory (torch.empty, torch.Tensor(n)), not weights that were drawn",
+            f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in {names!r}]", tuple(names),
+        )  # fmt: skip
+
+
+def _garbage(state: ParameterState) -> bool:
+    return state.finite and state.implausible > IMPLAUSIBLE
+
+
+def dtype_headroom(table: Table) -> Iterator[Finding]:
+    """Signals close to the largest number of the type they are held in."""
+    tight = [
+        (node, table.forward[node.index]) for node in table.graph.nodes
+        if node.index in table.forward and table.forward[node.index].finite and node.dtype in LARGEST
+        and table.forward[node.index].largest > LARGEST[node.dtype] / HEADROOM and node.kind != "input"
+    ]  # fmt: skip
+    if tight:
+        node, forward = max(tight, key=lambda pair: pair[1].largest / LARGEST[pair[0].dtype])
+        yield Finding(
+            "dtype-headroom", "warning", place(node), f"{forward.largest:.3g} in {node.dtype}",
+            f"below {LARGEST[node.dtype] / HEADROOM:.3g}, an eighth of its largest number",
+            f"{node.dtype} ends at {LARGEST[node.dtype]:.3g}: a few steps of growth, or an unlucky batch, overflow",
+            "", tuple(place(n) for n, _ in tight),
+        )  # fmt: skip
+    yield from _underflow(table)
+
+
+def _underflow(table: Table) -> Iterator[Finding]:
+    """Gradients in float16 that vanish below its smallest number."""
+    small = 2.0**-24
+    half = [s for s in table.parameters.values() if s.gradient is not None]
+    used = {node.dtype for node in table.graph.nodes if node.index in table.backward}
+    if "float16" not in used or not half:
+        return
+    lost = [s.name for s in half if s.gradient is not None and 0 < s.gradient.rms < 2 * small]
+    if len(lost) > 0.2 * len(half):
+        yield Finding(
+            "dtype-headroom", "info", pattern(lost), f"{len(lost)} of {len(half)} gradients near 2^-24",
+            "above 6e-8, the smallest float16", "without loss scaling much of these gradients rounds to 0",
+            "scaler = torch.amp.GradScaler()", tuple(lost),
+        )  # fmt: skip

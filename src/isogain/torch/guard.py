@@ -1,0 +1,122 @@
+"""Nothing changes: whatever a forward pass may touch is put back, also when the model raises."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import OrderedDict
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["Untouched"]
+
+_TABLES = (
+    "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
+    "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs",
+)  # fmt: skip
+
+
+class Untouched:
+    """A context that leaves a model, its buffers, gradients, flags, hooks and all random states as found.
+
+    Parameters are not copied: `keep` is called before the first write to one, and only then makes a copy.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.kept: dict[int, tuple[nn.Parameter, torch.Tensor, torch.Tensor | None]] = {}
+
+    def __enter__(self) -> Untouched:
+        self.modules = [(module, _attributes(module)) for module in self.model.modules()]
+        self.buffers = [(buffer, _copied(buffer)) for buffer in self.model.buffers()]
+        self.parameters = [(p, p.requires_grad, p.grad, _copied(p.grad)) for p in self.model.parameters()]
+        self.random = _random_states()
+        return self
+
+    def keep(self, parameter: nn.Parameter, *, rebound: bool = False) -> None:
+        """Remembers a parameter that is about to be written (or, if `rebound`, given other storage)."""
+        if id(parameter) not in self.kept:
+            values = None if rebound else parameter.detach().clone()
+            self.kept[id(parameter)] = (parameter, parameter.data, values)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for parameter, data, values in self.kept.values():
+            parameter.data = data
+            if values is not None:
+                data.copy_(values)
+        for module, found in self.modules:
+            _put_back(module, found)
+        for buffer, value in self.buffers:
+            if value is not None:
+                buffer.data.copy_(value)
+        for parameter, trainable, gradient, value in self.parameters:
+            if parameter.requires_grad != trainable:
+                parameter.requires_grad_(trainable)
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
+            if gradient is not None and value is not None and not torch.equal(gradient, value):
+                gradient.data.copy_(value)
+        _set_random_states(self.random)
+
+
+def _copied(tensor: torch.Tensor | None) -> torch.Tensor | None:
+    if tensor is None or tensor.is_meta or tensor.layout != torch.strided:
+        return None
+    return tensor.detach().clone()
+
+
+def _attributes(module: nn.Module) -> dict[str, Any]:
+    found = dict(module.__dict__)
+    for name in _TABLES:
+        if name in found:
+            found[name] = (found[name], found[name].copy())
+    return found
+
+
+def _put_back(module: nn.Module, found: dict[str, Any]) -> None:
+    for name in [name for name in module.__dict__ if name not in found]:
+        del module.__dict__[name]
+    for name, value in found.items():
+        if name in _TABLES:
+            table, content = value
+            if isinstance(table, (dict, OrderedDict)):
+                _refill(table, content)
+            elif table != content:
+                table.clear()
+                table.update(content)
+            value = table
+        if module.__dict__.get(name, _put_back) is not value:
+            module.__dict__[name] = value
+
+
+def _refill(table: dict[Any, Any], content: dict[Any, Any]) -> None:
+    same = len(table) == len(content) and all(
+        a is b and table[a] is content[b] for a, b in zip(table, content, strict=True)
+    )
+    if not same:
+        table.clear()
+        table.update(content)
+
+
+def _random_states() -> dict[str, Any]:
+    states: dict[str, Any] = {"python": random.getstate(), "torch": torch.get_rng_state()}
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    if (numpy := sys.modules.get("numpy")) is not None:
+        states["numpy"] = numpy.random.get_state()  # noqa: NPY002  (the global state is saved, not used)
+    return states
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    random.setstate(states["python"])
+    torch.set_rng_state(states["torch"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state_all(states["cuda"])
+    if "numpy" in states:
+        sys.modules["numpy"].random.set_state(states["numpy"])

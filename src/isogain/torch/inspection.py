@@ -1,0 +1,273 @@
+"""`inspect`: one forward and one backward pass, watched; then everything is put back, and judged."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from isogain._version import __version__
+from isogain.errors import InspectError
+from isogain.inspect import Report, judge
+from isogain.inspect.table import Coverage, ParameterState, Table
+from isogain.torch.capture import Recorder, tensors_in
+from isogain.torch.guard import Untouched
+from isogain.torch.measures import parameter_state
+from isogain.torch.weights import unit_axis
+
+__all__ = ["inspect", "measure"]
+
+Tensor = torch.Tensor
+Loss = Callable[[Any], Tensor]
+
+
+def inspect(model: nn.Module, inputs: Any, loss: Loss | None = None) -> Report:
+    """A Report on the model as it stands: verdict, findings with cause and fix, layers, coverage.
+
+    One forward and one backward pass in the model's present mode; parameters, buffers, gradients, flags,
+    hooks and random states are as before afterwards, also when the model raises.  `inputs` is a tensor, a
+    tuple of positional or a mapping of keyword arguments; `loss` takes the output.  Without it the
+    output's `.loss` is used where there is one, else a random projection of the output.
+
+    Raises InspectError when the model or the loss raises, naming what it said.
+
+    >>> report = inspect(model, torch.randn(32, 784))  # doctest: +SKIP
+    >>> report.verdict  # doctest: +SKIP
+    'healthy'
+    """
+    return judge(measure(model, inputs, loss))
+
+
+def measure(model: nn.Module, inputs: Any, loss: Loss | None = None) -> Table:
+    """The Table of everything measured on one forward and one backward pass; changes nothing."""
+    model = _plain(model)
+    _check(model, loss)
+    unready = _unready(model)
+    if unready:
+        return _not_run(model, unready)
+    positional, named = _arguments(inputs)
+    with Untouched(model) as guard, _eager():
+        recorder = Recorder(model, guard, _batch(positional, named))
+        try:
+            return _passes(recorder, positional, named, loss)
+        finally:
+            for handle in recorder.handles:
+                handle.remove()
+
+
+def _plain(model: Any) -> nn.Module:
+    if not isinstance(model, nn.Module):
+        raise InspectError(
+            f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it in a Module"
+        )
+    inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
+    return inner if isinstance(inner, nn.Module) else model
+
+
+def _check(model: nn.Module, loss: Loss | None) -> None:
+    if loss is not None and not callable(loss):
+        raise InspectError(f"loss must be a callable on the model's output, got {type(loss).__name__}")
+    lazy = [n for n, p in model.named_parameters() if nn.parameter.is_lazy(p)]
+    if lazy:
+        raise InspectError(
+            f"{len(lazy)} lazy parameters have no shape yet ({', '.join(lazy[:3])}): call the model once first"
+        )
+
+
+def _unready(model: nn.Module) -> list[str]:
+    return [name for name, parameter in model.named_parameters() if parameter.is_meta]
+
+
+def _not_run(model: nn.Module, unready: list[str]) -> Table:
+    """A Table of a model that cannot run: its parameters have no storage."""
+    recorder = Recorder(model, Untouched(model), 0)
+    states = {name: parameter_state(name, p, None, None) for name, p in recorder.parameters.items()}
+    count = sum(p.numel() for p in recorder.parameters.values())
+    reason = f"every measurement: {len(unready)} parameters are on the meta device and have no values"
+    coverage = Coverage(count, 0, 0, 0, skipped=(reason,))
+    return Table(recorder.graph(()), {}, {}, states, coverage=coverage, settings=_settings(model))
+
+
+def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(inputs, Mapping):
+        return (), {str(name): _copied(value) for name, value in inputs.items()}
+    if isinstance(inputs, (tuple, list)) and not hasattr(inputs, "_fields"):
+        return tuple(_copied(value) for value in inputs), {}
+    return (_copied(inputs),), {}
+
+
+def _copied(value: Any) -> Any:
+    """The same with tensors of its own: a model may write into what it is given."""
+
+    def copy(tensor: Tensor) -> Tensor:
+        return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+    return pytree.tree_map_only(Tensor, copy, value)
+
+
+def _batch(positional: tuple[Any, ...], named: dict[str, Any]) -> int:
+    sizes = [t.shape[0] for t in tensors_in((positional, named)) if t.dim() > 0]
+    return sizes[0] if sizes else 1
+
+
+def _eager() -> AbstractContextManager[Any]:
+    stance = getattr(torch.compiler, "set_stance", None)
+    return stance("force_eager") if stance is not None else nullcontext()
+
+
+def _passes(
+    recorder: Recorder, positional: tuple[Any, ...], named: dict[str, Any], loss: Loss | None
+) -> Table:
+    with torch.enable_grad():
+        recorder.mark_inputs((positional, named))
+        with recorder.scopes(), recorder:
+            output = _called(lambda: recorder.model(*positional, **named), "the model raised in forward")
+        value, source = _loss_of(recorder, output, loss)
+        outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
+        loss_value = math.nan if value is None else float(value.detach().float())
+        skipped: list[str] = []
+        gradients = _gradients(recorder, value, skipped)
+    states = _states(recorder, gradients)
+    graph = recorder.graph(outputs)
+    return Table(
+        graph, recorder.forward, recorder.backward, states, tuple(recorder.losses),
+        _coverage(recorder, states, skipped), loss_value, source, recorder.batch, recorder.model.training,
+        _input_distance(positional, named), _settings(recorder.model),
+    )  # fmt: skip
+
+
+def _called(run: Callable[[], Any], what: str) -> Any:
+    try:
+        return run()
+    except InspectError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise InspectError(f"{what}: out of memory; inspect a smaller batch. {error}") from error
+    except Exception as error:
+        raise InspectError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _loss_of(recorder: Recorder, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:
+    if loss is not None:
+        with recorder:
+            value = _called(lambda: loss(output), "the loss raised")
+        if not isinstance(value, Tensor):
+            raise InspectError(f"the loss must give a tensor, got {type(value).__name__}")
+        return (value if value.dim() == 0 else value.mean()), "loss"
+    given = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
+    if isinstance(given, Tensor) and given.is_floating_point():
+        return (given if given.dim() == 0 else given.mean()), "output.loss"
+    return _projection(output), "random projection"
+
+
+def _projection(output: Any) -> Tensor | None:
+    """The sum over returned tensors of <v, output> / sqrt(size), v of random signs; None if nothing is learnt."""
+    generator = torch.Generator().manual_seed(0)
+    parts = []
+    for tensor in tensors_in(output):
+        if tensor.requires_grad and tensor.numel() and (tensor.is_floating_point() or tensor.is_complex()):
+            signs = torch.randint(0, 2, tensor.shape, generator=generator, dtype=torch.int8) * 2 - 1
+            flat = torch.view_as_real(tensor).sum(-1) if tensor.is_complex() else tensor
+            parts.append((flat.float() * signs.to(tensor.device)).sum() / math.sqrt(tensor.numel()))
+    return torch.stack([part.cpu() for part in parts]).sum() if parts else None
+
+
+def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> dict[str, Tensor | None]:
+    trainable = {name: p for name, p in recorder.parameters.items() if p.requires_grad}
+    if value is None or not value.requires_grad:
+        skipped.append("gradients: nothing the model returns depends on a trainable parameter")
+        return {}
+    leaves = list(trainable.values())
+    again = bool(recorder.gates)
+    if not leaves:
+        skipped.append("gradients of parameters: none is trainable")
+        return {}
+    found = _called(
+        lambda: torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again),
+        "the backward pass raised",
+    )
+    gradients = dict(zip(trainable, found, strict=True))
+    _behind_gates(recorder, leaves)
+    return gradients
+
+
+def _behind_gates(recorder: Recorder, leaves: list[Tensor]) -> None:
+    """Where a weight of zeros lets no gradient through, a random one is sent back from its input."""
+    gates, recorder.gates = recorder.gates, {}
+    silent = {i for i, back in recorder.backward.items() if back.finite and back.largest == 0}
+    starts = [t for i, t in gates.items() if recorder.value(t).node in silent]
+    if not starts:
+        return
+    before = dict(recorder.backward)
+    generator = torch.Generator().manual_seed(0)
+    seeds = [torch.randn(t.shape, generator=generator).to(t) / math.sqrt(t.numel()) for t in starts]
+    torch.autograd.grad(starts, leaves, seeds, allow_unused=True)
+    after = recorder.backward
+    recorder.backward = {i: after[i] if i in silent else back for i, back in before.items()}
+
+
+def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str, ParameterState]:
+    uses = {node.weight.name: node.weight for node in recorder.nodes if node.weight is not None}
+    states = {}
+    with torch.no_grad():
+        for name, parameter in recorder.parameters.items():
+            use = uses.get(name)
+            grouped = use is not None and use.groups > 1
+            axis = unit_axis(use, tuple(parameter.shape)) if use and not grouped else None
+            bias = recorder.parameters.get(use.bias) if use and use.bias else None
+            gradient = gradients.get(name)
+            states[name] = parameter_state(name, parameter, gradient, axis, bias, parameter.requires_grad)
+    return states
+
+
+def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: list[str]) -> Coverage:
+    """Counts elements of parameters that were followed: seen in use and measured there, or seen unused."""
+    reached = {n for n, s in states.items() if s.gradient is not None}
+    unfollowed = tuple(sorted(reached - recorder.used))
+    sizes = {name: parameter.numel() for name, parameter in recorder.parameters.items()}
+    missed = set(unfollowed)
+    measured = set(recorder.forward)
+    for node in recorder.nodes:
+        if node.weight is not None and node.index not in measured:
+            missed.add(node.weight.name)
+    total = sum(sizes.values())
+    if not recorder.losses:
+        skipped.append("initial-loss: no loss function was seen; give loss= or labels")
+    if recorder.batch < 2:
+        skipped.append("rank-collapse, constant-output: a batch of one cannot show them")
+    if not recorder.model.training:
+        skipped.append("training mode: the model is in evaluation mode, so dropout and batch statistics are off")
+    return Coverage(
+        total, total - sum(sizes[name] for name in missed), recorder.operations, len(measured),
+        unfollowed, tuple(dict.fromkeys(recorder.unmeasured)), tuple(skipped),
+    )  # fmt: skip
+
+
+def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float:
+    """0 when all samples of every input are the same, else 1."""
+    found = [t for t in tensors_in((positional, named)) if t.dim() > 0 and t.shape[0] > 1]
+    if not found:
+        return math.nan
+    return float(any(not bool((t[1:] == t[:1]).all()) for t in found))
+
+
+def _settings(model: nn.Module) -> dict[str, str]:
+    devices = sorted({str(p.device) for p in model.parameters()})
+    dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters()})
+    return {
+        "model": type(model).__name__,
+        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
+        "device": ", ".join(devices) or "none",
+        "dtype": ", ".join(dtypes) or "none",
+        "autocast": str(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else "off",
+        "mode": "training" if model.training else "evaluation",
+        "isogain": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

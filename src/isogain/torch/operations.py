@@ -1,0 +1,98 @@
+"""torch's operations by name: what kind each is, and how those that use weights lay them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isogain.graph.nodes import Kind
+
+__all__ = ["ACTIVATIONS", "FACTORIES", "IN_PLACE_SETTERS", "KIND_OF", "LOSSES", "SKIPPED", "activation_of", "kind_of"]
+
+ACTIVATIONS: dict[str, str] = {
+    "relu": "relu", "relu6": "relu6", "gelu": "gelu", "silu": "silu", "mish": "mish", "elu": "elu",
+    "selu": "selu", "celu": "celu", "leaky_relu": "leaky_relu", "prelu": "prelu", "rrelu": "rrelu",
+    "tanh": "tanh", "sigmoid": "sigmoid", "hardtanh": "hard_tanh", "hardsigmoid": "hard_sigmoid",
+    "hardswish": "hard_swish", "softplus": "softplus", "softsign": "softsign", "logsigmoid": "log_sigmoid",
+    "tanhshrink": "tanhshrink", "softshrink": "softshrink", "sin": "sin", "atan": "arctan", "arctan": "arctan",
+    "erf": "erf", "threshold": "relu", "glu": "glu",
+}  # fmt: skip
+"""torch's name (without a trailing _) -> the name in isogain's table of activations."""
+
+_KINDS: dict[Kind, str] = {
+    "embedding": "embedding embedding_bag",
+    "recurrent": "lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell",
+    "norm": "layer_norm batch_norm group_norm instance_norm rms_norm local_response_norm normalize",
+    "add": "add sub __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ rsub subtract addcmul lerp",
+    "multiply": "mul __mul__ __rmul__ __imul__ div __truediv__ __rtruediv__ __rdiv__ __itruediv__ multiply true_divide",
+    "product": "matmul __matmul__ __rmatmul__ mm bmm baddbmm addmm einsum addbmm mv tensordot bilinear",
+    "softmax": "softmax log_softmax gumbel_softmax",
+    "attention": "scaled_dot_product_attention multi_head_attention_forward",
+    "pool": "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
+    "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d "
+    "mean sum max amax interpolate lp_pool2d max_pool2d_with_indices boolean_dispatch",
+    "concatenate": "cat concat concatenate stack hstack vstack",
+    "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
+    "shape": "view reshape transpose permute flatten unflatten squeeze unsqueeze expand contiguous chunk split "
+    "unbind __getitem__ narrow to float half bfloat16 double type clone expand_as view_as t movedim swapaxes "
+    "index_select gather select roll pad repeat repeat_interleave unfold fold pixel_shuffle type_as "
+    "tensor_split detach einops_rearrange mT T reshape_as masked_fill cpu cuda requires_grad_",
+    "loss": "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy "
+    "binary_cross_entropy_with_logits kl_div ctc_loss",
+}  # fmt: skip
+KIND_OF: dict[str, Kind] = {name: kind for kind, names in _KINDS.items() for name in names.split()}
+WEIGHTED = {
+    "linear": "weight", "conv1d": "weight", "conv2d": "weight", "conv3d": "weight",
+    "conv_transpose1d": "weight", "conv_transpose2d": "weight", "conv_transpose3d": "weight",
+}  # fmt: skip
+LOSSES = frozenset(_KINDS["loss"].split())
+FACTORIES = frozenset(
+    "randn rand randint randperm normal bernoulli empty zeros ones full arange linspace tensor".split()
+)
+SKIPPED = frozenset(
+    "size dim numel stride __len__ is_floating_point is_complex __repr__ __format__ __bool__ item tolist __int__ "
+    "__float__ __index__ __hash__ nelement data_ptr is_contiguous ndimension register_hook __deepcopy__ numpy "
+    "storage untyped_storage __dlpack__ _set_grad_enabled get_device element_size __contains__ retain_grad "
+    "storage_offset is_set_to has_names is_signed _is_view __iter__ backward".split()
+)
+"""Operations that hand on no signal."""
+IN_PLACE_SETTERS = frozenset({"__setitem__", "copy_", "index_put_", "index_add_", "scatter_", "scatter_add_"})
+
+
+def plain_name(name: str) -> str:
+    """'relu_' -> 'relu'; double underscores stay."""
+    return name if name.endswith("__") else name.rstrip("_")
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of a torch operation by its name."""
+    plain = plain_name(name)
+    if plain in WEIGHTED:
+        return "weight"
+    if plain in ACTIVATIONS:
+        return "activation"
+    return KIND_OF.get(plain, "other")
+
+
+def activation_of(
+    name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[str | None, dict[str, float]]:
+    """The activation's name in isogain's table and its parameters; (None, {}) for anything else."""
+    plain = plain_name(name)
+    if plain in ("clamp", "clamp_min", "maximum"):
+        low = kwargs.get("min", args[1] if len(args) > 1 else None)
+        high = kwargs.get("max", args[2] if len(args) > 2 else None)
+        return ("relu", {}) if low == 0 and high is None and plain != "maximum" else (None, {})
+    found = ACTIVATIONS.get(plain)
+    if found == "gelu" and kwargs.get("approximate", args[1] if len(args) > 1 else "none") == "tanh":
+        return "gelu_tanh", {}
+    if found == "leaky_relu":
+        slope = kwargs.get("negative_slope", args[1] if len(args) > 1 else 0.01)
+        return found, {"negative_slope": float(slope)}
+    if found == "elu":
+        return found, {"alpha": float(kwargs.get("alpha", args[1] if len(args) > 1 else 1.0))}
+    if found == "hard_tanh":
+        low = kwargs.get("min_val", args[1] if len(args) > 1 else -1.0)
+        high = kwargs.get("max_val", args[2] if len(args) > 2 else 1.0)
+        return found, {"min_val": float(low), "max_val": float(high)}
+    return found, {}

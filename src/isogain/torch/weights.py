@@ -1,0 +1,98 @@
+"""Which operand of an operation is its weight, and what its axes mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from isogain.graph import WeightUse
+
+__all__ = ["find_weight"]
+
+Tensor = torch.Tensor
+Describe = Callable[[Any], "tuple[str, bool] | None"]
+"""Name and transposition of an expression of parameters; None for anything else."""
+
+
+def find_weight(
+    op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], describe: Describe
+) -> tuple[WeightUse, Tensor] | None:
+    """The WeightUse of an operation and the tensor it multiplies by; None where it has no weight."""
+    if op == "linear" or op.startswith("conv"):
+        return _layer(op, args, kwargs, describe)
+    if op == "embedding":
+        return _embedding(args, kwargs, describe)
+    if op in _PRODUCTS:
+        return _product(op, args, kwargs, describe)
+    return None
+
+
+def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], place: int, name: str, default: Any = None) -> Any:
+    return args[place] if len(args) > place else kwargs.get(name, default)
+
+
+def _layer(
+    op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], describe: Describe
+) -> tuple[WeightUse, Tensor] | None:
+    weight = _argument(args, kwargs, 1, "weight")
+    found = describe(weight)
+    if found is None:
+        return None
+    named_bias = describe(_argument(args, kwargs, 2, "bias"))
+    bias = named_bias[0] if named_bias else None
+    shape = tuple(weight.shape)
+    if op == "linear":
+        layout = "out in" if weight.dim() == 2 else "in"
+        return WeightUse(found[0], shape, layout, bias=bias), weight
+    transposed = "transpose" in op
+    stride = _argument(args, kwargs, 3, "stride", 1)
+    groups = _argument(args, kwargs, 6, "groups", 1)
+    strides = (stride,) if isinstance(stride, int) else tuple(stride)
+    layout = "in out *" if transposed else "out in *"
+    return WeightUse(found[0], shape, layout, int(groups), strides, transposed, bias), weight
+
+
+def _embedding(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], describe: Describe
+) -> tuple[WeightUse, Tensor] | None:
+    weight = _argument(args, kwargs, 1, "weight")
+    found = describe(weight)
+    return None if found is None else (WeightUse(found[0], tuple(weight.shape), "lookup out"), weight)
+
+
+_PRODUCTS: dict[str, tuple[int, int]] = {
+    "matmul": (0, 1), "__matmul__": (0, 1), "__rmatmul__": (1, 0), "mm": (0, 1), "bmm": (0, 1), "mv": (0, 1),
+    "addmm": (1, 2), "baddbmm": (1, 2), "addbmm": (1, 2),
+}  # fmt: skip
+"""Places of the left and the right factor."""
+
+
+def _product(
+    op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], describe: Describe
+) -> tuple[WeightUse, Tensor] | None:
+    places = _PRODUCTS[op]
+    if max(places) >= len(args):
+        return None
+    left, right = args[places[0]], args[places[1]]
+    weight, first = (left, True) if describe(left) else (right, False)
+    found = describe(weight)
+    if found is None or weight.dim() < 2:
+        return None
+    named_bias = describe(args[0]) if op.startswith("add") or op == "baddbmm" else None
+    inner = "out in" if first else "in out"
+    layout = " ".join(["stack"] * (weight.dim() - 2) + [inner])
+    # the axes of the parameter itself do not matter here: the layout is that of the tensor as used
+    return WeightUse(found[0], tuple(weight.shape), layout, bias=named_bias[0] if named_bias else None), weight
+
+
+def unit_axis(use: WeightUse, parameter_shape: tuple[int, ...], flipped: bool = False) -> int | None:
+    """The axis of the parameter that counts output units; None where units cannot be told apart by rows."""
+    if tuple(parameter_shape) == use.shape:
+        names = use.layout.split()
+        return names.index("out") if "out" in names and "stack" not in names and "lookup" not in names else None
+    if tuple(parameter_shape) == use.shape[::-1] and math.prod(use.shape) == math.prod(parameter_shape):
+        return 1 - use.layout.split().index("out") if len(use.shape) == 2 else None
+    return None

@@ -26,7 +26,7 @@ from isogain.drawing.recipe import WORDS, recipe_for
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 
-__all__ = ["fill_law"]
+__all__ = ["writer"]
 
 Fill = Callable[[NDArray[Any]], None]
 
@@ -36,25 +36,45 @@ _DISC_DRAW: Final = (1 << 31) + 1
 _PIECE: Final = 1 << 20
 
 
-def fill_law(law: Law, dtype: DTypeLike, key: Key, region: Region, threads: int) -> Fill:
-    """What writes this law's region into a C-contiguous array of the dtype (bfloat16: or its bits).
+def writer(law: Law, dtype: DTypeLike, key: Key, region: Region, threads: int) -> Fill:
+    """What writes this law's region into an array of its shape and dtype, of any strides.
 
-    All that can be refused is refused here, before anything is written.
+    For bfloat16 the array may hold ml_dtypes' numbers or their bits as uint16.  All that can be refused
+    is refused here, before anything is written.
     """
     part = complex_parts(dtype)
     if isinstance(law, ConstantLaw):
         return partial(_constant, _representable(law.value, dtype, part))
     if isinstance(law, StructuredLaw):
         return partial(_structured, law, Dtype.of(part or dtype), key, region, threads)
+    fill_box = _by_box(law, dtype, key, region, threads)
+
+    def write(out: NDArray[Any]) -> None:
+        if out.flags.c_contiguous:
+            fill_box(region, out)
+            return
+        for piece in region.pieces(_PIECE):
+            values = np.empty(piece.shape, out.dtype)
+            fill_box(piece, values)
+            out[piece.relative_to(region)] = values
+
+    return write
+
+
+def _by_box(
+    law: Law, dtype: DTypeLike, key: Key, region: Region, threads: int
+) -> Callable[[Region, NDArray[Any]], None]:
+    """The same for any box of the region and a C-contiguous array."""
+    part = complex_parts(dtype)
     if part is not None:
-        return _complex(law, Dtype.of(part), key, region, threads)
+        return _complex(law, Dtype.of(part), key, threads)
     target = Dtype.of(dtype)
     if isinstance(law, SparseLaw):
-        recipe = recipe_for(NormalLaw(0.0, law.scale), target)
+        scaled = recipe_for(NormalLaw(0.0, law.scale), target)
         _check_sparse(law, region)
-        return lambda out: _sparse(law, key, recipe, region, threads, _bits(out))
+        return lambda box, out: _sparse(law, key, scaled, box, threads, _bits(out))
     recipe = recipe_for(law, target)
-    return lambda out: fill(_bits(out), key, recipe, region, threads)
+    return lambda box, out: fill(_bits(out), key, recipe, box, threads)
 
 
 def _bits(out: NDArray[Any]) -> NDArray[Any]:
@@ -79,12 +99,12 @@ def _constant(value: float | complex, out: NDArray[Any]) -> None:
         out.fill(value)
 
 
-def _complex(law: Law, part: Dtype, key: Key, region: Region, threads: int) -> Fill:
+def _complex(law: Law, part: Dtype, key: Key, threads: int) -> Callable[[Region, NDArray[Any]], None]:
     if isinstance(law, ComplexLaw):
-        recipe, doubled = recipe_for(law.part, part), region.with_last(2)
-        return lambda out: fill(out.view(part.storage), key, recipe, doubled, threads)
+        recipe = recipe_for(law.part, part)
+        return lambda box, out: fill(out.view(part.storage), key, recipe, box.with_last(2), threads)
     if isinstance(law, ComplexDiscLaw):
-        return partial(_disc, law, part, key, region)
+        return partial(_disc, law, part, key)
     raise DrawError(f"{law!r} is a law of real numbers; draw it in a real dtype")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -16,7 +16,7 @@ from isogain.core.initializer import Initializer
 from isogain.drawing.dtypes import Dtype, complex_parts
 from isogain.drawing.engine import thread_count
 from isogain.drawing.key import Key
-from isogain.drawing.laws import fill_law
+from isogain.drawing.laws import writer
 from isogain.drawing.regions import Region, RegionLike, checked_shape
 from isogain.errors import DrawError
 
@@ -99,12 +99,9 @@ def draw_law(
     key, workers = Key.of(seed, path), thread_count(threads)
     public = _public_dtype(dtype)
     _check_out(out, box.shape, public)
-    fill = _filler(law, dtype, key, box, workers)
-    if out is not None and not out.flags.c_contiguous:
-        _through_pieces(law, dtype, key, box, workers, out)
-        return out
+    write = writer(law, dtype, key, box, workers)
     result = _allocate(box.shape, public) if out is None else out
-    fill(result)
+    write(result)
     return result
 
 
@@ -180,22 +177,6 @@ def _check_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype
         raise DrawError(f"out has dtype {out.dtype}, the draw has dtype {dtype}")
     if not out.flags.writeable:
         raise DrawError("out is read-only; pass an array that may be written, or out=None")
-
-
-def _filler(
-    law: Law, dtype: DTypeLike, key: Key, box: Region, threads: int
-) -> Callable[[NDArray[Any]], None]:
-    return fill_law(law, dtype, key, box, threads)
-
-
-def _through_pieces(
-    law: Law, dtype: DTypeLike, key: Key, box: Region, threads: int, out: NDArray[Any]
-) -> None:
-    """Fill an array that is not contiguous, a few megabytes at a time."""
-    for piece in box.pieces(1 << 20):
-        part = np.empty(piece.shape, out.dtype)
-        fill_law(law, dtype, key, piece, threads)(part)
-        out[piece.relative_to(box)] = part
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, zero: bool = False) -> NDArray[Any]:

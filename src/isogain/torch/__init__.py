@@ -4,6 +4,8 @@
     igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
+from isogain.inspect import Report
+from isogain.torch.fill import fill_
 from isogain.torch.init import (
     calculate_gain,
     constant_,
@@ -21,14 +23,21 @@ from isogain.torch.init import (
     xavier_uniform_,
     zeros_,
 )
+from isogain.torch.inspection import inspect
+from isogain.torch.materialize import Filling, materialize_
 
 __all__ = [
+    "Filling",
+    "Report",
     "calculate_gain",
     "constant_",
     "dirac_",
     "eye_",
+    "fill_",
+    "inspect",
     "kaiming_normal_",
     "kaiming_uniform_",
+    "materialize_",
     "normal_",
     "ones_",
     "orthogonal_",

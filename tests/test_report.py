@@ -160,8 +160,15 @@ def test_rows_that_cannot_be_read_are_refused_by_name(chart, message, tmp_path):
 
 def test_a_table_without_its_column_is_refused_by_name():
     table = Table("numbers", (Column("loss", "loss", ".3f", "low", "high"),), ({"loss": 1.0, "low": 0.5},))
-    with pytest.raises(ReportError, match=r"name: table 'numbers', row 0 has no 'high'"):
+    with pytest.raises(ReportError, match=r"name: table 'numbers' has no 'high' in any row"):
         section_of(Outcome("name", "", "", "", (), (table,)))
+
+
+def test_a_row_without_a_value_has_a_gap():
+    rows = ({"a": 1.0, "l": 0.5, "h": 2.0}, {}, {"a": None, "l": None, "h": None})
+    table = Table("numbers", (Column("a", "a", ".1f", "l", "h"),), rows)
+    cells = [row[0] for row in section_of(Outcome("name", "", "", "", (), (table,))).tables[0].rows]
+    assert [(cell.text, cell.interval) for cell in cells] == [("1.0", "[0.5, 2.0]"), ("–", ""), ("–", "")]
 
 
 def test_values_that_are_not_finite_are_left_out_and_told():
@@ -428,3 +435,54 @@ def test_numbers_json_does_not_know_come_back():
     assert (row["x"], row["n"], row["a"]) == (0.5, 3, [0, 1])
     assert (float(row["y"]), float(row["z"])) == (math.inf, -math.inf)
     assert math.isnan(float(row["b"]))
+
+
+# ---- what real runs taught ------------------------------------------------------------------------
+
+
+def test_a_wide_table_drops_columns_rather_than_break_numbers():
+    keys = [f"measure {i}" for i in range(12)]
+    row = {"start": "Xavier (book) = LeCun, √(1/n)"} | dict.fromkeys(keys, 0.123)
+    columns = (Column("start", "start"), *(Column(key, key, ".3f", key, key) for key in keys))
+    text = summary_of([Outcome("e", "", "", "", (), (Table("wide", columns, (row,) * 40),))])
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines.count("") < 5
+    numbers = re.findall(r"\[.*?\]", text)
+    assert numbers
+    assert set(numbers) == {"[0.123, 0.123]"}
+    assert "… 28 more rows and 8 more columns on the page" in text
+
+
+def test_dashes_of_the_charts_own_leave_the_series_told_apart_by_shape():
+    chart = report_samples.activation_distributions().charts[1]
+    text = json.dumps(charts.specification(chart))
+    assert prepare(chart).dashes == ("measured", "theory")
+    assert '"shape": {"field": "series"' in text
+    assert '"strokeDash": {"field": "dash"' in text
+    assert '"strokeDash": {"field": "series"' not in text
+    rows = charts.datasets(chart)["line"]
+    assert len({(row["series"], row["dash"]) for row in rows}) == len({row["id"] for row in rows}) == 8
+    assert {row["y"] for row in charts.datasets(chart)["label"]}
+
+
+def test_long_names_of_rows_are_broken_into_lines():
+    chart = report_samples.activation_distributions().charts[0]
+    rows = tuple(row | {"scheme": f"a rather long name of {row['scheme']}"} for row in chart.rows)
+    labels = {row["row_label"] for row in charts.datasets(dataclasses.replace(chart, rows=rows))["bar"]}
+    assert max(len(line) for label in labels for line in label.split("\n")) <= 13
+    assert {label.replace("\n", " ") for label in labels} == {row["scheme"] for row in rows}
+
+
+def test_a_page_of_one_prediction_says_its_title_and_answer_once():
+    """As `isogain theory NAME --html` makes it: title and summary are the outcome's own."""
+    outcome = report_samples.strategies()
+    html = report.render_page(sections_of([outcome]), title=outcome.title, summary=outcome.answer)
+    assert html.count(f"<h1>{outcome.title}</h1>") == 1
+    assert 'class="unseen">Six strategies side by side</h2>' in html
+    assert '<p class="summary">' not in html
+
+
+def test_words_between_backticks_become_code_and_stay_escaped():
+    html = report.render_page(sections_of([outcome_with(notes=("run `a <b>` now",))]))
+    assert "run <code>a &lt;b&gt;</code> now" in html

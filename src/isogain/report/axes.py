@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from isogain.report.prepare import Prepared
-from isogain.report.records import LINE_HEIGHT
+from isogain.report.records import LINE_HEIGHT, row_labels
 from isogain.report.scales import TICK_LABEL, extent, log_ticks
 from isogain.report.theme import DASHES, SHAPES, series_colours
 
@@ -25,7 +25,7 @@ __all__ = [
     "x_domain",
 ]
 
-PREFERRED_PANEL = {"lines": 150, "histograms": 150, "dots": 260, "regions": 170, "heatmap": 300}
+PREFERRED_PANEL = {"lines": 150, "histograms": 150, "dots": 260, "regions": 165, "heatmap": 300}
 """px; small multiples wrap so that no panel is much narrower than this."""
 _CHARACTER = 6.6
 
@@ -56,7 +56,8 @@ class Cell:
 def reserved(prepared: Prepared, width: int) -> tuple[int, int]:
     """px left of (and right of) the panels for axes and labels, and the gap between panels."""
     kind = prepared.chart.kind
-    header = 24 if prepared.facet_rows and prepared.facet_columns else 0
+    lines = max((label.count("\n") + 1 for label in row_labels(prepared)), default=0)
+    header = 10 + 14 * lines if prepared.facet_rows and prepared.facet_columns else 0
     if kind in ("histograms", "regions"):
         return header + 6, 12
     if kind == "heatmap" or (kind == "dots" and prepared.categorical_x):

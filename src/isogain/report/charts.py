@@ -15,13 +15,16 @@ from isogain.lab.outcome import Chart
 from isogain.report import marks
 from isogain.report.axes import PREFERRED_PANEL, Cell, Picture, reserved, value_domain
 from isogain.report.prepare import Prepared, Record, prepare
-from isogain.report.records import records
+from isogain.report.records import records, row_labels
 
 __all__ = ["DATASET", "WIDTHS", "datasets", "full_specification", "specification"]
 
 WIDTHS = (360, 500, 700, 940)
 """px; the page shows the widest that fits and scales it to its column."""
 DATASET = "rows"
+
+_MOST_COLUMNS = {"regions": 3}
+"""Decision regions are looked into, not only compared: they stay large."""
 
 Builder = Callable[[Prepared, Cell], Picture]
 
@@ -94,7 +97,7 @@ def _columns(prepared: Prepared, width: int) -> int:
         return across
     panels = across if prepared.facet_columns else len(prepared.facet_rows)
     fitting = max(1, width // PREFERRED_PANEL[prepared.chart.kind])
-    fitting = min(fitting, panels)
+    fitting = min(fitting, panels, _MOST_COLUMNS.get(prepared.chart.kind, panels))
     full = [columns for columns in range(-(-fitting * 3 // 5), fitting + 1) if panels % columns == 0]
     rows = -(-panels // fitting)
     return full[-1] if full else -(-panels // rows)  # even rows: 6 panels in two rows of 3, not 5 + 1
@@ -107,7 +110,7 @@ def _faceted(picture: Picture, prepared: Prepared, cell: Cell) -> Picture:
     if prepared.facet_rows and prepared.facet_columns:
         faceted = picture.facet(
             data=alt.NamedData(name=DATASET),
-            row=alt.Row("row:N", sort=list(prepared.facet_rows), header=row_header),
+            row=alt.Row("row_label:N", sort=row_labels(prepared), header=row_header),
             column=alt.Column("column:N", sort=list(prepared.facet_columns), header=column_header),
         )
     else:

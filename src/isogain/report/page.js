@@ -68,7 +68,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
   const csv = (rows) => {
-    const fields = [...new Set(rows.flatMap(Object.keys))].filter((f) => f !== "k" && f !== "id");
+    const fields = [...new Set(rows.flatMap(Object.keys))].filter((f) => !["k", "id", "row_label"].includes(f));
     // A leading apostrophe keeps a spreadsheet from taking a name such as "=1+1" for a formula.
     const cell = (v) => typeof v === "string"
       ? `"${(/^[=+\-@\t\r]/.test(v) ? "'" + v : v).replaceAll('"', '""')}"` : v ?? "";

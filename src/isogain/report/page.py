@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,7 +13,7 @@ from typing import Any
 
 import jinja2
 import vl_convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from isogain._version import __version__
 from isogain.errors import ReportError
@@ -43,7 +44,7 @@ def render_page(sections: Sequence[Section], *, title: str = "isogain", summary:
         summary=_summary(sections) if summary is None else summary,
         sections=sections,
         pictures={figure.identifier: Markup(static_svg(figure)) for figure in figures},
-        counts=verdict_counts, plural=_plural, signs=MARKS, classes=_CLASSES,
+        ticked=_ticked, counts=verdict_counts, plural=_plural, signs=MARKS, classes=_CLASSES,
         style=Markup(_style()),
         payload=Markup(_script_json(_payload(figures))),
         scripts=[Markup(script) for script in scripts],
@@ -70,6 +71,11 @@ def _plural(verdict: str, count: int) -> str:
         return "is not settled" if verdict == "not settled" else verdict
     plural = {"holds": "hold", "holds in part": "hold in part", "does not hold": "do not hold"}
     return plural.get(verdict, f"are {verdict}")
+
+
+def _ticked(text: str) -> Markup:
+    """Escaped text in which `words between backticks` are set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _asset(name: str) -> str:

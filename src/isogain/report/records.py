@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from isogain.report.prepare import Prepared, Record
 from isogain.report.scales import spread_labels
 from isogain.report.theme import LEVELS
 
-__all__ = ["LINE_HEIGHT", "UNDECIDED", "line_names", "records"]
+__all__ = ["LINE_HEIGHT", "UNDECIDED", "line_names", "records", "row_labels"]
 
 UNDECIDED = -1
 
@@ -33,7 +34,23 @@ def records(prepared: Prepared, domain: tuple[float, float]) -> dict[str, list[R
     else:
         name = {"histograms": "bar", "dots": "dot", "heatmap": "cell"}[kind]
         found = {name: _clamped(prepared, domain)}
-    return {name: [_rounded(row) for row in group] for name, group in (found | rules).items() if group}
+    labels = dict(zip(prepared.facet_rows, row_labels(prepared), strict=True))
+    return {
+        name: [_labelled(_rounded(row), labels) for row in group]
+        for name, group in (found | rules).items()
+        if group
+    }
+
+
+def row_labels(prepared: Prepared) -> list[str]:
+    """The names of a grid's rows, broken into lines that fit beside a row of panels."""
+    if not prepared.facet_columns:
+        return list(prepared.facet_rows)
+    return [textwrap.fill(name, 13) for name in prepared.facet_rows]
+
+
+def _labelled(row: Record, labels: dict[str, str]) -> Record:
+    return row | {"row_label": labels[row["row"]]} if "row" in row and labels else row
 
 
 def _rounded(row: Record) -> Record:

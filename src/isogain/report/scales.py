@@ -10,7 +10,7 @@ __all__ = ["TICK_LABEL", "extent", "log_ticks", "spread_labels"]
 # d3 writes 0.0000012 in full; beyond four zeros a power of ten is what a reader can take in.
 TICK_LABEL = (
     "datum.value === 0 ? '0' : (abs(datum.value) < 0.001 || abs(datum.value) >= 100000)"
-    " ? replace(format(datum.value, '.1e'), '.0e', 'e') : format(datum.value, '~g')"
+    " ? replace(replace(format(datum.value, '.1e'), '.0e', 'e'), '+', '') : format(datum.value, '~g')"
 )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -15,13 +17,14 @@ from rich.text import Text
 
 from isogain.lab.outcome import Claim, Outcome
 from isogain.report.prepare import Prepared
-from isogain.report.view import MARKS, Figure, Section, TableView, number_text, sections_of
+from isogain.report.view import MARKS, Cell, Figure, Section, TableView, number_text, sections_of
 
 __all__ = ["print_summary", "sparkline"]
 
 WIDTH = 100
 _TABLE_ROWS = 24
 _SPARK_WIDTH = 32
+_GUTTER = 3
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _STYLES = {"holds": "green", "holds in part": "yellow", "does not hold": "red", "not settled": "dim"}
 # For a terminal or a file that is not Unicode: what stays readable there.
@@ -45,7 +48,7 @@ def print_summary(
     target = console or Console()
     inner = _inner_console(target)
     for number, section in enumerate(sections, start=1):
-        inner.print(_section(section, number, len(sections)))
+        inner.print(_section(section, number, len(sections), inner.width))
     if page is not None:
         # soft_wrap: a path broken over two lines can be neither clicked nor copied
         inner.print(Text.assemble(("Page  ", "bold"), str(page)), soft_wrap=True)
@@ -74,11 +77,11 @@ def _write(console: Console, text: str) -> None:
     console.file.flush()
 
 
-def _section(section: Section, number: int, count: int) -> RenderableType:
+def _section(section: Section, number: int, count: int, width: int) -> RenderableType:
     parts: list[RenderableType] = [_heading(section, number if count > 1 else None)]
     parts += [_labelled("Asked", section.question), _labelled("Answer", section.answer, "bold")]
     parts += [_curves(figure) for figure in _curved(section)[:1]]
-    parts += [Padding(_table(view), (1, 0, 0, 2)) for view in section.tables[:1]]
+    parts += [Padding(_table(view, width - 2), (1, 0, 0, 2)) for view in section.tables[:1]]
     parts += [Padding(_claims(section.claims), (1, 0, 0, 2))] if section.claims else []
     parts += [Text(), _labelled("Repeat", section.command)] if section.command else []
     return Padding(Group(*parts), (0, 0, 1, 0))
@@ -151,22 +154,67 @@ def sparkline(values: list[float], low: float, high: float, width: int = _SPARK_
     return "".join(_BLOCKS[min(max(level, 0), len(_BLOCKS) - 1)] for level in levels)
 
 
-def _table(view: TableView) -> RenderableType:
+def _table(view: TableView, width: int) -> RenderableType:
+    """As many columns as fit without breaking a number; intervals below their values where space is short."""
+    shown, stacked = _fitting(view, width)
     table = RichTable(
         title=Text(view.title), title_justify="left", title_style="dim",
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold",
     )  # fmt: skip
-    for index, heading in enumerate(view.headings):
-        table.add_column(
-            Text(heading), justify="right" if view.is_numeric(index) else "left", overflow="fold"
-        )
-    for row in view.rows[:_TABLE_ROWS]:
-        table.add_row(*(Text.assemble(c.text, (f" {c.interval}" if c.interval else "", "dim")) for c in row))
-    hidden = len(view.rows) - _TABLE_ROWS
-    parts: list[RenderableType] = [table]
-    parts += [Text(f"… {hidden} more rows on the page", "dim")] if hidden > 0 else []
-    parts += [Text(view.note, "dim")] if view.note else []
-    return Group(*parts)
+    for index, columns in enumerate(_widths(view, shown, stacked, width)):
+        side: Literal["left", "right"] = "right" if view.is_numeric(index) else "left"
+        table.add_column(Text(view.headings[index]), justify=side, overflow="fold", width=columns)
+    most = _TABLE_ROWS // 2 if stacked else _TABLE_ROWS
+    for row in view.rows[:most]:
+        table.add_row(*(_cell(cell, "\n" if stacked else " ") for cell in row[:shown]))
+    return Group(table, *_table_notes(view, len(view.rows) - most, len(view.headings) - shown))
+
+
+def _cell(cell: Cell, before_interval: str) -> Text:
+    return Text.assemble(cell.text, (before_interval + cell.interval if cell.interval else "", "dim"))
+
+
+def _fitting(view: TableView, width: int) -> tuple[int, bool]:
+    """How many columns fit, and whether intervals must stand below their values for that."""
+    count = len(view.headings)
+    for stacked in (False, True):
+        widths = [_column_width(view, index, stacked) for index in range(count)]
+        if sum(widths) + _GUTTER * (count - 1) <= width:
+            return count, stacked
+    totals = itertools.accumulate(width + _GUTTER for width in widths)
+    return max(1, sum(total - _GUTTER <= width for total in totals)), True
+
+
+def _widths(view: TableView, shown: int, stacked: bool, width: int) -> list[int]:
+    """The width of each column: the least it needs, and what is left over for long names and headings."""
+    widths = [_column_width(view, index, stacked) for index in range(shown)]
+    left = width - sum(widths) - _GUTTER * (shown - 1)
+    for index in range(shown):
+        longest = max([len(view.headings[index]), *(len(row[index].text) for row in view.rows)])
+        more = min(max(longest - widths[index], 0), max(left, 0))
+        widths[index] += more
+        left -= more
+    return widths
+
+
+def _column_width(view: TableView, index: int, stacked: bool) -> int:
+    """Columns a column needs: numbers and intervals whole, names broken between words at worst."""
+    cells = [row[index] for row in view.rows]
+    heading = max(map(len, view.headings[index].split()), default=0)
+    if not view.is_numeric(index):
+        words = [len(word) for cell in cells for word in cell.text.split()]
+        return max([heading, *words, min(16, max((len(cell.text) for cell in cells), default=0))])
+    if stacked:
+        return max([heading, *(max(len(cell.text), len(cell.interval)) for cell in cells)])
+    return max(
+        [heading, *(len(cell.text) + (len(cell.interval) + 1 if cell.interval else 0) for cell in cells)]
+    )
+
+
+def _table_notes(view: TableView, rows: int, columns: int) -> list[Text]:
+    hidden = [f"{count} more {name}" for count, name in ((rows, "rows"), (columns, "columns")) if count > 0]
+    notes = [Text(f"… {' and '.join(hidden)} on the page", "dim")] if hidden else []
+    return notes + ([Text(view.note, "dim")] if view.note else [])
 
 
 def _claims(claims: Iterable[Claim]) -> RenderableType:

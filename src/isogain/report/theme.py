@@ -125,6 +125,7 @@ def configuration(background: str | None = None) -> dict[str, Any]:
     return {
         "background": background,
         "font": FONT,
+        "lineBreak": "\n",
         "aria": False,  # the figure itself carries the words; hundreds of labelled marks would bury them
         "padding": 2,
         "view": {"stroke": None},

@@ -163,23 +163,27 @@ def number_text(value: Any, spec: str) -> Cell:
 
 
 def _table(table: Table) -> TableView:
-    rows = tuple(
-        tuple(_cell(table, column, row, index) for column in table.columns)
-        for index, row in enumerate(table.rows)
-    )
+    for column in table.columns:
+        _check_column(table, column)
+    rows = tuple(tuple(_cell(column, row) for column in table.columns) for row in table.rows)
     return TableView(table.title, tuple(column.label for column in table.columns), rows, table.note)
 
 
-def _cell(table: Table, column: Column, row: Mapping[str, Any], index: int) -> Cell:
+def _check_column(table: Table, column: Column) -> None:
+    """A row may lack a value, a gap; a key that no row has is a mistake."""
     for key in (column.key, column.low, column.high):
-        if key is not None and key not in row:
-            keys = ", ".join(map(repr, row)) or "none"
-            raise ReportError(f"table {table.title!r}, row {index} has no {key!r}; its keys are {keys}")
-    cell = number_text(row[column.key], column.format)
-    if column.low is None or column.high is None or row[column.low] is None or row[column.high] is None:
+        if key is not None and table.rows and not any(key in row for row in table.rows):
+            keys = ", ".join(map(repr, table.rows[0])) or "none"
+            raise ReportError(f"table {table.title!r} has no {key!r} in any row; the first has {keys}")
+
+
+def _cell(column: Column, row: Mapping[str, Any]) -> Cell:
+    cell = number_text(row.get(column.key), column.format)
+    low, high = (None if key is None else row.get(key) for key in (column.low, column.high))
+    if low is None or high is None:
         return cell
-    low, high = (number_text(row[key], column.format).text for key in (column.low, column.high))
-    return Cell(cell.text, f"[{low}, {high}]", cell.numeric)
+    interval = f"[{number_text(low, column.format).text}, {number_text(high, column.format).text}]"
+    return Cell(cell.text, interval, cell.numeric)
 
 
 def _figure(chart: Chart, identifier: str) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ LINEAR_ODD_PARTS = ["relu", "leaky_relu", "gelu", "silu", "softplus"]
 
 def mirrored_network(activation: str, sizes: list[int], depth_seed: int = 0) -> list[torch.Tensor]:
     weights = []
-    for k, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         position = "first" if k == 0 else "last" if k == len(sizes) - 2 else "hidden"
         init = ig.MirroredOrthogonal(activation, position)
         w = ig.draw(init, (fan_out, fan_in), layout="out in", seed=depth_seed, path=f"w{k}", dtype="float64")

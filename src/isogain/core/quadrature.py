@@ -25,7 +25,7 @@ Integrand = Callable[[Floats], Floats]
 ORDER = 15
 DEEPEST = 48
 """Halvings of one panel before its disagreement is simply added to the bound."""
-MOST_PANELS = 6000
+MOST_PANELS = 2000
 EPSILON = float(np.finfo(np.float64).eps)
 
 

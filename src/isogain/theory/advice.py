@@ -18,7 +18,7 @@ from isogain.theory.recipes import Choice, Recipe, Situation
 
 __all__ = ["Advice", "advise"]
 
-SCHEMA = 1
+SCHEMA = "isogain.theory.advice/1"
 NORMALIZATIONS = (None, "batch", "layer", "rms", "group", "instance")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad", "lion", "muon", "lbfgs")
 
@@ -59,7 +59,6 @@ class Advice:
         """JSON-ready, with a schema version; initializers as `Initializer.to_dict`, infinite depth None."""
         return {
             "schema": SCHEMA,
-            "kind": "advice",
             "situation": self.situation.to_dict(),
             "method": self.method,
             "choices": [choice.to_dict() for choice in self.choices],

@@ -22,7 +22,7 @@ from isogain.theory.pairs import TheoryError
 
 __all__ = ["CriticalPoint", "critical_point", "edge_of_chaos"]
 
-SCHEMA = 1
+SCHEMA = "isogain.theory.critical-point/1"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class CriticalPoint:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, with a schema version."""
-        return {"schema": SCHEMA, "kind": "critical_point", **asdict(self)}
+        return {"schema": SCHEMA, **asdict(self)}
 
     def __str__(self) -> str:
         if not self.exists:

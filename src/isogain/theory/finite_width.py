@@ -61,13 +61,14 @@ class LayerTable:
             values = np.repeat(row[:, None], len(log_q), axis=1)
             values[0] += log_q
             return values
-        if not (np.abs(log_q) < 600).all():
+        if not (np.abs(log_q) < 80).all():  # phi^4 must not overflow either
             raise TheoryError("the variance of some networks leaves the range of numbers; take fewer layers")
         position = log_q / SPACING
         cell = np.floor(position).astype(int)
-        places = np.arange(cell.min() - 1, cell.max() + 3)
+        occupied = np.unique(cell)
+        places = np.unique(occupied[:, None] + np.arange(-1, 3))
         nodes = np.stack([self._node(int(place)) for place in places], axis=1)
-        t, start = position - cell, cell - places[0]
+        t, start = position - cell, np.searchsorted(places, cell)
         weights = (
             -t * (t - 1) * (t - 2) / 6,
             (t + 1) * (t - 1) * (t - 2) / 2,
@@ -199,8 +200,6 @@ class Ensemble:
     def _first(self, input_variance: float) -> Floats:
         """ln of the first layer's variance: given the input it is certain, but for the units measured."""
         q = self.field.weight_variance * input_variance + self.field.bias_variance
-        if q == 0:
-            raise TheoryError("weight_variance 0 and bias_variance 0: nothing reaches the first layer")
         start = np.full(len(self.strata), math.log(q))
         if not self.orthogonal:
             return start

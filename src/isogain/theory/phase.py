@@ -19,7 +19,7 @@ from isogain.theory.prediction import TRAINABLE
 
 __all__ = ["PhaseDiagram", "phase_diagram"]
 
-SCHEMA = 1
+SCHEMA = "isogain.theory.phase-diagram/1"
 SPACING = 0.1
 LOWEST, HIGHEST = math.log(1e-6), math.log(1e5)
 MOST_POINTS = 512
@@ -61,7 +61,6 @@ class PhaseDiagram:
 
         return {
             "schema": SCHEMA,
-            "kind": "phase_diagram",
             "activation": self.activation,
             "weight_std": list(self.weight_std),
             "bias_std": list(self.bias_std),

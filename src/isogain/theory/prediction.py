@@ -19,7 +19,7 @@ from isogain.theory.pairs import TheoryError
 
 __all__ = ["LayerPrediction", "Outlook", "Prediction", "outlook", "predict"]
 
-SCHEMA = 1
+SCHEMA = "isogain.theory.prediction/1"
 BAND = 1.959964
 """Standard deviations on each side that hold 95 % of a normal law."""
 TRAINABLE = 6.0
@@ -114,7 +114,6 @@ class Prediction:
         fixed = {**{k: _finite(v) for k, v in fixed.items()}, "phase": point.phase, "depth_scales": scales}
         return {
             "schema": SCHEMA,
-            "kind": "prediction",
             **plain,
             "fixed_point": fixed,
             "verdict": self.verdict,
@@ -253,8 +252,8 @@ class _Curves:
         self.field, self.widths, self.orthogonal = field, widths, orthogonal
 
     def layers(self, input_variance: float, distance: float, pairs: bool) -> tuple[LayerPrediction, ...]:
-        paths = Ensemble(self.field, self.widths, self.orthogonal).run(input_variance)
         q = self._variances(input_variance)
+        paths = Ensemble(self.field, self.widths, self.orthogonal).run(input_variance)
         gradients = self._gradients(q)
         distances = self._distances(q, input_variance, distance)
         bands = self._bands(q, distances) if pairs else [None] * len(q)
@@ -274,9 +273,11 @@ class _Curves:
 
     def _variances(self, input_variance: float) -> list[float]:
         q = [self.field.weight_variance * input_variance + self.field.bias_variance]
+        if q[0] == 0:
+            raise TheoryError("weight_variance 0 and bias_variance 0: nothing reaches the first layer")
         for layer in range(2, len(self.widths)):
             q.append(self.field.variance(q[-1]))
-            if not 1e-280 < q[-1] < 1e280:
+            if not 1e-60 < q[-1] < 1e60:
                 raise TheoryError(
                     f"the variance leaves the range of numbers at layer {layer}; take fewer layers"
                 )
@@ -346,8 +347,19 @@ class Outlook:
 def outlook(
     field: MeanField, depth: int, width: int, weights: Weights, input_variance: float = 1.0
 ) -> Outlook:
-    """What `predict` would say in short, in a fraction of its time."""
-    depth = max(depth, 2)
+    """What `predict` would say in short, in a fraction of its time.
+
+    Where signals or gradients of some networks are lost altogether, the trainable depth is 1.
+    """
+    try:
+        return _outlook(field, max(depth, 2), width, weights, input_variance)
+    except TheoryError:
+        q = field.weight_variance * input_variance + field.bias_variance
+        gains = math.sqrt(field.variance(q) / q), math.sqrt(field.chi(q))
+        return Outlook(*gains, math.inf, math.inf, 1.0, "signals of some draws are lost or explode")
+
+
+def _outlook(field: MeanField, depth: int, width: int, weights: Weights, input_variance: float) -> Outlook:
     paths = Ensemble(field, (width,) * (depth + 1), weights == "orthogonal").run(input_variance)
     table, log_q = layer_table(field), math.log(field.weight_variance * input_variance + field.bias_variance)
     start, log_gradient = log_q, 0.0

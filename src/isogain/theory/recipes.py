@@ -160,7 +160,7 @@ def _expectations(expected: Outlook, weight_variance: float, situation: Situatio
     return {
         "gain": expected.gain,
         "gradient_gain": expected.gradient_gain,
-        "spread": expected.spread,
+        "spread": expected.spread if math.isfinite(expected.spread) else None,
         "trainable_depth": expected.trainable_depth,
         "trainable_reason": expected.trainable_reason,
         "weight_std": math.sqrt(weight_variance / situation.width),

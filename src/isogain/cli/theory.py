@@ -1,0 +1,188 @@
+"""`isogain theory NAME` and `isogain advise`: what the theory says of a network before it is built."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isogain.cli.printing import show
+
+if TYPE_CHECKING:
+    from isogain.lab.outcome import Outcome
+    from isogain.theory import Advice
+
+__all__ = ["register"]
+
+SCHEMA = "isogain.theory/1"
+
+
+class Law(StrEnum):
+    """Laws of weights whose spread is predicted."""
+
+    gaussian = "gaussian"
+    orthogonal = "orthogonal"
+
+
+class Normalization(StrEnum):
+    """What may stand before every activation."""
+
+    none = "none"
+    batch = "batch"
+    layer = "layer"
+    rms = "rms"
+    group = "group"
+    instance = "instance"
+
+
+Depth = Annotated[int, typer.Option("--depth", min=1, help="Layers with weights.")]
+Width = Annotated[int, typer.Option("--width", min=2, help="Units of every layer.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page here.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read, and nothing else.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=NUMBER", help="A parameter of the activation: negative_slope=0.2."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("theory")(theory)
+    app.command("advise")(advise)
+
+
+def theory(
+    name: Annotated[str, typer.Argument(help="An activation: relu, tanh, gelu, ...")],
+    depth: Depth = 50,
+    width: Width = 256,
+    weights: Annotated[Law, typer.Option("--weights", help="Law of the weights.")] = Law.gaussian,
+    weight_variance: Annotated[
+        float | None,
+        typer.Option("--weight-variance", help="fan_in Var[w]; the critical point's when not given."),
+    ] = None,
+    bias_variance: Annotated[
+        float | None, typer.Option("--bias-variance", help="Var[b]; the critical point's when not given.")
+    ] = None,
+    parameters: Parameters = None,
+    html: Html = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict variance, correlation and gradients of every layer, with bands, and how deep one can train.
+
+    Example:  isogain theory gelu --depth 50 --width 256 --html gelu.html
+    """
+    from isogain.core.activations import activation
+    from isogain.theory import critical_point, predict
+
+    phi = activation(name, **_numbers(parameters))
+    point = critical_point(phi)
+    if weight_variance is None and not point.exists:
+        weight_variance, bias_variance = 1.0, bias_variance or 0.0
+    prediction = predict(
+        phi, weight_variance, bias_variance, depth, width, weights=weights.value
+    )  # fmt: skip
+    if as_json:
+        document = {
+            "schema": SCHEMA,
+            "moments": _moments(phi),
+            "critical_point": point.to_dict(),
+            "prediction": prediction.to_dict(),
+        }
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    from isogain.cli.theory_outcomes import theory_outcome
+
+    _show(theory_outcome(phi, point, prediction), html)
+
+
+def advise(
+    activation: Annotated[
+        str, typer.Option("--activation", help="An activation: relu, tanh, gelu, ...")
+    ] = "relu",
+    depth: Depth = 10,
+    width: Width = 256,
+    normalization: Annotated[
+        Normalization, typer.Option("--normalization", help="What stands before every activation.")
+    ] = Normalization.none,
+    residual: Annotated[bool, typer.Option("--residual", help="The layers are residual blocks.")] = False,
+    convolutional: Annotated[
+        bool, typer.Option("--convolutional", help="The layers are convolutions.")
+    ] = False,
+    optimizer: Annotated[str, typer.Option("--optimizer", help="sgd, momentum, adam, adamw, ...")] = "sgd",
+    classes: Annotated[int | None, typer.Option("--classes", help="Outputs of a classifier.")] = None,
+    weight_clip: Annotated[
+        float | None, typer.Option("--weight-clip", help="A bound that training puts on every weight.")
+    ] = None,
+    html: Html = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which initializer each role of a network wants, why, and what to expect of it.
+
+    Example:  isogain advise --activation tanh --depth 50 --width 128 --optimizer adam
+    """
+    from isogain.theory import advise as ask
+
+    advice = ask(
+        activation, depth, width,
+        normalization=None if normalization is Normalization.none else normalization.value,  # type: ignore[arg-type]
+        residual=residual, optimizer=optimizer, convolutional=convolutional, classes=classes,
+        weight_clip=weight_clip,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(advice.to_dict(), indent=2, allow_nan=False))
+        return
+    _print_advice(advice)
+    if html is not None:
+        from isogain.cli.theory_outcomes import advice_outcome
+        from isogain.report import write_page
+
+        outcome = advice_outcome(advice)
+        page = write_page([outcome], html, title=outcome.title, summary=outcome.answer)
+        typer.echo(f"\nPage  {page}")
+
+
+def _print_advice(advice: Advice) -> None:
+    """Choices with reasons, what to expect, and the questions with their answers."""
+    from rich.padding import Padding
+
+    show(str(advice))
+    for one in advice.answers:
+        show(f"\n{one.question}", Padding(one.answer, (0, 0, 0, 2)))
+
+
+def _numbers(pairs: list[str] | None) -> dict[str, float]:
+    """KEY=NUMBER pairs as a dictionary."""
+    numbers = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        try:
+            numbers[key.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise typer.BadParameter(f"--set takes KEY=NUMBER, as in negative_slope=0.2; got {pair!r}")
+    return numbers
+
+
+def _moments(phi: Any) -> dict[str, Any]:
+    """Moments at variance 1, each with its error bound."""
+    moments = phi.moments()
+    keys = ("mean", "second", "fourth", "slope", "slope_second", "bend")
+    found = {key: getattr(moments, key) for key in keys}
+    return {
+        "activation": str(phi),
+        "gain": phi.gain(),
+        **{key: {"value": one.value, "error": one.error} for key, one in found.items()},
+        "kappa": moments.kappa,
+        "elasticity": moments.elasticity,
+    }
+
+
+def _show(outcome: Outcome, html: Path | None) -> None:
+    from isogain.report import print_summary, write_page
+
+    page = None if html is None else write_page([outcome], html, title=outcome.title, summary=outcome.answer)
+    print_summary([outcome], page=page)

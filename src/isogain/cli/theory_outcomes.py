@@ -1,0 +1,203 @@
+"""Predictions and advice as Outcomes, which the page and the terminal know how to show."""
+
+from __future__ import annotations
+
+import math
+
+from isogain._version import __version__
+from isogain.core.activations import Activation
+from isogain.lab.outcome import Chart, Column, Outcome, Table
+from isogain.theory import Advice, CriticalPoint, Prediction, phase_diagram
+from isogain.theory.pairs import TheoryError
+
+__all__ = ["advice_outcome", "theory_outcome"]
+
+DEEPEST = 1000.0
+"""Trainable depths are drawn up to this."""
+CELLS = 24
+LAYERS = 12
+
+
+def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction) -> Outcome:
+    """What `isogain theory` shows of one activation and one network."""
+    charts = [*_curves(prediction), *_diagram(phi, prediction)]
+    return Outcome(
+        experiment=f"theory-{phi.name}",
+        title=f"{phi} in theory",
+        question=f"What do the first signals of {prediction.depth} layers of {_widths(prediction)} {phi} units do?",
+        answer=f"{point} {prediction.verdict}",
+        charts=tuple(charts),
+        tables=(_layer_table(prediction), _moment_table(phi)),
+        settings={
+            "weights": f"{prediction.weights}, variance {prediction.weight_variance:.6g} / fan_in",
+            "biases": f"variance {prediction.bias_variance:.6g}",
+            "settles at": _fixed_point(prediction),
+            "isogain": __version__,
+        },
+        command=f"isogain theory {phi.name} --depth {prediction.depth} --width {prediction.widths[0]}",
+        notes=prediction.assumptions,
+    )
+
+
+def _widths(prediction: Prediction) -> str:
+    low, high = min(prediction.widths), max(prediction.widths)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _fixed_point(prediction: Prediction) -> str:
+    point = prediction.fixed_point
+    scales = (point.variance_depth, point.correlation_depth, point.gradient_depth)
+    depths = ", ".join(
+        f"{name} {scale:.4g}"
+        for name, scale in zip(("variance", "correlation", "gradient"), scales, strict=True)
+    )
+    return (
+        f"variance {point.variance:.4g}, correlation {1 - point.distance:.4g} ({point.phase}); "
+        f"depth scales in layers: {depths}"
+    )
+
+
+def _curves(prediction: Prediction) -> list[Chart]:
+    rows = tuple(
+        {
+            "layer": one.layer,
+            "variance": one.typical_variance,
+            "variance_low": one.variance_band[0],
+            "variance_high": one.variance_band[1],
+            "gradient": one.typical_gradient_variance,
+            "gradient_low": one.gradient_band[0],
+            "gradient_high": one.gradient_band[1],
+            "correlation": one.correlation,
+            "correlation_low": one.correlation_band[0] if one.correlation_band else one.correlation,
+            "correlation_high": one.correlation_band[1] if one.correlation_band else one.correlation,
+        }
+        for one in prediction.layers
+    )
+    band = "The band holds 95 % of networks of this width."
+
+    def chart(key: str, title: str, y_title: str, log: bool, caption: str) -> Chart:
+        return Chart(
+            "lines", title, rows, "layer", key, "layer", y_title,
+            low=f"{key}_low", high=f"{key}_high", log_y=log, caption=caption,
+            alt=f"{title}, layer by layer, from {rows[0][key]:.3g} to {rows[-1][key]:.3g}, with a 95 % band.",
+        )  # fmt: skip
+
+    return [
+        chart("variance", "Forward: variance of the pre-activations", "variance", True, band),
+        chart("gradient", "Backward: variance of the gradient", "relative to the last layer", True, band),
+        chart("correlation", "Correlation of two unlike inputs", "correlation", False,
+              f"1 means that the network no longer tells inputs apart. {band}"),
+    ]  # fmt: skip
+
+
+def _diagram(phi: Activation, prediction: Prediction) -> list[Chart]:
+    """Trainable depth around the network's own place, as a heatmap."""
+    weight, bias = math.sqrt(prediction.weight_variance), math.sqrt(prediction.bias_variance)
+    try:
+        found = phase_diagram(phi, (weight / 2, 2 * weight), (0.0, max(1.0, 2 * bias)), CELLS)
+    except TheoryError:
+        return []
+    rows = tuple(
+        {"weight_std": f"{w:.2f}", "bias_std": f"{b:.2f}", "depth": math.log10(max(min(depth, DEEPEST), 1.0))}
+        for b, row in zip(found.bias_std, found.trainable_depth, strict=True)
+        for w, depth in zip(found.weight_std, row, strict=True)
+    )
+    title = "Trainable depth by scale of weights and biases"
+    caption = "log10 of six correlation depths, up to 3; the ridge is the edge of chaos."
+    return [
+        Chart("heatmap", title, rows, "weight_std", "bias_std", "sqrt(fan_in Var[w])", "std of biases",
+              value="depth", value_title="log10 layers", caption=caption,
+              alt=f"{title}: a ridge of large depths separates the ordered from the chaotic phase.")
+    ]  # fmt: skip
+
+
+def _layer_table(prediction: Prediction) -> Table:
+    layers = prediction.layers
+    step = max((len(layers) - 1) / (LAYERS - 1), 1)
+    places = sorted(
+        {round(i * step) for i in range(LAYERS) if round(i * step) < len(layers)} | {len(layers) - 1}
+    )
+    rows = tuple(
+        {
+            "layer": layers[i].layer,
+            "variance": layers[i].variance,
+            "low": layers[i].variance_band[0],
+            "high": layers[i].variance_band[1],
+            "correlation": layers[i].correlation,
+            "gradient": layers[i].gradient_variance,
+            "gradient_low": layers[i].gradient_band[0],
+            "gradient_high": layers[i].gradient_band[1],
+        }
+        for i in places
+    )
+    columns = (
+        Column("layer", "layer", "d"),
+        Column("variance", "variance", ".3g", "low", "high"),
+        Column("correlation", "correlation", ".4f"),
+        Column("gradient", "gradient variance", ".3g", "gradient_low", "gradient_high"),
+    )
+    note = "Values are those of infinite width; intervals hold 95 % of networks of this width."
+    return Table("Layer by layer", columns, rows, note)
+
+
+def _moment_table(phi: Activation) -> Table:
+    moments = phi.moments()
+    entries = (
+        ("E[φ]", moments.mean), ("E[φ²]", moments.second), ("E[φ⁴]", moments.fourth),
+        ("E[φ'²]", moments.slope_second), ("E[φ φ'']", moments.bend),
+    )  # fmt: skip
+    rows = [{"moment": name, "value": one.value, "error": one.error} for name, one in entries]
+    derived = (
+        ("gain 1/√E[φ²]", phi.gain()), ("χ at that gain", moments.slope_second.value * phi.gain() ** 2),
+        ("κ", moments.kappa), ("S", moments.elasticity),
+    )  # fmt: skip
+    rows += [{"moment": name, "value": value, "error": None} for name, value in derived]
+    columns = (
+        Column("moment", "at variance 1"),
+        Column("value", "value", ".6f"),
+        Column("error", "error below", ".1e"),
+    )
+    return Table("Moments", columns, tuple(rows))
+
+
+def advice_outcome(advice: Advice) -> Outcome:
+    """What `isogain advise` shows."""
+    limit = advice.trainable_depth
+    reach = "no limit found" if math.isinf(limit) else f"about {limit:.0f} layers"
+    numbers = (
+        ("signals, factor a layer", f"{advice.gain_per_layer:.4f}"),
+        ("gradients, factor a layer on the way back", f"{advice.gradient_gain_per_layer:.4f}"),
+        ("trainable depth", f"{reach} ({advice.trainable_reason})"),
+    )
+    choices = tuple(
+        {"role": one.role, "initializer": repr(one.initializer), "reason": one.reason}
+        for one in advice.choices
+    )
+    return Outcome(
+        experiment="advise",
+        title=f"Advice: {advice.situation}",
+        question=f"Which initial weights suit {advice.situation}?",
+        answer=f"{advice.method[0].upper()}{advice.method[1:]}.",
+        charts=(),
+        tables=(
+            Table("What to use", (Column("role", "role"), Column("initializer", "initializer"),
+                                  Column("reason", "because")), choices),
+            Table("What to expect", (Column("what", "of"), Column("number", "expected")),
+                  tuple({"what": what, "number": number} for what, number in numbers)),
+            Table("Questions", (Column("question", "question"), Column("answer", "answer")),
+                  tuple({"question": one.question, "answer": one.answer} for one in advice.answers)),
+        ),
+        settings={key: str(value) for key, value in advice.situation.to_dict().items()},
+        command=_command(advice),
+        notes=(*(f"Warning: {text}." for text in advice.warnings), *(f"Or: {text}." for text in advice.alternatives)),
+    )  # fmt: skip
+
+
+def _command(advice: Advice) -> str:
+    one = advice.situation
+    parts = ["isogain advise --activation", one.activation.partition("(")[0]]
+    parts += ["--depth", str(one.depth), "--width", str(one.width), "--optimizer", one.optimizer]
+    parts += ["--normalization", one.normalization] if one.normalization else []
+    parts += ["--residual"] if one.residual else []
+    parts += ["--convolutional"] if one.convolutional else []
+    return " ".join(parts)

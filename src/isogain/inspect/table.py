@@ -30,7 +30,7 @@ class Forward:
     dead_fraction: float = math.nan
     """Share of an activation's units that hand on one and the same value for all samples and positions."""
     expected_dead: float = math.nan
-    """The same for independent normal pre-activations whose pairs correlate as those measured."""
+    """Share of units on for all samples: drawn weights are symmetric, so as many are off by chance."""
     saturated_fraction: float = math.nan
     """Share of elements where the slope is below .06 of its maximum; bounded activations only."""
     shifted_fraction: float = math.nan

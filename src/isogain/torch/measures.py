@@ -9,12 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy import special
 
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.table import Backward, Forward, ParameterState
 
-__all__ = ["backward_summary", "distance", "expected_dead", "forward_summary", "parameter_state", "rms_of", "unit_summary"]
+__all__ = ["backward_summary", "distance", "forward_summary", "parameter_state", "rms_of", "unit_summary"]
 
 Tensor = torch.Tensor
 SAMPLE = 1 << 14
@@ -132,16 +131,9 @@ def _dead(rows: Tensor, name: str, settings: dict[str, float]) -> dict[str, floa
     low, high = torch.aminmax(rows, dim=0)
     left, right = _flat_ends(name, tuple(settings.items()))
     dead = (high <= left) | (low >= right)
-    observed = rows[:: max(rows.shape[0] // 256, 1)].float()
-    second = float(observed.square().mean())
-    mean_square = float(observed.mean(0).square().mean())
-    count = observed.shape[0]
-    shared = 0.0
-    if second > 0 and count > 1:
-        shared = (mean_square - second / count) / (second * (1 - 1 / count))
-    # neighbouring positions are nearly one observation: a quarter of them is counted
-    expected = expected_dead(shared, max(rows.shape[0] // 4, 1)) if left == 0 and math.isinf(right) else 0.0
-    return {"dead_fraction": float(dead.float().mean()), "expected_dead": expected}
+    # drawn weights do not know the sign: as many units are on for every sample as are off
+    always = (low > left) & (high < right)
+    return {"dead_fraction": float(dead.float().mean()), "expected_dead": float(always.float().mean())}
 
 
 @lru_cache(maxsize=64)
@@ -153,21 +145,6 @@ def _flat_ends(name: str, settings: tuple[tuple[str, float], ...]) -> tuple[floa
     left = grid[np.argmin(flat) - 1] if flat[0] else -math.inf
     right = grid[len(grid) - np.argmin(flat[::-1])] if flat[-1] else math.inf
     return round(float(left), 2), round(float(right), 2)
-
-
-def expected_dead(shared: float, observations: int) -> float:
-    """P(all of n normal variables of mean 0 and pairwise correlation `shared` are negative).
-
-        E_t[Phi(-sqrt(c) t / sqrt(1 - c))^n],  t ~ N(0, 1)
-
-    >>> round(expected_dead(0.0, 2), 3)
-    0.25
-    """
-    shared = min(max(shared, 0.0), 1.0)
-    if shared > 1 - 1e-9:
-        return 0.5
-    t = special.ndtri((np.arange(2001) + 0.5) / 2001)
-    return float(np.mean(special.ndtr(-math.sqrt(shared / (1 - shared)) * t) ** observations))
 
 
 @lru_cache(maxsize=64)

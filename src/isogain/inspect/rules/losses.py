@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator
 
 from isogain.inspect.causes import place
+from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss"]
 
 EXCESS = (2.0, 8.0)
-"""Nats above chance. Logits of standard deviation s cost about s^2 / 2 more: He's gain in the head costs 1."""
+"""Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
 RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
 
@@ -26,7 +27,7 @@ def initial_loss(table: Table) -> Iterator[Finding]:
 
 
 def _classified(table: Table, use: LossUse) -> Finding | None:
-    excess = use.value - use.chance
+    excess = use.value - use.chance - _allowed(table)
     # spread logits are the mistake; a mean offset (a prior on rare classes) is a choice
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
@@ -38,6 +39,12 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
         f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random answers ({name})",
         line,
     )  # fmt: skip
+
+
+def _allowed(table: Table) -> float:
+    """s^2 / 2 - 1 for logits of standard deviation s = sqrt(2), widened by the band of the longest chain."""
+    band = max((chain.band() for chain in chains(table) if not chain.normalised), default=0.0)
+    return min(10 ** (2 * band), 10.0) - 1
 
 
 def _head(table: Table, use: LossUse) -> tuple[str, str, str]:

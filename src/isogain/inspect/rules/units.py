@@ -29,7 +29,7 @@ def dead_units(table: Table) -> Iterator[Finding]:
     yield Finding(
         "dead-units", severity, _where([n for n, _ in found]),
         f"{forward.dead_fraction:.0%} of the units never on ({forward.observations} observations)",
-        f"{forward.expected_dead:.0%}: normal pre-activations that correlate as these do",
+        f"{forward.expected_dead:.0%}, the share never off: drawn weights do not know the sign",
         _why_dead(table, node), _mend_dead(table, node, weights), tuple(place(n) for n, _ in found),
     )  # fmt: skip
 
@@ -45,8 +45,9 @@ def _excess(node: Node, forward: Forward) -> float:
     if math.isnan(forward.dead_fraction) or forward.observations < ENOUGH:
         return -1.0
     units = max(node.shape[node.channel_axis], 1)
-    expected = forward.expected_dead
-    return forward.dead_fraction - expected - 5 * math.sqrt(expected * (1 - expected) / units)
+    dead, always = forward.dead_fraction, forward.expected_dead
+    both = min(dead + always, 1.0)
+    return dead - always - 5 * math.sqrt(min(both, 2 * always) / units)
 
 
 def _why_dead(table: Table, node: Node) -> str:

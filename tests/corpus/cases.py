@@ -1,0 +1,56 @@
+"""A Case, and the two registries that `broken` and `healthy` fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+__all__ = ["BROKEN", "HEALTHY", "Case", "broken", "healthy"]
+
+Made = tuple[torch.nn.Module, Any, Callable[[Any], torch.Tensor] | None]
+"""model, inputs, loss"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One start: how to make it, what must be found (any of `codes`), and where the mistake is from."""
+
+    name: str
+    make: Callable[[], Made]
+    codes: frozenset[str] = field(default_factory=frozenset)
+    source: str = ""
+    needs: str = ""
+    """A package the case imports."""
+
+    def build(self, seed: int) -> Made:
+        """The model, inputs and loss of this seed; the global state is as before afterwards."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.make()
+
+
+BROKEN: dict[str, Case] = {}
+HEALTHY: dict[str, Case] = {}
+
+
+def broken(*codes: str, source: str, needs: str = "") -> Callable[[Callable[[], Made]], Callable[[], Made]]:
+    """Registers a broken start, which must raise one of `codes`."""
+
+    def register(make: Callable[[], Made]) -> Callable[[], Made]:
+        BROKEN[make.__name__] = Case(make.__name__, make, frozenset(codes), source, needs)
+        return make
+
+    return register
+
+
+def healthy(source: str = "", needs: str = "") -> Callable[[Callable[[], Made]], Callable[[], Made]]:
+    """Registers a healthy start, which must raise nothing above info."""
+
+    def register(make: Callable[[], Made]) -> Callable[[], Made]:
+        HEALTHY[make.__name__] = Case(make.__name__, make, source=source, needs=needs)
+        return make
+
+    return register

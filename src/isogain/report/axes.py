@@ -97,14 +97,15 @@ def x_axis(prepared: Prepared, cell: Cell, title: str | None = None, **options: 
 
 
 def y_axis(prepared: Prepared, cell: Cell, **options: Any) -> alt.Axis:
-    """The left axis; a single picture has its title above, where it needs no turning of the head."""
+    """The left axis; a single picture has its title above, small multiples have it in the caption."""
     place: dict[str, Any] = {}
     if not prepared.faceted:
         place = {"titleAngle": 0, "titleAlign": "left", "titleX": -44}
         place |= {"titleBaseline": "bottom", "titleY": -8}
     log = prepared.chart.log_y
     ticks = {"values": log_ticks(value_domain(prepared), 7)} if log else {"tickCount": 5}
-    return axis(prepared.chart.y_title, domain=False, ticks=False, **(ticks | place | options))
+    title = "" if prepared.faceted else prepared.chart.y_title
+    return axis(title, domain=False, ticks=False, **(ticks | place | options))
 
 
 def value_domain(prepared: Prepared) -> tuple[float, float]:
@@ -154,7 +155,12 @@ def _legend_offset(prepared: Prepared) -> int:
     return 26 if prepared.chart.kind in ("lines", "dots") and not prepared.faceted else 10
 
 
-def dash_look(prepared: Prepared, *, legend: bool) -> dict[str, Any]:
+def _dash_legend_fits(prepared: Prepared, cell: Cell) -> bool:
+    """On a phone two legends side by side would shrink the picture: there the caption says it."""
+    return len(prepared.dashes) > 1 and cell.total >= 600
+
+
+def dash_look(prepared: Prepared, cell: Cell) -> dict[str, Any]:
     """The chart's own dashes (measured, theory) in place of a dash for each series."""
     if not prepared.dashes:
         return {}
@@ -163,7 +169,7 @@ def dash_look(prepared: Prepared, *, legend: bool) -> dict[str, Any]:
     stroke: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 420, "symbolOpacity": 1}
     named = alt.Legend(title=None, offset=_legend_offset(prepared), columns=len(names), **stroke)
     scale = alt.Scale(domain=names, range=patterns)
-    wanted = legend and len(names) > 1
+    wanted = _dash_legend_fits(prepared, cell)
     return {"strokeDash": alt.StrokeDash("dash:N", scale=scale, legend=named if wanted else None)}
 
 
@@ -173,7 +179,7 @@ def _colours(names: list[str]) -> alt.Scale:
 
 def _legend(prepared: Prepared, cell: Cell, *, line: bool) -> alt.Legend:
     # The room of the widest entry, symbol included, decides how many stand side by side.
-    beside = label_room(set(prepared.dashes)) * 2 + 96 if prepared.dashes else 0
+    beside = label_room(set(prepared.dashes)) * 2 + 96 if _dash_legend_fits(prepared, cell) else 0
     columns = max(1, (cell.total - beside) // (label_room(set(prepared.series)) + 48))
     symbol: dict[str, Any] = {"symbolType": "stroke", "symbolSize": 420} if line else {}
     return alt.Legend(

@@ -57,7 +57,7 @@ def lines(prepared: Prepared, cell: Cell) -> Picture:
     """y over x, a band for the interval, names at the ends where there is room, else a legend."""
     named_at_ends = end_label_room(prepared, cell.total) > 0
     x, y = _x(prepared, cell), _y(prepared, cell)
-    style = look(prepared, cell, legend=not named_at_ends, dash=True) | dash_look(prepared, legend=True)
+    style = look(prepared, cell, legend=not named_at_ends, dash=True) | dash_look(prepared, cell)
     # The lines come before their bands: Vega-Lite gives the legend the look of the first layer.
     layers = [marked.encode(x, y, **style) for marked in _line_marks(prepared)]
     if prepared.dashes and len(prepared.series) > 1:

@@ -193,17 +193,22 @@ def _figure(chart: Chart, identifier: str) -> Figure:
         prepared=prepared,
         title=chart.title,
         description=chart.alt or f"{chart.title}. {chart.caption}".strip(),
-        captions=(*_captions(chart), *prepared.notes),
+        captions=(*_captions(prepared), *prepared.notes),
         table=_figure_table(prepared),
     )
 
 
-def _captions(chart: Chart) -> list[str]:
+def _captions(prepared: Prepared) -> list[str]:
+    chart = prepared.chart
     found = [chart.caption] if chart.caption else []
     if chart.kind == "histograms":
         what = f"Across: {chart.x_title}. " if chart.x_title else ""
         own = "range and height" if chart.independent_x else "height"
         found.append(f"{what}Each panel has its own {own}: compare shapes, and read sizes off the axes.")
+    if chart.kind in ("lines", "dots") and prepared.faceted and not prepared.categorical_x and chart.y_title:
+        found.append(f"Upwards: {chart.y_title}.")
+    if prepared.dashes and not all(name in chart.caption for name in prepared.dashes):
+        found.append(f"Solid: {prepared.dashes[0]}; broken: {', '.join(prepared.dashes[1:])}.")
     if chart.rules:
         names = "; ".join(f"{rule.label} ({name_of(float(f'{rule.value:.4g}'))})" for rule in chart.rules)
         found.append(f"Dotted: {names}.")

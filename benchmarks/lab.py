@@ -106,9 +106,7 @@ def main() -> None:
     record = replace(full.record, evaluate_at=())
     experiment = replace(full, iterations=options.updates, record=record).with_seeds(options.seeds)
     data, cores = digits(), os.cpu_count() or 1
-    print(
-        f"{data.title}, {experiment.runs} runs of {options.updates} updates, {cores} cores, torch {torch.__version__}"
-    )
+    print(f"{data.title}, {experiment.runs} runs of {options.updates} updates, {cores} cores")
     warm = replace(experiment, iterations=20).with_seeds(2)
     plain(warm, data, cores), batched(warm, data, cores)
     data.digest  # noqa: B018  (hashed once per data set, as in use)

@@ -105,11 +105,20 @@ def _outside(values: Tensor) -> Tensor:
 
 def _histograms(side: str, layers: list[Tensor], bins: int) -> Arrays:
     """Counts over the whole range of each layer, zeros that are exact counted like all others."""
-    pairs = [np.histogram(layer.double().numpy(), bins=bins) for layer in layers]
+    pairs = [_histogram(layer, bins) for layer in layers]
     return {
         f"histogram.{side}.counts": np.stack([counts for counts, _ in pairs]),
         f"histogram.{side}.edges": np.stack([edges for _, edges in pairs]),
     }
+
+
+def _histogram(values: Tensor, bins: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Counts and edges; torch's counting measures several times faster than NumPy's."""
+    low, high = values.min().item(), values.max().item()
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts = torch.histc(values.double(), bins, low, high)
+    return counts.long().numpy(), np.linspace(low, high, bins + 1)
 
 
 def region_grid(inputs: NDArray[Any], points: int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain.core.distributions import Normals, StructuredLaw
+from isogain.core.haar import haar_orthogonal
 from isogain.core.layout import Geometry
 from isogain.errors import InitializerError
 
@@ -33,34 +34,6 @@ __all__ = [
 Array = NDArray[Any]
 MatrixMaker = Callable[[int, int, Array], Array]
 """(rows, columns, max(rows, columns) * min(rows, columns) standard normals) -> matrix."""
-
-
-def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
-    """A (semi-)orthogonal matrix, uniform in the Haar sense, from rows * columns standard normals.
-
-    A product of random Householder reflectors (Stewart 1980, section 3): column k of the lower
-    trapezoid is a Gaussian vector, whose reflector and sign are those that the QR decomposition of
-    a Gaussian matrix would meet there; forming Q from them costs half of that decomposition.
-    """
-    from scipy.linalg import lapack
-
-    tall, wide = max(rows, columns), min(rows, columns)
-    if wide == 0:
-        return np.zeros((rows, columns), dtype=normals.dtype)
-    vectors = np.tril(normals.reshape(wide, tall).T)
-    head = np.diagonal(vectors).copy()
-    norms = np.sqrt(np.einsum("ij,ij->j", vectors, vectors, dtype=np.float64)).astype(normals.dtype)
-    beta = -np.copysign(norms, head)
-    tau = (beta - head) / beta
-    vectors /= head - beta
-    if tall == wide:
-        tau[-1], beta[-1] = 0, head[-1]  # a reflector of one number is its sign alone
-    form = lapack.sorgqr if normals.dtype == np.float32 else lapack.dorgqr
-    q, _, info = form(np.asfortranarray(vectors), tau, lwork=64 * wide)
-    if info != 0:  # pragma: no cover - LAPACK refuses only malformed arguments
-        raise InitializerError(f"orthogonal {rows} x {columns}: LAPACK's orgqr returned {info}")
-    q *= np.copysign(np.ones_like(beta), beta)
-    return np.ascontiguousarray(q if rows >= columns else q.T)
 
 
 def svd_orthogonal(rows: int, columns: int, normals: Array, *, uniform: bool) -> Array:

@@ -29,7 +29,7 @@ def is_dtensor(tensor: torch.Tensor) -> bool:
 
 def local_part(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor itself, or this process's share of a DTensor, sharing its memory."""
-    return tensor.to_local() if is_dtensor(tensor) else tensor  # type: ignore[attr-defined, no-any-return]
+    return tensor.to_local() if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def local_boxes(tensor: Any) -> Boxes:

@@ -1,0 +1,65 @@
+"""Haar orthogonal matrices from random Householder reflectors, in blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["haar_orthogonal"]
+
+Array = NDArray[Any]
+
+_BLOCK = 128
+"""Reflectors applied at once; measured, 64 to 256 are within a tenth of each other."""
+_ROWS = 512
+"""Rows updated at once: the products stay in the cache, the temporary below a few megabytes."""
+
+
+def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
+    """A (semi-)orthogonal matrix, uniform in the Haar sense, from rows * columns standard normals.
+
+    With x_k the k-th row of the normals read as (min, max), from its k-th number on, and H_k the
+    reflector that maps x_k to a multiple of e_k, it is H_1 H_2 ... E diag(-sign x_kk), the Q that the
+    QR decomposition of a Gaussian matrix would have (Stewart 1980, section 3) at half its cost; its
+    transpose where there are as many columns as rows, or more.  The products are applied in blocks
+    I - U T U^T with T^-1 = 1 + (the strict upper triangle of U^T U) (Puglisi 1992).
+    """
+    tall, wide = max(rows, columns), min(rows, columns)
+    q = np.array(normals.reshape(wide, tall))  # row k: first the reflector, then column k of Q
+    signs = _reflectors(q)
+    for first in range((wide - 1) // _BLOCK * _BLOCK, -1, -_BLOCK):
+        _apply_block(q, first, min(first + _BLOCK, wide))
+    q *= signs[:, None]
+    return q if columns >= rows else q.T
+
+
+def _reflectors(x: Array) -> Array:
+    """Make row k the vector u of H = 1 - u u^T, in place; the sign that H leaves to e_k's image."""
+    for first in range(0, len(x), _ROWS):
+        part = x[first : first + _ROWS]
+        part[...] = np.triu(part, first)
+    head = np.diagonal(x).copy()
+    norm = np.sqrt(np.einsum("ij,ij->i", x, x, dtype=np.float64))
+    np.fill_diagonal(x, head + np.copysign(norm, head).astype(x.dtype))
+    x /= np.sqrt(norm * (norm + np.abs(head))).astype(x.dtype)[:, None]
+    signs: Array = -np.copysign(np.ones_like(head), head)
+    return signs
+
+
+def _apply_block(q: Array, first: int, last: int) -> None:
+    """Rows `first` on of q, which hold Q^T of the later reflectors, times this block's product."""
+    size = last - first
+    u = q[first:last, first:].copy()
+    inverse = np.triu(u @ u.T, 1) + np.eye(size, dtype=q.dtype)
+    t = np.linalg.inv(inverse)
+    q[first:last, first:] = 0
+    q[np.arange(first, last), np.arange(first, last)] = 1
+    weights = np.empty((len(q) - first, size), q.dtype)
+    weights[:size] = u[:, :size].T
+    np.matmul(q[last:, last:], u[:, size:].T, out=weights[size:])
+    weights = weights @ t.T
+    for row in range(first, len(q), _ROWS):
+        part = q[row : row + _ROWS, first:]
+        part -= weights[row - first : row - first + len(part)] @ u

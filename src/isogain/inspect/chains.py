@@ -70,8 +70,10 @@ STATIONS = frozenset(["input", "weight", "embedding", "recurrent", "add", "norm"
 
 
 def stations(table: Table, trunk: Sequence[int]) -> list[Node]:
-    """Measured trunk nodes whose scale means something."""
-    return [table.node(i) for i in trunk if table.node(i).kind in STATIONS and i in table.forward]
+    """The input a trunk starts from, and its measured nodes whose scale means something."""
+    before = table.graph.preceding(trunk[0], ("input",), 3) if trunk else None
+    found = [table.node(i) for i in trunk if table.node(i).kind in STATIONS and i in table.forward]
+    return [before, *found] if before is not None and before.index in table.forward else found
 
 
 def chains(table: Table) -> Iterator[Chain]:
@@ -79,7 +81,7 @@ def chains(table: Table) -> Iterator[Chain]:
     seen: set[int] = set()
     for trunk in table.trunks:
         found = stations(table, trunk)
-        fresh = [node for node in found if node.index not in seen]
+        fresh = [node for node in found if node.index not in seen and node.kind != "input"]
         if len(fresh) >= 2:
             seen.update(node.index for node in found)
             yield _chain(table, found)

@@ -181,5 +181,6 @@ class Table:
         node = self.node(index)
         if self.is_zero_weight(node):
             return True
-        states = [self.parameters[name] for name in node.parameters if name in self.parameters]
+        scales = [name for name in node.parameters if not name.endswith("bias")]
+        states = [self.parameters[name] for name in scales if name in self.parameters]
         return node.kind in ("multiply", "norm") and any(state.zero for state in states)

@@ -48,10 +48,11 @@ def _change(table: Table, reference: Node, node: Node) -> float:
 def vanishing_forward(table: Table) -> Iterator[Finding]:
     """Signals that shrink from layer to layer, or fall below the epsilon of the norms after them."""
     for chain in chains(table):
-        yield from _eclipsed(table, chain)
+        eclipsed = list(_eclipsed(table, chain))
+        yield from eclipsed
         for piece in split_at_norms(table, chain):
             kept = [node for node in piece[1:] if _judged(table, node) and table.forward[node.index].finite]
-            if not kept:
+            if not kept or eclipsed:
                 continue
             worst = min(kept, key=lambda node: _change(table, piece[0], node))
             change = _change(table, piece[0], worst)

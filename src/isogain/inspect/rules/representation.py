@@ -59,6 +59,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     nodes = [
         n for n in chain.nodes
         if table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
+        and not (n.role == "head" and table.is_zero_weight(n))
         and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
     ]  # fmt: skip
     if len(nodes) < 2:

@@ -41,13 +41,13 @@ def _activations(table: Table) -> Iterator[tuple[Node, Forward]]:
 
 
 def _excess(node: Node, forward: Forward) -> float:
-    """Dead share beyond chance and five standard errors; -1 where it cannot be told."""
+    """Dead share beyond chance and four standard errors; -1 where it cannot be told."""
     if math.isnan(forward.dead_fraction) or forward.observations < ENOUGH:
         return -1.0
     units = max(node.shape[node.channel_axis], 1)
     dead, always = forward.dead_fraction, forward.expected_dead
-    both = min(dead + always, 1.0)
-    return dead - always - 5 * math.sqrt(min(both, 2 * always) / units)
+    # given how many units never change, each is off or on with probability 1/2
+    return dead - always - 4 * math.sqrt((dead + always) / units)
 
 
 def _why_dead(table: Table, node: Node) -> str:

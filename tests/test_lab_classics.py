@@ -11,7 +11,8 @@ import pytest
 from scipy import integrate, stats
 
 from isogain import lab
-from isogain.lab.registry import studies, study
+from isogain.lab.public import DEMO
+from isogain.lab.registry import study
 from isogain.lab.results import Results
 from isogain.lab.spec import Experiment
 from isogain.lab.statistics import interval, separated
@@ -178,7 +179,7 @@ def tiny(name: str) -> Experiment:
     return replace(experiment, seeds=experiment.seeds[:2], iterations=steps, record=record, train_limit=limit)
 
 
-CLASSICS = [known.experiment.name for known in studies()]
+CLASSICS = list(DEMO)
 
 
 @pytest.fixture(scope="module")

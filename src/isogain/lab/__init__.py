@@ -5,19 +5,25 @@
     'mnist-training'
 
 `lab.run("mnist-training")` trains what is missing and returns what the experiment says, an `Outcome`.
+Running needs PyTorch (`pip install 'isogain[lab]'`), which is imported on first use; an Outcome does not.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
-from isogain.lab.public import (
-    ExperimentRow,
-    demo,
-    experiments,
-    export,
-    outcomes,
-    run,
-    run_experiment,
-    unfinished,
-)
+
+if TYPE_CHECKING:
+    from isogain.lab.public import (
+        ExperimentRow,
+        demo,
+        experiments,
+        export,
+        outcomes,
+        run,
+        run_experiment,
+        unfinished,
+    )
 
 __all__ = [
     "Chart",
@@ -35,3 +41,20 @@ __all__ = [
     "run_experiment",
     "unfinished",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        value = getattr(importlib.import_module("isogain.lab.public"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ImportError("the lab trains with PyTorch: pip install 'isogain[lab]'") from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

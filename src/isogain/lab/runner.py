@@ -27,7 +27,7 @@ from isogain.lab.starts import Run
 from isogain.lab.store import Store, StoredRun
 from isogain.lab.training import ENGINE_VERSION, Examples, train
 
-__all__ = ["ARMS_AT_ONCE", "Progress", "Ticker", "complete", "groups", "run_key"]
+__all__ = ["ARMS_AT_ONCE", "Group", "Progress", "Ticker", "complete", "groups", "run_key"]
 
 ARMS_AT_ONCE = 8
 """More arms of one structure than this are trained in several computations, for the caches' sake."""

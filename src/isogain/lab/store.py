@@ -86,7 +86,11 @@ class Store:
         with self._explained():
             self._make_folder()
             self._connection = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def _make_folder(self) -> None:
         try:

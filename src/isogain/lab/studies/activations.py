@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
     iterations=1000,
     seeds=tuple(range(5)),
     record=Record(loss="before", evaluate_at=(0, 500, 1000), evaluate_train=1000),
-    reduction=Reduction(seeds=3, iterations=250),
+    reduction=Reduction(seeds=3, iterations=200),
 )
 
 

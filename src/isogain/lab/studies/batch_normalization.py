@@ -68,7 +68,7 @@ EXPERIMENT = Experiment(
         loss="no",
         evaluate_at=tuple(range(0, EPOCH * EPOCHS + 1, EPOCH)),
         evaluate_train=None,
-        evaluate_test=1000,
+        evaluate_test=500,
     ),
     reduction=Reduction(seeds=3),
 )

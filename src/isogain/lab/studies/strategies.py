@@ -54,7 +54,7 @@ EXPERIMENT = Experiment(
     iterations=1000,
     seeds=tuple(range(5)),
     record=Record(loss="after", evaluate_at=(0, 250, 500, 750, 1000), evaluate_train=1000),
-    reduction=Reduction(seeds=3, iterations=400),
+    reduction=Reduction(seeds=3, iterations=300),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from isogain.report.theme import DASHES, SHAPES, series_colours
 
 __all__ = [
     "Cell",
+    "Panel",
     "Picture",
     "axis",
     "dash_look",
@@ -30,7 +32,9 @@ PREFERRED_PANEL = {"lines": 150, "histograms": 150, "dots": 260, "regions": 165,
 _CHARACTER = 6.6
 
 Picture = Any
-"""An Altair chart, layered or faceted; its methods are only in part annotated."""
+"""An Altair chart of one layer; its methods are only in part annotated."""
+Panel = dict[str, Any]
+"""Layers on top of one another, as Vega-Lite has them."""
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,18 @@ def _legend(prepared: Prepared, cell: Cell, *, line: bool) -> alt.Legend:
         symbolOpacity=1,
         **symbol,
     )
+
+
+def panel(layers: Sequence[Picture], width: int, height: int) -> Panel:
+    """Layers as one panel.
+
+    Put together as dictionaries: Altair copies every layer in depth at each step of a composition,
+    which took two fifths of the time of a page.
+    """
+    inner = [layer.to_dict(validate=False, context={"top_level": False}) for layer in layers]
+    for layer in inner:
+        layer.pop("data", None)  # Altair's placeholder for "none", which would hide the panel's own
+    return {"layer": inner, "width": width, "height": height}
 
 
 def layer_of(kind: str) -> Picture:

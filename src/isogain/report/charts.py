@@ -6,14 +6,14 @@ Data and specification stay apart: `datasets` gives the rows, one list per kind 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import altair as alt
 
 from isogain.lab.outcome import Chart
 from isogain.report import marks
-from isogain.report.axes import PREFERRED_PANEL, Cell, Picture, reserved, value_domain
+from isogain.report.axes import PREFERRED_PANEL, Cell, Panel, reserved, value_domain
 from isogain.report.prepare import Prepared, Record, prepare
 from isogain.report.records import records, row_labels
 
@@ -26,7 +26,7 @@ DATASET = "rows"
 _MOST_COLUMNS = {"regions": 3}
 """Decision regions are looked into, not only compared: they stay large."""
 
-Builder = Callable[[Prepared, Cell], Picture]
+Builder = Callable[[Prepared, Cell], Panel]
 
 _BUILDERS: dict[str, Builder] = {
     "lines": marks.lines,
@@ -49,13 +49,13 @@ def specification(
     if not prepared.rows:
         return _no_data(width)
     cell = _cell(prepared, width)
-    picture = _BUILDERS[prepared.chart.kind](prepared, cell)
-    whole = _faceted(picture, prepared, cell) if prepared.faceted else picture
-    result = whole.properties(data=alt.NamedData(name=DATASET)).to_dict(validate=validate)
-    # A schema version would make the embedded Vega-Lite warn whenever Altair is a patch ahead of it.
-    for key in ("$schema", "config"):
-        result.pop(key, None)
-    return dict(result)
+    panel = _BUILDERS[prepared.chart.kind](prepared, cell)
+    whole = _faceted(panel, prepared, cell) if prepared.faceted else panel
+    result = {"data": {"name": DATASET}} | whole
+    if validate:
+        alt.Chart.from_dict(result, validate=True)
+    # No schema version: the embedded Vega-Lite would warn whenever Altair is a patch ahead of it.
+    return result
 
 
 def datasets(chart: Chart | Prepared) -> dict[str, list[Record]]:
@@ -103,22 +103,26 @@ def _columns(prepared: Prepared, width: int) -> int:
     return full[-1] if full else -(-panels // rows)  # even rows: 6 panels in two rows of 3, not 5 + 1
 
 
-def _faceted(picture: Picture, prepared: Prepared, cell: Cell) -> Picture:
-    row_header = alt.Header(title=None, labelOrient="left", labelAngle=-90, labelAnchor="middle")
-    size = 12 if cell.width >= 90 else 10
-    column_header = alt.Header(title=None, labelLimit=cell.width + cell.gap, labelFontSize=size)
+def _faceted(panel: Panel, prepared: Prepared, cell: Cell) -> dict[str, Any]:
+    header = {
+        "title": None,
+        "labelLimit": cell.width + cell.gap,
+        "labelFontSize": 12 if cell.width >= 90 else 10,
+    }
+    upright = {"title": None, "labelOrient": "left", "labelAngle": -90, "labelAnchor": "middle"}
+    whole: dict[str, Any] = {"spec": panel, "spacing": {"row": 14, "column": cell.gap}}
     if prepared.facet_rows and prepared.facet_columns:
-        faceted = picture.facet(
-            data=alt.NamedData(name=DATASET),
-            row=alt.Row("row_label:N", sort=row_labels(prepared), header=row_header),
-            column=alt.Column("column:N", sort=list(prepared.facet_columns), header=column_header),
-        )
+        row = _facet_field("row_label", row_labels(prepared), upright)
+        whole["facet"] = {"row": row, "column": _facet_field("column", prepared.facet_columns, header)}
     else:
         field = "column" if prepared.facet_columns else "row"
-        names = prepared.facet_columns or prepared.facet_rows
-        faceted = picture.facet(
-            data=alt.NamedData(name=DATASET),
-            facet=alt.Facet(f"{field}:N", sort=list(names), header=column_header),
-            columns=cell.columns,
-        )
-    return marks.resolve(faceted, prepared).properties(spacing={"row": 14, "column": cell.gap})
+        whole["facet"] = _facet_field(field, prepared.facet_columns or prepared.facet_rows, header)
+        whole["columns"] = cell.columns
+    if prepared.chart.kind == "histograms":  # every panel to its own peak, and to its own range if asked
+        x = "independent" if prepared.chart.independent_x else "shared"
+        whole["resolve"] = {"scale": {"x": x, "y": "independent"}}
+    return whole
+
+
+def _facet_field(field: str, names: Sequence[str], header: dict[str, Any]) -> dict[str, Any]:
+    return {"field": field, "type": "nominal", "sort": list(names), "header": header}

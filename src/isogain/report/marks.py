@@ -8,12 +8,14 @@ import altair as alt
 
 from isogain.report.axes import (
     Cell,
+    Panel,
     Picture,
     dash_look,
     end_label_room,
     label_room,
     layer_of,
     look,
+    panel,
     rules,
     scale,
     value_domain,
@@ -25,7 +27,7 @@ from isogain.report.prepare import Prepared
 from isogain.report.records import UNDECIDED, line_names
 from isogain.report.theme import LEVELS, SHAPES, series_colours
 
-__all__ = ["dots", "heatmap", "histograms", "lines", "regions", "resolve"]
+__all__ = ["dots", "heatmap", "histograms", "lines", "regions"]
 
 _NUMBER = ".4~g"
 _HAS_INTERVAL = alt.FieldValidPredicate(field="low", valid=True)
@@ -53,7 +55,7 @@ def _tooltip(prepared: Prepared, *, category_x: bool = False) -> list[alt.Toolti
     return shown
 
 
-def lines(prepared: Prepared, cell: Cell) -> Picture:
+def lines(prepared: Prepared, cell: Cell) -> Panel:
     """y over x, a band for the interval, names at the ends where there is room, else a legend."""
     named_at_ends = end_label_room(prepared, cell.total) > 0
     x, y = _x(prepared, cell), _y(prepared, cell)
@@ -69,7 +71,7 @@ def lines(prepared: Prepared, cell: Cell) -> Picture:
     if named_at_ends:
         layers.append(_end_names(cell, style["color"]))
     layers.append(_hover(prepared, cell, x))
-    return alt.layer(*layers).properties(width=cell.width, height=cell.height)
+    return panel(layers, cell.width, cell.height)
 
 
 def _line_marks(prepared: Prepared) -> list[Picture]:
@@ -115,7 +117,7 @@ def _hover(prepared: Prepared, cell: Cell, x: alt.X) -> Picture:
     return encoded.properties(name="hover")
 
 
-def histograms(prepared: Prepared, cell: Cell) -> Picture:
+def histograms(prepared: Prepared, cell: Cell) -> Panel:
     """Bars over bins; each panel is scaled to its own peak, so that a shape shows at any width."""
     x = alt.X("x:Q", bin="binned", scale=alt.Scale(nice=False, zero=False), axis=x_axis(
         prepared, cell, title="" if prepared.faceted else None, tickCount=2 if cell.width < 150 else 3,
@@ -125,7 +127,7 @@ def histograms(prepared: Prepared, cell: Cell) -> Picture:
     x2 = "x2:Q" if prepared.chart.x2 is not None else alt.Undefined
     encoded = bars.encode(x, y, x2=x2, color=_bar_colour(prepared), tooltip=_tooltip(prepared))
     height = max(38, int(cell.width * (0.4 if prepared.facet_rows else 0.62)))
-    return alt.layer(encoded, *rules(prepared, cell)).properties(width=cell.width, height=min(height, 220))
+    return panel([encoded, *rules(prepared, cell)], cell.width, min(height, 220))
 
 
 def _bar_colour(prepared: Prepared) -> Any:
@@ -139,12 +141,12 @@ def _bar_colour(prepared: Prepared) -> Any:
     return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 
-def dots(prepared: Prepared, cell: Cell) -> Picture:
+def dots(prepared: Prepared, cell: Cell) -> Panel:
     """A point and its interval at each x; named places run down the page, so that names stay level."""
     return _named_dots(prepared, cell) if prepared.categorical_x else _numeric_dots(prepared, cell)
 
 
-def _numeric_dots(prepared: Prepared, cell: Cell) -> Picture:
+def _numeric_dots(prepared: Prepared, cell: Cell) -> Panel:
     x, y = _x(prepared, cell), _y(prepared, cell)
     style = look(prepared, cell, legend=True, shape=True)
     colour = style["color"]
@@ -155,10 +157,10 @@ def _numeric_dots(prepared: Prepared, cell: Cell) -> Picture:
         bars = layer_of("dot").transform_filter(_HAS_INTERVAL).mark_rule(strokeWidth=1.6)
         layers.append(bars.encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), color=colour))
     layers += rules(prepared, cell)
-    return alt.layer(*layers).properties(width=cell.width, height=cell.height)
+    return panel(layers, cell.width, cell.height)
 
 
-def _named_dots(prepared: Prepared, cell: Cell) -> Picture:
+def _named_dots(prepared: Prepared, cell: Cell) -> Panel:
     chart = prepared.chart
     names = list(dict.fromkeys(row["x"] for row in prepared.rows))
     place = alt.Y("x:N", sort=names, axis=alt.Axis(
@@ -178,10 +180,10 @@ def _named_dots(prepared: Prepared, cell: Cell) -> Picture:
         layers.append(bars.encode(place, *ends, color=style["color"], **offset))
     layers += rules(prepared, cell, flipped=True)
     step = 26 if not many else 12 + 13 * len(prepared.series)
-    return alt.layer(*layers).properties(width=cell.width, height=step * len(names))
+    return panel(layers, cell.width, step * len(names))
 
 
-def regions(prepared: Prepared, cell: Cell) -> Picture:
+def regions(prepared: Prepared, cell: Cell) -> Panel:
     """What a network of two inputs says at each place, and the data it was taught."""
     levels = ["var(--undecided)", *(f"var(--d{level})" for level in range(LEVELS))]
     by_level = alt.Scale(domain=[UNDECIDED, *range(LEVELS)], range=levels)
@@ -193,7 +195,7 @@ def regions(prepared: Prepared, cell: Cell) -> Picture:
         fill=alt.Fill("level:O", scale=by_level, legend=None),
         stroke=alt.Stroke("level:O", scale=by_level, legend=None))  # fmt: skip
     side = cell.width if cell.columns > 1 else min(cell.width, 420)
-    return alt.layer(cells, _data_points(prepared, cell, x, y)).properties(width=side, height=side)
+    return panel([cells, _data_points(prepared, cell, x, y)], side, side)
 
 
 def _data_points(prepared: Prepared, cell: Cell, x: alt.X, y: alt.Y) -> Picture:
@@ -207,7 +209,7 @@ def _data_points(prepared: Prepared, cell: Cell, x: alt.X, y: alt.Y) -> Picture:
     return marked.encode(x, y, colour, shape, stroke=alt.value("var(--paper)"))
 
 
-def heatmap(prepared: Prepared, cell: Cell) -> Picture:
+def heatmap(prepared: Prepared, cell: Cell) -> Panel:
     """`value` as colour in ten steps, and as a number where it fits."""
     chart = prepared.chart
     columns, levels = _sorted_names(prepared, "x"), _sorted_names(prepared, "y", upward=True)
@@ -225,7 +227,7 @@ def heatmap(prepared: Prepared, cell: Cell) -> Picture:
     if cell.width / len(columns) >= 34:
         layers.append(_cell_numbers(x, y, domain, values))
     height = min(max(24, cell.width // len(columns)), 34) * len(levels)
-    return alt.layer(*layers).properties(width=cell.width, height=height)
+    return panel(layers, cell.width, height)
 
 
 def _column_axis(prepared: Prepared, cell: Cell, columns: list[str]) -> alt.Axis:
@@ -257,11 +259,3 @@ def _sorted_names(prepared: Prepared, field: str, *, upward: bool = False) -> li
         return sorted(names, key=float, reverse=upward)
     except ValueError:
         return names
-
-
-def resolve(faceted: Picture, prepared: Prepared) -> Picture:
-    """Panels share their scales unless each needs its own to be readable."""
-    if prepared.chart.kind == "histograms":
-        x: Any = "independent" if prepared.chart.independent_x else "shared"
-        return faceted.resolve_scale(x=x, y="independent")
-    return faceted

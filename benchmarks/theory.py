@@ -126,15 +126,15 @@ def compare(
         row.name, row.weight_variance, row.bias_variance, depth, width, weights=weights, pairs=depth <= 100
     )
     log_q, log_g, alike = measured
-    bands = [(l.variance_band, l.gradient_band, l.correlation_band) for l in predicted.layers]
+    bands = [(one.variance_band, one.gradient_band, one.correlation_band) for one in predicted.layers]
     result: dict[str, Any] = {"activation": row.name, "width": width, "depth": depth, "weights": weights}
     for key, data, band, centre in (
-        ("q", log_q, [b[0] for b in bands], [math.log(l.typical_variance) for l in predicted.layers]),
+        ("q", log_q, [b[0] for b in bands], [math.log(one.typical_variance) for one in predicted.layers]),
         (
             "g",
             log_g,
             [b[1] for b in bands],
-            [math.log(l.typical_gradient_variance) for l in predicted.layers],
+            [math.log(one.typical_gradient_variance) for one in predicted.layers],
         ),
     ):
         error = data.std(0, ddof=1) / math.sqrt(len(data))
@@ -148,14 +148,14 @@ def compare(
         result[f"{key} z at end"] = float(away[-1] if key == "q" else away[0])
         result[f"{key} off"] = float((data.mean(0) - np.array(centre))[-1 if key == "q" else 0])
         result[f"{key} inside"] = float(np.mean(inside[kept][1:] if key == "q" else inside[kept]))
-        spread = [l.log_variance_spread if key == "q" else l.log_gradient_spread for l in predicted.layers]
+        spread = [
+            one.log_variance_spread if key == "q" else one.log_gradient_spread for one in predicted.layers
+        ]
         end = -1 if key == "q" else 0
         result[f"{key} spread"] = (float(data.std(0, ddof=1)[end]), spread[end])
-    if bands[-1][2] is not None:
-        inside = [
-            ((c >= b[0]) & (c <= b[1])).mean() for c, (_, _, b) in zip(alike.T, bands, strict=True) if b
-        ]
-        result["c inside"] = float(np.mean(inside))
+    claimed = [((c >= b[0]) & (c <= b[1])).mean() for c, (_, _, b) in zip(alike.T, bands, strict=True) if b]
+    if claimed:
+        result["c inside"], result["c layers"] = float(np.mean(claimed)), len(claimed)
     return result
 
 
@@ -213,7 +213,7 @@ def integrals(options: argparse.Namespace) -> bool:
 
 
 def speed(options: argparse.Namespace) -> bool:
-    """advise under 0.5 s, a 64 x 64 phase diagram under 5 s, each in a fresh process' first call and after."""
+    """advise under 0.5 s, a 64 x 64 phase diagram under 5 s, each as a fresh process' first call."""
     import subprocess
 
     limits = {

@@ -19,6 +19,7 @@ from scipy import integrate
 from isogain.core.activations import ROWS, ActivationError, activation, names
 from isogain.core.activations.closed_forms import ClosedForms
 from isogain.core.quadrature import ExpectationError, expectations
+from isogain.theory import cross_moment
 
 EVERY = names()
 # E[phi], E[phi^2], gain, chi_1 at that gain, kappa, S_q at variance 1, as printed in the literature's notes
@@ -100,6 +101,19 @@ def test_closed_forms_agree_with_quadrature_within_both_bounds(name, variance):
     for key in ("mean", "second", "fourth", "slope_second"):
         one, other = getattr(exact, key), getattr(by_quadrature, key)
         assert abs(one.value - other.value) <= one.error + other.error, key
+
+
+@pytest.mark.parametrize("std", [30.0, 1e3, 1e6])
+def test_narrow_features_are_not_stepped_over(std):
+    """A wide law sees a bounded bump as its area times the density at 0: E[f] -> area / (std sqrt(2 pi))."""
+    density = 1 / (std * math.sqrt(2 * math.pi))
+    for name, area in (("tanh", 4 / 3), ("sigmoid", 1 / 6), ("erf", 4 / math.pi * math.sqrt(math.pi / 2))):
+        steep = activation(name).moments(std**2).slope_second
+        assert steep.value == pytest.approx(area * density, rel=2 / std**2)
+    lost = 1 - activation("tanhshrink").moments(std**2).slope.value
+    assert lost == pytest.approx(2 * density, rel=2 / std**2 + 1e-15 / density)
+    cross = 1 - 2 * math.acos(0.5) / math.pi  # tanh has become the sign function
+    assert cross_moment(activation("tanh"), std**2, 0.5).value == pytest.approx(cross, abs=3 / std)
 
 
 def test_monte_carlo_agrees_within_five_standard_errors():

@@ -24,7 +24,9 @@ def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction
     return Outcome(
         experiment=f"theory-{phi.name}",
         title=f"{phi} in theory",
-        question=f"What do the first signals of {prediction.depth} layers of {_widths(prediction)} {phi} units do?",
+        question=(
+            f"What do the first signals of {prediction.depth} layers of {_widths(prediction)} {phi} units do?"
+        ),
         answer=f"{point} {prediction.verdict}",
         charts=tuple(charts),
         tables=(_layer_table(prediction), _moment_table(phi)),
@@ -189,7 +191,10 @@ def advice_outcome(advice: Advice) -> Outcome:
         ),
         settings={key: str(value) for key, value in advice.situation.to_dict().items()},
         command=_command(advice),
-        notes=(*(f"Warning: {text}." for text in advice.warnings), *(f"Or: {text}." for text in advice.alternatives)),
+        notes=(
+            *(f"Warning: {text}." for text in advice.warnings),
+            *(f"Or: {text}." for text in advice.alternatives),
+        ),
     )  # fmt: skip
 
 

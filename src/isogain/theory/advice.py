@@ -85,7 +85,8 @@ class Advice:
         )
         lines += [
             "",
-            f"  expected gain per layer: signals {self.gain_per_layer:.4f}, gradients {self.gradient_gain_per_layer:.4f}",
+            f"  expected gain per layer: signals {self.gain_per_layer:.4f}, gradients "
+            f"{self.gradient_gain_per_layer:.4f}",
             f"  expected trainable depth: {limit} ({self.trainable_reason})",
         ]
         if self.spread is not None:
@@ -165,6 +166,7 @@ def _warnings(recipe: Recipe, situation: Situation) -> tuple[str, ...]:
     clip, std = situation.weight_clip, recipe.weight_std
     if clip is not None and std and clip < 3 * std:
         found.append(
-            f"clipping weights at {clip:g} cuts into the start (std {std:.3g}): clip no lower than {4 * std:.2g}"
+            f"clipping weights at {clip:g} cuts into the start (std {std:.3g}): clip no lower than "
+            f"{4 * std:.2g}"
         )
     return tuple(found)

@@ -44,11 +44,14 @@ def _how_much(phi: Activation, situation: Situation) -> str:
     """What popular scales do to the signal after all layers, by the variance map."""
     if situation.normalization:
         return (
-            f"Forward, little: {situation.normalization} normalization removes any scale. It still decides the first "
+            f"Forward, little: {situation.normalization} normalization removes any scale. It still "
+            "decides the first "
             "steps' relative size, and nothing repairs units that start alike."
         )
     if situation.residual:
-        return "Less than in a plain network: the trunk passes signals on. What counts is how much all branches add."
+        return (
+            "Less than in a plain network: the trunk passes signals on. What counts is how much branches add."
+        )
     n, depth = situation.width, situation.depth
     scales = (("std 0.01", 1e-4 * n), ("std 1", float(n)), ("Xavier", 1.0), ("He", 2.0))
     found = "; ".join(f"{name}: {_fate(phi, variance, depth)}" for name, variance in scales)
@@ -91,8 +94,10 @@ def _which(recipe: Recipe) -> str:
 def _how(situation: Situation, recipe: Recipe) -> str:
     """Structure first, then task, then training."""
     structure = (
-        "Structure first: behind normalization the scale is free, in residual networks the branches' sum counts, "
-        "in plain ones only the critical point survives depth, and the spread between draws grows like depth / width."
+        "Structure first: behind normalization the scale is free, in residual networks the "
+        "branches' sum counts, "
+        "in plain ones only the critical point survives depth, and the spread between draws grows "
+        "like depth / width."
     )
     task = "Task: the last layer starts small, so that the loss starts at that of a constant answer"
     task += f" (ln {situation.classes} = {math.log(situation.classes):.3f})." if situation.classes else "."
@@ -105,7 +110,8 @@ def _activation(phi: Activation, point: CriticalPoint, mirror: Mirrored) -> str:
     moments = phi.moments(1.0)
     ratio = moments.slope_second.value / moments.second.value
     kept = (
-        f"Keeping only the forward variance (gain {phi.gain():.4f}) would multiply the gradient's variance by "
+        f"Keeping only the forward variance (gain {phi.gain():.4f}) would multiply the gradient's "
+        "variance by "
         f"{ratio:.4f} a layer."
         if moments.second.value > 0 else ""
     )  # fmt: skip
@@ -115,9 +121,12 @@ def _activation(phi: Activation, point: CriticalPoint, mirror: Mirrored) -> str:
 def _clipping(situation: Situation, recipe: Recipe) -> str:
     std = recipe.weight_std
     text = (
-        f"Hidden weights start at std {std:.3g}. Clipping weights at {4 * std:.2g} (4 std) or above leaves the start as "
-        "it is; below 2 std it shrinks every layer's gain. Clipping guards against explosion later in training, and "
-        "gradient clipping against single large steps; neither revives a signal that vanished, so they come after a good start."
+        f"Hidden weights start at std {std:.3g}. Clipping weights at {4 * std:.2g} (4 std) or "
+        "above leaves the start as "
+        "it is; below 2 std it shrinks every layer's gain. Clipping guards against explosion later "
+        "in training, and "
+        "gradient clipping against single large steps; neither revives a signal that vanished, so "
+        "they come after a good start."
     )
     clip = situation.weight_clip
     return text if clip is None else f"{text} {_at_clip(clip, std)}"
@@ -140,8 +149,10 @@ def _optimizer(situation: Situation, recipe: Recipe) -> str:
     adaptive = situation.optimizer in ("adam", "adamw", "rmsprop", "adagrad", "lion")
     if adaptive:
         return (
-            f"{situation.optimizer} moves every weight by about the learning rate whatever its gradient's size, so gradients "
-            "that differ between layers matter less, dead signals as much as ever. A thousandth of the weights' own size "
+            f"{situation.optimizer} moves every weight by about the learning rate whatever its "
+            "gradient's size, so gradients "
+            "that differ between layers matter less, dead signals as much as ever. A thousandth of "
+            "the weights' own size "
             f"is a learning rate of about {per_weight:.1g} for hidden weights of std {recipe.weight_std:.3g}."
         )
     if situation.optimizer == "muon":
@@ -150,6 +161,7 @@ def _optimizer(situation: Situation, recipe: Recipe) -> str:
         )
     drift = recipe.gradient_gain ** (situation.depth - 1)
     return (
-        f"{situation.optimizer} moves a weight in proportion to its gradient: over the depth, gradients change "
+        f"{situation.optimizer} moves a weight in proportion to its gradient: over the depth, "
+        "gradients change "
         f"{drift:.2g}-fold by this start, and one learning rate serves all layers only while that is near 1."
     )

@@ -14,8 +14,8 @@ from isogain.core.activations import activation as find_activation
 from isogain.core.quadrature import Floats
 from isogain.theory.hermite import hermite_coefficients
 from isogain.theory.maps import is_homogeneous
+from isogain.theory.outlook import TRAINABLE
 from isogain.theory.pairs import TheoryError
-from isogain.theory.prediction import TRAINABLE
 
 __all__ = ["PhaseDiagram", "phase_diagram"]
 

@@ -5,29 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from isogain.core.activations import activation as find_activation
-from isogain.core.quadrature import Floats
 from isogain.theory.critical import critical_point
-from isogain.theory.finite_width import Ensemble, layer_table
+from isogain.theory.finite_width import Ensemble
 from isogain.theory.maps import FixedPoint, MeanField
+from isogain.theory.outlook import WIDE_SPREAD, Weights, trainable_depth
 from isogain.theory.pair_width import PairState, first_pair, next_pair
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["LayerPrediction", "Outlook", "Prediction", "outlook", "predict"]
+__all__ = ["LayerPrediction", "Prediction", "predict"]
 
 SCHEMA = "isogain.theory.prediction/1"
 BAND = 1.959964
 """Standard deviations on each side that hold 95 % of a normal law."""
-TRAINABLE = 6.0
-"""A network trains to about six correlation depths (Schoenholz et al. 2017)."""
-WIDE_SPREAD = 1.0
-"""Standard deviation of ln q from which one draw of a network differs from the next by a factor e."""
-
-Weights = Literal["gaussian", "orthogonal"]
 Band = tuple[float, float]
 
 
@@ -37,7 +31,8 @@ class LayerPrediction:
 
     `variance` is the mean field's, `typical_variance` exp E[ln q] over networks of this width.
     `correlation_band` is None where its first-order theory makes no claim (ln q1 spreads beyond 1, or the
-    inputs have become one).  `gradient_variance` is the mean square of d loss / d pre-activation relative to the last layer's.
+    inputs have become one).  `gradient_variance` is the mean square of d loss / d pre-activation relative
+    to the last layer's.
     """
 
     layer: int
@@ -131,7 +126,8 @@ class Prediction:
             f"gradient {point.gradient_depth:.4g} layers"
         )
         rows = [_row(layer) for layer in _picked(self.layers)]
-        title = f"{'layer':>5}  {'variance q':>10}  {'95 % band':>21}  {'correlation':>11}  {'gradient':>9}  {'95 % band':>21}"
+        band = f"{'95 % band':>21}"
+        title = f"{'layer':>5}  {'variance q':>10}  {band}  {'correlation':>11}  {'gradient':>9}  {band}"
         return "\n".join([head, scales, self.verdict, "", title, *rows])
 
 
@@ -219,7 +215,8 @@ def predict(
 
 
 ASSUMPTIONS = (
-    "fully connected layers; weights independent of the input, of one another and of mean 0 (or Haar orthogonal)",
+    "fully connected layers; weights independent of the input, of one another and of mean 0 (or "
+    "Haar orthogonal)",
     "means are those of infinite width; bands are of first order in depth / width",
     "the gradient arrives at the last layer independent of the forward signal",
 )
@@ -328,69 +325,3 @@ def _correlation_band(distance: float, state: PairState) -> Band:
     else:
         far, near = distance * (1 + half), distance * max(1 - half, 0.0)
     return 1 - min(far, 2.0), 1 - near
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """The few numbers about a network that advice needs, without its curves."""
-
-    gain: float
-    gradient_gain: float
-    spread: float
-    """Standard deviation of ln q at the last layer."""
-    gradient_spread: float
-    """Standard deviation of ln g at the first layer."""
-    trainable_depth: float
-    trainable_reason: str
-
-
-def outlook(
-    field: MeanField, depth: int, width: int, weights: Weights, input_variance: float = 1.0
-) -> Outlook:
-    """What `predict` would say in short, in a fraction of its time.
-
-    Where signals or gradients of some networks are lost altogether, the trainable depth is 1.
-    """
-    try:
-        return _outlook(field, max(depth, 2), width, weights, input_variance)
-    except TheoryError:
-        q = field.weight_variance * input_variance + field.bias_variance
-        gains = math.sqrt(field.variance(q) / q), math.sqrt(field.chi(q))
-        return Outlook(*gains, math.inf, math.inf, 1.0, "signals of some draws are lost or explode")
-
-
-def _outlook(field: MeanField, depth: int, width: int, weights: Weights, input_variance: float) -> Outlook:
-    paths = Ensemble(field, (width,) * (depth + 1), weights == "orthogonal").run(input_variance)
-    table, log_q = layer_table(field), math.log(field.weight_variance * input_variance + field.bias_variance)
-    start, log_gradient = log_q, 0.0
-    for _ in range(depth - 1):
-        row = table.at(np.array([log_q]))
-        log_q, log_gradient = float(row[0, 0]), log_gradient + float(row[1, 0])
-    spreads = paths.summary("variance")[1]
-    reach, reason = trainable_depth(field.settle(math.exp(start)), spreads)
-    return Outlook(
-        math.exp((log_q - start) / (2 * (depth - 1))), math.exp(log_gradient / (2 * (depth - 1))),
-        float(spreads[-1]), float(paths.summary("gradient")[1][0]), reach, reason,
-    )  # fmt: skip
-
-
-def trainable_depth(fixed: FixedPoint, spreads: Sequence[float] | Floats) -> tuple[float, str]:
-    """The lesser of six depth scales and the depth at which one draw of the network differs e-fold."""
-    limits = [(TRAINABLE * fixed.correlation_depth, "six correlation depths")]
-    if abs(fixed.variance_rate) > 1 + 1e-9 or fixed.variance in (0.0, math.inf):
-        limits.append((TRAINABLE * fixed.variance_depth, "six variance depths"))
-    limits.append((_width_limit(spreads), f"one draw strays {math.e:.2g}-fold from the next"))
-    depth, reason = min(limits, key=lambda pair: pair[0])
-    return depth, "critical, and the width holds" if math.isinf(depth) else reason
-
-
-def _width_limit(spreads: Sequence[float] | Floats) -> float:
-    """Where the spread of ln q passes 1, by its growth over the second half of the layers."""
-    variances = np.square(np.asarray(spreads))
-    beyond = np.flatnonzero(variances >= WIDE_SPREAD**2)
-    if len(beyond):
-        return float(beyond[0] + 1)
-    half = len(variances) // 2
-    span = len(variances) - 1 - half
-    growth = float(variances[-1] - variances[half]) / span if span else 0.0
-    return math.inf if growth <= 1e-6 else len(variances) + float(WIDE_SPREAD**2 - variances[-1]) / growth

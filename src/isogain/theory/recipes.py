@@ -11,9 +11,9 @@ from isogain.core.activations import Activation, activation
 from isogain.core.catalog import get
 from isogain.core.initializers import Initializer, Zeros
 from isogain.theory.critical import CriticalPoint, critical_point
-from isogain.theory.mirrored import Mirrored
 from isogain.theory.maps import MeanField
-from isogain.theory.prediction import Outlook, Weights, outlook
+from isogain.theory.mirrored import Mirrored
+from isogain.theory.outlook import Outlook, Weights, outlook
 
 __all__ = ["Choice", "Recipe", "Situation", "choose"]
 
@@ -143,7 +143,8 @@ def _working_point(phi: Activation, point: CriticalPoint) -> CriticalPoint | Non
     """The critical point; for a rectifier that sinks to q = 0, the edge of chaos at q = 1, which holds."""
     if not point.exists or point.stability == "unstable":
         return None
-    if point.q == 0 and abs(phi.moments(1.0).mean.value) > 1e-6 or point.q == 0 and phi.kinks == (0.0,):
+    odd = abs(float(phi(1.0) + phi(-1.0))) < 1e-9
+    if point.q == 0 and not odd:
         edge = critical_point(phi, variance=1.0)
         if edge.exists and edge.stable:
             return edge
@@ -208,7 +209,7 @@ def _mirrored(phi: Activation, situation: Situation, mirror: Mirrored, gaussian:
     usable = phi.source is None and phi == activation(phi.name)
     choices = (
         Choice("first", law("first"), "[Q; -Q]: every unit gets a partner that sees the opposite"),
-        Choice("hidden", law("hidden"), f"[[Q, -Q], [-Q, Q]] / {mirror.slope:.4g}: only phi(z) - phi(-z) is left, "
+        Choice("hidden", law("hidden"), f"[[Q, -Q], [-Q, Q]] / {mirror.slope:.4g} leaves phi(z) - phi(-z), "
                + ("a straight line" if mirror.linear else f"linear but for {mirror.curvature:.1%}")),
         Choice("last", law("last", 0.3), "[W, -W], small: the loss starts near that of knowing nothing"),
         Choice("bias", Zeros(), "a bias would break the mirror symmetry"),
@@ -234,12 +235,12 @@ def _mirrored(phi: Activation, situation: Situation, mirror: Mirrored, gaussian:
 
 
 def _without_critical_point(phi: Activation, situation: Situation, mirror: Mirrored) -> Recipe:
-    """Sigmoid, softplus and their kind: a mirrored start where it is nearly linear, else Xavier and a warning."""
+    """Sigmoid and its kind: a mirrored start where it is nearly linear, else Xavier and a warning."""
     expected = outlook(MeanField(phi, 1.0), min(situation.depth, LONGEST), situation.width, "gaussian")
     if situation.depth > 3 and mirror.usable and mirror.isometry_error(1) < 0.5:
         return _mirrored(phi, situation, mirror, expected)
     choices = (
-        Choice("hidden", get("glorot_normal"), "no scale makes this activation critical; Xavier's keeps it unsaturated"),
+        Choice("hidden", get("glorot_normal"), "no scale is critical; Xavier's keeps it unsaturated"),
         _bias(0.0), _head(situation),
     )  # fmt: skip
     return Recipe(
@@ -271,7 +272,7 @@ def _normalized(phi: Activation, situation: Situation) -> Recipe:
     reason = "the normalization divides its scale away; this one also suits the first step's relative size"
     choices = (
         Choice("hidden", _law(gain), f"fan_in Var[w] = 1 / E[phi^2] = {gain:.4g}: {reason}"),
-        Choice("bias", Zeros(), "the normalization's shift does a bias's work" if centred else "nothing to add at the start"),
+        Choice("bias", Zeros(), "the normalization's shift does its work" if centred else "not needed yet"),
         Choice("norm scale", get("ones"), "unit variance before every activation"),
         Choice("norm shift", Zeros(), "centred before every activation"),
         _head(situation),
@@ -302,13 +303,14 @@ def _residual(phi: Activation, situation: Situation) -> Recipe:
         Choice("hidden", inner, f"fan_in Var[w] = {scale:.4g}: inside a branch the variance {layer} is kept"),
         Choice(
             "branch output", get("variance_scaling", scale=scale / blocks),
-            f"1 / sqrt(L) smaller, L = {blocks}: all branches together add as much variance as the trunk carries",
+            f"1 / sqrt(L) smaller, L = {blocks}: all branches together add as much variance as the "
+            "trunk carries",
         ),
         _bias(0.0),
         _head(situation),
     ]  # fmt: skip
     if situation.normalization:
-        zero = "0 in the last normalization of each branch: every block starts as the identity (or keep 1 and the small output)"
+        zero = "every block starts as the identity (or keep 1 here and the small branch output)"
         choices.insert(2, Choice("norm scale", get("ones"), "1 everywhere else"))
         choices.insert(3, Choice("last norm scale of a branch", Zeros(), zero))
     return Recipe(

@@ -136,7 +136,7 @@ def padding_profile(
 
 
 def dropout(before: Signal, drop: float) -> Step:
-    """Inverted dropout: x / (1 - drop) with probability 1 - drop, else 0.  E[x^2] grows to E[x^2] / (1 - drop).
+    """Inverted dropout, x / (1 - drop) with probability 1 - drop, else 0: E[x^2] / (1 - drop).
 
     Masks at two places are independent, so what two inputs share does not grow with it.
     """
@@ -156,7 +156,7 @@ def residual(before: Signal, branch_gain: float, scale: float = 1.0, blocks: int
     """
     growth = (1 + scale**2 * branch_gain) ** blocks
     after = Signal(before.mean, before.second * growth - before.mean**2, before.correlation)
-    text = "the branch ends in weights of mean 0, so it is uncorrelated with the trunk; its gradient gain is the same"
+    text = "the branch ends in weights of mean 0, so it does not correlate with the trunk; same gain back"
     return Step(after, growth, text, 0.03)
 
 

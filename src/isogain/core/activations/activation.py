@@ -16,7 +16,7 @@ from isogain.core.activations.closed_forms import ClosedForms
 from isogain.core.activations.functions import Function
 from isogain.core.quadrature import EPSILON, Estimate, Floats, expectations
 
-__all__ = ["Activation", "Moments"]
+__all__ = ["Activation", "Moments", "landmarks"]
 
 OF_SLOPE = [3, 4, 6, 7, 8, 10]
 """The integrands that contain phi', in the order in which Moments lists them."""
@@ -132,6 +132,14 @@ class Activation:
         return f"{self.name}({inside})" if inside else self.name
 
 
+LANDMARKS = (0.0, *(sign * 2.0**power for power in range(-6, 7) for sign in (-1.0, 1.0)))
+
+
+def landmarks(std: float) -> tuple[float, ...]:
+    """Inputs at which activations turn, to be looked at where a wide law would step over them."""
+    return LANDMARKS if std > 2 else ()
+
+
 @lru_cache(maxsize=8192)
 def _moments(activation: Activation, variance: float, mean: float) -> Moments:
     if variance == 0:
@@ -148,7 +156,7 @@ def _moments(activation: Activation, variance: float, mean: float) -> Moments:
         rows = (phi, square, square * square, slope, steep, tilt * square, steep * steep, square * steep)
         return np.stack([*rows, tilt * steep, twice * square, twice * steep])
 
-    breaks = [(kink - mean) / std for kink in activation.kinks]
+    breaks = [(place - mean) / std for place in (*activation.kinks, *landmarks(std))]
     values, errors = expectations(integrand, breaks)
     errors[OF_SLOPE] += derivative_error * (1 + np.abs(values[OF_SLOPE]))
     if activation.jumps:

@@ -1,0 +1,216 @@
+"""How deep a plain tanh network trains, over the scale of its weights: Schoenholz's experiment."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from isogain.core.activations import activation
+from isogain.core.catalog import get
+from isogain.core.initializers import Normal
+from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
+from isogain.lab.registry import register
+from isogain.lab.results import Results
+from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
+from isogain.lab.studies.common import claim, listed, outcome
+from isogain.theory import FixedPoint, MeanField
+
+WIDTH = 300
+DEPTHS = (10, 20, 40, 80, 160, 300)
+WEIGHT_VARIANCES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+BIAS_VARIANCE = 0.05
+SCALES = 6
+"""Networks are expected to train up to this many correlation depths."""
+TRAINED, STUCK = 0.5, 0.2
+"""Test accuracies above and below which a network counts as one that trains, or does not."""
+MARGIN = 2.0
+"""Depths within this factor of the boundary are its width, and not counted for or against it."""
+
+
+def _network(depth: int) -> Network:
+    return Network((784, *(WIDTH,) * depth, 10), "tanh")
+
+
+EXPERIMENT = Experiment(
+    name="trainable-depth",
+    title="How deep a network trains",
+    question="Does the depth to which a plain network trains follow from its initial weights alone?",
+    source="Schoenholz, Gilmer, Ganguli & Sohl-Dickstein 2017, figure 5",
+    arms=tuple(
+        Arm(
+            f"{depth} layers, weight variance {variance:g}",
+            _network(depth),
+            get("variance_scaling", scale=variance),
+            learning_rate=0.001,
+            momentum=0.9,
+            bias=Normal(math.sqrt(BIAS_VARIANCE)),
+            keys=(("depth", depth), ("weight_variance", variance)),
+        )
+        for depth in DEPTHS
+        for variance in WEIGHT_VARIANCES
+    ),
+    batches=Batches(64),
+    iterations=300,
+    seeds=(0,),
+    record=Record(loss="after", evaluate_at=(0, 300), evaluate_train=500, evaluate_test=1000),
+    reduction=Reduction(seeds=1, iterations=100),
+)
+
+
+def fixed_point(variance: float) -> FixedPoint:
+    """Where signals of a network of this weight variance settle."""
+    return MeanField(activation("tanh"), variance, BIAS_VARIANCE).settle(variance + BIAS_VARIANCE)
+
+
+@register(EXPERIMENT)
+def analyse(results: Results) -> Outcome:
+    """Accuracy over depth and weight variance, beside six correlation depths."""
+    accuracies = {
+        (arm.key("depth"), arm.key("weight_variance")): float(
+            np.nan_to_num(results.interval(arm, "test.accuracy").mean)
+        )
+        for arm in results.experiment.arms
+    }
+    return outcome(
+        results,
+        _answer(accuracies),
+        [_map(accuracies), _boundary(accuracies)],
+        [_table(accuracies)],
+        _claims(accuracies),
+        notes=(
+            f"Trains: test accuracy above {TRAINED:.0%}; does not: below {STUCK:.0%}, after "
+            f"{results.experiment.iterations} updates. Biases have variance {BIAS_VARIANCE:g}.",
+        ),
+    )
+
+
+Accuracies = dict[tuple[int, float], float]
+
+
+def _reach(variance: float) -> float:
+    """Six correlation depths, in layers."""
+    return SCALES * fixed_point(variance).correlation_depth
+
+
+def _deepest(accuracies: Accuracies, variance: float) -> int:
+    """The deepest network of this weight variance that trains; 0 where none does."""
+    trained = (d for (d, v), accuracy in accuracies.items() if v == variance and accuracy >= TRAINED)
+    return max(trained, default=0)
+
+
+def _variances(accuracies: Accuracies) -> list[float]:
+    return sorted({variance for _, variance in accuracies})
+
+
+def _answer(accuracies: Accuracies) -> str:
+    depths = {variance: _deepest(accuracies, variance) for variance in _variances(accuracies)}
+    best, worst = max(depths, key=lambda v: depths[v]), min(depths, key=lambda v: depths[v])
+    agree, judged = _judged(accuracies)
+    return (
+        f"The deepest network that trains has {depths[best]} layers at weight variance {best:g} "
+        f"and {depths[worst]} "
+        f"at {worst:g}; six correlation depths tell {agree} of {judged} networks rightly (those "
+        "well to one side)."
+    )
+
+
+def _judged(accuracies: Accuracies) -> tuple[int, int]:
+    """How many networks well inside or outside the boundary do as it says, and how many there are."""
+    right = total = 0
+    for (depth, variance), accuracy in accuracies.items():
+        ratio = depth / _reach(variance)
+        if 1 / MARGIN < ratio < MARGIN:
+            continue
+        total += 1
+        right += accuracy >= TRAINED if ratio <= 1 / MARGIN else accuracy <= STUCK
+    return right, total
+
+
+def _map(accuracies: Accuracies) -> Chart:
+    rows = tuple(
+        {"weight_variance": f"{variance:g}", "depth": f"{depth:g}", "accuracy": accuracy}
+        for (depth, variance), accuracy in accuracies.items()
+    )
+    return Chart(
+        "heatmap",
+        "Test accuracy by depth and weight variance",
+        rows,
+        "weight_variance",
+        "depth",
+        "weight variance × fan_in",
+        "layers",
+        value="accuracy",
+        value_title="test accuracy",
+        alt="Test accuracy: deep networks train only near the edge of chaos.",
+    )
+
+
+def _boundary(accuracies: Accuracies) -> Chart:
+    """What trained, over the theory's curve."""
+    fine = np.linspace(min(_variances(accuracies)), max(_variances(accuracies)), 61)
+    deepest = max(depth for depth, _ in accuracies)
+    rows = [
+        {"x": float(v), "y": min(_reach(float(v)), 2.0 * deepest), "series": "six correlation depths"}
+        for v in fine
+    ]
+    rows += [
+        {"x": v, "y": float(_deepest(accuracies, v)), "series": "deepest that trained"}
+        for v in _variances(accuracies)
+        if _deepest(accuracies, v)
+    ]
+    return Chart(
+        "lines",
+        "The boundary of what trains",
+        tuple(rows),
+        "x",
+        "y",
+        "weight variance × fan_in",
+        "layers",
+        color="series",
+        color_title="",
+        log_y=True,
+        caption=f"The theory's peak is the edge of chaos; it is drawn up to {2 * deepest} layers.",
+        alt="The deepest network that trained, and six correlation depths, over the weight variance.",
+    )
+
+
+def _table(accuracies: Accuracies) -> Table:
+    rows = tuple(
+        {
+            "weight_variance": variance,
+            "chi": fixed_point(variance).gradient_rate,
+            "phase": fixed_point(variance).phase,
+            "reach": _reach(variance),
+            "deepest": _deepest(accuracies, variance) or None,
+        }
+        for variance in _variances(accuracies)
+    )
+    columns = (
+        Column("weight_variance", "weight variance", ".3g"),
+        Column("phase", "phase", ""),
+        Column("chi", "χ₁", ".3f"),
+        Column("reach", "6 ξ_c, layers", ".0f"),
+        Column("deepest", "deepest that trained", "d"),
+    )
+    return Table("Theory and training", columns, rows, "An empty cell: no depth of the grid trained.")
+
+
+def _claims(accuracies: Accuracies) -> list[Claim]:
+    agree, judged = _judged(accuracies)
+    depths = {variance: _deepest(accuracies, variance) for variance in _variances(accuracies)}
+    critical = min(depths, key=lambda v: abs(fixed_point(v).gradient_rate - 1))
+    return [
+        claim(
+            "Networks train to about six correlation depths, and no further",
+            [agree >= 0.9 * judged],
+            f"{agree} of {judged} networks that lie more than a factor {MARGIN:g} from the "
+            "boundary do as it says",
+        ),
+        claim(
+            "The deepest trainable networks lie at the edge of chaos",
+            [depths[critical] == max(depths.values())],
+            f"nearest the edge, weight variance {critical:g}: {depths[critical]} layers; elsewhere "
+            + listed([f"{depth} at {v:g}" for v, depth in depths.items() if v != critical]),
+        ),
+    ]

@@ -30,6 +30,15 @@ MODULES = {
 SIZES = (12, 9, 8, 4)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Matrices this small gain nothing from threads, and lose much where cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def noise_data(examples=64, features=12, classes=4):
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(examples, features))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +24,8 @@ __all__ = ["fill_", "prepare"]
 
 Write = Callable[[torch.Tensor], None]
 
+_HUGE_PAGE = 1 << 21
+_MADV_HUGEPAGE = 14
 _HOST_ELEMENTS = 1 << 21
 """Elements of the pinned buffer through which other devices are filled: 8 MB of float32."""
 
@@ -129,7 +133,19 @@ def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -
     try:
         if is_dtensor(like) and device is None:
             device = like.device_mesh.device_type  # type: ignore[attr-defined]
-        return torch.empty_like(like, device=device or "cpu")
+        fresh = torch.empty_like(like, device=device or "cpu")
     except (RuntimeError, MemoryError) as error:
         size = like.numel() * like.element_size() / 2**20
         raise DrawError(f"no memory for {path}: {size:.0f} MiB on {device or 'cpu'} ({error})") from error
+    _prefer_huge_pages(local_part(fresh))
+    return fresh
+
+
+def _prefer_huge_pages(tensor: torch.Tensor) -> None:
+    """Ask Linux for 2 MB pages behind fresh memory, as NumPy does for its arrays: 500 times fewer faults."""
+    size = tensor.numel() * tensor.element_size()
+    if not sys.platform.startswith("linux") or tensor.device.type != "cpu" or size < 2 * _HUGE_PAGE:
+        return
+    start = -(-tensor.data_ptr() // _HUGE_PAGE) * _HUGE_PAGE
+    length = (tensor.data_ptr() + size - start) // _HUGE_PAGE * _HUGE_PAGE
+    ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_HUGEPAGE)

@@ -70,8 +70,8 @@ def _curves(prediction: Prediction) -> list[Chart]:
             "gradient_low": one.gradient_band[0],
             "gradient_high": one.gradient_band[1],
             "correlation": one.correlation,
-            "correlation_low": one.correlation_band[0] if one.correlation_band else one.correlation,
-            "correlation_high": one.correlation_band[1] if one.correlation_band else one.correlation,
+            "correlation_low": one.correlation_band[0] if one.correlation_band else None,
+            "correlation_high": one.correlation_band[1] if one.correlation_band else None,
         }
         for one in prediction.layers
     )
@@ -88,7 +88,7 @@ def _curves(prediction: Prediction) -> list[Chart]:
         chart("variance", "Forward: variance of the pre-activations", "variance", True, band),
         chart("gradient", "Backward: variance of the gradient", "relative to the last layer", True, band),
         chart("correlation", "Correlation of two unlike inputs", "correlation", False,
-              f"1 means that the network no longer tells inputs apart. {band}"),
+              f"1 means that the network no longer tells inputs apart. {band} It ends with its claim."),
     ]  # fmt: skip
 
 

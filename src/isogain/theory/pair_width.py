@@ -39,16 +39,18 @@ class PairState:
         return math.sqrt(max(float(self.covariance[0, 0]), 0.0))
 
 
-def wishart(distance: float) -> Floats:
-    """n times the relative covariance of (q1, q2, d) measured on n normal units at distance 1 - c."""
-    c = 1 - distance
-    return np.array([[2, 2 * c * c, distance], [2 * c * c, 2, distance], [distance, distance, 2]])
+def wishart(distance: float, signal: float = 1.0) -> Floats:
+    """n times the covariance of (q1, q2, d), relative to their means, measured on n normal units.
+
+    With `signal` below 1, the part of it that weights bring about, the rest of q being a common bias.
+    """
+    own, shared = 2 * signal**2, 2 * (signal - distance) ** 2
+    return np.array([[own, shared, distance], [shared, own, distance], [distance, distance, 2]])
 
 
 def _fresh(signal: float, distance: float, kept: float, width: int) -> Floats:
-    """What sampling the next layer's units adds; orthogonal weights keep the share `kept` of it out."""
-    shares = np.array([signal, signal, 1.0])
-    return np.asarray(wishart(distance) * (1 - kept * np.outer(shares, shares)) / width)
+    """What sampling the next layer's units adds; orthogonal weights keep the share `kept` of theirs out."""
+    return np.asarray((wishart(distance) - kept * wishart(distance, signal)) / width)
 
 
 def first_pair(signal: float, distance: float, widths: tuple[int, int], orthogonal: bool) -> PairState:

@@ -183,7 +183,8 @@ def predict(
     Var[w] = weight_variance / fan_in, Var[b] = bias_variance; without them, the activation's critical
     point.  `width` is one number or one a layer; `input_variance` the mean square of an input's entries,
     `input_correlation` the cosine of two inputs.  `pairs=False` leaves the correlation's band out
-    (faster).  Means are exact as the width goes to infinity, bands to first order in depth / width.
+    (faster).  Curves are exact as the width goes to infinity; typical values and bands follow an
+    ensemble of networks of this width.
     Raises TheoryError for sizes and variances that make no sense, or where the activation has no
     critical point and none was given.
 
@@ -217,7 +218,8 @@ def predict(
 ASSUMPTIONS = (
     "fully connected layers; weights independent of the input, of one another and of mean 0 (or "
     "Haar orthogonal)",
-    "means are those of infinite width; bands are of first order in depth / width",
+    "curves are those of infinite width; bands and typical values those of networks of this width",
+    "correlation bands are of first order in depth / width, and end where ln q spreads beyond 1",
     "the gradient arrives at the last layer independent of the forward signal",
 )
 

@@ -12,7 +12,7 @@ from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.statistics import Interval, paired
-from isogain.lab.studies.common import claim, listed, outcome
+from isogain.lab.studies.common import ahead, claim, listed, outcome
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu")
 STARTS = {"Xavier/Glorot": get("glorot_normal"), "He/Kaiming": get("he_normal")}
@@ -151,11 +151,10 @@ def _table(results: Results) -> Table:
 
 def _claims(results: Results) -> list[Claim]:
     settings = [(start, depth) for depth in results.values("depth") for start in results.values("start")]
-    several = len(results.experiment.seeds) > 1
     return [
-        *[_pair_claim(results, better, worse, settings, several) for better, worse in pairwise(RANKING)],
+        *[_pair_claim(results, better, worse, settings) for better, worse in pairwise(RANKING)],
         _ranking_claim(results, settings),
-        _saturation_claim(results, several),
+        _saturation_claim(results),
     ]
 
 
@@ -166,17 +165,11 @@ def _ahead(results: Results, better: str, worse: str, start: str, depth: int) ->
     return paired(first, second)
 
 
-def _pair_claim(
-    results: Results, better: str, worse: str, settings: list[tuple[str, int]], several: bool
-) -> Claim:
+def _pair_claim(results: Results, better: str, worse: str, settings: list[tuple[str, int]]) -> Claim:
     gaps = {setting: _ahead(results, better, worse, *setting) for setting in settings}
     texts = [f"{start}, {depth} layers {gap.written('+.3f')}" for (start, depth), gap in gaps.items()]
-    return claim(
-        f"{better} beats {worse}",
-        [gap.above_zero for gap in gaps.values()],
-        f"test accuracy, paired by seed: {'; '.join(texts)}",
-        settled=several,
-    )
+    evidence = f"test accuracy, paired by seed: {'; '.join(texts)}"
+    return ahead(f"{better} beats {worse}", list(gaps.values()), evidence)
 
 
 def _ranking_claim(results: Results, settings: list[tuple[str, int]]) -> Claim:
@@ -190,12 +183,11 @@ def _ranking_claim(results: Results, settings: list[tuple[str, int]]) -> Claim:
     )
 
 
-def _saturation_claim(results: Results, several: bool) -> Claim:
+def _saturation_claim(results: Results) -> Claim:
     deep = max(results.values("depth"))
     gaps = {name: _ahead(results, name, "logistic", "He/Kaiming", deep) for name in NON_SATURATING}
-    return claim(
+    return ahead(
         f"At {deep} layers every non-saturating activation beats the logistic one",
-        [gap.above_zero for gap in gaps.values()],
+        list(gaps.values()),
         "test accuracy, paired: " + ", ".join(f"{name} {gap.mean:+.3f}" for name, gap in gaps.items()),
-        settled=several,
     )

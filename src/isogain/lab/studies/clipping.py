@@ -30,7 +30,7 @@ CLIPPING: dict[str, dict[str, float]] = {
     GRADIENTS: {"gradient_norm": 1.0},
     BOTH: {"weight_limit": 0.1, "gradient_norm": 1.0},
 }
-TRAINS = 0.8
+TRAINS = 0.7
 """A mean test accuracy from here on counts as mended."""
 
 EXPERIMENT = Experiment(
@@ -82,13 +82,20 @@ def _mended(results: Results, start: str) -> list[str]:
     return [clipping for clipping in ways if _accuracy(results, start, clipping).mean >= TRAINS]
 
 
+def _mending(results: Results, start: str) -> str:
+    """'huge (from 0.10 to 0.80 by both)', by the best of the ways."""
+    way = max(_mended(results, start), key=lambda clipping: _accuracy(results, start, clipping).mean)
+    before, after = (_accuracy(results, start, clipping).mean for clipping in (NONE, way))
+    return f"{start} (from {before:.0%} to {after:.0%} by {way})"
+
+
 def _answer(results: Results) -> str:
     bad = [start for start in STARTS if _accuracy(results, start, NONE).mean < TRAINS]
-    mended = [f"{start} (by {listed(_mended(results, start))})" for start in bad if _mended(results, start)]
+    mended = [_mending(results, start) for start in bad if _mended(results, start)]
     lost = [start for start in bad if not _mended(results, start)]
     return (
-        f"Of the starts that fail without clipping ({listed(bad)}), clipping mends {listed(mended)}; "
-        f"it cannot mend {listed(lost)}."
+        f"Of the starts that stay below {TRAINS:.0%} without clipping ({listed(bad)}), clipping mends "
+        f"{listed(mended)}; it does not mend {listed(lost)}."
     )
 
 

@@ -13,7 +13,7 @@ from isogain.core.initializer import Initializer
 from isogain.core.initializers import Normal
 from isogain.lab.outcome import Chart, Claim, Outcome, Rule, Table
 from isogain.lab.results import Results
-from isogain.lab.statistics import intervals
+from isogain.lab.statistics import Interval, intervals
 
 __all__ = [
     "CHANCE_LOSS",
@@ -22,6 +22,7 @@ __all__ = [
     "HE",
     "LECUN",
     "SMALL",
+    "ahead",
     "claim",
     "curve",
     "listed",
@@ -81,6 +82,12 @@ def claim(text: str, parts: Sequence[bool], evidence: str, settled: bool = True)
         return Claim(text, "not settled", evidence)
     verdicts = {True: "holds", False: "does not hold"}
     return Claim(text, verdicts[all(parts)] if all(parts) or not any(parts) else "holds in part", evidence)  # type: ignore[arg-type]
+
+
+def ahead(text: str, gaps: Sequence[Interval], evidence: str) -> Claim:
+    """The verdict on 'this is ahead of that': not settled where every interval of the gap holds 0."""
+    told = any(gap.above_zero or gap.below_zero for gap in gaps)
+    return claim(text, [gap.above_zero for gap in gaps], evidence, settled=told)
 
 
 def outcome(

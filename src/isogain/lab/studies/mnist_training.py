@@ -18,6 +18,7 @@ from isogain.lab.studies.common import (
     HE,
     LECUN,
     SMALL,
+    ahead,
     claim,
     curve,
     listed,
@@ -188,10 +189,9 @@ def _claims(results: Results) -> list[Claim]:
             "; ".join(texts),
             settled=several and bool(points),
         ),
-        claim(
+        ahead(
             "He learns faster than Xavier",
-            [total.above_zero],
+            [total],
             f"mean loss over all updates, Xavier - He, paired by seed: {total.written('.3f')}",
-            settled=several,
         ),
     ]

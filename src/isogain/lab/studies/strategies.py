@@ -13,7 +13,7 @@ from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.statistics import Interval, paired
-from isogain.lab.studies.common import CHANCE_RULE, claim, curve, listed, number, outcome, smoothed
+from isogain.lab.studies.common import CHANCE_RULE, ahead, claim, curve, listed, number, outcome, smoothed
 from isogain.lab.studies.mnist_training import final_loss, learns
 
 CHANCE = 0.1
@@ -180,8 +180,8 @@ def _claims(results: Results) -> list[Claim]:
                 ),
             )
         )
-    claims.append(_best_claim(results, "relu", "He/Kaiming normal", "Xavier/Glorot normal", several))
-    claims.append(_best_claim(results, "tanh", "Xavier/Glorot normal", "He/Kaiming normal", several))
+    claims.append(_best_claim(results, "relu", "He/Kaiming normal", "Xavier/Glorot normal"))
+    claims.append(_best_claim(results, "tanh", "Xavier/Glorot normal", "He/Kaiming normal"))
     shapes = [
         paired(
             results.stack(f"{name}, {scheme} normal", "test.accuracy")[:, -1],
@@ -209,12 +209,11 @@ def _claims(results: Results) -> list[Claim]:
     return claims
 
 
-def _best_claim(results: Results, activation: str, better: str, other: str, settled: bool) -> Claim:
+def _best_claim(results: Results, activation: str, better: str, other: str) -> Claim:
     first, second = (results.stack(f"{activation}, {start}", "loss").mean(1) for start in (better, other))
-    ahead = paired(second, first)
-    return claim(
+    gap = paired(second, first)
+    return ahead(
         f"For {activation}, {better} learns faster than {other}",
-        [ahead.above_zero],
-        f"mean loss over all updates, {other} - {better}, paired: {ahead.written('.3f')}",
-        settled=settled,
+        [gap],
+        f"mean loss over all updates, {other} - {better}, paired: {gap.written('.3f')}",
     )

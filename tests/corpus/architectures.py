@@ -82,7 +82,7 @@ ROWS: dict[str, tuple[str, str, Callable[[], dict[str, Any]], dict[str, Any]]] =
     "gemma2": ("Gemma2Config", "Gemma2ForCausalLM", text, {**SMALL, "head_dim": 8, "num_key_value_heads": 2}),
     "phi": ("PhiConfig", "PhiForCausalLM", text, SMALL),
     "phi3": ("Phi3Config", "Phi3ForCausalLM", text, SMALL),
-    "stablelm": ("StableLmConfig", "StableLmForCausalLM", text, SMALL),
+    "stablelm": ("StableLmConfig", "StableLmForCausalLM", text, {**SMALL, "num_key_value_heads": 4}),
     "starcoder2": ("Starcoder2Config", "Starcoder2ForCausalLM", text, {**SMALL, "num_key_value_heads": 2}),
     "olmo": ("OlmoConfig", "OlmoForCausalLM", text, SMALL),
     "olmo2": ("Olmo2Config", "Olmo2ForCausalLM", text, SMALL),

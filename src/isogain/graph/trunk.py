@@ -20,8 +20,8 @@ def trunks(graph: Graph) -> tuple[tuple[int, ...], ...]:
     """
     useful = _leading_to(graph, graph.outputs)
     starts = [node.index for node in graph.nodes if _starts(graph, node.index) and node.index in useful]
-    found = {_articulations(graph, start, useful) for start in starts}
-    return tuple(sorted(found, key=len, reverse=True))
+    found = {piece for start in starts for piece in _pieces(graph, start, useful)}
+    return tuple(sorted(found, key=lambda piece: (-len(piece), piece)))
 
 
 def _starts(graph: Graph, index: int) -> bool:
@@ -37,7 +37,24 @@ def _leading_to(graph: Graph, outputs: tuple[int, ...]) -> set[int]:
     return useful
 
 
-def _articulations(graph: Graph, start: int, useful: set[int]) -> tuple[int, ...]:
+def _pieces(graph: Graph, start: int, useful: set[int]) -> list[tuple[int, ...]]:
+    """The trunk from `start`, cut where it only feeds branches of another stream (cross-attention)."""
+    trunk, descendants = _articulations(graph, start, useful)
+    pieces, piece = [], [trunk[0]]
+    for before, after in zip(trunk, trunk[1:], strict=False):
+        if before not in graph.nodes[after].inputs and _foreign(graph, before, after, descendants):
+            pieces.append(tuple(piece))
+            piece = []
+        piece.append(after)
+    return [*pieces, tuple(piece)]
+
+
+def _foreign(graph: Graph, before: int, after: int, descendants: set[int]) -> bool:
+    between = [node for node in graph.nodes[before + 1 : after + 1] if node.index in descendants]
+    return any(graph.nodes[i].learnt and i not in descendants for node in between for i in node.inputs)
+
+
+def _articulations(graph: Graph, start: int, useful: set[int]) -> tuple[list[int], set[int]]:
     descendants = {start}
     for node in graph.nodes[start + 1 :]:
         if node.index in useful and descendants.intersection(node.inputs):
@@ -53,4 +70,4 @@ def _articulations(graph: Graph, start: int, useful: set[int]) -> tuple[int, ...
             trunk.append(index)
         ahead = [reader for reader in graph.consumers[index] if reader in descendants]
         reach = max([reach, *ahead])
-    return tuple(trunk)
+    return trunk, descendants

@@ -12,7 +12,7 @@ from isogain.core.activations import ActivationError, activation
 from isogain.graph import Node
 from isogain.inspect.table import Table
 
-__all__ = ["Chain", "Tolerance", "chains", "common_activation", "critical_gain", "decades", "weights_on"]
+__all__ = ["Chain", "Tolerance", "chains", "expected_scales", "common_activation", "critical_gain", "decades", "weights_on"]
 
 KAPPA = 5.0
 """n times the variance that a ReLU layer of width n adds to ln q (Hanin & Nica 2019); others add less."""
@@ -157,3 +157,23 @@ def _gains(name: str, settings: tuple[tuple[str, float], ...], q: float) -> tupl
 def critical_gain(name: str, settings: dict[str, float], q: float = 1.0) -> float:
     """sigma_w with chi = sigma_w^2 E[phi'^2] = 1 at pre-activation variance q; nan where there is none."""
     return _gains(name, tuple(sorted(settings.items())), q)[1]
+
+
+def expected_scales(table: Table, chain: Chain) -> list[tuple[Node, float, float]]:
+    """(node, low, high): where a root mean square is expected along a chain, as far as its start tells.
+
+    A norm sets the scale anew; sums of a residual stream may grow like the square root of their number.
+    """
+    found, start, passed, sums = [], table.forward[chain.nodes[0].index].rms, [], 0
+    for node in chain.nodes:
+        if node.kind == "norm":
+            start, passed, sums = norm_scale(table, node), [], 0
+        elif node.kind in ("embedding",):
+            start, passed, sums = table.forward[node.index].rms, [], 0
+        passed += [node] if node.weight is not None and node.kind == "weight" else []
+        sums += _is_sum(table, node)
+        half = Chain((), tuple(passed), False, False).band() + 0.15
+        grown = math.sqrt(1 + sums)
+        if start > 0:
+            found.append((node, start * 10**-half, start * grown * 10**half))
+    return found

@@ -57,6 +57,8 @@ class Backward:
     largest: float
     finite: bool
     size: int
+    influence: float = math.nan
+    """Root mean square of gradient times signal, element by element: no rescaling of layers changes it."""
 
     @property
     def norm(self) -> float:
@@ -94,7 +96,9 @@ class ParameterState:
     constant: bool
     """Whether all elements are one value."""
     on_device: bool = True
-    """False for parameters without storage (meta device, or of size 0)."""
+    """False for parameters without storage (meta device, or emptied to shape (0,) by a sharding)."""
+    empty: bool = False
+    """Of size 0 by its own shape: nothing to train, and nothing wrong."""
     implausible: float = 0.0
     """Decades between the 1 % and the 99 % quantile of |x| over the non-zero elements."""
     duplicate_units: float = 0.0
@@ -153,6 +157,8 @@ class Table:
     training: bool = True
     input_distance: float = math.nan
     settings: Mapping[str, str] = field(default_factory=dict)
+    random_choices: bool = False
+    """Whether the forward pass drew single random numbers, by which layers may be skipped."""
 
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:

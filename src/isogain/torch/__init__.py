@@ -23,13 +23,19 @@ from isogain.torch.init import (
     xavier_uniform_,
     zeros_,
 )
+from isogain.torch.compare import compare
 from isogain.torch.inspection import inspect
+from isogain.torch.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
 from isogain.torch.materialize import Filling, materialize_
 
 __all__ = [
     "Filling",
+    "HuggingFaceMonitor",
+    "LightningMonitor",
+    "Monitor",
     "Report",
     "calculate_gain",
+    "compare",
     "constant_",
     "dirac_",
     "eye_",

@@ -25,8 +25,9 @@ from isogain.graph import Graph, Node, ParameterUse, WeightUse, assign_roles
 from isogain.inspect.table import Backward, Forward, LossUse
 from isogain.torch.guard import Untouched
 from isogain.torch.losses import loss_use
-from isogain.torch.measures import backward_summary, forward_summary, rms_of, unit_summary
+from isogain.torch.measures import backward_summary, forward_summary, kept_sample, rms_of, unit_summary
 from isogain.torch.operations import (
+    BLANK,
     FACTORIES,
     IN_PLACE_SETTERS,
     KIND_OF,
@@ -102,6 +103,8 @@ class Recorder(TorchFunctionMode):
         self.gates: dict[int, Tensor] = {}
         """Inputs of weights that are all zeros: where a second gradient may start."""
         self.free_inputs = False
+        self.random_choices = 0
+        """Single random numbers drawn in forward: layers may be skipped by chance."""
         self.handles: list[Any] = []
         self._known: dict[int, tuple[Any, Value]] = {}
         self._scopes: list[Scope] = []
@@ -171,7 +174,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = _name(func)
-        if name in SKIPPED:
+        if name in SKIPPED or name in BLANK:
             return func(*args, **kwargs)
         if name == "multi_head_attention_forward":
             with self:
@@ -199,20 +202,31 @@ class Recorder(TorchFunctionMode):
         content = any(value.content for _, value in sources)
         parameters = frozenset[str]().union(*(value.parameters for _, value in sources))
         self.used |= parameters
-        units = self._units(name, args, kwargs, sources) if content else {}
+        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if content else {}
         result = func(*args, **kwargs)
         self.operations += 1
         if content:
-            self._content(name, args, kwargs, sources, result, units)
+            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units or {}))
         else:
             self._expression(name, sources, parameters, result)
         return result
+
+    def _safely(self, name: str, step: Callable[[], Any]) -> Any:
+        """An operation that cannot be measured is listed as such; it never stops the model."""
+        try:
+            return step()
+        except Exception as error:
+            where = self._scopes[-1].path if self._scopes else ""
+            self.unmeasured.append(f"{where} ({name}): {type(error).__name__}: {error}"[:200])
+            return None
 
     def _expression(
         self, name: str, sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any
     ) -> None:
         """Something computed from parameters and constants alone."""
         drawn = self.free_inputs and name in FACTORIES and not parameters
+        if name in ("rand", "bernoulli") and all(t.numel() == 1 for t in tensors_in(result, 1)):
+            self.random_choices += 1
         if not (parameters or drawn):
             return
         flipped = any(value.flipped for _, value in sources)
@@ -345,7 +359,12 @@ class Recorder(TorchFunctionMode):
             if node.weight is not None and node.weight.rms == 0:
                 self._keep_gate(node, args)
         if result.requires_grad and torch.is_grad_enabled():
-            self.handles.append(result.register_hook(partial(self._gradient, node.index)))
+            self._hook(result, node.index)
+
+    def _hook(self, tensor: Tensor, index: int) -> None:
+        with torch.no_grad():
+            sample = kept_sample(tensor) if self.nodes[index].kind != "loss" else None
+        self.handles.append(tensor.register_hook(partial(self._gradient, index, sample)))
 
     def _record_loss(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> None:
         found = loss_use(node.op, args, kwargs, result)
@@ -366,13 +385,13 @@ class Recorder(TorchFunctionMode):
             with torch.no_grad():
                 self.forward[index] = forward_summary(tensor, self.batch)
             if tensor.requires_grad:
-                self.handles.append(tensor.register_hook(partial(self._gradient, index)))
+                self._hook(tensor, index)
         return index
 
-    def _gradient(self, index: int, gradient: Tensor) -> None:
+    def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
         if gradient.layout == torch.strided and not _is_wrapped(gradient) and gradient.numel():
             with torch.no_grad():
-                self.backward[index] = backward_summary(gradient)
+                self.backward[index] = backward_summary(gradient, sample)
 
     # ---- what came of it -------------------------------------------------------------------
 

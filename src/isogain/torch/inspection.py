@@ -138,7 +138,7 @@ def _passes(
     return Table(
         graph, recorder.forward, recorder.backward, states, tuple(recorder.losses),
         _coverage(recorder, states, skipped), loss_value, source, recorder.batch, recorder.model.training,
-        _input_distance(positional, named), _settings(recorder.model),
+        _input_distance(positional, named), _settings(recorder.model), recorder.random_choices > 0,
     )  # fmt: skip
 
 
@@ -244,9 +244,13 @@ def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: li
     if not recorder.model.training:
         skipped.append("training mode: the model is in evaluation mode, so dropout and batch statistics are off")
     return Coverage(
-        total, total - sum(sizes[name] for name in missed), recorder.operations, len(measured),
+        total, total - sum(sizes[name] for name in missed), recorder.operations, _operations(recorder, measured),
         unfollowed, tuple(dict.fromkeys(recorder.unmeasured)), tuple(skipped),
     )  # fmt: skip
+
+
+def _operations(recorder: Recorder, measured: set[int]) -> int:
+    return sum(recorder.nodes[index].kind != "input" for index in measured)
 
 
 def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float:

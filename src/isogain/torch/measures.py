@@ -13,11 +13,13 @@ import torch
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.table import Backward, Forward, ParameterState
 
-__all__ = ["backward_summary", "distance", "forward_summary", "parameter_state", "rms_of", "unit_summary"]
+__all__ = ["backward_summary", "distance", "forward_summary", "kept_sample", "parameter_state", "rms_of", "unit_summary"]
 
 Tensor = torch.Tensor
 SAMPLE = 1 << 14
 """Elements behind a mean or a root mean square: a standard error of about 1 %."""
+KEPT = 1 << 12
+"""Elements of each signal kept until its gradient arrives."""
 SAMPLES, FEATURES = 16, 2048
 BOUNDED = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "erf", "arctan")
 """Activations that saturate on both sides."""
@@ -101,11 +103,20 @@ def forward_summary(tensor: Tensor, batch: int, units: dict[str, float] | None =
     )  # fmt: skip
 
 
-def backward_summary(gradient: Tensor) -> Backward:
-    """The Backward of a gradient."""
+def backward_summary(gradient: Tensor, signal: Tensor | None = None) -> Backward:
+    """The Backward of a gradient; `signal` is the spread sample of what it is the gradient of."""
     low, high = _extremes(gradient)
     finite = math.isfinite(low) and math.isfinite(high)
-    return Backward(_rms(spread(gradient)), max(abs(low), abs(high)), finite, gradient.numel())
+    influence = math.nan
+    if signal is not None:
+        met = spread(gradient, KEPT)
+        influence = _rms(met.double() * signal) if met.shape == signal.shape else math.nan
+    return Backward(_rms(spread(gradient)), max(abs(low), abs(high)), finite, gradient.numel(), influence)
+
+
+def kept_sample(tensor: Tensor) -> Tensor:
+    """A small copy of a signal, for `backward_summary`."""
+    return spread(tensor, KEPT).clone()
 
 
 def _by_unit(tensor: Tensor, axis: int) -> Tensor:
@@ -171,7 +182,10 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
     """The ParameterState of a parameter and the gradient it got (None where none reached it)."""
     if parameter.is_meta or parameter.numel() == 0:
         nan = math.nan
-        return ParameterState(name, nan, nan, nan, nan, nan, True, False, on_device=False, requested=asked)
+        lost = parameter.is_meta or tuple(parameter.shape) == (0,)
+        return ParameterState(
+            name, nan, nan, nan, nan, nan, True, False, on_device=not lost, empty=not lost, requested=asked
+        )
     low, high = _extremes(parameter)
     values = spread(parameter, 4 * SAMPLE)
     constant = low == high
@@ -198,10 +212,13 @@ def _decades(values: Tensor) -> float:
 
 def _fingerprint(parameter: Tensor, values: Tensor) -> str:
     """A hash of the values, if they look drawn: in two axes or more, mostly different, in no order."""
-    if parameter.dim() < 2 or values.numel() < 16:
+    if sum(size > 1 for size in parameter.shape) < 2 or values.numel() < 16:
         return ""
     unique = torch.unique(values[:1024])
     if unique.numel() < 0.5 * min(values.numel(), 1024):
+        return ""
+    steps = values[:1024].diff()
+    if float((steps >= 0).float().mean()) in (0.0, 1.0):  # a ramp that somebody wrote down
         return ""
     return hashlib.blake2b(values.cpu().numpy().tobytes(), digest_size=12).hexdigest()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from isogain.graph.nodes import Kind
 
-__all__ = ["ACTIVATIONS", "FACTORIES", "IN_PLACE_SETTERS", "KIND_OF", "LOSSES", "SKIPPED", "activation_of", "kind_of"]
+__all__ = ["ACTIVATIONS", "BLANK", "FACTORIES", "IN_PLACE_SETTERS", "KIND_OF", "LOSSES", "SKIPPED", "activation_of", "kind_of"]
 
 ACTIVATIONS: dict[str, str] = {
     "relu": "relu", "relu6": "relu6", "gelu": "gelu", "silu": "silu", "mish": "mish", "elu": "elu",
@@ -49,6 +49,11 @@ LOSSES = frozenset(_KINDS["loss"].split())
 FACTORIES = frozenset(
     "randn rand randint randperm normal bernoulli empty zeros ones full arange linspace tensor".split()
 )
+BLANK = frozenset(
+    "new_zeros new_ones new_full new_empty new_tensor zeros_like ones_like full_like empty_like rand_like randn_like "
+    "randint_like empty_strided".split()
+)
+"""Factories that take shape and type from a tensor, but nothing of what it says."""
 SKIPPED = frozenset(
     "size dim numel stride __len__ is_floating_point is_complex __repr__ __format__ __bool__ item tolist __int__ "
     "__float__ __index__ __hash__ nelement data_ptr is_contiguous ndimension register_hook __deepcopy__ numpy "
@@ -79,10 +84,11 @@ def activation_of(
 ) -> tuple[str | None, dict[str, float]]:
     """The activation's name in isogain's table and its parameters; (None, {}) for anything else."""
     plain = plain_name(name)
-    if plain in ("clamp", "clamp_min", "maximum"):
+    if plain in ("clamp", "clamp_min"):
         low = kwargs.get("min", args[1] if len(args) > 1 else None)
         high = kwargs.get("max", args[2] if len(args) > 2 else None)
-        return ("relu", {}) if low == 0 and high is None and plain != "maximum" else (None, {})
+        at_zero = isinstance(low, (int, float)) and low == 0 and high is None
+        return ("relu", {}) if at_zero else (None, {})
     found = ACTIVATIONS.get(plain)
     if found == "gelu" and kwargs.get("approximate", args[1] if len(args) > 1 else "none") == "tanh":
         return "gelu_tanh", {}
@@ -94,5 +100,7 @@ def activation_of(
     if found == "hard_tanh":
         low = kwargs.get("min_val", args[1] if len(args) > 1 else -1.0)
         high = kwargs.get("max_val", args[2] if len(args) > 2 else 1.0)
+        if (low, high) == (0, 6):
+            return "relu6", {}
         return found, {"min_val": float(low), "max_val": float(high)}
     return found, {}

@@ -50,6 +50,7 @@ def vanishing_forward(table: Table) -> Iterator[Finding]:
     for chain in chains(table):
         eclipsed = list(_eclipsed(table, chain))
         yield from eclipsed
+        eclipsed = [finding for finding in eclipsed if finding.severity != "info"]
         for piece in split_at_norms(table, chain):
             kept = [node for node in piece[1:] if _judged(table, node) and table.forward[node.index].finite]
             if not kept or eclipsed:
@@ -88,10 +89,11 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
             f"so each layer shrinks the signal; in {len(lost)} of them their epsilon outweighs what is left"
         )
         fix = "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
-    last = lost[-1]
-    ratio = table.forward[last.index].rms / norm_scale(table, last)
+    ratio = min(table.forward[n.index].rms / norm_scale(table, n) for n in lost)
+    # one norm after a tiny embedding hands on a small signal that the next ones restore
+    severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
     yield Finding(
-        "vanishing-forward", "critical", place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
+        "vanishing-forward", severity, place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
         "1, whatever the input's size", why, fix, tuple(place(n) for n in lost),
     )  # fmt: skip
 
@@ -153,8 +155,8 @@ def _lengths(table: Table, node: Node) -> tuple[float, float]:
 
 
 def _influences(table: Table, node: Node) -> tuple[float, float]:
-    rms = table.forward[node.index].rms
-    return tuple(length * rms for length in _lengths(table, node))  # type: ignore[return-value]
+    back = table.backward[node.index]
+    return back.influence * math.sqrt(back.size), back.influence * back.size
 
 
 def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[float, float]:
@@ -167,7 +169,7 @@ def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[flo
 
 def _ends(table: Table, nodes: Sequence[Node]) -> tuple[Sequence[Node], Node] | None:
     """The nodes that get a gradient, and the last of them, which the others are compared with."""
-    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.forward[n.index].rms > 0]
+    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.backward[n.index].influence > 0]
     return (live, live[-1]) if len(live) > 1 else None
 
 

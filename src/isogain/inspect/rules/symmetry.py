@@ -38,7 +38,7 @@ def _hidden(table: Table) -> Iterator[Node]:
 
 
 def _twins(state: ParameterState) -> bool:
-    one_value = state.constant and not state.zero and state.units > 1
+    one_value = not state.zero and state.units > 3 and (state.constant or state.duplicate_units > 0.99)
     return one_value or (state.duplicate_units > SHARES[0] and state.twin_gradients > 0.5)
 
 
@@ -73,7 +73,7 @@ def _symmetric(table: Table, members: list[tuple[Node, ParameterState]]) -> Find
     names = [state.name for state in states]
     twins = any(state.twin_gradients > 0.5 for state in states)
     fate = "twins get the same gradient too: they stay one unit for ever" if twins else (
-        "all units compute one sum, told apart by their biases alone"
+        "all units compute one sum: the layer is worth one unit"
     )  # fmt: skip
     return Finding(
         "symmetric-units", severity, pattern(names), f"{share:.0%} of the units have an exact twin",

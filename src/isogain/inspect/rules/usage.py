@@ -15,7 +15,8 @@ __all__ = ["unused_parameter"]
 
 def unused_parameter(table: Table) -> Iterator[Finding]:
     """Parameters that no operation used, or that are cut off from the loss."""
-    trainable = [use for use in table.graph.parameters if use.trainable and table.parameters[use.name].on_device]
+    states = table.parameters
+    trainable = [u for u in table.graph.parameters if u.trainable and states[u.name].on_device and not states[u.name].empty]
     missing = [use for use in trainable if table.parameters[use.name].gradient is None]
     if not missing or not table.forward:
         return
@@ -25,9 +26,14 @@ def unused_parameter(table: Table) -> Iterator[Finding]:
     groups: dict[str, list[ParameterUse]] = defaultdict(list)
     for use in missing:
         kind = "idle" if not use.used else "cut"
-        groups["routed" if kind == "idle" and _routed(table, use) else kind].append(use)
+        if kind == "idle" and _routed(table, use):
+            kind = "routed"
+        elif kind == "idle" and table.random_choices:
+            kind = "skipped"
+        groups[kind].append(use)
+    total = sum(_size(use) for use in trainable)
     for kind, uses in groups.items():
-        yield _finding(kind, uses)
+        yield _finding(kind, uses, total)
 
 
 def _nothing(table: Table, missing: list[ParameterUse]) -> Finding:
@@ -52,17 +58,20 @@ def _routed(table: Table, use: ParameterUse) -> bool:
     return bool(users) and (len(rows) > 1 or "expert" in use.name.lower())
 
 
-def _finding(kind: str, uses: list[ParameterUse]) -> Finding:
-    severity: Severity = "info" if kind == "routed" else "warning"
+def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
+    vectors = all(sum(length > 1 for length in use.shape) <= 1 for use in uses)
+    minor = vectors and sum(_size(use) for use in uses) < 0.02 * total  # a mask token, say
+    severity: Severity = "info" if kind in ("routed", "skipped") or minor else "warning"
     names = tuple(use.name for use in uses)
     why = {
         "routed": "experts that this batch was not routed to; another batch uses them",
+        "skipped": "not run this time; the forward pass draws single random numbers, by which it may skip layers",
         "idle": "no operation of the forward pass read them: a layer that is built but never called, or a branch "
         "not taken; with DistributedDataParallel the backward pass would wait for them",
         "cut": "they are used, but no gradient comes back: detach(), no_grad, integer operations or an output that "
         "the loss ignores lie between; if that is meant, freeze them",
     }[kind]
-    fix = "" if kind == "routed" else f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
+    fix = "" if kind in ("routed", "skipped") else f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
     count = sum(_size(use) for use in uses)
     return Finding(
         "unused-parameter", severity, pattern(names), f"{len(uses)} parameters ({count:,} numbers) without gradient",

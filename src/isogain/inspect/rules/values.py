@@ -105,6 +105,7 @@ def dtype_headroom(table: Table) -> Iterator[Finding]:
         (node, table.forward[node.index]) for node in table.graph.nodes
         if node.index in table.forward and table.forward[node.index].finite and node.dtype in LARGEST
         and table.forward[node.index].largest > LARGEST[node.dtype] / HEADROOM and node.kind != "input"
+        and not _mask(table, node) and _own(table, node)
     ]  # fmt: skip
     if tight:
         node, forward = max(tight, key=lambda pair: pair[1].largest / LARGEST[pair[0].dtype])
@@ -115,6 +116,21 @@ def dtype_headroom(table: Table) -> Iterator[Finding]:
             "", tuple(place(n) for n, _ in tight),
         )  # fmt: skip
     yield from _underflow(table)
+
+
+def _own(table: Table, node: Node) -> bool:
+    """Whether the size comes from the signal, and not from a constant that was added to it."""
+    if node.kind != "add":
+        return node.kind in ("weight", "norm", "activation", "attention", "embedding", "recurrent")
+    parts = sum(table.forward[i].largest for i in node.inputs if i in table.forward and table.forward[i].finite)
+    return parts > 0.3 * table.forward[node.index].largest
+
+
+def _mask(table: Table, node: Node) -> bool:
+    """The most negative number in front of a softmax forbids a place; it is no signal."""
+    forward = table.forward[node.index]
+    below = -forward.minimum > LARGEST[node.dtype] / HEADROOM > forward.maximum
+    return below and table.graph.following(node.index, ("softmax", "loss"), 4) is not None
 
 
 def _underflow(table: Table) -> Iterator[Finding]:

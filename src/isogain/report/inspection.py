@@ -1,0 +1,261 @@
+"""The page of an inspection: findings first, then signals and gradients on one log axis, then every layer.
+
+It is plain HTML with one drawn picture and a few lines of script; nothing is fetched when it opens.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from isogain._version import __version__
+from isogain.inspect import Finding, Report
+from isogain.inspect.report import Layer
+from isogain.inspect.text import SIGNS, folded
+from isogain.report import theme
+from isogain.report.files import write_atomically
+from isogain.report.scales_picture import picture
+
+__all__ = ["fragment", "render_inspection", "write_inspection"]
+
+WORDS = {"critical": "Critical", "warning": "Warning", "info": "Note", "healthy": "Healthy"}
+COLUMNS = ("layer", "role", "shape", "gain", "rms", "gradient", "zeros", "apart")
+HINTS = {
+    "gain": "root mean square of the weight times sqrt(fan in)",
+    "rms": "root mean square of what the layer hands on",
+    "zeros": "share of elements that are 0",
+    "gradient": "root mean square of the gradient of the loss with respect to it",
+    "apart": "1 - cosine between different samples: 0 means they have become one",
+}
+
+
+def write_inspection(report: Report, path: str | Path) -> Path:
+    """Writes the page of a Report; returns its absolute path.  Raises ReportError if it cannot be written."""
+    return write_atomically(path, render_inspection(report))
+
+
+def render_inspection(report: Report) -> str:
+    """The whole page as HTML; every name is escaped and a policy forbids anything to be fetched."""
+    script = _asset("inspection.js")
+    title = f"Inspection of {report.table.settings.get('model', 'a model')}"
+    return "".join([
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
+        '<meta name="color-scheme" content="light dark">\n',
+        f'<meta name="generator" content="isogain {__version__}">\n<title>{escape(title)}</title>\n',
+        f"<style>{_style()}</style>\n</head>\n<body>\n", _asset("inspection.html"),
+        '<div class="frame" id="top"><main id="main" tabindex="-1">\n',
+        _lead(report, title), _findings(report.findings), _scales(report), _layers(report), _coverage(report),
+        _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it shows and fetches "
+        f"nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
+    ])  # fmt: skip
+
+
+def fragment(report: Report) -> str:
+    """The report for a notebook: no script, styles of its own, plain text for those who show no HTML."""
+    style = (
+        ".isogain{font:14px/1.5 system-ui,sans-serif;max-width:60rem}.isogain table{border-collapse:collapse}"
+        ".isogain td,.isogain th{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}"
+        ".isogain svg{max-width:100%;height:auto}.isogain .n{text-align:right}"
+    )
+    rows = "".join(
+        f"<tr><td>{SIGNS[f.severity]} {WORDS[f.severity]}</td><td><b>{escape(f.code)}</b><br><code>{escape(f.path)}"
+        f"</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
+        for f in report.findings
+    )
+    table = f"<table>{rows}</table>" if rows else ""
+    body = theme.plain(picture(report), "light")
+    return (
+        f'<div class="isogain"><style>{style}</style><p><b>{SIGNS[report.verdict]} {WORDS[report.verdict]}</b> '
+        f"{escape(report.cause)}</p>{table}{body}<details><summary>Layers and coverage</summary>"
+        f"<pre>{escape(str(report))}</pre></details></div>"
+    )
+
+
+def _asset(name: str) -> str:
+    return files("isogain.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    light, dark = theme.variables("light"), theme.variables("dark")
+    colours = (
+        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f":root[data-theme=dark]{{{dark}}}@media print{{:root,:root[data-theme]{{{light}}}}}"
+    )
+    return colours + _asset("page.css") + _asset("inspection.css")
+
+
+def _policy(script: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _badge(word: str) -> str:
+    return f'<span class="severity {word}"><span aria-hidden="true">{SIGNS[word]}</span> {WORDS[word]}</span>'
+
+
+def _lead(report: Report, title: str) -> str:
+    return (
+        f'<div class="lead"><h1>{escape(title)}</h1><p class="verdict-line" id="verdict">{_badge(report.verdict)}</p>'
+        f'<p class="summary">{escape(_sentence(report.cause))}</p></div>\n'
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return '<section id="findings"><h2>Findings</h2><p class="none">None.</p></section>\n'
+    items = "".join(_finding(finding) for finding in findings)
+    return f'<section id="findings"><h2>Findings</h2><ol class="findings">{items}</ol></section>\n'
+
+
+def _finding(finding: Finding) -> str:
+    fix = ""
+    if finding.fix:
+        fix = (
+            f'<div class="fix"><span class="label">Fix</span><p class="command"><code>{escape(finding.fix)}</code>'
+            '<button type="button" class="copy" hidden>Copy</button></p></div>'
+        )
+    places = ""
+    if len(finding.paths) > 1:
+        listed = "".join(f"<li><code>{escape(path)}</code></li>" for path in finding.paths)
+        places = f"<details><summary>{len(finding.paths)} places</summary><ul>{listed}</ul></details>"
+    return (
+        f'<li class="finding" data-words="{escape(f"{finding.code} {finding.path} {finding.severity}".lower())}">'
+        f'<h3>{_badge(finding.severity)} {escape(finding.code)} <code>{escape(finding.path)}</code></h3>'
+        f'<p class="why">{escape(_sentence(finding.why))}</p>'
+        f'<dl><dt>Measured</dt><dd>{escape(finding.measured)}</dd><dt>Expected</dt><dd>{escape(finding.expected)}</dd>'
+        f"</dl>{fix}{places}</li>"
+    )
+
+
+def _scales(report: Report) -> str:
+    drawn = picture(report)
+    if not drawn:
+        return ""
+    return (
+        '<section id="scales"><h2>Signals and gradients</h2><figure><div class="picture">'
+        f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and of the gradient of "
+        "the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. Lines follow the trunk, "
+        "small marks are its branches; the shaded band is where signals on the trunk are expected, from the scale they "
+        "start with and at these widths.</figcaption></figure></section>\n"
+    )
+
+
+def _layers(report: Report) -> str:
+    heads = "".join(
+        f'<th scope="col"{_hint(name)}{_numeric(name)}>{name}</th>' for name in COLUMNS
+    )
+    bodies = "".join(_group(name, members, number) for number, (name, members) in enumerate(folded(report.layers)))
+    return (
+        f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured operations; those that '
+        'repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and <kbd>k</kbd>, open a '
+        'row with <kbd>Enter</kbd>.</p><div class="scroll" tabindex="0" role="region" aria-label="Layers"><table>'
+        f"<thead><tr>{heads}</tr></thead>{bodies}</table></div><p id=\"nothing\" class=\"none\" hidden>No layer "
+        "has these words.</p></section>\n"
+    )
+
+
+def _hint(name: str) -> str:
+    return f' title="{escape(HINTS[name])}"' if name in HINTS else ""
+
+
+def _numeric(name: str) -> str:
+    return "" if name in ("layer", "role", "shape") else ' class="n"'
+
+
+def _group(name: str, members: Sequence[Layer], number: int) -> str:
+    if len(members) == 1:
+        return f"<tbody>{_row(members[0], '')}</tbody>"
+    inner = "".join(_row(layer, ' class="member"') for layer in members)
+    label = (
+        f'<button type="button" class="fold" aria-expanded="false" aria-controls="g{number}">'
+        f'<span aria-hidden="true">▸</span> {escape(name) or "(model)"}</button> <span class="times">× {len(members)}</span>'
+    )
+    cells = [f"<td>{label}</td>", f"<td>{escape(members[0].role)}</td>", f"<td>{_shapes(members)}</td>"]
+    cells += [f'<td class="n">{_span([_value(m, column) for m in members])}</td>' for column in COLUMNS[3:]]
+    words = escape(" ".join(f"{m.path} {m.op} {m.role}" for m in members).lower())
+    return f'<tbody><tr data-words="{words}" tabindex="-1">{"".join(cells)}</tr></tbody><tbody id="g{number}" hidden>{inner}</tbody>'
+
+
+def _row(layer: Layer, attributes: str) -> str:
+    name = escape(layer.path or "(model)")
+    words = escape(f"{layer.path} {layer.op} {layer.role}".lower())
+    cells = [
+        f'<td><code>{name}</code> <span class="op">{escape(layer.op)}</span></td>', f"<td>{escape(layer.role)}</td>",
+        f'<td>{_shape(layer.shape)}</td>',
+    ]  # fmt: skip
+    cells += [f'<td class="n">{_number(_value(layer, column))}</td>' for column in COLUMNS[3:]]
+    return f'<tr{attributes} data-words="{words}" tabindex="-1">{"".join(cells)}</tr>'
+
+
+def _value(layer: Layer, column: str) -> float:
+    forward = layer.forward
+    if column == "gradient":
+        return layer.gradient_rms
+    if column == "gain":
+        return layer.gain
+    if forward is None:
+        return math.nan
+    return {"rms": forward.rms, "zeros": forward.zero_fraction, "apart": forward.distance}[column]
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _span(values: Sequence[float]) -> str:
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return _number(low) if low == high or abs(high - low) < 0.05 * abs(high) else f"{_number(low)} … {_number(high)}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "×".join(str(size) for size in shape)
+
+
+def _shapes(members: Sequence[Layer]) -> str:
+    found = list(dict.fromkeys(_shape(layer.shape) for layer in members))
+    return found[0] if len(found) == 1 else f"{len(found)} shapes"
+
+
+def _coverage(report: Report) -> str:
+    coverage = report.coverage
+    items = [
+        f"{coverage.share:.1%} of {coverage.parameters:,} parameters followed",
+        f"{coverage.measured} of {coverage.operations} operations measured",
+        *(f"not followed: {name}" for name in coverage.unfollowed),
+        *(f"not measured: {name}" for name in coverage.unmeasured),
+        *(f"not run: {reason}" for reason in coverage.skipped),
+        *(f"accepted: {finding.key}" for finding in report.accepted),
+    ]
+    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
+    return f'<section id="coverage"><h2>What was looked at</h2><ul>{listed}</ul></section>\n'
+
+
+def _repeat(report: Report) -> str:
+    pairs = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(report))
+    return f'<section id="repeat"><h2>To repeat it</h2><div class="repeat"><dl>{pairs}</dl></div></section>\n'
+
+
+def _facts(report: Report) -> Iterator[tuple[str, str]]:
+    yield from report.table.settings.items()
+    yield "batch", str(report.table.batch)
+    loss = report.table.loss_value
+    yield "loss", f"{report.table.loss_source} = {loss:.6g}" if math.isfinite(loss) else report.table.loss_source or "none"

@@ -19,6 +19,7 @@ from isogain.core.activations import Activation, activation
 from isogain.theory.maps import VARIANCES, is_homogeneous
 from isogain.theory.mirrored import mirrored
 from isogain.theory.pairs import TheoryError
+from isogain.theory.roots import root
 
 __all__ = ["CriticalPoint", "critical_point", "edge_of_chaos"]
 
@@ -128,15 +129,13 @@ def _point(
 
 def _finite(phi: Activation) -> CriticalPoint | None:
     """The finite q where E[phi phi''] = 0, if a bias variance of at least 0 goes with it."""
-    from scipy.optimize import brentq
-
     grid = VARIANCES[16:53]  # 1e-4 to 1e5: beyond, rounding decides the sign
     bends = [phi.moments(math.exp(t)).bend for t in grid]
     trusted = [b.value if abs(b.value) > 4 * b.error + 1e-13 else 0.0 for b in bends]
     for i in range(len(grid) - 1):
         if trusted[i] * trusted[i + 1] >= 0:
             continue
-        log_q = brentq(lambda t: phi.moments(math.exp(t)).bend.value, grid[i], grid[i + 1], xtol=1e-13)
+        log_q = root(lambda t: phi.moments(math.exp(t)).bend.value, grid[i], grid[i + 1])
         q = math.exp(log_q)
         moments = phi.moments(q)
         weight = 1 / moments.slope_second.value

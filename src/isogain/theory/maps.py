@@ -16,6 +16,7 @@ import numpy as np
 
 from isogain.core.activations import Activation
 from isogain.theory.pairs import TheoryError, cross_slope, gap
+from isogain.theory.roots import root
 
 __all__ = ["FixedPoint", "MeanField", "is_homogeneous"]
 
@@ -139,9 +140,7 @@ class MeanField:
         return math.log(after) - log_q if after > 0 else -math.inf
 
     def _root(self, low: float, high: float) -> float:
-        from scipy.optimize import brentq
-
-        return float(brentq(self._log_growth, low, high, xtol=1e-13, rtol=1e-14))
+        return root(self._log_growth, low, high)
 
     def settle(self, start: float = 1.0) -> FixedPoint:
         """The fixed point that the variance reaches from `start`; 0 and infinity are possible answers."""
@@ -160,7 +159,6 @@ class MeanField:
         """1 - c*: 0 in the ordered phase; in the chaotic one, the root of the distance map."""
         if self.distance_rate(q, 0.0) <= 1 + 1e-7:
             return 0.0
-        from scipy.optimize import brentq
 
         def excess(distance: float) -> float:
             return self.distance(q, distance) / distance - 1
@@ -170,7 +168,7 @@ class MeanField:
             return low
         if excess(1.0) >= -1e-12:  # no bias and an odd activation: unlike inputs become independent
             return 1.0
-        return float(brentq(excess, low, 1.0, xtol=1e-12, rtol=1e-10))
+        return root(excess, low, 1.0, 1e-11)
 
 
 @lru_cache(maxsize=1024)

@@ -53,7 +53,8 @@ def outlook(
 
 
 def _outlook(field: MeanField, depth: int, width: int, weights: Weights, input_variance: float) -> Outlook:
-    paths = Ensemble(field, (width,) * (depth + 1), weights == "orthogonal").run(input_variance)
+    widths = (width,) * (depth + 1)
+    paths = Ensemble(field, widths, weights == "orthogonal", members=512).run(input_variance)
     table, log_q = layer_table(field), math.log(field.weight_variance * input_variance + field.bias_variance)
     start, log_gradient = log_q, 0.0
     for _ in range(depth - 1):

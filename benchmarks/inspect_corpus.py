@@ -48,7 +48,9 @@ def main() -> None:
         right = [judge(case, seed, options.verbose) for case in chosen for seed in range(options.seeds)]
         word = "recall" if title == "broken" else "quiet"
         if right:
-            print(f"{title}: {len(chosen)} starts x {options.seeds} seeds, {word} {sum(right) / len(right):.1%}")
+            print(
+                f"{title}: {len(chosen)} starts x {options.seeds} seeds, {word} {sum(right) / len(right):.1%}"
+            )
 
 
 def available(case: Case) -> bool:
@@ -65,7 +67,10 @@ def judge(case: Case, seed: int, verbose: bool) -> bool:
         label = ", ".join(sorted(case.codes)) or "healthy"
         print(f"{'ok  ' if good else 'BAD '} {case.name} seed {seed}: wanted {label}; {report.verdict}")
         for finding in report.findings:
-            print(f"       {finding.severity} {finding.key}: {finding.measured}; expected {finding.expected}; {finding.why}")
+            print(
+                f"       {finding.severity} {finding.key}: {finding.measured}; expected "
+                f"{finding.expected}; {finding.why}"
+            )
     return good
 
 

@@ -14,8 +14,8 @@ __all__ = ["isogain_inspect"]
 def isogain_inspect() -> Callable[..., Any]:
     """Inspects a model and fails at findings of `fail_on` or worse; gives back the Report.
 
-        def test_start(isogain_inspect):
-            isogain_inspect(make_model(), torch.randn(32, 784), fail_on="warning", accept=("dead-units:encoder.*",))
+    def test_start(isogain_inspect):
+        isogain_inspect(make_model(), torch.randn(32, 784), accept=("dead-units:encoder.*",))
     """
 
     def check(

@@ -16,7 +16,15 @@ SMALL = {
     "vocab_size": 100, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
     "intermediate_size": 64, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
-GPT = {"vocab_size": 100, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "bos_token_id": 1, "eos_token_id": 2}
+GPT = {
+    "vocab_size": 100,
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": 64,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 SEQ = {
     "vocab_size": 100, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
     "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "max_position_embeddings": 64,
@@ -26,7 +34,14 @@ T5 = {
     "vocab_size": 100, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0,
     "pad_token_id": 0, "eos_token_id": 1,
 }  # fmt: skip
-VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "image_size": 32, "patch_size": 8}
+VISION = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "image_size": 32,
+    "patch_size": 8,
+}
 
 
 def build(config: str, model: str, inputs: Callable[[], dict[str, Any]], **settings: Any) -> Made:
@@ -145,5 +160,6 @@ ROWS: dict[str, tuple[str, str, Callable[[], dict[str, Any]], dict[str, Any]]] =
     "efficientnet": ("EfficientNetConfig", "EfficientNetForImageClassification", partial(classes, (2, 3, 64, 64)), {"image_size": 64}),
 }  # fmt: skip
 ARCHITECTURES: dict[str, Callable[[], Made]] = {
-    name: partial(build, config, model, inputs, **settings) for name, (config, model, inputs, settings) in ROWS.items()
+    name: partial(build, config, model, inputs, **settings)
+    for name, (config, model, inputs, settings) in ROWS.items()
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from typing import Any
 
@@ -15,12 +16,21 @@ from corpus.cases import Made, broken
 from corpus.parts import each, he, images, labels, lecun, mlp, normal, sentences, squared, vectors, xavier
 
 
-@broken("vanishing-backward", "rank-collapse", "constant-output", source="pytorch/pytorch#18182: the default gain 1/sqrt(3)")
+@broken(
+    "vanishing-backward",
+    "rank-collapse",
+    "constant-output",
+    source="pytorch/pytorch#18182: the default gain 1/sqrt(3)",
+)
 def torch_default_deep_relu() -> Made:
     return mlp(20, 128, nn.ReLU), vectors(), labels()
 
 
-@broken("vanishing-backward", "vanishing-forward", source="He et al. 2015, section 2.2: Xavier in front of ReLU, 30 layers")
+@broken(
+    "vanishing-backward",
+    "vanishing-forward",
+    source="He et al. 2015, section 2.2: Xavier in front of ReLU, 30 layers",
+)
 def xavier_deep_relu() -> Made:
     return mlp(40, 128, nn.ReLU, xavier), vectors(), labels()
 
@@ -35,17 +45,30 @@ def sigmoid_stack() -> Made:
     return mlp(8, 128, nn.Sigmoid, xavier), vectors(), labels()
 
 
-@broken("vanishing-backward", "rank-collapse", source="Hochreiter 1991; the default start of nn.Linear in front of sigmoid")
+@broken(
+    "vanishing-backward",
+    "rank-collapse",
+    source="Hochreiter 1991; the default start of nn.Linear in front of sigmoid",
+)
 def sigmoid_default() -> Made:
     return mlp(6, 100, nn.Sigmoid), vectors(), labels()
 
 
-@broken("vanishing-forward", "vanishing-backward", "rank-collapse", source="CS231n notes: small random numbers, .01, ten layers of tanh")
+@broken(
+    "vanishing-forward",
+    "vanishing-backward",
+    "rank-collapse",
+    source="CS231n notes: small random numbers, .01, ten layers of tanh",
+)
 def small_random_tanh() -> Made:
     return mlp(10, 500, nn.Tanh, normal(0.01)), vectors(32, 64), labels()
 
 
-@broken("vanishing-forward", "vanishing-backward", source="AlexNet's Gaussian .01 in a deep CNN (Simonyan & Zisserman 2015, section 3.1)")
+@broken(
+    "vanishing-forward",
+    "vanishing-backward",
+    source="AlexNet's Gaussian .01 in a deep CNN (Simonyan & Zisserman 2015, section 3.1)",
+)
 def gaussian_001_vgg() -> Made:
     return parts.convnet(13, 32, normal(0.01)), images(), labels(8)
 
@@ -60,7 +83,11 @@ def large_random_sigmoid() -> Made:
     return mlp(3, 256, nn.Sigmoid, normal(1.0)), vectors(), labels()
 
 
-@broken("exploding-forward", "exploding-backward", source="torch.randn(n, n) as weights: standard deviation 1 in front of ReLU")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    source="torch.randn(n, n) as weights: standard deviation 1 in front of ReLU",
+)
 def standard_normal_relu() -> Made:
     return mlp(5, 256, nn.ReLU, normal(1.0)), vectors(), labels()
 
@@ -72,22 +99,35 @@ def uniform_one_cnn() -> Made:
 
 @broken("exploding-backward", source="Poole et al. 2016: sigma_w = 3, the chaotic phase")
 def chaotic_tanh() -> Made:
-    return mlp(30, 128, nn.Tanh, lambda m: nn.init.normal_(m.weight, std=2.5 / m.in_features**0.5)), vectors(), labels()
+    return (
+        mlp(30, 128, nn.Tanh, lambda m: nn.init.normal_(m.weight, std=2.5 / m.in_features**0.5)),
+        vectors(),
+        labels(),
+    )
 
 
-@broken("exploding-backward", source="Yang et al. 2019: batch normalization without skips multiplies gradients by 1.21 a layer")
+@broken(
+    "exploding-backward",
+    source="Yang et al. 2019: batch normalization without skips multiplies gradients by 1.21 a layer",
+)
 def deep_batch_norm_chain() -> Made:
     return mlp(50, 64, nn.ReLU, he, norm=nn.BatchNorm1d), vectors(), labels()
 
 
-@broken("exploding-forward", source="Zhang, Dauphin & Ma 2019 (Fixup): residual network without normalization")
+@broken(
+    "exploding-forward", source="Zhang, Dauphin & Ma 2019 (Fixup): residual network without normalization"
+)
 def residual_without_norm() -> Made:
     return parts.resnet(24, 16, norm=False), images(), labels(8)
 
 
 @broken("exploding-forward", source="a gain of 2 in front of ReLU instead of sqrt(2), 20 layers")
 def gain_two() -> Made:
-    return mlp(20, 128, nn.ReLU, lambda m: nn.init.normal_(m.weight, std=2 / m.in_features**0.5)), vectors(), labels()
+    return (
+        mlp(20, 128, nn.ReLU, lambda m: nn.init.normal_(m.weight, std=2 / m.in_features**0.5)),
+        vectors(),
+        labels(),
+    )
 
 
 @broken("symmetric-units", source="CS231n notes, pitfall: all zero initialization")
@@ -150,18 +190,29 @@ def dead_half() -> Made:
     return model, vectors(64), labels(64)
 
 
-@broken("rank-collapse", source="Dong, Cordonnier & Loukas 2021: attention without skips loses rank doubly exponentially")
+@broken(
+    "rank-collapse",
+    source="Dong, Cordonnier & Loukas 2021: attention without skips loses rank doubly exponentially",
+)
 def attention_without_skips() -> Made:
     layers = [parts.Attention(64) for _ in range(8)]
     return nn.Sequential(*layers), torch.randn(4, 16, 64), None
 
 
-@broken("constant-output", "rank-collapse", source="pytorch forum: 'network predicts the same for all inputs', default start, 25 layers")
+@broken(
+    "constant-output",
+    "rank-collapse",
+    source="pytorch forum: 'network predicts the same for all inputs', default start, 25 layers",
+)
 def same_answer_for_all() -> Made:
     return mlp(25, 64, nn.ReLU), vectors(), squared(32, 10)
 
 
-@broken("constant-output", "rank-collapse", source="Schoenholz et al. 2017: the ordered phase, sigma_w = .5, sigma_b = 1")
+@broken(
+    "constant-output",
+    "rank-collapse",
+    source="Schoenholz et al. 2017: the ordered phase, sigma_w = .5, sigma_b = 1",
+)
 def ordered_phase() -> Made:
     def bias_too(m: Any) -> None:
         nn.init.normal_(m.weight, std=0.5 / m.in_features**0.5)
@@ -311,15 +362,25 @@ def half_close() -> Made:
     return model, (vectors(32, 64) * 2).half(), None
 
 
-@broken("vanishing-forward", source="transformers 5.23: EfficientNet from its config draws BatchNorm's weights from N(0, .02)", needs="transformers")
+@broken(
+    "vanishing-forward",
+    source="transformers 5.23: EfficientNet from its config draws BatchNorm's weights from N(0, .02)",
+    needs="transformers",
+)
 def efficientnet_from_config() -> Made:
     from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
-    config = EfficientNetConfig(width_coefficient=1.0, depth_coefficient=1.0, image_size=64, num_labels=10, hidden_dim=1280)
+    config = EfficientNetConfig(
+        width_coefficient=1.0, depth_coefficient=1.0, image_size=64, num_labels=10, hidden_dim=1280
+    )
     return EfficientNetForImageClassification(config), {"pixel_values": images(2, 3, 64)}, None
 
 
-@broken("vanishing-forward", "vanishing-backward", source="BatchNorm weights from N(0, .02), as DCGAN's loop does without its mean of 1")
+@broken(
+    "vanishing-forward",
+    "vanishing-backward",
+    source="BatchNorm weights from N(0, .02), as DCGAN's loop does without its mean of 1",
+)
 def dcgan_loop_without_mean() -> Made:
     model = parts.convnet(12, 32, normal(0.02), norm=True)
     for module in model.modules():
@@ -346,12 +407,20 @@ def loud_recurrence() -> Made:
     return Net(), torch.randn(32, 12, 16), labels()
 
 
-@broken("exploding-forward", "exploding-backward", source="linear recurrence with spectral radius 2 over 20 steps (Pascanu et al. 2013)")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    source="linear recurrence with spectral radius 2 over 20 steps (Pascanu et al. 2013)",
+)
 def exploding_recurrence() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.inputs, self.state, self.head = nn.Linear(16, 64), nn.Linear(64, 64, bias=False), nn.Linear(64, 10)
+            self.inputs, self.state, self.head = (
+                nn.Linear(16, 64),
+                nn.Linear(64, 64, bias=False),
+                nn.Linear(64, 10),
+            )
             nn.init.normal_(self.state.weight, std=2 * (2 / 64) ** 0.5)
 
         def forward(self, x: Tensor) -> Tensor:
@@ -363,18 +432,27 @@ def exploding_recurrence() -> Made:
     return Net(), torch.randn(32, 20, 16), labels()
 
 
-@broken("vanishing-forward", "vanishing-backward", "rank-collapse", source="deep autoencoder, small weights (Martens 2010 on why they failed)")
+@broken(
+    "vanishing-forward",
+    "vanishing-backward",
+    "rank-collapse",
+    source="deep autoencoder, small weights (Martens 2010 on why they failed)",
+)
 def deep_autoencoder() -> Made:
     sizes = [64, 256, 128, 64, 32, 64, 128, 256]
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.Sigmoid()]
     model = each(nn.Sequential(*layers, nn.Linear(256, 64)), xavier)
     x = vectors()
     return model, x, lambda output: F.mse_loss(output, x)
 
 
-@broken("exploding-forward", "exploding-backward", source="PyTorch's transposed fans (PR #30079): a decoder of wide transposed convolutions, fan 16 times too small: torch reads 16 * 4, each output sums 1024")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    source="PyTorch's transposed fans (PR #30079): a decoder of wide transposed convolutions, fan 16 times too small: torch reads 16 * 4, each output sums 1024",
+)
 def transposed_fans() -> Made:
     layers: list[nn.Module] = []
     for _ in range(5):

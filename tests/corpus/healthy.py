@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,11 @@ def selu() -> Made:
 
 @healthy("GELU with its own gain")
 def gelu() -> Made:
-    return mlp(8, 128, nn.GELU, lambda m: nn.init.normal_(m.weight, std=(1.98 / m.in_features) ** 0.5)), vectors(), labels()
+    return (
+        mlp(8, 128, nn.GELU, lambda m: nn.init.normal_(m.weight, std=(1.98 / m.in_features) ** 0.5)),
+        vectors(),
+        labels(),
+    )
 
 
 @healthy("leaky ReLU, 30 layers")
@@ -271,7 +275,7 @@ def nerf() -> Made:
 def bottleneck_of_two() -> Made:
     sizes = [64, 128, 32, 2, 32, 128]
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU() if b != 2 else nn.Identity()]
     model = each(nn.Sequential(*layers, nn.Linear(128, 64)), he)
     x = vectors()
@@ -301,14 +305,24 @@ def routed_experts() -> Made:
 
 @healthy("embedding rows that this batch does not touch")
 def untouched_rows() -> Made:
-    model = nn.Sequential(nn.Embedding(5000, 32), nn.Flatten(), nn.Linear(32 * 8, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = nn.Sequential(
+        nn.Embedding(5000, 32), nn.Flatten(), nn.Linear(32 * 8, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
     return model, torch.randint(0, 5000, (16, 8)), labels(16)
 
 
 @healthy("dropout of one half in the two layers before the head (AlexNet, VGG)")
 def dropout() -> Made:
     body = parts.convnet(6, 32, he)[:-1]
-    head = [nn.Linear(32, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)]
+    head = [
+        nn.Linear(32, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    ]
     return nn.Sequential(*body, *head), images(), labels(8)
 
 
@@ -330,8 +344,6 @@ def focal_prior() -> Made:
 
         def forward(self, x: Tensor) -> Tensor:
             return torch.sigmoid(self.head(self.body(x)))
-
-    target = None
 
     def loss(output: Tensor) -> Tensor:
         wanted = (torch.rand(output.shape, generator=torch.Generator().manual_seed(0)) < 0.01).float()
@@ -364,7 +376,11 @@ def lstm() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.words, self.lstm, self.head = nn.Embedding(100, 32), nn.LSTM(32, 64, 2, batch_first=True), nn.Linear(64, 10)
+            self.words, self.lstm, self.head = (
+                nn.Embedding(100, 32),
+                nn.LSTM(32, 64, 2, batch_first=True),
+                nn.Linear(64, 10),
+            )
 
         def forward(self, ids: Tensor) -> Tensor:
             return self.head(self.lstm(self.words(ids))[0][:, -1])
@@ -405,7 +421,8 @@ def densenet() -> Made:
             super().__init__()
             self.stem = nn.Conv2d(3, 16, 3, padding=1)
             self.layers = nn.ModuleList(
-                nn.Sequential(nn.BatchNorm2d(16 + 8 * i), nn.ReLU(), nn.Conv2d(16 + 8 * i, 8, 3, padding=1)) for i in range(10)
+                nn.Sequential(nn.BatchNorm2d(16 + 8 * i), nn.ReLU(), nn.Conv2d(16 + 8 * i, 8, 3, padding=1))
+                for i in range(10)
             )
             self.head = nn.Linear(96, 10)
 
@@ -457,7 +474,7 @@ def regression() -> Made:
 def dcgan() -> Made:
     layers: list[nn.Module] = []
     sizes = [64, 128, 64, 32]
-    for index, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for index, (a, b) in enumerate(itertools.pairwise(sizes)):
         layers += [nn.ConvTranspose2d(a, b, 4, 1 if index == 0 else 2, 0 if index == 0 else 1, bias=False)]
         layers += [nn.BatchNorm2d(b), nn.ReLU(True)]
     model = nn.Sequential(*layers, nn.ConvTranspose2d(32, 3, 4, 2, 1, bias=False), nn.Tanh())
@@ -489,7 +506,11 @@ def zero_convolutions() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.base, self.copy, self.zero = parts.convnet(4, 32, he)[:4], parts.convnet(4, 32, he)[:4], nn.Conv2d(32, 32, 1)
+            self.base, self.copy, self.zero = (
+                parts.convnet(4, 32, he)[:4],
+                parts.convnet(4, 32, he)[:4],
+                nn.Conv2d(32, 32, 1),
+            )
             self.base.requires_grad_(False)
             nn.init.zeros_(self.zero.weight)
             nn.init.zeros_(self.zero.bias)
@@ -547,5 +568,18 @@ def _register(name: str) -> None:
     healthy("transformers, from a tiny configuration", needs="transformers")(make)
 
 
-for _name in ("gpt2", "bert", "llama", "vit", "mamba", "convnext", "t5", "whisper", "mistral", "qwen2", "roberta", "resnet"):
+for _name in (
+    "gpt2",
+    "bert",
+    "llama",
+    "vit",
+    "mamba",
+    "convnext",
+    "t5",
+    "whisper",
+    "mistral",
+    "qwen2",
+    "roberta",
+    "resnet",
+):
     _register(_name)

@@ -67,7 +67,9 @@ def labels(batch: int = 32, classes: int = 10) -> Callable[[Any], Tensor]:
     return lambda output: F.cross_entropy(output, target)
 
 
-def squared(batch: int = 32, size: int = 1, scale: float = 1.0, shift: float = 0.0) -> Callable[[Any], Tensor]:
+def squared(
+    batch: int = 32, size: int = 1, scale: float = 1.0, shift: float = 0.0
+) -> Callable[[Any], Tensor]:
     target = torch.randn(batch, size) * scale + shift
     return lambda output: F.mse_loss(output, target)
 
@@ -91,7 +93,9 @@ def convnet(depth: int, width: int, init: Init | None = None, *, norm: bool = Fa
 class Residual(nn.Module):
     """x + f(x), or x + scale f(x)."""
 
-    def __init__(self, branch: nn.Module, scale: nn.Parameter | None = None, after: nn.Module | None = None) -> None:
+    def __init__(
+        self, branch: nn.Module, scale: nn.Parameter | None = None, after: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.branch, self.after = branch, after
         self.scale = scale
@@ -105,7 +109,9 @@ class Residual(nn.Module):
 def residual_mlp(depth: int, width: int, branch: Callable[[int], nn.Module], *, outputs: int = 10,
                  final: nn.Module | None = None) -> nn.Sequential:  # fmt: skip
     blocks = [Residual(branch(width)) for _ in range(depth)]
-    return nn.Sequential(nn.Linear(64, width), *blocks, *([final] if final else []), nn.Linear(width, outputs))
+    return nn.Sequential(
+        nn.Linear(64, width), *blocks, *([final] if final else []), nn.Linear(width, outputs)
+    )
 
 
 class BasicBlock(nn.Module):

@@ -29,8 +29,12 @@ def inspect(
     kwargs: Annotated[str, typer.Option("--kwargs", help="JSON: keyword arguments of the factory.")] = "{}",
     loss: Annotated[str | None, typer.Option("--loss", help="pkg.module:function of the output.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the page here.")] = None,
-    as_json: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")] = None,
-    sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF 2.1.0 for code scanning.")] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")
+    ] = None,
+    sarif: Annotated[
+        Path | None, typer.Option("--sarif", help="Write SARIF 2.1.0 for code scanning.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
     fail_on: Annotated[
         str | None, typer.Option("--fail-on", help="info, warning, critical or never; default critical.")
@@ -58,7 +62,7 @@ def inspect(
     _write(report, target, html, as_json, sarif, junit)
     if str(as_json) != "-":
         typer.echo(str(report))
-    if level != "never" and report.reaches(level):  # type: ignore[arg-type]
+    if level != "never" and report.reaches(level):
         raise typer.Exit(1)
 
 

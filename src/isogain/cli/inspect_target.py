@@ -44,11 +44,12 @@ def load(target: str) -> Any:
 
 
 def parse_input(text: str) -> tuple[str | None, str, tuple[int, ...], int | None]:
-    """(name, torch dtype, shape, limit) of 'ids=i64[8,128]<50257'; raises InspectError where it is not one."""
+    """(name, torch dtype, shape, limit) of 'ids=i64[8,128]<50257'; InspectError for anything else."""
     match = _INPUT.match(text.strip())
     if match is None or match["type"] not in _TYPES:
         raise InspectError(
-            f"--input {text!r} is not type[shape]: f32[32,3,32,32], ids=i64[8,128]<50257; types: {', '.join(_TYPES)}"
+            f"--input {text!r} is not type[shape]: f32[32,3,32,32], ids=i64[8,128]<50257; types: "
+            f"{', '.join(_TYPES)}"
         )
     shape = tuple(int(size) for size in match["shape"].split(",") if size.strip())
     limit = int(match["limit"]) if match["limit"] else None
@@ -77,7 +78,9 @@ def run(
     if mode != "keep":
         model.train(mode == "train")
     generator = torch.Generator().manual_seed(seed)
-    tensors = [(name, _tensor(torch, kind, shape, limit, generator)) for name, kind, shape, limit in specified]
+    tensors = [
+        (name, _tensor(torch, kind, shape, limit, generator)) for name, kind, shape, limit in specified
+    ]
     return igt.inspect(model, _together(tensors), judge)
 
 

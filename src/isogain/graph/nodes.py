@@ -14,7 +14,8 @@ from isogain.errors import LayoutError
 __all__ = ["KINDS", "Graph", "Kind", "Node", "ParameterUse", "WeightUse"]
 
 Kind = Literal[
-    "input", "weight", "embedding", "recurrent", "norm", "activation", "add", "multiply", "product", "softmax",
+    "input", "weight", "embedding", "recurrent", "norm", "activation", "add", "multiply", "product",
+    "softmax",
     "attention", "pool", "concatenate", "dropout", "shape", "loss", "other",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]

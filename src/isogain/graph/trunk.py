@@ -6,6 +6,8 @@ What lies between two of them (a residual branch, parallel paths) is not on the 
 
 from __future__ import annotations
 
+import itertools
+
 from isogain.graph.nodes import Graph
 
 __all__ = ["trunks"]
@@ -41,7 +43,7 @@ def _pieces(graph: Graph, start: int, useful: set[int]) -> list[tuple[int, ...]]
     """The trunk from `start`, cut where it only feeds branches of another stream (cross-attention)."""
     trunk, descendants = _articulations(graph, start, useful)
     pieces, piece = [], [trunk[0]]
-    for before, after in zip(trunk, trunk[1:], strict=False):
+    for before, after in itertools.pairwise(trunk):
         if before not in graph.nodes[after].inputs and _foreign(graph, before, after, descendants):
             pieces.append(tuple(piece))
             piece = []

@@ -43,7 +43,11 @@ def cause_of(table: Table, weights: Sequence[Node], change: float, what: str) ->
         return f"the {what} is gone after {count} layers: {_reason(table, weights, change)}"
     factor = 10 ** (change / count)
     share = f"lose {1 - factor:.0%} of" if factor < 1 else f"multiply by {factor:.3g}"
-    each = f"{count} layers each {share} the {what}" if count > 1 else f"one layer multiplies the {what} by {factor:.3g}"
+    each = (
+        f"{count} layers each {share} the {what}"
+        if count > 1
+        else f"one layer multiplies the {what} by {factor:.3g}"
+    )
     return f"{each}: {_reason(table, weights, change)}"
 
 
@@ -76,7 +80,8 @@ def mend(table: Table, weights: Sequence[Node]) -> str:
     layers = _layer_types(weights)
     if name in ("sigmoid", "hard_sigmoid"):
         return (
-            f"[(torch.nn.init.orthogonal_(m.weight, 4.0), m.bias.data.copy_(-m.weight.data.flatten(1).sum(1) / 2)) "
+            f"[(torch.nn.init.orthogonal_(m.weight, 4.0), "
+            f"m.bias.data.copy_(-m.weight.data.flatten(1).sum(1) / 2)) "
             f"for m in model.modules() if isinstance(m, {layers})]"
         )
     gain = critical_gain(name, settings, 1.0)
@@ -84,14 +89,18 @@ def mend(table: Table, weights: Sequence[Node]) -> str:
         return f"[igt.orthogonal_(m.weight, gain=1.0) for m in model.modules() if isinstance(m, {layers})]"
     if name in ("relu", "linear", "leaky_relu"):
         slope = settings.get("negative_slope", 0.0)
-        nonlinearity = {"relu": "'relu'", "linear": "'linear'", "leaky_relu": f"'leaky_relu', a={slope:g}"}[name]
+        nonlinearity = {"relu": "'relu'", "linear": "'linear'", "leaky_relu": f"'leaky_relu', a={slope:g}"}[
+            name
+        ]
         return (
             f"[igt.kaiming_normal_(m.weight, nonlinearity={nonlinearity}) "
             f"for m in model.modules() if isinstance(m, {layers})]"
         )
     if not math.isfinite(gain):
         return ""
-    return f"[igt.xavier_normal_(m.weight, gain={gain:.4g}) for m in model.modules() if isinstance(m, {layers})]"
+    return (
+        f"[igt.xavier_normal_(m.weight, gain={gain:.4g}) for m in model.modules() if isinstance(m, {layers})]"
+    )
 
 
 def _layer_types(weights: Sequence[Node]) -> str:

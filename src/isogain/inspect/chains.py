@@ -12,7 +12,16 @@ from isogain.core.activations import ActivationError, activation
 from isogain.graph import Node
 from isogain.inspect.table import Table
 
-__all__ = ["Chain", "Tolerance", "chains", "expected_scales", "common_activation", "critical_gain", "decades", "weights_on"]
+__all__ = [
+    "Chain",
+    "Tolerance",
+    "chains",
+    "common_activation",
+    "critical_gain",
+    "decades",
+    "expected_scales",
+    "weights_on",
+]
 
 KAPPA = 5.0
 """n times the variance that a ReLU layer of width n adds to ln q (Hanin & Nica 2019); others add less."""
@@ -115,7 +124,7 @@ def split_at_norms(table: Table, chain: Chain) -> Iterator[list[Node]]:
 
 
 def normalises(table: Table, node: Node) -> bool:
-    """Whether what a norm hands on has the size its scale asks for (its epsilon does not outweigh the signal)."""
+    """Whether a norm hands on the size its scale asks for: its epsilon does not outweigh the signal."""
     return table.forward[node.index].rms > 0.1 * norm_scale(table, node)
 
 
@@ -164,7 +173,9 @@ def expected_scales(table: Table, chain: Chain) -> list[tuple[Node, float, float
 
     A norm sets the scale anew; sums of a residual stream may grow like the square root of their number.
     """
-    found, start, passed, sums = [], table.forward[chain.nodes[0].index].rms, [], 0
+    found: list[tuple[Node, float, float]] = []
+    start, sums = table.forward[chain.nodes[0].index].rms, 0
+    passed: list[Node] = []
     for node in chain.nodes:
         if node.kind == "norm":
             start, passed, sums = norm_scale(table, node), [], 0

@@ -63,7 +63,9 @@ class Difference:
         lines = [f"{self.before} -> {self.after}"]
         lines += [f"  gone  {finding.key}" for finding in self.gone]
         lines += [f"  new   {finding.key}: {finding.why}" for finding in self.new]
-        lines += [f"  {path} {what}: {before:.3g} -> {after:.3g}" for path, what, before, after in self.changed[:20]]
+        lines += [
+            f"  {path} {what}: {before:.3g} -> {after:.3g}" for path, what, before, after in self.changed[:20]
+        ]
         return "\n".join(lines)
 
 
@@ -93,7 +95,9 @@ class Report:
         if self.findings and self.verdict != "healthy":
             return self.findings[0].why
         followed = f"{self.coverage.share:.1%} of the parameters followed"
-        checked = f"{len(self.coverage.skipped)} checks not run" if self.coverage.skipped else "all checks run"
+        checked = (
+            f"{len(self.coverage.skipped)} checks not run" if self.coverage.skipped else "all checks run"
+        )
         return f"nothing found; {followed}, {checked}"
 
     @cached_property
@@ -121,9 +125,7 @@ class Report:
         """The same report with findings matching 'code' or 'code:path' (with * and ?) set aside."""
         from fnmatch import fnmatchcase
 
-        taken = tuple(
-            f for f in self.findings if any(fnmatchcase(f.key, p) or f.code == p for p in patterns)
-        )
+        taken = tuple(f for f in self.findings if any(fnmatchcase(f.key, p) or f.code == p for p in patterns))
         kept = tuple(finding for finding in self.findings if finding not in taken)
         return replace(self, findings=kept, accepted=self.accepted + taken)
 
@@ -176,7 +178,9 @@ class Report:
 
     def __repr__(self) -> str:
         counts = {s: sum(f.severity == s for f in self.findings) for s in ("critical", "warning", "info")}
-        said = ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) or "no findings"
+        said = (
+            ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) or "no findings"
+        )
         return f"<Report {self.verdict}: {said}; {self.coverage.share:.1%} of the parameters followed>"
 
 
@@ -185,8 +189,8 @@ def _changes(before: tuple[Layer, ...], after: tuple[Layer, ...]) -> list[tuple[
     found = []
     for layer in after:
         match = old.get((layer.path, layer.op, layer.index))
-        for what, get in (("rms", Layer.rms.fget), ("gradient", Layer.gradient_rms.fget)) if match else ():
-            a, b = get(match), get(layer)  # type: ignore[misc]
+        for what in ("rms", "gradient_rms") if match else ():
+            a, b = getattr(match, what), getattr(layer, what)
             if a > 0 and b > 0 and not 0.5 < b / a < 2:
                 found.append((layer.path, what, a, b))
     return found

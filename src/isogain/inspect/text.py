@@ -53,16 +53,21 @@ def folded(layers: Sequence[Layer]) -> Iterator[tuple[str, list[Layer]]]:
 
 def _layers(report: Report) -> str:
     shown = [layer for layer in report.layers if layer.kind in ("weight", "embedding", "recurrent", "norm")]
-    rows = [("layer", "role", "times", "gain", "rms", "gradient")]
+    rows: list[tuple[str, ...]] = [("layer", "role", "times", "gain", "rms", "gradient")]
     for path, members in folded(shown):
         numbers = [_range([getattr(m, name) for m in members]) for name in ("gain", "rms", "gradient_rms")]
-        rows.append((path or "(model)", members[0].role, f"x {len(members)}" if len(members) > 1 else "", *numbers))
+        rows.append(
+            (path or "(model)", members[0].role, f"x {len(members)}" if len(members) > 1 else "", *numbers)
+        )
     if len(rows) == 1:
         return ""
     hidden = len(rows) - 41
     rows = rows[:41]
     widths = [min(max(len(row[i]) for row in rows), 34 if i == 0 else 19) for i in range(6)]
-    lines = ["  ".join(_cell(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(_cell(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return "\n".join(lines + ([f"... {hidden} more; report.layers has them all"] if hidden > 0 else []))
 
 

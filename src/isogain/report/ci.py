@@ -25,7 +25,9 @@ def to_sarif(report: Report, target: str) -> str:
             "ruleId": finding.code,
             "level": LEVELS[finding.severity],
             "message": {"text": _message(finding)},
-            "locations": [{"logicalLocations": [{"fullyQualifiedName": f"{target}/{finding.path}", "kind": "module"}]}],
+            "locations": [
+                {"logicalLocations": [{"fullyQualifiedName": f"{target}/{finding.path}", "kind": "module"}]}
+            ],
         }
         for finding in report.findings
     ]
@@ -42,7 +44,9 @@ def to_sarif(report: Report, target: str) -> str:
 def to_junit(report: Report, target: str) -> str:
     """One test case for each code: it fails when the code was found above info."""
     failed = {finding.code for finding in report.findings if finding.severity != "info"}
-    suite = ElementTree.Element("testsuite", name=f"isogain inspect {target}", tests=str(len(CODES)), failures=str(len(failed)))
+    suite = ElementTree.Element(
+        "testsuite", name=f"isogain inspect {target}", tests=str(len(CODES)), failures=str(len(failed))
+    )
     for code in CODES:
         case = ElementTree.SubElement(suite, "testcase", classname=target, name=code)
         found = [f for f in report.findings if f.code == code and f.severity != "info"]

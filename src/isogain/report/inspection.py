@@ -52,7 +52,8 @@ def render_inspection(report: Report) -> str:
         f"<style>{_style()}</style>\n</head>\n<body>\n", _asset("inspection.html"),
         '<div class="frame" id="top"><main id="main" tabindex="-1">\n',
         _lead(report, title), _findings(report.findings), _scales(report), _layers(report), _coverage(report),
-        _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it shows and fetches "
+        _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it "
+        f"shows and fetches "
         f"nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
     ])  # fmt: skip
 
@@ -65,14 +66,16 @@ def fragment(report: Report) -> str:
         ".isogain svg{max-width:100%;height:auto}.isogain .n{text-align:right}"
     )
     rows = "".join(
-        f"<tr><td>{SIGNS[f.severity]} {WORDS[f.severity]}</td><td><b>{escape(f.code)}</b><br><code>{escape(f.path)}"
+        f"<tr><td>{SIGNS[f.severity]} "
+        f"{WORDS[f.severity]}</td><td><b>{escape(f.code)}</b><br><code>{escape(f.path)}"
         f"</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
         for f in report.findings
     )
     table = f"<table>{rows}</table>" if rows else ""
     body = theme.plain(picture(report), "light")
     return (
-        f'<div class="isogain"><style>{style}</style><p><b>{SIGNS[report.verdict]} {WORDS[report.verdict]}</b> '
+        f'<div class="isogain"><style>{style}</style><p><b>{SIGNS[report.verdict]} '
+        f"{WORDS[report.verdict]}</b> "
         f"{escape(report.cause)}</p>{table}{body}<details><summary>Layers and coverage</summary>"
         f"<pre>{escape(str(report))}</pre></details></div>"
     )
@@ -105,7 +108,8 @@ def _badge(word: str) -> str:
 
 def _lead(report: Report, title: str) -> str:
     return (
-        f'<div class="lead"><h1>{escape(title)}</h1><p class="verdict-line" id="verdict">{_badge(report.verdict)}</p>'
+        f'<div class="lead"><h1>{escape(title)}</h1><p class="verdict-line" '
+        f'id="verdict">{_badge(report.verdict)}</p>'
         f'<p class="summary">{escape(_sentence(report.cause))}</p></div>\n'
     )
 
@@ -125,18 +129,20 @@ def _finding(finding: Finding) -> str:
     fix = ""
     if finding.fix:
         fix = (
-            f'<div class="fix"><span class="label">Fix</span><p class="command"><code>{escape(finding.fix)}</code>'
+            f'<div class="fix"><span class="label">Fix</span><p '
+            f'class="command"><code>{escape(finding.fix)}</code>'
             '<button type="button" class="copy" hidden>Copy</button></p></div>'
         )
+    words = escape(f"{finding.code} {finding.path} {finding.severity}".lower())
     places = ""
     if len(finding.paths) > 1:
         listed = "".join(f"<li><code>{escape(path)}</code></li>" for path in finding.paths)
         places = f"<details><summary>{len(finding.paths)} places</summary><ul>{listed}</ul></details>"
     return (
-        f'<li class="finding" data-words="{escape(f"{finding.code} {finding.path} {finding.severity}".lower())}">'
-        f'<h3>{_badge(finding.severity)} {escape(finding.code)} <code>{escape(finding.path)}</code></h3>'
+        f'<li class="finding" data-words="{words}">'
+        f"<h3>{_badge(finding.severity)} {escape(finding.code)} <code>{escape(finding.path)}</code></h3>"
         f'<p class="why">{escape(_sentence(finding.why))}</p>'
-        f'<dl><dt>Measured</dt><dd>{escape(finding.measured)}</dd><dt>Expected</dt><dd>{escape(finding.expected)}</dd>'
+        f"<dl><dt>Measured</dt><dd>{escape(finding.measured)}</dd><dt>Expected</dt><dd>{escape(finding.expected)}</dd>"
         f"</dl>{fix}{places}</li>"
     )
 
@@ -147,23 +153,29 @@ def _scales(report: Report) -> str:
         return ""
     return (
         '<section id="scales"><h2>Signals and gradients</h2><figure><div class="picture">'
-        f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and of the gradient of "
-        "the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. Lines follow the trunk, "
-        "small marks are its branches; the shaded band is where signals on the trunk are expected, from the scale they "
+        f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and "
+        f"of the gradient of "
+        "the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. "
+        "Lines follow the trunk, "
+        "small marks are its branches; the shaded band is where signals on the trunk are expected, "
+        "from the scale they "
         "start with and at these widths.</figcaption></figure></section>\n"
     )
 
 
 def _layers(report: Report) -> str:
-    heads = "".join(
-        f'<th scope="col"{_hint(name)}{_numeric(name)}>{name}</th>' for name in COLUMNS
+    heads = "".join(f'<th scope="col"{_hint(name)}{_numeric(name)}>{name}</th>' for name in COLUMNS)
+    bodies = "".join(
+        _group(name, members, number) for number, (name, members) in enumerate(folded(report.layers))
     )
-    bodies = "".join(_group(name, members, number) for number, (name, members) in enumerate(folded(report.layers)))
     return (
-        f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured operations; those that '
-        'repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and <kbd>k</kbd>, open a '
-        'row with <kbd>Enter</kbd>.</p><div class="scroll" tabindex="0" role="region" aria-label="Layers"><table>'
-        f"<thead><tr>{heads}</tr></thead>{bodies}</table></div><p id=\"nothing\" class=\"none\" hidden>No layer "
+        f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured '
+        f"operations; those that "
+        "repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and "
+        "<kbd>k</kbd>, open a "
+        'row with <kbd>Enter</kbd>.</p><div class="scroll" tabindex="0" role="region" '
+        'aria-label="Layers"><table>'
+        f'<thead><tr>{heads}</tr></thead>{bodies}</table></div><p id="nothing" class="none" hidden>No layer '
         "has these words.</p></section>\n"
     )
 
@@ -182,19 +194,24 @@ def _group(name: str, members: Sequence[Layer], number: int) -> str:
     inner = "".join(_row(layer, ' class="member"') for layer in members)
     label = (
         f'<button type="button" class="fold" aria-expanded="false" aria-controls="g{number}">'
-        f'<span aria-hidden="true">▸</span> {escape(name) or "(model)"}</button> <span class="times">× {len(members)}</span>'
+        f'<span aria-hidden="true">▸</span> {escape(name) or "(model)"}</button> <span '
+        f'class="times">× {len(members)}</span>'
     )
     cells = [f"<td>{label}</td>", f"<td>{escape(members[0].role)}</td>", f"<td>{_shapes(members)}</td>"]
     cells += [f'<td class="n">{_span([_value(m, column) for m in members])}</td>' for column in COLUMNS[3:]]
     words = escape(" ".join(f"{m.path} {m.op} {m.role}" for m in members).lower())
-    return f'<tbody><tr data-words="{words}" tabindex="-1">{"".join(cells)}</tr></tbody><tbody id="g{number}" hidden>{inner}</tbody>'
+    return (
+        f'<tbody><tr data-words="{words}" tabindex="-1">{"".join(cells)}</tr></tbody><tbody '
+        f'id="g{number}" hidden>{inner}</tbody>'
+    )
 
 
 def _row(layer: Layer, attributes: str) -> str:
     name = escape(layer.path or "(model)")
     words = escape(f"{layer.path} {layer.op} {layer.role}".lower())
     cells = [
-        f'<td><code>{name}</code> <span class="op">{escape(layer.op)}</span></td>', f"<td>{escape(layer.role)}</td>",
+        f'<td><code>{name}</code> <span '
+        f'class="op">{escape(layer.op)}</span></td>', f"<td>{escape(layer.role)}</td>",
         f'<td>{_shape(layer.shape)}</td>',
     ]  # fmt: skip
     cells += [f'<td class="n">{_number(_value(layer, column))}</td>' for column in COLUMNS[3:]]
@@ -223,7 +240,11 @@ def _span(values: Sequence[float]) -> str:
     if not known:
         return ""
     low, high = min(known), max(known)
-    return _number(low) if low == high or abs(high - low) < 0.05 * abs(high) else f"{_number(low)} … {_number(high)}"
+    return (
+        _number(low)
+        if low == high or abs(high - low) < 0.05 * abs(high)
+        else f"{_number(low)} … {_number(high)}"
+    )
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -258,4 +279,9 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
     yield from report.table.settings.items()
     yield "batch", str(report.table.batch)
     loss = report.table.loss_value
-    yield "loss", f"{report.table.loss_source} = {loss:.6g}" if math.isfinite(loss) else report.table.loss_source or "none"
+    yield (
+        "loss",
+        f"{report.table.loss_source} = {loss:.6g}"
+        if math.isfinite(loss)
+        else report.table.loss_source or "none",
+    )

@@ -27,7 +27,9 @@ class Step(Protocol):
 def write_monitoring(steps: Sequence[Step], path: str | Path) -> Path:
     """Writes one page of all inspected steps; returns its absolute path."""
     page = render_inspection(steps[-1].report)
-    return write_atomically(path, page.replace('<section id="findings">', _table(steps) + '<section id="findings">', 1))
+    return write_atomically(
+        path, page.replace('<section id="findings">', _table(steps) + '<section id="findings">', 1)
+    )
 
 
 def _table(steps: Sequence[Step]) -> str:
@@ -35,9 +37,12 @@ def _table(steps: Sequence[Step]) -> str:
     rows = "".join(_row(step) for step in steps)
     shown = "".join(f'<th scope="col" class="n">{head}</th>' for head in heads)
     return (
-        '<section id="steps"><h2>Steps</h2><div class="scroll" tabindex="0" role="region" aria-label="Steps"><table>'
-        f'<thead><tr>{shown}</tr></thead><tbody>{rows}</tbody></table></div><p class="note">update : data is the median '
-        "over parameters of log10 std(change) / std(parameter) of that step; about −3 is usual.</p></section>\n"
+        '<section id="steps"><h2>Steps</h2><div class="scroll" tabindex="0" role="region" '
+        'aria-label="Steps"><table>'
+        f'<thead><tr>{shown}</tr></thead><tbody>{rows}</tbody></table></div><p class="note">update : '
+        f"data is the median "
+        "over parameters of log10 std(change) / std(parameter) of that step; about −3 is "
+        "usual.</p></section>\n"
     )
 
 

@@ -16,7 +16,8 @@ WIDTH, HEIGHT = 940, 340
 LEFT, RIGHT, TOP, BOTTOM = 62, 116, 14, 40
 DRAWN = ("weight", "embedding", "recurrent", "add", "norm", "attention")
 LIMITS = (
-    (65504.0, "float16 ends"), (2.0**-24, "float16's smallest"), (3.4e38, "float32 ends"), (1.2e-38, "float32 normal"),
+    (65504.0, "float16 ends"), (2.0**-24, "float16's smallest"), (3.4e38, "float32 "
+    "ends"), (1.2e-38, "float32 normal"),
     (448.0, "float8 e4m3 ends"), (2.0**-9, "float8 e4m3's smallest"),
 )  # fmt: skip
 MOST = 400
@@ -30,14 +31,17 @@ def picture(report: Report) -> str:
     values = [v for layer in layers for v in (layer.rms, layer.gradient_rms) if _shown(v)]
     if len(layers) < 2 or not values:
         return ""
-    frame = Frame(len(layers), math.floor(math.log10(min(values)) - 0.3), math.ceil(math.log10(max(values)) + 0.3))
+    frame = Frame(
+        len(layers), math.floor(math.log10(min(values)) - 0.3), math.ceil(math.log10(max(values)) + 0.3)
+    )
     parts = [
         *_grid(frame), *_limits(frame), _band(frame, report, layers), *_line(frame, layers, False),
         *_line(frame, layers, True), *_names(frame, layers),
     ]  # fmt: skip
     label = escape(_described(layers))
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}" font-family="system-ui, sans-serif" '
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}" '
+        f'font-family="system-ui, sans-serif" '
         f'font-size="12" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
     )
 
@@ -76,10 +80,14 @@ def _grid(frame: Frame) -> list[str]:
     parts = []
     for power in range(frame.low, frame.high + 1, step):
         y = frame.y(10.0**power)
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--grid)"/>')
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--grid)"/>'
+        )
         text = {0: "1", 1: "10", 2: "100", -1: "0.1"}.get(power)
         label = text or f'10<tspan dy="-4" font-size="9">{str(power).replace("-", "−")}</tspan>'
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="var(--muted)">{label}</text>')
+        parts.append(
+            f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="var(--muted)">{label}</text>'
+        )
     return parts
 
 
@@ -90,7 +98,8 @@ def _limits(frame: Frame) -> list[str]:
             y = frame.y(value)
             parts.append(
                 f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--muted)" '
-                f'stroke-dasharray="2 3"/><text x="{LEFT + 4}" y="{y - 4:.1f}" fill="var(--muted)" font-size="11" '
+                f'stroke-dasharray="2 3"/><text x="{LEFT + 4}" y="{y - 4:.1f}" fill="var(--muted)" '
+                f'font-size="11" '
                 f'font-style="italic">{name}</text>'
             )
     return parts
@@ -99,16 +108,23 @@ def _limits(frame: Frame) -> list[str]:
 def _band(frame: Frame, report: Report, layers: Sequence[Layer]) -> str:
     place = {layer.index: position for position, layer in enumerate(layers)}
     for chain in chains(report.table):
-        rows = [(place[n.index], a, b) for n, a, b in expected_scales(report.table, chain) if n.index in place]
+        rows = [
+            (place[n.index], a, b) for n, a, b in expected_scales(report.table, chain) if n.index in place
+        ]
         if len(rows) > 1:
             upper = " ".join(f"{frame.x(p):.1f},{frame.y(high):.1f}" for p, _, high in rows)
             lower = " ".join(f"{frame.x(p):.1f},{frame.y(low):.1f}" for p, low, _ in reversed(rows))
-            return f'<polygon points="{upper} {lower}" fill="var(--c0)" opacity=".13"><title>expected</title></polygon>'
+            return (
+                f'<polygon points="{upper} {lower}" fill="var(--c0)" '
+                f'opacity=".13"><title>expected</title></polygon>'
+            )
     return ""
 
 
 def _line(frame: Frame, layers: Sequence[Layer], gradient: bool) -> list[str]:
-    found = [(place, layer.gradient_rms if gradient else layer.rms, layer) for place, layer in enumerate(layers)]
+    found = [
+        (place, layer.gradient_rms if gradient else layer.rms, layer) for place, layer in enumerate(layers)
+    ]
     found = [(place, value, layer) for place, value, layer in found if _shown(value)]
     if not found:
         return []
@@ -121,10 +137,15 @@ def _line(frame: Frame, layers: Sequence[Layer], gradient: bool) -> list[str]:
         x, y = frame.x(place), frame.y(value)
         title = f"<title>{escape(layer.path)} ({escape(layer.op)}): {what} {value:.3g}</title>"
         size, faint = (3.4, "") if layer.on_trunk else (2.0, ' opacity=".55"')
-        parts.append(f"{_mark(x, y, size, gradient)} fill=\"{colour}\"{faint}>{title}</{'path' if gradient else 'circle'}>")
+        parts.append(
+            f"{_mark(x, y, size, gradient)} "
+            f'fill="{colour}"{faint}>{title}</{"path" if gradient else "circle"}>'
+        )
     place, value, _ = trunk[-1]
     y = frame.y(value) + 4
-    parts.append(f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">{what}s</text>')
+    parts.append(
+        f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">{what}s</text>'
+    )
     return parts
 
 
@@ -138,14 +159,16 @@ def _mark(x: float, y: float, size: float, diamond: bool) -> str:
 def _names(frame: Frame, layers: Sequence[Layer]) -> list[str]:
     y = HEIGHT - BOTTOM + 20
     line = (
-        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" stroke="var(--line)"/>'
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" '
+        f'stroke="var(--line)"/>'
     )
     first, last = escape(_short(layers[0])), escape(_short(layers[-1]))
     return [
         line,
         f'<text x="{LEFT}" y="{y}" fill="var(--muted)">{first}</text>',
         f'<text x="{WIDTH - RIGHT}" y="{y}" text-anchor="end" fill="var(--muted)">{last}</text>',
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{y}" text-anchor="middle" fill="var(--muted)">order of execution</text>',
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{y}" text-anchor="middle" '
+        f'fill="var(--muted)">order of execution</text>',
     ]  # fmt: skip
 
 

@@ -110,7 +110,9 @@ class Recorder(TorchFunctionMode):
         self._scopes: list[Scope] = []
         self._storages: dict[int, nn.Parameter] = {}
         self.names: dict[int, list[str]] = {}
-        self._owners = {name: type(module).__name__ for name, module in model.named_modules(remove_duplicate=False)}
+        self._owners = {
+            name: type(module).__name__ for name, module in model.named_modules(remove_duplicate=False)
+        }
         for name, parameter in model.named_parameters(remove_duplicate=False):
             self.names.setdefault(id(parameter), []).append(name)
             self._known[id(parameter)] = (lambda p=parameter: p, Value(parameters=frozenset([name])))
@@ -188,7 +190,10 @@ class Recorder(TorchFunctionMode):
         if target is None or target.is_meta or not self._storages or name == "requires_grad_":
             return
         if name == "__set__":
-            if id(target) in self.names and getattr(getattr(func, "__self__", None), "__name__", "") == "data":
+            if (
+                id(target) in self.names
+                and getattr(getattr(func, "__self__", None), "__name__", "") == "data"
+            ):
                 self.guard.keep(target, rebound=True)  # type: ignore[arg-type]
             return
         if target.layout != torch.strided or _is_wrapped(target):
@@ -241,7 +246,13 @@ class Recorder(TorchFunctionMode):
     ) -> dict[str, float]:
         """What an activation does to its units, measured before an in-place one overwrites its input."""
         found, settings = activation_of(name, args, kwargs)
-        if found is None or not self.measure or not sources or sources[0][0].is_meta or _is_wrapped(sources[0][0]):
+        if (
+            found is None
+            or not self.measure
+            or not sources
+            or sources[0][0].is_meta
+            or _is_wrapped(sources[0][0])
+        ):
             return {}
         tensor, value = sources[0]
         axis = self.nodes[value.node].channel_axis if value.node is not None else -1
@@ -253,7 +264,7 @@ class Recorder(TorchFunctionMode):
         sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
     ) -> None:  # fmt: skip
         """Something computed from the model's inputs: a node."""
-        results = [t for t in tensors_in(result, 2)]
+        results = list(tensors_in(result, 2))
         if name == "__setitem__":
             results = [args[0]]
         floating = [t for t in results if t.is_floating_point() or t.is_complex()]
@@ -283,7 +294,9 @@ class Recorder(TorchFunctionMode):
         sources: list[tuple[Tensor, Value]], result: Tensor,
     ) -> Node:  # fmt: skip
         inputs = tuple(dict.fromkeys(v.node for _, v in sources if v.node is not None))
-        parameters = tuple(dict.fromkeys(n for _, v in sources if not v.content for n in sorted(v.parameters)))
+        parameters = tuple(
+            dict.fromkeys(n for _, v in sources if not v.content for n in sorted(v.parameters))
+        )
         weight = self._weight(name, args, kwargs)
         activation, settings = activation_of(name, args, kwargs)
         scope = self._scopes[-1] if self._scopes else Scope("", type(self.model).__name__)
@@ -364,7 +377,8 @@ class Recorder(TorchFunctionMode):
     def _hook(self, tensor: Tensor, index: int) -> None:
         with torch.no_grad():
             sample = kept_sample(tensor) if self.nodes[index].kind != "loss" else None
-        self.handles.append(tensor.register_hook(partial(self._gradient, index, sample)))
+        hook = partial(self._gradient, index, sample)
+        self.handles.append(tensor.register_hook(hook))  # type: ignore[no-untyped-call]
 
     def _record_loss(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> None:
         found = loss_use(node.op, args, kwargs, result)
@@ -427,7 +441,7 @@ _OVERRIDES = ("has_torch_function", "has_torch_function_unary", "has_torch_funct
 @lru_cache(maxsize=8)
 def _transparent(func: Any) -> Callable[..., Any]:
     """The same function without its question for overrides: what it calls is recorded one by one."""
-    names = dict(func.__globals__) | {name: _never for name in _OVERRIDES}
+    names = dict(func.__globals__) | dict.fromkeys(_OVERRIDES, _never)
     copy = types.FunctionType(func.__code__, names, func.__name__, func.__defaults__, func.__closure__)
     copy.__kwdefaults__ = func.__kwdefaults__
     return copy
@@ -439,11 +453,13 @@ def _never(*_: Any) -> bool:
 
 def _is_wrapped(tensor: Tensor) -> bool:
     """Whether a torch.func transform (vmap, grad, jvp) holds the tensor: it has no numbers to read."""
-    functorch = torch._C._functorch  # type: ignore[attr-defined]
+    functorch = torch._C._functorch
     return bool(functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def _owner(name: str) -> str:
     """The module of a parameter: 'fc.weight' -> 'fc', 'fc.parametrizations.weight.original0' -> 'fc'."""
-    path = name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
+    path = (
+        name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
+    )
     return "" if name.startswith("parametrizations.") else path

@@ -1,4 +1,4 @@
-"""`compare`: what if the same model had been started by another scheme?  On copies; the model stays as it is."""
+"""`compare`: the same model started by other schemes, on copies; the model stays as it is."""
 
 from __future__ import annotations
 
@@ -40,10 +40,13 @@ class Ranked:
 
     @property
     def badness(self) -> tuple[float, ...]:
-        """Criticals and warnings a seed, then the distance of the last signal's and first gradient's scale from 1."""
+        """Critical findings and warnings a seed, then the decades by which signals and gradients drift."""
         if not self.reports:
             return (math.inf,)
-        counts = [sum(f.severity == s for r in self.reports for f in r.findings) / len(self.reports) for s in ("critical", "warning")]
+        counts = [
+            sum(f.severity == s for r in self.reports for f in r.findings) / len(self.reports)
+            for s in ("critical", "warning")
+        ]
         return (*counts, median(_drift(report) for report in self.reports))
 
     @property
@@ -91,7 +94,10 @@ class Comparison:
                 lines.append(f"{ranked.scheme[:24]:24}  impossible  {ranked.error[:60]}")
                 continue
             critical, warning, drift = ranked.badness
-            lines.append(f"{ranked.scheme[:24]:24}  {ranked.verdict:10}  {critical:.1f} + {warning:.1f}        {drift:.2f}")
+            lines.append(
+                f"{ranked.scheme[:24]:24}  {ranked.verdict:10}  {critical:.1f} + {warning:.1f}       "
+                f" {drift:.2f}"
+            )
         return "\n".join(lines)
 
 
@@ -164,7 +170,12 @@ def _drawn(model: nn.Module, law: Initializer, seed: int) -> None:
 
 
 def _ranked(
-    model: nn.Module, inputs: Any, loss: Loss | None, name: str, start: Callable[[nn.Module, int], Any], seeds: Iterable[int]
+    model: nn.Module,
+    inputs: Any,
+    loss: Loss | None,
+    name: str,
+    start: Callable[[nn.Module, int], Any],
+    seeds: Iterable[int],
 ) -> Ranked:
     reports: list[Report] = []
     with Untouched(model):
@@ -188,8 +199,7 @@ def _drift(report: Report) -> float:
         return 0.0
     first, last = inside[0], inside[-1]
     pairs = (
-        (table.forward[last].rms, table.forward[first].rms), (table.backward[first].norm, table.backward[last].norm)
+        (table.forward[last].rms, table.forward[first].rms),
+        (table.backward[first].norm, table.backward[last].norm),
     )
     return sum(abs(math.log10(a / b)) if a > 0 and b > 0 else 40.0 for a, b in pairs)
-
-

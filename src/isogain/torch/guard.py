@@ -106,10 +106,10 @@ def _refill(table: dict[Any, Any], content: dict[Any, Any]) -> None:
 
 def _random_states() -> dict[str, Any]:
     states: dict[str, Any] = {"python": random.getstate(), "torch": torch.get_rng_state()}
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["cuda"] = torch.cuda.get_rng_state_all()
     if (numpy := sys.modules.get("numpy")) is not None:
-        states["numpy"] = numpy.random.get_state()  # noqa: NPY002  (the global state is saved, not used)
+        states["numpy"] = numpy.random.get_state()
     return states
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -64,7 +64,8 @@ def measure(model: nn.Module, inputs: Any, loss: Loss | None = None) -> Table:
 def _plain(model: Any) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise InspectError(
-            f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it in a Module"
+            f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it "
+            f"in a Module"
         )
     inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
     return inner if isinstance(inner, nn.Module) else model
@@ -76,7 +77,8 @@ def _check(model: nn.Module, loss: Loss | None) -> None:
     lazy = [n for n, p in model.named_parameters() if nn.parameter.is_lazy(p)]
     if lazy:
         raise InspectError(
-            f"{len(lazy)} lazy parameters have no shape yet ({', '.join(lazy[:3])}): call the model once first"
+            f"{len(lazy)} lazy parameters have no shape yet ({', '.join(lazy[:3])}): call the model "
+            f"once first"
         )
 
 
@@ -167,7 +169,7 @@ def _loss_of(recorder: Recorder, output: Any, loss: Loss | None) -> tuple[Tensor
 
 
 def _projection(output: Any) -> Tensor | None:
-    """The sum over returned tensors of <v, output> / sqrt(size), v of random signs; None if nothing is learnt."""
+    """The sum over outputs of <v, output> / sqrt(size), v random signs; None if nothing is learnt."""
     generator = torch.Generator().manual_seed(0)
     parts = []
     for tensor in tensors_in(output):
@@ -197,7 +199,7 @@ def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> 
     return gradients
 
 
-def _behind_gates(recorder: Recorder, leaves: list[Tensor]) -> None:
+def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:
     """Where a weight of zeros lets no gradient through, a random one is sent back from its input."""
     gates, recorder.gates = recorder.gates, {}
     silent = {i for i, back in recorder.backward.items() if back.finite and back.largest == 0}
@@ -242,9 +244,12 @@ def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: li
     if recorder.batch < 2:
         skipped.append("rank-collapse, constant-output: a batch of one cannot show them")
     if not recorder.model.training:
-        skipped.append("training mode: the model is in evaluation mode, so dropout and batch statistics are off")
+        skipped.append(
+            "training mode: the model is in evaluation mode, so dropout and batch statistics are off"
+        )
     return Coverage(
-        total, total - sum(sizes[name] for name in missed), recorder.operations, _operations(recorder, measured),
+        total, total - sum(sizes[name] for name in missed), recorder.operations,
+        _operations(recorder, measured),
         unfollowed, tuple(dict.fromkeys(recorder.unmeasured)), tuple(skipped),
     )  # fmt: skip
 

@@ -51,7 +51,9 @@ def _classes(
     if len(kept) == 0:
         return None
     rows, labels = rows[kept].float(), labels[kept]
-    value = functional.cross_entropy(rows, labels) if op == "cross_entropy" else functional.nll_loss(rows, labels)
+    value = (
+        functional.cross_entropy(rows, labels) if op == "cross_entropy" else functional.nll_loss(rows, labels)
+    )
     return LossUse(op, float(value), math.log(count), count, _spread(rows))
 
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,15 @@ import torch
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.table import Backward, Forward, ParameterState
 
-__all__ = ["backward_summary", "distance", "forward_summary", "kept_sample", "parameter_state", "rms_of", "unit_summary"]
+__all__ = [
+    "backward_summary",
+    "distance",
+    "forward_summary",
+    "kept_sample",
+    "parameter_state",
+    "rms_of",
+    "unit_summary",
+]
 
 Tensor = torch.Tensor
 SAMPLE = 1 << 14
@@ -88,7 +97,7 @@ def _positions(tensor: Tensor) -> Tensor | None:
     return row[:: -(-row.shape[0] // SAMPLES), :FEATURES].float()
 
 
-def forward_summary(tensor: Tensor, batch: int, units: dict[str, float] | None = None) -> Forward:
+def forward_summary(tensor: Tensor, batch: int, units: dict[str, Any] | None = None) -> Forward:
     """The Forward of a tensor; `units` holds what `unit_summary` found of an activation."""
     low, high = _extremes(tensor)
     values = spread(tensor)
@@ -206,7 +215,9 @@ def _decades(values: Tensor) -> float:
     size = size[(size > 0) & torch.isfinite(size)]
     if size.numel() < 20:
         return 0.0
-    low, high = torch.quantile(size[:SAMPLE].double(), torch.tensor([0.01, 0.99], dtype=torch.float64, device=size.device))
+    low, high = torch.quantile(
+        size[:SAMPLE].double(), torch.tensor([0.01, 0.99], dtype=torch.float64, device=size.device)
+    )
     return math.log10(float(high) / max(float(low), 5e-324))
 
 
@@ -228,7 +239,7 @@ def _duplicates(
 ) -> tuple[float, float, int]:
     """Share of units with an exact twin (bias included), and of those, share with equal gradients."""
     rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
-    units, width = rows.shape
+    units, _width = rows.shape
     if units < 2:
         return 0.0, math.nan, units
     groups = _equal_rows(rows, bias)

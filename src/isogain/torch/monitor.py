@@ -79,7 +79,9 @@ class Monitor:
             looked = self._look(self._updates())
         if self.when(self.steps + 1) and len(self.snapshots) < self.most:
             started = time.perf_counter()
-            self._before = {n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad}
+            self._before = {
+                n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad
+            }
             self.seconds += time.perf_counter() - started
         return looked
 
@@ -102,7 +104,9 @@ class Monitor:
         snapshot = Snapshot(self.steps, inspect(self.model, self.inputs, self.loss), updates)
         self.snapshots.append(snapshot)
         if self.steps == 0 and self.when(1):
-            self._before = {n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad}
+            self._before = {
+                n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad
+            }
         self._write(snapshot)
         self.seconds += time.perf_counter() - started
         return snapshot
@@ -148,13 +152,17 @@ def _base(module: str, name: str) -> type:
     try:
         return getattr(import_module(module), name)  # type: ignore[no-any-return]
     except ImportError as error:
-        raise InspectError(f"this callback needs {module.partition('.')[0]}, which is not installed") from error
+        raise InspectError(
+            f"this callback needs {module.partition('.')[0]}, which is not installed"
+        ) from error
 
 
 class _Callback:
     """What both frameworks' callbacks share: a Monitor made when training starts."""
 
-    def __init__(self, inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any) -> None:
+    def __init__(
+        self, inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any
+    ) -> None:
         super().__init__()
         self.inputs, self.loss, self.page, self.options = inputs, loss, page, options
         self.monitor: Monitor | None = None
@@ -171,7 +179,9 @@ class _Callback:
             self.monitor.close(self.page)
 
 
-def LightningMonitor(inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any) -> Any:  # noqa: N802
+def LightningMonitor(
+    inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any
+) -> Any:
     """A Lightning callback that monitors `trainer.fit`; needs lightning or pytorch_lightning."""
     try:
         base = _base("lightning.pytorch", "Callback")
@@ -182,7 +192,9 @@ def LightningMonitor(inputs: Any, loss: Loss | None = None, page: str | Path | N
         experiment = getattr(getattr(trainer, "logger", None), "experiment", None)
         self._start(pl_module, experiment if hasattr(experiment, "add_scalar") else None)
 
-    def on_train_batch_end(self: Any, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self: Any, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if trainer.global_step > self.monitor.steps:  # gradient accumulation: only real steps count
             self._step()
 
@@ -190,16 +202,21 @@ def LightningMonitor(inputs: Any, loss: Loss | None = None, page: str | Path | N
         self._end()
 
     methods = {
-        "on_train_start": on_train_start, "on_train_batch_end": on_train_batch_end, "on_train_end": on_train_end,
+        "on_train_start": on_train_start, "on_train_batch_end": on_train_batch_end,
+        "on_train_end": on_train_end,
     }  # fmt: skip
     return type("LightningMonitor", (_Callback, base), methods)(inputs, loss, page, **options)
 
 
-def HuggingFaceMonitor(inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any) -> Any:  # noqa: N802
+def HuggingFaceMonitor(
+    inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any
+) -> Any:
     """A callback for transformers' Trainer; needs transformers."""
     base = _base("transformers", "TrainerCallback")
 
-    def on_train_begin(self: Any, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
+    def on_train_begin(
+        self: Any, args: Any, state: Any, control: Any, model: Any = None, **more: Any
+    ) -> None:
         self._start(model)
 
     def on_step_end(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:

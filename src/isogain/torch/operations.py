@@ -7,14 +7,25 @@ from typing import Any
 
 from isogain.graph.nodes import Kind
 
-__all__ = ["ACTIVATIONS", "BLANK", "FACTORIES", "IN_PLACE_SETTERS", "KIND_OF", "LOSSES", "SKIPPED", "activation_of", "kind_of"]
+__all__ = [
+    "ACTIVATIONS",
+    "BLANK",
+    "FACTORIES",
+    "IN_PLACE_SETTERS",
+    "KIND_OF",
+    "LOSSES",
+    "SKIPPED",
+    "activation_of",
+    "kind_of",
+]
 
 ACTIVATIONS: dict[str, str] = {
     "relu": "relu", "relu6": "relu6", "gelu": "gelu", "silu": "silu", "mish": "mish", "elu": "elu",
     "selu": "selu", "celu": "celu", "leaky_relu": "leaky_relu", "prelu": "prelu", "rrelu": "rrelu",
     "tanh": "tanh", "sigmoid": "sigmoid", "hardtanh": "hard_tanh", "hardsigmoid": "hard_sigmoid",
     "hardswish": "hard_swish", "softplus": "softplus", "softsign": "softsign", "logsigmoid": "log_sigmoid",
-    "tanhshrink": "tanhshrink", "softshrink": "softshrink", "sin": "sin", "atan": "arctan", "arctan": "arctan",
+    "tanhshrink": "tanhshrink", "softshrink": "softshrink", "sin": "sin", "atan": "arctan",
+    "arctan": "arctan",
     "erf": "erf", "threshold": "relu", "glu": "glu",
 }  # fmt: skip
 """torch's name (without a trailing _) -> the name in isogain's table of activations."""
@@ -24,7 +35,8 @@ _KINDS: dict[Kind, str] = {
     "recurrent": "lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell",
     "norm": "layer_norm batch_norm group_norm instance_norm rms_norm local_response_norm normalize",
     "add": "add sub __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ rsub subtract addcmul lerp",
-    "multiply": "mul __mul__ __rmul__ __imul__ div __truediv__ __rtruediv__ __rdiv__ __itruediv__ multiply true_divide",
+    "multiply": "mul __mul__ __rmul__ __imul__ div __truediv__ __rtruediv__ __rdiv__ __itruediv__ "
+    "multiply true_divide",
     "product": "matmul __matmul__ __rmatmul__ mm bmm baddbmm addmm einsum addbmm mv tensordot bilinear",
     "softmax": "softmax log_softmax gumbel_softmax",
     "attention": "scaled_dot_product_attention multi_head_attention_forward",
@@ -33,7 +45,8 @@ _KINDS: dict[Kind, str] = {
     "mean sum max amax interpolate lp_pool2d max_pool2d_with_indices boolean_dispatch",
     "concatenate": "cat concat concatenate stack hstack vstack",
     "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
-    "shape": "view reshape transpose permute flatten unflatten squeeze unsqueeze expand contiguous chunk split "
+    "shape": "view reshape transpose permute flatten unflatten squeeze unsqueeze expand contiguous "
+    "chunk split "
     "unbind __getitem__ narrow to float half bfloat16 double type clone expand_as view_as t movedim swapaxes "
     "index_select gather select roll pad repeat repeat_interleave unfold fold pixel_shuffle type_as "
     "tensor_split detach einops_rearrange mT T reshape_as masked_fill cpu cuda requires_grad_",
@@ -47,18 +60,81 @@ WEIGHTED = {
 }  # fmt: skip
 LOSSES = frozenset(_KINDS["loss"].split())
 FACTORIES = frozenset(
-    "randn rand randint randperm normal bernoulli empty zeros ones full arange linspace tensor".split()
+    [
+        "randn",
+        "rand",
+        "randint",
+        "randperm",
+        "normal",
+        "bernoulli",
+        "empty",
+        "zeros",
+        "ones",
+        "full",
+        "arange",
+        "linspace",
+        "tensor",
+    ]
 )
 BLANK = frozenset(
-    "new_zeros new_ones new_full new_empty new_tensor zeros_like ones_like full_like empty_like rand_like randn_like "
-    "randint_like empty_strided".split()
+    [
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "new_empty",
+        "new_tensor",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "empty_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "empty_strided",
+    ]
 )
 """Factories that take shape and type from a tensor, but nothing of what it says."""
 SKIPPED = frozenset(
-    "size dim numel stride __len__ is_floating_point is_complex __repr__ __format__ __bool__ item tolist __int__ "
-    "__float__ __index__ __hash__ nelement data_ptr is_contiguous ndimension register_hook __deepcopy__ numpy "
-    "storage untyped_storage __dlpack__ _set_grad_enabled get_device element_size __contains__ retain_grad "
-    "storage_offset is_set_to has_names is_signed _is_view __iter__ backward".split()
+    [
+        "size",
+        "dim",
+        "numel",
+        "stride",
+        "__len__",
+        "is_floating_point",
+        "is_complex",
+        "__repr__",
+        "__format__",
+        "__bool__",
+        "item",
+        "tolist",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__hash__",
+        "nelement",
+        "data_ptr",
+        "is_contiguous",
+        "ndimension",
+        "register_hook",
+        "__deepcopy__",
+        "numpy",
+        "storage",
+        "untyped_storage",
+        "__dlpack__",
+        "_set_grad_enabled",
+        "get_device",
+        "element_size",
+        "__contains__",
+        "retain_grad",
+        "storage_offset",
+        "is_set_to",
+        "has_names",
+        "is_signed",
+        "_is_view",
+        "__iter__",
+        "backward",
+    ]
 )
 """Operations that hand on no signal."""
 IN_PLACE_SETTERS = frozenset({"__setitem__", "copy_", "index_put_", "index_add_", "scatter_", "scatter_add_"})

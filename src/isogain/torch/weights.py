@@ -30,7 +30,9 @@ def find_weight(
     return None
 
 
-def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], place: int, name: str, default: Any = None) -> Any:
+def _argument(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], place: int, name: str, default: Any = None
+) -> Any:
     return args[place] if len(args) > place else kwargs.get(name, default)
 
 
@@ -85,14 +87,18 @@ def _product(
     inner = "out in" if first else "in out"
     layout = " ".join(["stack"] * (weight.dim() - 2) + [inner])
     # the axes of the parameter itself do not matter here: the layout is that of the tensor as used
-    return WeightUse(found[0], tuple(weight.shape), layout, bias=named_bias[0] if named_bias else None), weight
+    return WeightUse(
+        found[0], tuple(weight.shape), layout, bias=named_bias[0] if named_bias else None
+    ), weight
 
 
 def unit_axis(use: WeightUse, parameter_shape: tuple[int, ...], flipped: bool = False) -> int | None:
     """The axis of the parameter that counts output units; None where units cannot be told apart by rows."""
     if tuple(parameter_shape) == use.shape:
         names = use.layout.split()
-        return names.index("out") if "out" in names and "stack" not in names and "lookup" not in names else None
+        return (
+            names.index("out") if "out" in names and "stack" not in names and "lookup" not in names else None
+        )
     if tuple(parameter_shape) == use.shape[::-1] and math.prod(use.shape) == math.prod(parameter_shape):
         return 1 - use.layout.split().index("out") if len(use.shape) == 2 else None
     return None

@@ -36,7 +36,8 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     return Finding(
         "initial-loss", severity, path, f"{use.value:.3g}",
         f"ln {use.classes} = {use.chance:.3g}, plus s²/2 for logits of standard deviation s < 1",
-        f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random answers ({name})",
+        f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random "
+        f"answers ({name})",
         line,
     )  # fmt: skip
 
@@ -71,8 +72,10 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
     name, path, line = _head(table, use)
     if off_centre:
         why = (
-            f"the targets lie around {use.target_mean:.3g} with standard deviation {use.target_std:.3g}, and the "
-            "model starts around 0: the first steps only learn the mean; standardise the targets, or start there"
+            f"the targets lie around {use.target_mean:.3g} with standard deviation "
+            f"{use.target_std:.3g}, and the "
+            "model starts around 0: the first steps only learn the mean; standardise the targets, or "
+            "start there"
         )
         line = f"targets = (targets - {use.target_mean:.6g}) / {use.target_std:.6g}"
     else:

@@ -85,10 +85,14 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
     fix = ""
     if small:
         why = (
-            f"{len(small)} norms scale by weights of root mean square {scales[len(scales) // 2]:.2g} instead of 1, "
+            f"{len(small)} norms scale by weights of root mean square {scales[len(scales) // 2]:.2g} "
+            f"instead of 1, "
             f"so each layer shrinks the signal; in {len(lost)} of them their epsilon outweighs what is left"
         )
-        fix = "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
+        fix = (
+            "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in "
+            "type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
+        )
     ratio = min(table.forward[n.index].rms / norm_scale(table, n) for n in lost)
     # one norm after a tiny embedding hands on a small signal that the next ones restore
     severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
@@ -120,7 +124,13 @@ def exploding_forward(table: Table) -> Iterator[Finding]:
 
 
 def _forward_finding(
-    table: Table, chain: Chain, piece: Sequence[Node], worst: Node, change: float, code: str, severity: Severity
+    table: Table,
+    chain: Chain,
+    piece: Sequence[Node],
+    worst: Node,
+    change: float,
+    code: str,
+    severity: Severity,
 ) -> Finding:
     weights = [n for n in chain.weights if piece[0].index <= n.index <= worst.index]
     start = table.forward[piece[0].index].rms

@@ -134,7 +134,14 @@ def _made_by_zero(table: Table, node: Node) -> bool:
 
 
 def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str:
-    off = [n for n in table.graph.nodes if n.index in table.forward and table.forward[n.index].dead_fraction > 0.999]
+    off = [
+        n
+        for n in table.graph.nodes
+        if n.index in table.forward and table.forward[n.index].dead_fraction > 0.999
+    ]
     if off:
-        return f"every unit of {place(off[0])} ({off[0].op}) is off for all samples, so only biases reach the output"
+        return (
+            f"every unit of {place(off[0])} ({off[0].op}) is off for all samples, so only biases "
+            f"reach the output"
+        )
     return cause_of(table, weights, 0.5 * math.log10(max(distance, 1e-30)), "difference between samples")

@@ -31,10 +31,10 @@ def _hidden(table: Table) -> Iterator[Node]:
     """One use of each weight; heads are told apart by their targets, so they may start equal."""
     seen: set[str] = set()
     for node in table.graph.nodes:
-        if node.kind == "weight" and node.weight and node.role not in ("head", "tied head"):
-            if node.weight.name not in seen:
-                seen.add(node.weight.name)
-                yield node
+        hidden = node.kind == "weight" and node.role not in ("head", "tied head")
+        if hidden and node.weight and node.weight.name not in seen:
+            seen.add(node.weight.name)
+            yield node
 
 
 def _twins(state: ParameterState) -> bool:
@@ -53,7 +53,7 @@ def _waits(table: Table, node: Node, state: ParameterState) -> bool:
 
 
 def _in_series(table: Table, node: Node) -> bool:
-    """Whether two weights of zeros follow one another on a trunk without skips: neither lets the other learn."""
+    """Whether two weights of zeros follow one another on a trunk: neither lets the other learn."""
     zeros = [n for n in _hidden(table) if table.is_zero_weight(n) and n.index in table.on_trunk]
     return node in zeros and len(zeros) > 1
 
@@ -98,7 +98,8 @@ def identical_layers(table: Table) -> Iterator[Finding]:
     yield Finding(
         "identical-layers", "warning", pattern(layers), f"{count} layers with the same numbers",
         "different draws",
-        f"{len(copied)} weights are bit-identical in {count} layers, as copy.deepcopy of a drawn layer leaves them "
+        f"{len(copied)} weights are bit-identical in {count} layers, as copy.deepcopy of a drawn "
+        f"layer leaves them "
         "(torch.nn.TransformerEncoder does this): draw each layer anew",
         _redraw(table, copied), tuple(name for names in copied for name in names),
     )  # fmt: skip

@@ -24,7 +24,9 @@ def dead_units(table: Table) -> Iterator[Finding]:
     if not found:
         return
     node, forward = max(found, key=lambda pair: _excess(*pair))
-    severity: Severity = "critical" if _excess(node, forward) > DEAD[1] or forward.dead_fraction > 0.99 else "warning"
+    severity: Severity = (
+        "critical" if _excess(node, forward) > DEAD[1] or forward.dead_fraction > 0.99 else "warning"
+    )
     weights = [w for n, _ in found if (w := table.graph.preceding(n.index, ("weight",), 4)) is not None]
     yield Finding(
         "dead-units", severity, _where([n for n, _ in found]),
@@ -73,7 +75,11 @@ def _mend_dead(table: Table, node: Node, weights: Sequence[Node]) -> str:
 
 def saturated_units(table: Table) -> Iterator[Finding]:
     """Bounded activations pushed into their flat ends."""
-    found = [(n, f) for n, f in _activations(table) if f.saturated_fraction > SATURATED[0] and not _chosen(table, n, f)]
+    found = [
+        (n, f)
+        for n, f in _activations(table)
+        if f.saturated_fraction > SATURATED[0] and not _chosen(table, n, f)
+    ]
     if not found:
         return
     node, forward = max(found, key=lambda pair: pair[1].saturated_fraction)
@@ -127,7 +133,10 @@ def _why_saturated(table: Table, node: Node) -> str:
     z = table.forward[before.index]
     inputs = [table.forward[i].rms for i in before.inputs if i in table.forward]
     seen = f" on inputs of root mean square {inputs[0]:.3g}" if inputs else ""
-    return f"{place(before)} has {gain_name(before.weight.gain)}{seen}: pre-activations of {z.rms:.3g}, where {node.op} is flat"
+    return (
+        f"{place(before)} has {gain_name(before.weight.gain)}{seen}: pre-activations of "
+        f"{z.rms:.3g}, where {node.op} is flat"
+    )
 
 
 def _where(nodes: Sequence[Node]) -> str:

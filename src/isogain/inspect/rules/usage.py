@@ -16,7 +16,11 @@ __all__ = ["unused_parameter"]
 def unused_parameter(table: Table) -> Iterator[Finding]:
     """Parameters that no operation used, or that are cut off from the loss."""
     states = table.parameters
-    trainable = [u for u in table.graph.parameters if u.trainable and states[u.name].on_device and not states[u.name].empty]
+    trainable = [
+        u
+        for u in table.graph.parameters
+        if u.trainable and states[u.name].on_device and not states[u.name].empty
+    ]
     missing = [use for use in trainable if table.parameters[use.name].gradient is None]
     if not missing or not table.forward:
         return
@@ -65,16 +69,24 @@ def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
     names = tuple(use.name for use in uses)
     why = {
         "routed": "experts that this batch was not routed to; another batch uses them",
-        "skipped": "not run this time; the forward pass draws single random numbers, by which it may skip layers",
-        "idle": "no operation of the forward pass read them: a layer that is built but never called, or a branch "
+        "skipped": "not run this time; the forward pass draws single random numbers, by which it may "
+        "skip layers",
+        "idle": "no operation of the forward pass read them: a layer that is built but never called, "
+        "or a branch "
         "not taken; with DistributedDataParallel the backward pass would wait for them",
-        "cut": "they are used, but no gradient comes back: detach(), no_grad, integer operations or an output that "
+        "cut": "they are used, but no gradient comes back: detach(), no_grad, integer operations or "
+        "an output that "
         "the loss ignores lie between; if that is meant, freeze them",
     }[kind]
-    fix = "" if kind in ("routed", "skipped") else f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
+    fix = (
+        ""
+        if kind in ("routed", "skipped")
+        else f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
+    )
     count = sum(_size(use) for use in uses)
     return Finding(
-        "unused-parameter", severity, pattern(names), f"{len(uses)} parameters ({count:,} numbers) without gradient",
+        "unused-parameter", severity, pattern(names), f"{len(uses)} parameters ({count:,} numbers) "
+        f"without gradient",
         "a gradient for every trainable parameter", why, fix, names,
     )  # fmt: skip
 

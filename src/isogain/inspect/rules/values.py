@@ -12,19 +12,27 @@ from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["dtype_headroom", "non_finite", "uninitialized"]
 
-LARGEST = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38, "float8_e4m3fn": 448.0, "float8_e5m2": 57344.0}
+LARGEST = {
+    "float16": 65504.0,
+    "bfloat16": 3.3895e38,
+    "float32": 3.4028e38,
+    "float8_e4m3fn": 448.0,
+    "float8_e5m2": 57344.0,
+}
 HEADROOM = 8.0
 """How many times a signal may still grow before it overflows."""
 IMPLAUSIBLE = 12.0
-"""Decades between the 1 % and the 99 % quantile of |x|; drawn weights span about 2.3, log-uniform ones their range."""
+"""Decades between the 1 % and the 99 % quantile of |x|; drawn weights span about 2.3."""
 
 
 def non_finite(table: Table) -> Iterator[Finding]:
     """NaN or infinity in parameters, signals, the loss or gradients, where it starts."""
     bad = [state.name for state in table.parameters.values() if not state.finite]
     if bad:
-        yield _finding(pattern(bad), "NaN or infinity in the parameter", "its values are not numbers before the first step",
-                       f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in {bad!r}]", tuple(bad))  # fmt: skip
+        yield _finding(pattern(bad), "NaN or infinity in the parameter", "its values are not numbers "
+        "before the first step",
+                       f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in "
+                       f"{bad!r}]", tuple(bad))  # fmt: skip
         return
     start = next((node for node in table.graph.nodes if _breaks(table, node)), None)
     if start is not None:
@@ -32,7 +40,9 @@ def non_finite(table: Table) -> Iterator[Finding]:
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)
     else:
-        yield _finding("loss", f"loss {table.loss_value}", "every layer before it is finite: look at the loss itself", "")
+        yield _finding(
+            "loss", f"loss {table.loss_value}", "every layer before it is finite: look at the loss itself", ""
+        )
 
 
 def _finding(path: str, measured: str, why: str, fix: str, paths: tuple[str, ...] = ()) -> Finding:
@@ -41,15 +51,17 @@ def _finding(path: str, measured: str, why: str, fix: str, paths: tuple[str, ...
 
 def _breaks(table: Table, node: Node) -> bool:
     forward = table.forward.get(node.index)
-    if forward is None or forward.finite or _masked(table, node):
-        return False
-    return True
+    return not (forward is None or forward.finite or _masked(table, node))
 
 
 def _masked(table: Table, node: Node) -> bool:
     """Minus infinity where a mask forbids attention or an answer is what softmax wants."""
     forward = table.forward[node.index]
-    return forward.minimum == -math.inf and math.isfinite(forward.maximum) and node.kind not in ("weight", "norm")
+    return (
+        forward.minimum == -math.inf
+        and math.isfinite(forward.maximum)
+        and node.kind not in ("weight", "norm")
+    )
 
 
 def _why(table: Table, node: Node) -> str:
@@ -67,9 +79,16 @@ def _gradients(table: Table) -> Iterator[Finding]:
     bad = [s.name for s in table.parameters.values() if s.gradient is not None and not s.gradient.finite]
     if not bad:
         return
-    hurt = [node for node in table.graph.nodes if node.index in table.backward and not table.backward[node.index].finite]
+    hurt = [
+        node
+        for node in table.graph.nodes
+        if node.index in table.backward and not table.backward[node.index].finite
+    ]
     where = place(hurt[-1]) if hurt else bad[-1]
-    why = f"signals are finite, but the slope of what reads {where} is not: a square root, norm or logarithm at 0, or overflow"
+    why = (
+        f"signals are finite, but the slope of what reads {where} is not: a square root, norm or "
+        f"logarithm at 0, or overflow"
+    )
     yield _finding(where, f"NaN or infinity in the gradients of {len(bad)} parameters", why, "", tuple(bad))
 
 
@@ -78,8 +97,10 @@ def uninitialized(table: Table) -> Iterator[Finding]:
     empty = [state.name for state in table.parameters.values() if not state.on_device]
     if empty:
         yield Finding(
-            "uninitialized", "critical", pattern(empty), f"{len(empty)} parameters on the meta device or of size 0",
-            "values", "there are no numbers to train: materialise the model (to_empty and an initialization, or "
+            "uninitialized", "critical", pattern(empty), f"{len(empty)} parameters on the meta "
+            f"device or of size 0",
+            "values", "there are no numbers to train: materialise the model (to_empty and an "
+            "initialization, or "
             "gather sharded weights) first", "", tuple(empty),
         )  # fmt: skip
     garbage = [state for state in table.parameters.values() if state.on_device and _garbage(state)]
@@ -90,7 +111,8 @@ def uninitialized(table: Table) -> Iterator[Finding]:
             "uninitialized", "critical", pattern(names),
             f"sizes spread over {min(span, 99):.0f} decades, up to {max(s.largest for s in garbage):.2g}",
             "about 2.3 decades between the 1 % and 99 % quantiles of a drawn weight",
-            "these are bit patterns left in memory (torch.empty, torch.Tensor(n)), not weights that were drawn",
+            "these are bit patterns left in memory (torch.empty, torch.Tensor(n)), not weights that "
+            "were drawn",
             f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in {names!r}]", tuple(names),
         )  # fmt: skip
 
@@ -112,7 +134,8 @@ def dtype_headroom(table: Table) -> Iterator[Finding]:
         yield Finding(
             "dtype-headroom", "warning", place(node), f"{forward.largest:.3g} in {node.dtype}",
             f"below {LARGEST[node.dtype] / HEADROOM:.3g}, an eighth of its largest number",
-            f"{node.dtype} ends at {LARGEST[node.dtype]:.3g}: a few steps of growth, or an unlucky batch, overflow",
+            f"{node.dtype} ends at {LARGEST[node.dtype]:.3g}: a few steps of growth, or an unlucky "
+            f"batch, overflow",
             "", tuple(place(n) for n, _ in tight),
         )  # fmt: skip
     yield from _underflow(table)
@@ -122,7 +145,9 @@ def _own(table: Table, node: Node) -> bool:
     """Whether the size comes from the signal, and not from a constant that was added to it."""
     if node.kind != "add":
         return node.kind in ("weight", "norm", "activation", "attention", "embedding", "recurrent")
-    parts = sum(table.forward[i].largest for i in node.inputs if i in table.forward and table.forward[i].finite)
+    parts = sum(
+        table.forward[i].largest for i in node.inputs if i in table.forward and table.forward[i].finite
+    )
     return parts > 0.3 * table.forward[node.index].largest
 
 

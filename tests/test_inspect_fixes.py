@@ -1,0 +1,57 @@
+"""Fixes mend: the line a finding gives, run on the model, makes the finding go away."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import isogain.torch as igt  # noqa: E402
+from corpus import broken  # noqa: E402, F401
+from corpus.cases import BROKEN  # noqa: E402
+
+MENDED = {
+    "torch_default_deep_relu": ("vanishing-backward", "rank-collapse", "constant-output"),
+    "xavier_deep_relu": ("vanishing-backward", "vanishing-forward"),
+    "lecun_deep_relu_no_bias": ("vanishing-forward", "vanishing-backward"),
+    "sigmoid_stack": ("vanishing-backward", "rank-collapse"),
+    "small_random_tanh": ("vanishing-backward", "rank-collapse"),
+    "gaussian_001_vgg": ("vanishing-forward", "vanishing-backward"),
+    "large_random_tanh": ("saturated-units",),
+    "standard_normal_relu": ("exploding-backward", "exploding-forward"),
+    "chaotic_tanh": ("exploding-backward",),
+    "gain_two": ("exploding-forward",),
+    "all_zeros": ("symmetric-units",),
+    "all_constant": ("symmetric-units",),
+    "ones_convolutions": ("symmetric-units",),
+    "cloned_encoder": ("identical-layers",),
+    "same_seed_everywhere": ("identical-layers",),
+    "negative_biases": ("dead-units",),
+    "loud_head": ("initial-loss",),
+    "forgotten_layer": ("unused-parameter",),
+    "detached_encoder": ("unused-parameter",),
+    "nan_weight": ("non-finite",),
+    "old_memory": ("uninitialized",),
+    "dcgan_loop_without_mean": ("vanishing-forward",),
+}
+
+
+@pytest.mark.parametrize("name", sorted(MENDED))
+def test_the_first_fix_mends(name):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        model, inputs, loss = BROKEN[name].build(5)
+        before = igt.inspect(model, inputs, loss)
+        finding = next(f for f in before.findings if f.code in MENDED[name])
+        assert finding.fix
+        with torch.no_grad():
+            exec(finding.fix, {"model": model, "torch": torch, "igt": igt})
+        after = igt.inspect(model, inputs, loss)
+    assert finding.code not in {f.code for f in after.findings if f.severity != "info"}, str(after)
+
+
+def test_the_fix_for_unscaled_targets_is_about_the_targets():
+    model, inputs, loss = BROKEN["unscaled_targets"].build(0)
+    finding = next(f for f in igt.inspect(model, inputs, loss).findings if f.code == "initial-loss")
+    assert finding.fix.startswith("targets = (targets - ")
+    assert "standardise the targets" in finding.why

@@ -175,20 +175,27 @@ class MeanField:
 def _settle(field: MeanField, start: float) -> FixedPoint:
     if not (start > 0 and math.isfinite(start)):
         raise TheoryError(f"the input variance must be above 0 and finite, got {start!r}")
-    rate = field.variance(start) / start
+    rate = max(field.variance(start) / start, 1e-300)
     if is_homogeneous(field.activation) and field.bias_variance == 0:
         goal = start if abs(rate - 1) < SAME else (math.inf if rate > 1 else 0.0)
         return field.fixed_point(goal)
-    roots = field.fixed_points()
-    near = [root for root in roots if root > 0 and abs(math.log(root / start)) < SAME]
-    if near:
-        return field.fixed_point(near[0])
-    if all(field.variance_rate(root) >= 0 for root in roots if root > 0):
-        # Q rises with q here: the variance walks to the next root in the direction it sets out in
-        ahead = [root for root in roots if (root > start) == (rate > 1) and root != start]
-        goal = min(ahead, key=lambda root: abs(root - start), default=math.inf if rate > 1 else 0.0)
-        return field.fixed_point(goal)
-    return field.fixed_point(_iterate(field, start))
+    if abs(math.log(rate)) < SAME:
+        return field.fixed_point(start)
+    goal = _next_root(field, start, rising=rate > 1)
+    if 0 < goal < math.inf and field.variance_rate(goal) < 0:
+        goal = _iterate(field, start)  # Q falls there: the variance hops over the root, or about it
+    return field.fixed_point(goal)
+
+
+def _next_root(field: MeanField, start: float, rising: bool) -> float:
+    """The first fixed point in the direction in which the variance sets out; 0 or infinity where none is."""
+    here = math.log(start)
+    places = VARIANCES[here < VARIANCES] if rising else VARIANCES[here > VARIANCES][::-1]
+    for place in places:
+        if (field._log_growth(place) > 0) != rising:
+            return math.exp(field._root(min(here, place), max(here, place)))
+        here = float(place)
+    return math.inf if rising else 0.0
 
 
 def _iterate(field: MeanField, q: float) -> float:

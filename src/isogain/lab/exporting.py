@@ -76,8 +76,16 @@ def _long(name: str, numbers: NDArray[Any], run: StoredRun) -> dict[str, NDArray
     """One array as columns; axes a measure does not have count 0."""
     update, layer, place = (axis.reshape(-1) for axis in _axes(name, numbers, run))
     value = numbers.astype(np.float64).reshape(-1)
-    measure = np.full(value.shape, name)
-    return {"measure": measure, "update": update, "layer": layer, "place": place, "value": value}
+    columns = {
+        "measure": np.full(value.shape, name),
+        "update": update,
+        "layer": layer,
+        "place": place,
+        "value": value,
+    }
+    if name.startswith("test.") and run.content["conditions"]["record"].get("test_at_end"):
+        return {key: column[-1:] for key, column in columns.items()}  # before, it was not measured
+    return columns
 
 
 def _axes(name: str, numbers: NDArray[Any], run: StoredRun) -> tuple[NDArray[Any], ...]:

@@ -108,6 +108,8 @@ class Record:
     evaluate_train: int | None = 1000
     """How many training examples (the first ones) are evaluated; None: all."""
     evaluate_test: int | None = None
+    test_at_end: bool = False
+    """Test examples are evaluated only at the last of those times (NaN before)."""
     layers_at: tuple[int, ...] = ()
     """After how many updates each layer's activations and gradients are measured, on the next batch."""
     histogram_bins: int = 0
@@ -121,6 +123,8 @@ class Reduction:
 
     seeds: int
     iterations: int | None = None
+    leave_out: tuple[str, ...] = ()
+    """Labels of arms that the smaller version does without."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +167,13 @@ class Experiment:
         return replace(self, seeds=tuple(range(seeds) if isinstance(seeds, int) else seeds))
 
     def reduced(self) -> Experiment:
-        """The demonstration's version: fewer seeds, and fewer updates where the reduction says so."""
+        """The demonstration's version: fewer seeds, updates and arms, as the reduction says."""
         updates = min(self.reduction.iterations or self.iterations, self.iterations)
         at = tuple(sorted({min(step, updates) for step in self.record.evaluate_at}))
         record = replace(self.record, evaluate_at=at)
-        return replace(self, seeds=self.seeds[: self.reduction.seeds], iterations=updates, record=record)
+        arms = tuple(arm for arm in self.arms if arm.label not in self.reduction.leave_out)
+        seeds = self.seeds[: self.reduction.seeds]
+        return replace(self, arms=arms, seeds=seeds, iterations=updates, record=record)
 
     @property
     def conditions(self) -> Mapping[str, Any]:

@@ -153,13 +153,18 @@ class _Training:
             self.logs.layers.append(self._layers(index))
         if step in record.evaluate_at:
             self.logs.evaluated_at.append(step)
-            self.logs.evaluations.append(torch.stack([*self._evaluate("train"), *self._evaluate("test")]))
+            self.logs.evaluations.append(torch.stack([*self._on_training(), *self._on_test(step)]))
 
-    def _evaluate(self, part: str) -> tuple[Tensor, Tensor]:
-        if part == "test":
-            return evaluate(self.networks, self.examples.test_inputs, self.examples.test_labels)
+    def _on_training(self) -> tuple[Tensor, Tensor]:
         first = slice(self.experiment.record.evaluate_train)
         return evaluate(self.networks, self.inputs[first], self.labels[first])
+
+    def _on_test(self, step: int) -> tuple[Tensor, Tensor]:
+        record = self.experiment.record
+        if record.test_at_end and step < max(record.evaluate_at):
+            unseen = torch.full((len(self.runs),), torch.nan, dtype=torch.float64)
+            return unseen, unseen
+        return evaluate(self.networks, self.examples.test_inputs, self.examples.test_labels)
 
     def _layers(self, index: NDArray[np.int64] | None) -> list[Arrays]:
         inputs, labels = self._batch(index)

@@ -44,8 +44,8 @@ EXPERIMENT = Experiment(
     batches=Batches(64),
     iterations=1000,
     seeds=tuple(range(5)),
-    record=Record(loss="before", evaluate_at=(0, 500, 1000), evaluate_train=1000),
-    reduction=Reduction(seeds=3, iterations=200),
+    record=Record(loss="before", evaluate_at=(1000,), evaluate_train=1000),
+    reduction=Reduction(seeds=3, iterations=120),
 )
 
 

@@ -54,8 +54,8 @@ EXPERIMENT = Experiment(
     batches=Batches(128),
     iterations=1000,
     seeds=tuple(range(5)),
-    record=Record(loss="before", evaluate_at=(0, 250, 500, 1000), evaluate_train=1000),
-    reduction=Reduction(seeds=3, iterations=300),
+    record=Record(loss="before", evaluate_at=(1000,), evaluate_train=1000),
+    reduction=Reduction(seeds=3, iterations=200),
 )
 
 

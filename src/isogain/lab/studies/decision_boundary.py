@@ -53,7 +53,7 @@ EXPERIMENT = Experiment(
     dtype="float64",
     stream="numpy.RandomState",
     seed_block=3,
-    reduction=Reduction(seeds=6),
+    reduction=Reduction(seeds=4),
 )
 
 

@@ -45,7 +45,7 @@ EXPERIMENT = Experiment(
     iterations=2000,
     seeds=tuple(range(10)),
     record=Record(loss="after", evaluate_at=(0, 500, 1000, 1500, 2000), evaluate_train=1000),
-    reduction=Reduction(seeds=5, iterations=700),
+    reduction=Reduction(seeds=5, iterations=600),
 )
 
 

@@ -36,7 +36,7 @@ class WeightUse:
     rms: float = math.nan
     """Root mean square of the weight as used."""
 
-    @property
+    @cached_property
     def fans(self) -> Fans | None:
         """Its fans; None where the layout gives none."""
         stride = self.stride if len(self.stride) > 1 else self.stride[0]

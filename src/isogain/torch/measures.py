@@ -56,7 +56,7 @@ def rms_of(tensor: Tensor) -> float:
 def _rms(values: Tensor) -> float:
     if values.numel() == 0:
         return 0.0
-    return float(torch.linalg.vector_norm(values.double())) / math.sqrt(values.numel())
+    return float(torch.linalg.vector_norm(values, dtype=torch.float64)) / math.sqrt(values.numel())
 
 
 def _extremes(tensor: Tensor) -> tuple[float, float]:
@@ -196,7 +196,7 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
             name, nan, nan, nan, nan, nan, True, False, on_device=not lost, empty=not lost, requested=asked
         )
     low, high = _extremes(parameter)
-    values = spread(parameter, 4 * SAMPLE)
+    values = spread(parameter)
     constant = low == high
     duplicates, twins, units = 0.0, math.nan, 0
     if unit_axis is not None and parameter.dim() >= 2 and math.isfinite(low + high):
@@ -211,14 +211,13 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
 
 
 def _decades(values: Tensor) -> float:
-    size = values.abs()
+    size = values[:KEPT].abs()
     size = size[(size > 0) & torch.isfinite(size)]
     if size.numel() < 20:
         return 0.0
-    low, high = torch.quantile(
-        size[:SAMPLE].double(), torch.tensor([0.01, 0.99], dtype=torch.float64, device=size.device)
-    )
-    return math.log10(float(high) / max(float(low), 5e-324))
+    ordered = size.sort().values
+    low, high = float(ordered[len(ordered) // 100]), float(ordered[-1 - len(ordered) // 100])
+    return math.log10(high / low)
 
 
 def _fingerprint(parameter: Tensor, values: Tensor) -> str:

@@ -33,7 +33,11 @@ def mlp() -> Made:
     for _ in range(10):
         layers += [nn.Linear(1024, 1024), nn.ReLU()]
     target = torch.randint(0, 10, (256,))
-    return nn.Sequential(*layers, nn.Linear(1024, 10)), torch.randn(256, 1024), lambda o: F.cross_entropy(o, target)
+    return (
+        nn.Sequential(*layers, nn.Linear(1024, 10)),
+        torch.randn(256, 1024),
+        lambda o: F.cross_entropy(o, target),
+    )
 
 
 class Block(nn.Module):
@@ -51,7 +55,9 @@ class Block(nn.Module):
 def resnet() -> Made:
     """A residual network of 17 layers at 32 x 32, a batch of 32."""
     body = [Block(64) for _ in range(8)]
-    model = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    model = nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1), *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)
+    )
     target = torch.randint(0, 10, (32,))
     return model, torch.randn(32, 3, 32, 32), lambda o: F.cross_entropy(o, target)
 
@@ -143,7 +149,11 @@ def main() -> None:
         made = make()
         base = seconds(plain, made, options.repeats)
         ours = seconds(inspected, made, options.repeats) / base
-        lens = f"{seconds(torchlens, made, max(options.repeats // 3, 1)) / base:9.2f}x" if has_lens else "         -"
+        lens = (
+            f"{seconds(torchlens, made, max(options.repeats // 3, 1)) / base:9.2f}x"
+            if has_lens
+            else "         -"
+        )
         a, b = peak(name, "plain"), peak(name, "inspect")
         print(f"{name:12} {base:9.4f} {ours:8.2f}x {lens}  {a:8.0f} {b:8.0f} {b / a:6.2f}x")
 

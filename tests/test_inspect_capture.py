@@ -70,7 +70,9 @@ def test_functional_raw_and_reused_weights():
     report = igt.inspect(Net(), torch.randn(5, 8))
     assert report.coverage.share == 1
     assert [op for _, op in weights(report)] == ["matmul", "linear", "linear"]
-    assert [use.nodes for use in report.table.graph.parameters if use.name == "layer.weight"][0].__len__() == 2
+    assert [use.nodes for use in report.table.graph.parameters if use.name == "layer.weight"][
+        0
+    ].__len__() == 2
 
 
 def test_x_at_w_and_linear_have_the_same_gain():
@@ -198,7 +200,10 @@ def test_tied_heads_and_embeddings():
             return self.head(self.words(ids))
 
     report = igt.inspect(Net(), torch.randint(0, 20, (4, 6)))
-    assert [layer.role for layer in report.layers if layer.kind in ("weight", "embedding")] == ["embedding", "tied head"]
+    assert [layer.role for layer in report.layers if layer.kind in ("weight", "embedding")] == [
+        "embedding",
+        "tied head",
+    ]
 
 
 def test_recurrent_layers_are_followed():

@@ -72,7 +72,9 @@ def test_json_has_a_schema_and_only_finite_numbers(bad):
     document = json.loads(bad.to_json())
     assert document["schema"] == "isogain.inspect/1"
     assert document["verdict"] == "critical"
-    assert {"code", "severity", "path", "measured", "expected", "why", "fix", "paths"} == set(document["findings"][0])
+    assert {"code", "severity", "path", "measured", "expected", "why", "fix", "paths"} == set(
+        document["findings"][0]
+    )
     assert len(document["layers"]) == len(bad.layers)
 
 
@@ -218,10 +220,44 @@ def test_monitor_page(tmp_path):
     assert 'id="steps"' in text
 
 
+class Trainer:
+    global_step, logger = 0, None
+
+
+def test_callbacks_drive_a_monitor(tmp_path, monkeypatch):
+    import types
+
+    fake = types.ModuleType("lightning.pytorch")
+    fake.Callback = type("Callback", (), {})
+    monkeypatch.setitem(sys.modules, "lightning", types.ModuleType("lightning"))
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", fake)
+    model, trainer = chain(2), Trainer()
+    callback = igt.LightningMonitor(X, loss, page=tmp_path / "a.html")
+    assert isinstance(callback, fake.Callback)
+    callback.on_train_start(trainer, model)
+    for batch in range(8):  # two batches to a step
+        trainer.global_step = (batch + 1) // 2
+        callback.on_train_batch_end(trainer, model, None, None, batch)
+    callback.on_train_end(trainer, model)
+    assert [snapshot.step for snapshot in callback.monitor.snapshots] == [0, 1, 2, 4]
+    assert (tmp_path / "a.html").exists()
+
+
+def test_hugging_face_callback(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    callback = igt.HuggingFaceMonitor(X, loss, page=tmp_path / "a.html")
+    assert isinstance(callback, transformers.TrainerCallback)
+    callback.on_train_begin(None, None, None, model=chain(2))
+    for _ in range(2):
+        callback.on_step_end(None, None, None)
+    callback.on_train_end(None, None, None)
+    assert [snapshot.step for snapshot in callback.monitor.snapshots] == [0, 1, 2]
+
+
 # ---- the command and the fixture ------------------------------------------------------------------
 
 
-MODELS = '''
+MODELS = """
 from torch import nn
 def make(depth=2):
     layers = []
@@ -236,7 +272,7 @@ def words():
         def forward(self, ids, mask):
             return self.head(self.words(ids) * mask[..., None])
     return Net()
-'''
+"""
 
 
 @pytest.fixture

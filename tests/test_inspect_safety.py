@@ -97,7 +97,9 @@ class Raises(nn.Module):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no"), ValueError("bad shape"), torch.OutOfMemoryError("full")])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("no"), ValueError("bad shape"), torch.OutOfMemoryError("full")]
+)
 def test_a_model_that_raises_gives_one_error_and_is_put_back(error):
     with pytest.raises(InspectError, match=r"the model raised in forward.*(no|bad shape|out of memory)"):
         unchanged(Raises(error), torch.randn(4, 8))
@@ -160,7 +162,9 @@ def test_integer_outputs():
 
 
 def test_all_frozen():
-    report = unchanged(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)).requires_grad_(False), torch.randn(3, 4))
+    report = unchanged(
+        nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)).requires_grad_(False), torch.randn(3, 4)
+    )
     assert report.verdict == "healthy"
     assert any("gradients" in reason for reason in report.coverage.skipped)
 
@@ -201,7 +205,9 @@ class Output:
     loss: torch.Tensor | None = None
 
 
-@pytest.mark.parametrize("wrap", [dict, UserDict, lambda d: Output(**d), lambda d: tuple(d.values()), lambda d: [d]])
+@pytest.mark.parametrize(
+    "wrap", [dict, UserDict, lambda d: Output(**d), lambda d: tuple(d.values()), lambda d: [d]]
+)
 def test_outputs_of_every_shape(wrap):
     class Net(nn.Linear):
         def forward(self, x, scale=1.0):

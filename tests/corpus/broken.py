@@ -130,6 +130,16 @@ def gain_two() -> Made:
     )
 
 
+@broken(
+    "exploding-forward",
+    source="a block added after apply(init_weights): left at standard deviation 1, its peers at .02",
+)
+def forgotten_by_the_loop() -> Made:
+    model, ids = parts.Decoder(depth=6), sentences()
+    nn.init.normal_(model.blocks[4].mlp[0].weight)
+    return model, ids, parts.next_word(ids)
+
+
 @broken("symmetric-units", source="CS231n notes, pitfall: all zero initialization")
 def all_zeros() -> Made:
     return mlp(3, 64, nn.ReLU, lambda m: nn.init.zeros_(m.weight)), vectors(), labels()

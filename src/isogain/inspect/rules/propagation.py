@@ -13,6 +13,7 @@ from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, mend, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, norm_scale, normalises, split_at_norms
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.rules.peers import apart_from_peers
 from isogain.inspect.table import Table
 
 __all__ = ["exploding_backward", "exploding_forward", "vanishing_backward", "vanishing_forward"]
@@ -107,7 +108,8 @@ def _outweighed(table: Table, node: Node) -> bool:
 
 
 def exploding_forward(table: Table) -> Iterator[Finding]:
-    """Signals that grow from layer to layer."""
+    """Signals that grow from layer to layer, or in one layer that its peers leave behind."""
+    yield from apart_from_peers(table)
     for chain in chains(table):
         for piece in split_at_norms(table, chain):
             reference = _reference(table, piece, chain)

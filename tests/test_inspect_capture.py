@@ -70,9 +70,7 @@ def test_functional_raw_and_reused_weights():
     report = igt.inspect(Net(), torch.randn(5, 8))
     assert report.coverage.share == 1
     assert [op for _, op in weights(report)] == ["matmul", "linear", "linear"]
-    assert [use.nodes for use in report.table.graph.parameters if use.name == "layer.weight"][
-        0
-    ].__len__() == 2
+    assert len(report.table.graph.by_parameter["layer.weight"].nodes) == 2
 
 
 def test_x_at_w_and_linear_have_the_same_gain():

@@ -1,3 +1,4 @@
+# ruff: noqa: NPY002  (the old global generator is what must stay as it was)
 """Nothing changes, whatever happens: parameters, buffers, gradients, mode, hooks, random states."""
 
 from __future__ import annotations

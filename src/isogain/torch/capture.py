@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-import types
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,16 +29,24 @@ from isogain.torch.operations import (
     BLANK,
     FACTORIES,
     IN_PLACE_SETTERS,
-    KIND_OF,
     LOSSES,
     SKIPPED,
     activation_of,
     kind_of,
     plain_name,
 )
+from isogain.torch.tensors import (
+    UNKNOWN,
+    Value,
+    is_wrapped,
+    operation_name,
+    owner_of,
+    tensors_in,
+    transparent,
+)
 from isogain.torch.weights import find_weight
 
-__all__ = ["Recorder", "Value", "tensors_in"]
+__all__ = ["Recorder"]
 
 Tensor = torch.Tensor
 MEASURED = frozenset(
@@ -47,36 +54,6 @@ MEASURED = frozenset(
 )
 _NORM_MODULE = re.compile("norm", re.IGNORECASE)
 _SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
-
-
-class Value(NamedTuple):
-    """What is known of a tensor: the node that made it, or the parameters it is an expression of."""
-
-    node: int | None = None
-    parameters: frozenset[str] = frozenset()
-    flipped: bool = False
-    """Whether an expression of parameters has its last two axes exchanged."""
-    content: bool = False
-    scale: bool = False
-    """Whether it is a standard deviation, a norm or the inverse of one."""
-
-
-UNKNOWN = Value()
-
-
-def tensors_in(value: Any, depth: int = 4) -> Iterator[Tensor]:
-    """Every tensor in nested tuples, lists, dicts and dataclasses, in order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif depth and isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors_in(item, depth - 1)
-    elif depth and isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_in(item, depth - 1)
-    elif depth and hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None), depth - 1)
 
 
 @dataclass
@@ -175,12 +152,12 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        name = _name(func)
+        name = operation_name(func)
         if name in SKIPPED or name in BLANK:
             return func(*args, **kwargs)
         if name == "multi_head_attention_forward":
             with self:
-                return _transparent(func)(*args, **kwargs)
+                return transparent(func)(*args, **kwargs)
         if name.endswith("_") or name in IN_PLACE_SETTERS or name == "__set__":
             self._before_write(name, func, args)
         return self._run(name, func, args, kwargs)
@@ -196,7 +173,7 @@ class Recorder(TorchFunctionMode):
             ):
                 self.guard.keep(target, rebound=True)  # type: ignore[arg-type]
             return
-        if target.layout != torch.strided or _is_wrapped(target):
+        if target.layout != torch.strided or is_wrapped(target):
             return
         owner = self._storages.get(target.untyped_storage().data_ptr())
         if owner is not None:
@@ -251,7 +228,7 @@ class Recorder(TorchFunctionMode):
             or not self.measure
             or not sources
             or sources[0][0].is_meta
-            or _is_wrapped(sources[0][0])
+            or is_wrapped(sources[0][0])
         ):
             return {}
         tensor, value = sources[0]
@@ -307,7 +284,7 @@ class Recorder(TorchFunctionMode):
             kind = "norm"
         path = scope.path
         if kind in ("weight", "embedding", "recurrent", "norm") and parameters:
-            path = _owner(weight.name if weight else parameters[0])
+            path = owner_of(weight.name if weight else parameters[0])
         learnt = bool(parameters) or any(self.nodes[one].learnt for one in inputs)
         return Node(
             len(self.nodes), plain_name(name), kind, path, inputs, parameters, tuple(result.shape),
@@ -336,7 +313,7 @@ class Recorder(TorchFunctionMode):
         if found is None:
             return None
         use, tensor = found
-        rms = math.nan if tensor.is_meta or _is_wrapped(tensor) else rms_of(tensor)
+        rms = math.nan if tensor.is_meta or is_wrapped(tensor) else rms_of(tensor)
         return replace(use, rms=rms)
 
     def _channel_axis(self, name: str, kind: str, inputs: tuple[int, ...], result: Tensor) -> int:
@@ -360,7 +337,7 @@ class Recorder(TorchFunctionMode):
         wanted = node.kind in MEASURED or (node.kind == "multiply" and node.parameters)
         if not wanted:
             return
-        if result.is_meta or _is_wrapped(result) or result.numel() == 0 or result.layout != torch.strided:
+        if result.is_meta or is_wrapped(result) or result.numel() == 0 or result.layout != torch.strided:
             if node.kind in ("weight", "recurrent", "embedding"):
                 self.unmeasured.append(node.path)
             return
@@ -403,7 +380,7 @@ class Recorder(TorchFunctionMode):
         return index
 
     def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
-        if gradient.layout == torch.strided and not _is_wrapped(gradient) and gradient.numel():
+        if gradient.layout == torch.strided and not is_wrapped(gradient) and gradient.numel():
             with torch.no_grad():
                 self.backward[index] = backward_summary(gradient, sample)
 
@@ -418,48 +395,10 @@ class Recorder(TorchFunctionMode):
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
-                self._owners.get(_owner(name), ""), tuple(self.names[id(p)][1:]), tuple(users.get(name, ())),
+                self._owners.get(owner_of(name), ""), tuple(self.names[id(p)][1:]),
+                tuple(users.get(name, ())),
                 name in self.used,
             )
             for name, p in self.parameters.items()
         )  # fmt: skip
         return assign_roles(Graph(tuple(self.nodes), uses, outputs))
-
-
-@lru_cache(maxsize=4096)
-def _name(func: Callable[..., Any]) -> str:
-    name = getattr(func, "__name__", "") or ""
-    if name == "__get__":
-        attribute = getattr(getattr(func, "__self__", None), "__name__", "")
-        return attribute if attribute in KIND_OF or attribute in ("data", "real", "H", "mH") else "size"
-    return name
-
-
-_OVERRIDES = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
-
-
-@lru_cache(maxsize=8)
-def _transparent(func: Any) -> Callable[..., Any]:
-    """The same function without its question for overrides: what it calls is recorded one by one."""
-    names = dict(func.__globals__) | dict.fromkeys(_OVERRIDES, _never)
-    copy = types.FunctionType(func.__code__, names, func.__name__, func.__defaults__, func.__closure__)
-    copy.__kwdefaults__ = func.__kwdefaults__
-    return copy
-
-
-def _never(*_: Any) -> bool:
-    return False
-
-
-def _is_wrapped(tensor: Tensor) -> bool:
-    """Whether a torch.func transform (vmap, grad, jvp) holds the tensor: it has no numbers to read."""
-    functorch = torch._C._functorch
-    return bool(functorch.is_functorch_wrapped_tensor(tensor))
-
-
-def _owner(name: str) -> str:
-    """The module of a parameter: 'fc.weight' -> 'fc', 'fc.parametrizations.weight.original0' -> 'fc'."""
-    path = (
-        name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
-    )
-    return "" if name.startswith("parametrizations.") else path

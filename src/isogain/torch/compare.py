@@ -110,14 +110,14 @@ def compare(
 ) -> Comparison:
     """The same batch on copies of the model started by each scheme, ranked; the model is untouched.
 
-    A scheme is "current" (as it stands), "default" (each module's own reset_parameters), a name of the
-    catalog or an Initializer for every linear and convolution weight (biases zero, the rest as it stands),
+    A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_", a name of
+    the catalog or an Initializer for every linear and convolution weight (biases zero, the rest as it stands),
     or a callable (model, seed) that initialises in place.  Raises InspectError for an unknown scheme.
 
     >>> print(compare(model, inputs, schemes=("current", "he_normal"), seeds=3))  # doctest: +SKIP
     """
     chosen = range(seeds) if isinstance(seeds, int) else tuple(seeds)
-    starters = [(_name(scheme), _starter(scheme)) for scheme in schemes]
+    starters = [(_name(scheme), _starter(scheme, inputs)) for scheme in schemes]
     found = [_ranked(model, inputs, loss, name, start, chosen) for name, start in starters]
     return Comparison(tuple(sorted(found, key=lambda ranked: ranked.badness)))
 
@@ -126,13 +126,13 @@ def _name(scheme: Scheme) -> str:
     return scheme if isinstance(scheme, str) else getattr(scheme, "__name__", None) or str(scheme)
 
 
-def _starter(scheme: Scheme) -> Callable[[nn.Module, int], Any]:
+def _starter(scheme: Scheme, inputs: Any) -> Callable[[nn.Module, int], Any]:
     if scheme == "current":
         return lambda model, seed: None
     if scheme == "default":
         return _reset
     if scheme == "init_":
-        return _planned
+        return _planner(inputs)
     if callable(scheme) and not isinstance(scheme, Initializer):
         return scheme
     try:
@@ -151,12 +151,13 @@ def _reset(model: nn.Module, seed: int) -> None:
             reset()
 
 
-def _planned(model: nn.Module, seed: int) -> None:
+def _planner(inputs: Any) -> Callable[[nn.Module, int], Any]:
     import isogain.torch as igt
 
-    if not hasattr(igt, "init_"):
-        raise InspectError("isogain.torch.init_ is not part of this version")
-    raise InspectError("give init_ as a callable: lambda model, seed: igt.init_(model, inputs, seed=seed)")
+    plan = getattr(igt, "init_", None)
+    if plan is None:
+        raise InspectError("no scheme 'init_': this version of isogain.torch has no init_")
+    return lambda model, seed: plan(model, inputs, seed=seed)
 
 
 def _drawn(model: nn.Module, law: Initializer, seed: int) -> None:

@@ -16,9 +16,10 @@ from isogain._version import __version__
 from isogain.errors import InspectError
 from isogain.inspect import Report, judge
 from isogain.inspect.table import Coverage, ParameterState, Table
-from isogain.torch.capture import Recorder, tensors_in
+from isogain.torch.capture import Recorder
 from isogain.torch.guard import Untouched
 from isogain.torch.measures import parameter_state
+from isogain.torch.tensors import tensors_in
 from isogain.torch.weights import unit_axis
 
 __all__ = ["inspect", "measure"]

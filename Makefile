@@ -14,7 +14,7 @@ test: $(VENV)/dev browser    ## the whole test suite
 
 lint: $(VENV)/dev            ## style, types, import contract
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check src tests benchmarks docs/generate.py setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

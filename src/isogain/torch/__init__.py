@@ -1,10 +1,11 @@
 """isogain for PyTorch: torch.nn.init's functions by name, drawn exactly, fast and reproducibly.
 
-    import isogain.torch as igt
-    igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
+import isogain.torch as igt
+igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
 from isogain.inspect import Report
+from isogain.torch.compare import compare
 from isogain.torch.fill import fill_
 from isogain.torch.init import (
     calculate_gain,
@@ -23,10 +24,9 @@ from isogain.torch.init import (
     xavier_uniform_,
     zeros_,
 )
-from isogain.torch.compare import compare
 from isogain.torch.inspection import inspect
-from isogain.torch.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
 from isogain.torch.materialize import Filling, materialize_
+from isogain.torch.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
 
 __all__ = [
     "Filling",

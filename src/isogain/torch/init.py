@@ -61,7 +61,7 @@ def _fill(
     if seed is None:
         seed = _seed_from(generator)
     elif generator is not None:
-        raise InitializerError("give either seed or generator, not both: each of them decides the weights alone")
+        raise InitializerError("give either seed or generator, not both: each decides the weights alone")
     if tensor.numel() == 0:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
@@ -81,7 +81,8 @@ def _elementwise(tensor: Tensor) -> str:
 def _require_axes(name: str, tensor: Tensor, allowed: tuple[int, ...]) -> None:
     if tensor.dim() not in allowed:
         raise InitializerError(
-            f"{name} fills tensors of {' or '.join(map(str, allowed))} axes, got the shape {tuple(tensor.shape)}"
+            f"{name} fills tensors of {' or '.join(map(str, allowed))} axes, "
+            f"got the shape {tuple(tensor.shape)}"
         )
 
 
@@ -163,7 +164,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """
     _require_axes("dirac_", tensor, (3, 4, 5))
     if tensor.shape[0] % groups:
-        raise InitializerError(f"dirac_: {tensor.shape[0]} output channels do not divide into {groups} groups")
+        raise InitializerError(
+            f"dirac_: {tensor.shape[0]} output channels do not divide into {groups} groups"
+        )
     return _fill(tensor, law.dirac_(), None, 0, "", groups=groups)
 
 

@@ -171,16 +171,16 @@ def critical_gain(name: str, settings: dict[str, float], q: float = 1.0) -> floa
 def expected_scales(table: Table, chain: Chain) -> list[tuple[Node, float, float]]:
     """(node, low, high): where a root mean square is expected along a chain, as far as its start tells.
 
-    A norm sets the scale anew; sums of a residual stream may grow like the square root of their number.
+    A norm sets the scale anew.  A residual stream starts at its first sum (what comes in may be of any size) and may
+    grow like the square root of the number of sums.
     """
     found: list[tuple[Node, float, float]] = []
-    start, sums = table.forward[chain.nodes[0].index].rms, 0
+    first = next((n for n in chain.nodes if chain.residual and _is_sum(table, n)), chain.nodes[0])
+    start, sums = table.forward[first.index].rms, 0
     passed: list[Node] = []
-    for node in chain.nodes:
+    for node in chain.nodes[chain.nodes.index(first) :]:
         if node.kind == "norm":
             start, passed, sums = norm_scale(table, node), [], 0
-        elif node.kind in ("embedding",):
-            start, passed, sums = table.forward[node.index].rms, [], 0
         passed += [node] if node.weight is not None and node.kind == "weight" else []
         sums += _is_sum(table, node)
         half = Chain((), tuple(passed), False, False).band() + 0.15

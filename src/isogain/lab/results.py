@@ -102,8 +102,9 @@ class Results:
         if not self.is_reduced:
             return ()
         count, updates = len(self.experiment.seeds), self.experiment.iterations
+        length = f" and {updates:,} updates" if updates else ""
         return (
-            f"A shortened version: {count} seeds and {updates:,} updates. "
+            f"A shortened version: {count} seeds{length}. "
             f"`isogain lab run {self.experiment.name}` runs it in full.",
         )
 

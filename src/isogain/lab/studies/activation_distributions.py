@@ -49,7 +49,7 @@ EXPERIMENT = Experiment(
     seeds=tuple(range(20)),
     record=Record(loss="no", layers_at=(0,), histogram_bins=BINS),
     dtype="float64",
-    reduction=Reduction(seeds=20),
+    reduction=Reduction(seeds=10),
 )
 
 
@@ -100,11 +100,17 @@ def _ratio(results: Results, name: str, start: str, side: str = "forward") -> fl
     return float(stds[-1] / stds[0] if side == "forward" else stds[0] / stds[-1])
 
 
+def _about(factor: float) -> str:
+    """Two digits, written out: 4.1, 2,400."""
+    digits = 1 - math.floor(math.log10(factor))
+    return f"{round(factor, digits):,.{max(digits, 0)}f}"
+
+
 def _answer(results: Results) -> str:
     kept = {start: _ratio(results, "relu", start) for start in results.values("start")}
     best = min(kept, key=lambda start: abs(math.log(kept[start])))
     changes = [
-        f"{start} {'multiplies' if ratio > 1 else 'divides'} it by {max(ratio, 1 / ratio):.3g}"
+        f"{start} {'multiplies' if ratio > 1 else 'divides'} it by {_about(max(ratio, 1 / ratio))}"
         for start, ratio in kept.items()
         if start != best
     ]

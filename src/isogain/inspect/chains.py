@@ -171,8 +171,8 @@ def critical_gain(name: str, settings: dict[str, float], q: float = 1.0) -> floa
 def expected_scales(table: Table, chain: Chain) -> list[tuple[Node, float, float]]:
     """(node, low, high): where a root mean square is expected along a chain, as far as its start tells.
 
-    A norm sets the scale anew.  A residual stream starts at its first sum (what comes in may be of any size) and may
-    grow like the square root of the number of sums.
+    A norm sets the scale anew.  A residual stream starts at its first sum (what comes in may be of any
+    size) and may grow like the square root of the number of sums.
     """
     found: list[tuple[Node, float, float]] = []
     first = next((n for n in chain.nodes if chain.residual and _is_sum(table, n)), chain.nodes[0])

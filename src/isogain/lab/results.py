@@ -43,7 +43,8 @@ class Results:
 
     def interval(self, arm: Arm | str, name: str, index: int = -1) -> Interval:
         """The measure at one of its points (the last unless told), over seeds."""
-        return interval(self.stack(arm, name)[:, index])
+        measured = interval(self.stack(arm, name)[:, index])
+        return measured.within(0.0, 1.0) if name.endswith("accuracy") else measured
 
     @cached_property
     def arms(self) -> dict[str, Arm]:

@@ -25,6 +25,12 @@ class Interval:
     high: float | None
     seeds: int
 
+    def within(self, least: float, most: float) -> Interval:
+        """The interval cut to what can be: a share lies in [0, 1]."""
+        if self.low is None or self.high is None:
+            return self
+        return Interval(self.mean, max(self.low, least), min(self.high, most), self.seeds)
+
     def written(self, format: str = ".3g") -> str:
         """'0.512 [0.498, 0.526]'."""
         if self.low is None or self.high is None:

@@ -165,7 +165,7 @@ def _curves(results: Results) -> Chart:
     for arm in (arm for arm in results.where(part="scale") if arm.key("value") in shown):
         at = results.runs[arm.label, results.experiment.seeds[0]]["evaluated_at"]
         keys = {"norm": NORM[arm.key("norm")], "scale": f"std {arm.key('value'):.2g}"}
-        rows += curve(results.stack(arm, "train.accuracy"), at, **keys)
+        rows += curve(results.stack(arm, "train.accuracy"), at, most=1.0, **keys)
     return Chart(
         "lines",
         "Training accuracy, epoch by epoch, at some of the scales",

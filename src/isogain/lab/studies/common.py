@@ -55,9 +55,16 @@ def smoothed(losses: NDArray[Any], window: int = 11) -> NDArray[Any]:
         return np.apply_along_axis(np.convolve, -1, padded, weights / weights.sum(), mode="valid")
 
 
-def curve(values: NDArray[Any], x: Sequence[float] | NDArray[Any], **keys: Any) -> Iterator[dict[str, Any]]:
-    """Chart rows x, y, low, high over seeds (the first axis), thinned to what a page can show."""
+def curve(
+    values: NDArray[Any], x: Sequence[float] | NDArray[Any], *, most: float = np.inf, **keys: Any
+) -> Iterator[dict[str, Any]]:
+    """Chart rows x, y, low, high over seeds (the first axis), thinned to what a page can show.
+
+    `most` is the largest value there can be: with 1, intervals are cut to [0, 1].
+    """
     mean, low, high = intervals(values)
+    if np.isfinite(most):
+        low, high = np.maximum(low, 0.0), np.minimum(high, most)
     places = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), MOST_POINTS)).round().astype(int))
     for place in places:
         ends = [number(low[place]), number(high[place])]

@@ -3,7 +3,6 @@
     python benchmarks/theory.py networks --widths 64 256 1024 --depth 100 --networks 200
     python benchmarks/theory.py integrals --draws 100000000
     python benchmarks/theory.py speed
-    python benchmarks/theory.py rules
 
 Each prints a table and exits with 1 where a claim of docs/theory.md does not hold.
 """

@@ -332,7 +332,7 @@ def test_command_errors_are_one_line_and_status_2(run, words):
 
 def test_pytest_fixture(tmp_path):
     (tmp_path / "test_start.py").write_text(
-        "import torch\nfrom torch import nn\npytest_plugins = ['isogain.pytest_plugin']\n"
+        "import torch\nfrom torch import nn\n"
         "def test_good(isogain_inspect):\n    isogain_inspect(nn.Linear(4, 4), torch.randn(8, 4))\n"
         "def test_bad(isogain_inspect):\n    m = nn.Linear(4, 4)\n    m.weight.data.fill_(float('nan'))\n"
         "    isogain_inspect(m, torch.randn(8, 4))\n",

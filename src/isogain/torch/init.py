@@ -15,7 +15,6 @@ float32 and rounded once, and the same bits on every device and shard.
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import torch
 
@@ -254,7 +253,3 @@ def sparse_(
     """The matrix, filled from N(0, std^2), ceil(sparsity * rows) of every column set to 0 (Martens 2010)."""
     _require_axes("sparse_", tensor, (2,))
     return _fill(tensor, law.sparse_(sparsity, std), generator, seed, path)
-
-
-def __getattr__(name: str) -> Any:
-    raise AttributeError(f"torch.nn.init's {name!r} has no counterpart here; there are {', '.join(__all__)}")

@@ -128,7 +128,7 @@ def test_run_report_and_export(tmp_path):
 
 
 def test_ctrl_c_leaves_a_store_that_resumes(tmp_path):
-    arguments = ["lab", "run", "mnist-training", "--quick", "--data", "mnist-5k"]
+    arguments = ["lab", "run", "mnist-training", "--quick", "--seeds", "2", "--data", "mnist-5k"]
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=tmp_path,

@@ -51,7 +51,8 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise ImportError("the lab trains with PyTorch: pip install 'isogain[lab]'") from error
+        hint = "the lab trains with PyTorch: pip install 'isogain[lab]'"
+        raise ModuleNotFoundError(hint, name="torch") from error
     globals()[name] = value
     return value
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from isogain.theory.advice import Advice, advise
 from isogain.theory.answers import Answer
 from isogain.theory.critical import CriticalPoint, critical_point, edge_of_chaos
+from isogain.theory.deep_start import DeepStart, deep_start
 from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.mirrored import Mirrored, mirrored, odd_part
 from isogain.theory.pairs import TheoryError, cross_moment
@@ -21,6 +22,7 @@ __all__ = [
     "Answer",
     "Choice",
     "CriticalPoint",
+    "DeepStart",
     "FixedPoint",
     "LayerPrediction",
     "MeanField",
@@ -32,6 +34,7 @@ __all__ = [
     "advise",
     "critical_point",
     "cross_moment",
+    "deep_start",
     "edge_of_chaos",
     "mirrored",
     "odd_part",

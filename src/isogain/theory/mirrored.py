@@ -16,7 +16,7 @@ import numpy as np
 from isogain.core.activations import Activation, activation
 from isogain.core.quadrature import Floats, expectations
 
-__all__ = ["Mirrored", "mirrored", "odd_part"]
+__all__ = ["Mirrored", "is_odd", "mirrored", "odd_part"]
 
 LINEAR = 1e-9
 """Share of psi that may be curved for the start to count as exactly linear (rounding, not modelling)."""
@@ -50,6 +50,13 @@ class Mirrored:
     def isometry_error(self, depth: int) -> float:
         """|ln of the gain| of the squared length after `depth` layers, to first order in the curvature."""
         return abs(depth * math.log(self.variance_rate)) if self.variance_rate > 0 else math.inf
+
+
+def is_odd(phi: Activation) -> bool:
+    """Whether phi(-z) = -phi(z), to rounding, wherever signals are."""
+    z = np.concatenate([np.geomspace(1e-6, 1e-2, 9), np.linspace(0.02, 8.0, 400)])
+    values = phi(z)
+    return bool(np.all(np.abs(values + phi(-z)) <= 1e-9 * (np.abs(values) + z)))
 
 
 def odd_part(phi: Activation) -> Activation:

@@ -97,7 +97,8 @@ class MirroredOrthogonal(Initializer):
     gain [[Q, -Q], [-Q, Q]] / psi'(0), the first [Q; -Q], the last [Q, -Q] / psi'(0).  Where psi is
     linear (ReLU, leaky ReLU, GELU, SiLU, softplus) the whole network starts as an exactly orthogonal
     linear map, at every depth (Balduzzi et al. 2017, arXiv 1702.08591, section 4).  `activation` is
-    any name of `isogain.activation`; kernels hold the blocks at their centre.
+    any name of `isogain.activation`; kernels hold the blocks at their centre, or with centre='whole'
+    spread Q over all of the receptive field (for strides, where a centre would skip positions).
     """
 
     activation: str = "relu"
@@ -109,7 +110,7 @@ class MirroredOrthogonal(Initializer):
     def __post_init__(self) -> None:
         require_finite(self, gain=self.gain)
         require_choice(self, "position", ("first", "hidden", "last"))
-        require_choice(self, "centre", ("floor", "ceil"))
+        require_choice(self, "centre", ("floor", "ceil", "whole"))
         self.slope()
 
     def slope(self) -> float:
@@ -126,13 +127,19 @@ class MirroredOrthogonal(Initializer):
         refuse_complex(self, is_complex)
         require_matrix(self, geometry)
         slope, position = self.slope(), self.position
-        _, outputs, inputs, _ = geometry.canonical_sizes()
+        _, outputs, inputs, receptive = geometry.canonical_sizes()
+        size = math.prod(receptive) if self.centre == "whole" else 1
 
         def make(rows: int, columns: int, normals: structured.Array) -> structured.Array:
-            maker = structured.haar_orthogonal
-            return structured.mirrored(maker, rows, columns, normals, position=position, slope=slope)
+            maker, kept = structured.haar_orthogonal, columns
+            if size > 1 and position != "first":  # a channel left over takes all of its kernel with it
+                kept = columns // size // 2 * 2 * size
+            found = structured.mirrored(maker, rows, kept, normals, position=position, slope=slope)
+            return structured.widened(found, columns)
 
-        rms = _mirrored_rms(outputs, inputs, position, slope)
+        rms = _mirrored_rms(outputs, inputs, position, slope, size)
+        if self.centre == "whole":
+            return structured.matrix_law("mirrored_orthogonal", geometry, make, self.gain, rms=rms)
         return structured.centre_law("mirrored_orthogonal", geometry, make, self.gain, self.centre, rms=rms)
 
 
@@ -146,9 +153,10 @@ def _odd_slope(name: str) -> float:
     return float((4 * fine - coarse) / 3)
 
 
-def _mirrored_rms(outputs: int, inputs: int, position: str, slope: float) -> float:
+def _mirrored_rms(outputs: int, inputs: int, position: str, slope: float, receptive: int = 1) -> float:
     half_out = outputs // 2 if position in ("first", "hidden") else outputs
-    half_in = inputs // 2 if position in ("hidden", "last") else inputs
+    half_in = (inputs // 2 if position in ("hidden", "last") else inputs) * receptive
+    inputs *= receptive
     copies = (2 if position != "last" else 1) * (2 if position != "first" else 1)
     squares: float = min(half_out, half_in) * copies
     if outputs % 2 and position != "last":

@@ -2,7 +2,8 @@
 
 Every construction works on the canonical array (stack, out, in, *receptive) and is laid out as the
 weight is by its Geometry.  Randomness comes in as `normals(first, count)`, a stretch of the
-parameter's own stream of standard normals, so a construction is a function of the key alone.
+parameter's own stream of standard normals, so a construction is a function of the key alone.  The
+isometries and identities are built in the library the normals belong to (NumPy, JAX); the others are NumPy's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain.core.distributions import Normals, StructuredLaw
-from isogain.core.haar import haar_orthogonal
+from isogain.core.haar import haar_orthogonal, namespace
 from isogain.core.layout import Geometry
 from isogain.errors import InitializerError
 
@@ -28,7 +29,9 @@ __all__ = [
     "mirrored",
     "segments_law",
     "svd_orthogonal",
+    "uniforms",
     "unitball_law",
+    "widened",
 ]
 
 Array = NDArray[Any]
@@ -38,8 +41,8 @@ MatrixMaker = Callable[[int, int, Array], Array]
 
 def svd_orthogonal(rows: int, columns: int, normals: Array, *, uniform: bool) -> Array:
     """MXNet's orthogonal law: a factor of the SVD of a matrix of uniform or normal numbers."""
-    matrix = normals.astype(np.float64).reshape(rows, columns)
-    left, _, right = np.linalg.svd(2 * _uniforms(matrix) - 1 if uniform else matrix, full_matrices=False)
+    matrix = np.asarray(normals, dtype=np.float64).reshape(rows, columns)
+    left, _, right = np.linalg.svd(2 * uniforms(matrix) - 1 if uniform else matrix, full_matrices=False)
     return np.asarray(left if left.shape == (rows, columns) else right)
 
 
@@ -60,15 +63,23 @@ def mirrored(
             f"but the weight maps {inputs} inputs to {outputs} outputs"
         )
     q = make(half_out, half_in, normals[: half_out * half_in])
+    xp = namespace(q)
     if position in ("hidden", "last"):
-        q = np.concatenate([q, -q], axis=1) / slope
+        q = xp.concatenate([q, -q], axis=1) / slope
     if position in ("hidden", "first"):
-        q = np.concatenate([q, -q], axis=0)
-    weight = np.zeros((outputs, inputs), dtype=q.dtype)
-    weight[: q.shape[0], : q.shape[1]] = q
+        q = xp.concatenate([q, -q], axis=0)
     if q.shape[0] < outputs:
-        weight[-1, : q.shape[1]] = q[0]
-    return weight
+        q = xp.concatenate([q, q[:1]], axis=0)
+    return widened(q, inputs)
+
+
+def widened(matrix: Array, columns: int) -> Array:
+    """The matrix with columns of zeros behind it, up to that many."""
+    if matrix.shape[1] == columns:
+        return matrix
+    xp = namespace(matrix)
+    zeros = xp.zeros((matrix.shape[0], columns - matrix.shape[1]), dtype=matrix.dtype)
+    return xp.concatenate([matrix, zeros], axis=1)
 
 
 def matrix_law(
@@ -107,23 +118,25 @@ def centre_law(
     place: tuple[int, ...] = tuple((size - 1) // 2 if centre == "floor" else size // 2 for size in receptive)
     each = outputs * inputs
 
+    around = [(at, size - 1 - at) for at, size in zip(place, receptive, strict=True)]
+
     def build(normals: Normals) -> Array:
         matrices = [gain * make(outputs, inputs, normals(k * each, each)) for k in range(stack)]
-        kernel = np.zeros((stack, outputs, inputs, *receptive), dtype=_dtype(matrices))
-        if kernel.size:
-            centres = (slice(None),) * 3 + place
-            kernel[centres] = _stacked(matrices, (stack, outputs, inputs))
+        if not math.prod(receptive):
+            return np.zeros(geometry.shape)
+        kernel = _stacked(matrices, (stack, outputs, inputs, *[1] * len(receptive)))
+        if receptive:
+            kernel = namespace(kernel).pad(kernel, [(0, 0)] * 3 + around)
         return geometry.from_canonical(kernel)
 
     return StructuredLaw(name, build, abs(gain) * rms / math.sqrt(max(math.prod(receptive), 1)), stack * each)
 
 
 def _stacked(matrices: list[Array], shape: tuple[int, ...]) -> Array:
-    return np.stack(matrices).reshape(shape) if matrices else np.zeros(shape)
-
-
-def _dtype(matrices: list[Array]) -> np.dtype[Any]:
-    return matrices[0].dtype if matrices else np.dtype(np.float64)
+    if not matrices:
+        return np.zeros(shape)
+    stacked: Array = namespace(matrices[0]).stack(matrices).reshape(shape)
+    return stacked
 
 
 def bilinear_law(geometry: Geometry) -> StructuredLaw:
@@ -169,7 +182,7 @@ def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) 
 
     def build(normals: Normals) -> Array:
         values = mean + std * normals(0, count)
-        kept = _uniforms(normals(count, count)) < keep
+        kept = uniforms(normals(count, count)) < keep
         return np.asarray(np.where(kept, values, 0).reshape(geometry.shape))
 
     return StructuredLaw("masked_normal", build, math.sqrt(keep * (std**2 + mean**2)), 2 * count)
@@ -181,15 +194,15 @@ def unitball_law(geometry: Geometry) -> StructuredLaw:
     rows = geometry.shape[0] if geometry.shape else 1
 
     def build(normals: Normals) -> Array:
-        values = _uniforms(normals(0, count)).reshape(rows, -1)
+        values = uniforms(normals(0, count)).reshape(rows, -1)
         return np.asarray((values / values.sum(axis=1, keepdims=True)).reshape(geometry.shape))
 
     columns = max(count // max(rows, 1), 1)
     return StructuredLaw("positive_unitball", build, math.sqrt(4 / 3) / columns, count)
 
 
-def _uniforms(normals: Array) -> Array:
+def uniforms(normals: Array) -> Array:
     """P(z < each of the normals): uniform on (0, 1)."""
     from scipy import special  # here, since it takes longer to import than all of isogain
 
-    return np.asarray(special.ndtr(normals.astype(np.float64)))
+    return np.asarray(special.ndtr(np.asarray(normals, dtype=np.float64)))

@@ -4,7 +4,10 @@ import isogain.torch as igt
 igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
+from isogain.graph.plan import Entry, Plan
+from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
+from isogain.torch.apply import apply_
 from isogain.torch.compare import compare
 from isogain.torch.fill import fill_
 from isogain.torch.init import (
@@ -27,19 +30,26 @@ from isogain.torch.init import (
 from isogain.torch.inspection import inspect
 from isogain.torch.materialize import Filling, materialize_
 from isogain.torch.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
+from isogain.torch.planning import plan
+from isogain.torch.starting import init_
 
 __all__ = [
+    "Entry",
     "Filling",
     "HuggingFaceMonitor",
     "LightningMonitor",
     "Monitor",
+    "Plan",
+    "Receipt",
     "Report",
+    "apply_",
     "calculate_gain",
     "compare",
     "constant_",
     "dirac_",
     "eye_",
     "fill_",
+    "init_",
     "inspect",
     "kaiming_normal_",
     "kaiming_uniform_",
@@ -47,6 +57,7 @@ __all__ = [
     "normal_",
     "ones_",
     "orthogonal_",
+    "plan",
     "sparse_",
     "trunc_normal_",
     "uniform_",

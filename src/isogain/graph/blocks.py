@@ -1,0 +1,139 @@
+"""Residual blocks: where a signal is added to what branches made of it, and the streams they form."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from functools import cached_property
+
+from isogain.graph.links import Links
+from isogain.graph.nodes import Graph, Node
+
+__all__ = ["Block", "Blocks", "Stream"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One sum: where its inputs part, and the weights on each of its ways in execution order."""
+
+    sum: int
+    join: int
+    branches: tuple[tuple[int, ...], ...]
+    """Weights of every branch, without those of the way with the fewest (the skip)."""
+    skip: tuple[int, ...]
+    norms: tuple[int, ...]
+    """Norms on the branches."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Blocks one after another on one residual stream."""
+
+    blocks: tuple[Block, ...]
+    normalised: bool
+    """Whether any norm lies on a branch or between blocks."""
+    after: bool
+    """Whether the norms come after the sums, on the stream itself."""
+
+    @property
+    def length(self) -> int:
+        """Blocks on it."""
+        return len(self.blocks)
+
+
+class Blocks:
+    """Every residual block of a graph, and the streams."""
+
+    def __init__(self, graph: Graph, links: Links) -> None:
+        self.graph, self.links = graph, links
+
+    @cached_property
+    def all(self) -> tuple[Block, ...]:
+        """In execution order."""
+        found = (self._block(node) for node in self.graph.nodes if self._is_sum(node))
+        return tuple(block for block in found if block is not None)
+
+    def _is_sum(self, node: Node) -> bool:
+        learnt = {self.links.station[one] for one in node.inputs if self.graph.nodes[one].learnt}
+        return node.kind == "add" and len(node.inputs) > 1 and len(learnt) > 1
+
+    def _block(self, node: Node) -> Block | None:
+        ways = [one for one in node.inputs if self.graph.nodes[one].learnt]
+        masks = {one: 0 for one in ways}
+        for bit, one in enumerate(ways):
+            masks[one] |= 1 << bit
+        full = (1 << len(ways)) - 1
+        heap = [-one for one in masks]
+        heapq.heapify(heap)
+        seen: list[int] = []
+        while heap:
+            index = -heapq.heappop(heap)
+            if masks[index] == full:
+                return self._made(node, index, masks, seen, len(ways))
+            seen.append(index)
+            for source in self.graph.nodes[index].inputs:
+                if self.graph.nodes[source].learnt or self.graph.nodes[source].kind == "input":
+                    if source not in masks:
+                        heapq.heappush(heap, -source)
+                    masks[source] = masks.get(source, 0) | masks[index]
+        return None
+
+    def _made(self, node: Node, join: int, masks: dict[int, int], seen: list[int], ways: int) -> Block | None:
+        weights: list[list[int]] = [[] for _ in range(ways)]
+        norms = []
+        for index in sorted(seen):
+            bit = masks[index].bit_length() - 1
+            if self.graph.nodes[index].kind in ("weight", "recurrent") and index > join:
+                weights[bit].append(index)
+            if self.graph.nodes[index].kind == "norm" and index > join:
+                norms.append(index)
+        order = sorted(range(ways), key=lambda bit: len(weights[bit]))
+        branches = tuple(tuple(weights[bit]) for bit in order[1:] if weights[bit])
+        if not branches:
+            return None
+        return Block(node.index, join, branches, tuple(weights[order[0]]), tuple(norms))
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """Blocks whose signal comes from the sum of the one before."""
+        by_sum: dict[int, list[Block]] = {}
+        found: list[list[Block]] = []
+        for block in self.all:
+            before = self._sum_before(block.join)
+            stream = by_sum.get(before) if before is not None else None
+            if stream is None:
+                stream = []
+                found.append(stream)
+            stream.append(block)
+            by_sum[block.sum] = stream
+        return tuple(self._stream(blocks) for blocks in found)
+
+    def _sum_before(self, join: int) -> int | None:
+        """The sum that the signal at `join` comes from, through norms and what acts element by element."""
+        sums = {block.sum for block in self.all}
+        index = join
+        for _ in range(8):
+            index = self.links.station[index]
+            if index in sums:
+                return index
+            node = self.graph.nodes[index]
+            if node.kind not in ("norm", "pool", "weight") or len(node.inputs) != 1:
+                return None
+            index = node.inputs[0]
+        return None
+
+    def _stream(self, blocks: list[Block]) -> Stream:
+        stations = [self.graph.nodes[self.links.station[block.join]] for block in blocks[1:]]
+        after = bool(stations) and sum(node.kind == "norm" for node in stations) > len(stations) / 2
+        return Stream(tuple(blocks), after or any(block.norms for block in blocks), after)
+
+    @cached_property
+    def of_weight(self) -> dict[int, tuple[Stream, Block, tuple[int, ...]]]:
+        """weight node -> its stream, the innermost block it belongs to, and its branch."""
+        found: dict[int, tuple[Stream, Block, tuple[int, ...]]] = {}
+        for stream in sorted(self.streams, key=lambda one: one.length):
+            for block in stream.blocks:
+                for branch in block.branches:
+                    for weight in branch:
+                        found.setdefault(weight, (stream, block, branch))
+        return found

@@ -1,0 +1,251 @@
+"""Plan: for every parameter what it starts from, why, and what to expect; data, editable, JSON both ways."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from isogain.core.catalog import get
+from isogain.core.fans import Fans, fans
+from isogain.core.initializer import Initializer
+from isogain.errors import IsogainError, LayoutError
+
+__all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
+
+SCHEMA = "isogain.plan/1"
+
+
+class PlanError(IsogainError):
+    """A plan cannot be made, read, edited or applied as asked; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One parameter: its initializer (None: it keeps what it has), how its axes are read, and why."""
+
+    path: str
+    shape: tuple[int, ...]
+    initializer: Initializer | None
+    role: str
+    reason: str
+    layout: str = "out in *"
+    groups: int = 1
+    stride: int | tuple[int, ...] = 1
+    transposed: bool = False
+    gain: float = math.nan
+    """Predicted root mean square of the operation's output over that of its input; nan where unknown."""
+    signal: float = math.nan
+    """Root mean square that the operation's output shall have; nan: whatever comes."""
+    steady: float = 0.0
+    """Relative error of `signal` that is left uncorrected."""
+    aliases: tuple[str, ...] = ()
+    originals: tuple[str, ...] = ()
+    """The parameters behind a parametrized weight, which is set through its right inverse."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the parameter keeps what it has."""
+        return self.initializer is None
+
+    @property
+    def fans(self) -> Fans | None:
+        """Its fans; None where the layout gives none."""
+        try:
+            return fans(
+                self.shape, self.layout, groups=self.groups, stride=self.stride, transposed=self.transposed
+            )
+        except LayoutError:
+            return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, defaults left out."""
+        found: dict[str, Any] = {
+            "path": self.path, "shape": list(self.shape),
+            "initializer": self.initializer.to_dict() if self.initializer else None,
+            "role": self.role, "reason": self.reason, "layout": self.layout,
+        }  # fmt: skip
+        for name, plain in (("groups", 1), ("stride", 1), ("transposed", False), ("steady", 0.0)):
+            value = getattr(self, name)
+            if value != plain:
+                found[name] = list(value) if isinstance(value, tuple) else value
+        for name in ("gain", "signal"):
+            if math.isfinite(value := getattr(self, name)):
+                found[name] = value
+        for name in ("aliases", "originals"):
+            if getattr(self, name):
+                found[name] = list(getattr(self, name))
+        return found
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Entry:
+        """The entry `to_dict` wrote."""
+        try:
+            content = dict(data)
+            law = content.pop("initializer")
+            for name in ("shape", "aliases", "originals"):
+                content[name] = tuple(content.get(name, ()))
+            if isinstance(content.get("stride"), list):
+                content["stride"] = tuple(content["stride"])
+            return Entry(initializer=None if law is None else Initializer.from_dict(law), **content)
+        except (KeyError, TypeError) as error:
+            raise PlanError(f"not an entry of a plan: {data!r} ({error})") from error
+
+
+class Plan(Mapping[str, Entry]):
+    """Parameter path -> Entry, in the order of the model; printable, editable, JSON both ways.
+
+    >>> plan = Plan("Net", [Entry("fc.weight", (2, 3), None, "hidden weight", "as found", "out in")])
+    >>> plan["fc.weight"] = "he_normal"
+    >>> plan["fc.weight"].initializer
+    VarianceScaling(scale=2.0, mode='fan_in', distribution='normal')
+    >>> Plan.from_json(plan.to_json()) == plan
+    True
+    """
+
+    def __init__(
+        self, model: str, entries: Sequence[Entry], *, recipe: str = "default", notes: Sequence[str] = (),
+        needed: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.model, self.recipe = model, recipe
+        self.notes: tuple[str, ...] = tuple(notes)
+        """What could not be known when the plan was made."""
+        self.needed: tuple[str, ...] = tuple(needed)
+        """Why the model should not keep its own start, whatever it is; empty where it may."""
+        self._entries = {entry.path: entry for entry in entries}
+        self._names = {name: entry.path for entry in entries for name in (entry.path, *entry.aliases)}
+
+    def __getitem__(self, path: str) -> Entry:
+        if path not in self._names:
+            raise PlanError(f"the plan of {self.model} has no parameter {path!r}{_near(path, self._names)}")
+        return self._entries[self._names[path]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._names
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __setitem__(self, path: str, initializer: str | Initializer | None) -> None:
+        """Gives a parameter another initializer (a name of the catalog, a value, or None: keep it)."""
+        entry = self[path]
+        law = get(initializer) if isinstance(initializer, str) else initializer
+        if law is not None and not isinstance(law, Initializer):
+            raise PlanError(
+                f"{path}: an initializer, a name of the catalog or None, got {type(law).__name__}"
+            )
+        if law is not None:
+            self._check(entry, law)
+        self._entries[entry.path] = replace(
+            entry, initializer=law, reason="kept on request" if law is None else "chosen by hand",
+            gain=math.nan, signal=math.nan,
+        )  # fmt: skip
+
+    @staticmethod
+    def _check(entry: Entry, law: Initializer) -> None:
+        try:
+            law.law(
+                entry.shape, layout=entry.layout, groups=entry.groups, stride=entry.stride,
+                transposed=entry.transposed,
+            )  # fmt: skip
+        except IsogainError as error:
+            raise PlanError(f"{entry.path}: {law} does not fit: {error}") from error
+
+    def override(self, pattern: str, initializer: str | Initializer | None) -> tuple[str, ...]:
+        """Gives every parameter that fits the pattern this initializer; returns their paths.
+
+        All or none: PlanError where the pattern fits nothing, or the initializer does not fit one of them.
+        """
+        paths = tuple(path for path in self._entries if fnmatchcase(path, pattern))
+        if not paths:
+            raise PlanError(f"no parameter of {self.model} fits {pattern!r}{_near(pattern, self._names)}")
+        before = dict(self._entries)
+        try:
+            for path in paths:
+                self[path] = initializer
+        except IsogainError:
+            self._entries = before
+            raise
+        return paths
+
+    @property
+    def kept(self) -> tuple[Entry, ...]:
+        """The parameters that keep what they have."""
+        return tuple(entry for entry in self.values() if entry.kept)
+
+    @property
+    def drawn(self) -> tuple[Entry, ...]:
+        """The parameters that get new values."""
+        return tuple(entry for entry in self.values() if not entry.kept)
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hexadecimal digits that are equal for equal decisions (reasons and notes left out)."""
+        decisions = [
+            {key: value for key, value in entry.to_dict().items() if key not in ("reason", "role")}
+            for entry in self.values()
+        ]
+        text = json.dumps(decisions, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with a schema version."""
+        return {
+            "schema": SCHEMA, "model": self.model, "recipe": self.recipe, "notes": list(self.notes),
+            "needed": list(self.needed), "hash": self.hash,
+            "entries": [entry.to_dict() for entry in self.values()],
+        }  # fmt: skip
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The whole plan as JSON of schema isogain.plan/1."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """The plan `to_json` wrote; PlanError says what it cannot read."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise PlanError(f"not JSON: {error}") from error
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise PlanError(f"not a plan: its schema is {found!r}, this isogain reads {SCHEMA!r}")
+        try:
+            entries = [Entry.from_dict(one) for one in data["entries"]]
+            return Plan(
+                data["model"], entries, recipe=data["recipe"], notes=data["notes"], needed=data["needed"]
+            )
+        except (KeyError, TypeError) as error:
+            raise PlanError(f"not a plan: {error} is missing") from error
+
+    def __str__(self) -> str:
+        from isogain.graph.plan_text import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from isogain.graph.plan_text import as_html
+
+        return as_html(self)
+
+    def __repr__(self) -> str:
+        return f"<Plan of {self.model}: {len(self.drawn)} drawn, {len(self.kept)} kept, {self.hash}>"
+
+
+def _near(path: str, names: Mapping[str, str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(path, names, n=3)
+    return f"; did you mean {', '.join(close)}?" if close else ""

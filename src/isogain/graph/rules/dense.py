@@ -1,0 +1,36 @@
+"""Weights outside plain chains: heads, gates, depthwise kernels, and any other that has fans."""
+
+from __future__ import annotations
+
+import math
+
+from isogain.core.initializers import VarianceScaling
+from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.scene import Site
+from isogain.theory.deep_start import LOGITS
+
+__all__: list[str] = []
+
+
+@rule(order=70)
+def head(site: Site) -> Decision | None:
+    """The last weight before an output: small outputs, so that no class is favoured."""
+    node, use = site.node, site.use
+    if node is None or use is None or use.fans is None or node.role != "head":
+        return None
+    reason = f"outputs of size {LOGITS:g}: the loss starts near that of knowing nothing"
+    return Decision(VarianceScaling(LOGITS**2), reason, LOGITS, LOGITS, 0.05)
+
+
+@rule(order=90)
+def weight(site: Site) -> Decision | None:
+    """Any weight with fans: the size of what it reads, after the activation before it."""
+    node, use = site.node, site.use
+    if node is None or use is None or use.fans is None or node.kind == "embedding":
+        return None
+    link = site.scene.links.into.get(node.index)
+    phi = site.scene.activation(link) if link else None
+    gain = phi.gain() if phi else 1.0
+    what = f"behind {phi.name}" if phi else "of what it reads"
+    reason = f"fan_in Var[w] = {gain**2:.4g}: the size {what} is kept"
+    return Decision(VarianceScaling(gain**2), reason, gain, math.nan)

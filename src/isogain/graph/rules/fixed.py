@@ -1,0 +1,50 @@
+"""Parameters that start at a fixed value: norms, biases, gates of branches, adapters."""
+
+from __future__ import annotations
+
+import math
+
+from isogain.core.initializers import Normal, Ones, Zeros
+from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.scene import Site
+
+__all__: list[str] = []
+
+
+@rule(order=20)
+def norm(site: Site) -> Decision | None:
+    """A norm keeps a constant scale and shift; random ones hinder it, so they become 1 and 0."""
+    if not site.nodes or any(node.kind != "norm" for node in site.nodes):
+        return None
+    own = site.own
+    if own is not None and own.constant:
+        return Decision(None, f"a norm's own constant ({own.rms:g}) is kept", role="norm")
+    if "bias" in site.last_name or site.last_name in ("beta", "b"):
+        return Decision(Zeros(), "a norm's shift starts at 0", layout="*", role="norm")
+    return Decision(Ones(), "a norm's scale starts at 1: it hands on unit variance", layout="*", role="norm")
+
+
+@rule(order=30)
+def bias(site: Site) -> Decision | None:
+    """Biases start at 0; where the critical point asks for a variance, at that."""
+    owners = [node for node in site.nodes if node.weight is not None and node.weight.bias == site.name]
+    if not owners and not (site.last_name.startswith("bias") and len(site.parameter.shape) == 1):
+        return None
+    if any(node.kind == "recurrent" for node in site.nodes):
+        return None
+    variance = max((_variance(site, node.index) for node in owners), default=0.0)
+    if variance > 0:
+        reason = f"the critical point needs Var[b] = {variance:.4g}"
+        return Decision(Normal(math.sqrt(variance)), reason, layout="*", role="bias")
+    return Decision(Zeros(), "weights break the symmetry; a bias starts at 0", layout="*", role="bias")
+
+
+def _variance(site: Site, index: int) -> float:
+    scene = site.scene
+    chain = scene.chains.of.get(index)
+    after = [link for link in chain.links if link.source == index] if chain else []
+    phi = scene.activation(after[0]) if after else None
+    if chain is None or phi is None or not scene.deep(chain):
+        return 0.0
+    start = scene.start(chain, phi)
+    return start.bias_variance if start.kind == "gaussian" else 0.0

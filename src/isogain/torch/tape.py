@@ -1,0 +1,208 @@
+"""A Recorder that also keeps how each operation was called, so that a link can be replayed as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from isogain.core.activations import Activation, ActivationError, activation
+from isogain.graph import Node
+from isogain.graph.links import Link
+from isogain.torch.capture import Recorder
+from isogain.torch.operations import plain_name
+from isogain.torch.tensors import Value, tensors_in
+
+__all__ = ["Tape", "TapeActivations"]
+
+Tensor = torch.Tensor
+_KEPT_KINDS = ("activation", "add", "multiply", "other")
+_IGNORED = ("dropout", "shape", "pool")
+_NAMED = frozenset(["relu", "gelu", "silu", "mish", "selu", "tanh", "sigmoid", "leaky_relu", "elu", "erf", "sin",
+                    "hardswish", "hardsigmoid", "relu6", "softsign", "hardtanh", "atan", "arctan", "logsigmoid"])  # fmt: skip
+"""Operations that `activation_of` describes completely."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The result of a node, standing for it in a kept call."""
+
+    node: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation as it was called."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    whole: bool
+    """Whether every tensor in it is a node's result or one number."""
+
+
+class Tape(Recorder):
+    """Records what Recorder does, and the calls of operations that may be part of an activation."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.calls: dict[int, Call] = {}
+        self.returned: tuple[int, ...] = ()
+        """Nodes whose results the model returned."""
+
+    def _content(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
+    ) -> None:  # fmt: skip
+        before = len(self.nodes)
+        nodes = {id(tensor): value.node for tensor, value in sources if value.node is not None}
+        super()._content(name, args, kwargs, sources, result, units)
+        if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
+            self._calls_of(self.nodes[-1], args, kwargs, nodes)
+
+    def _calls_of(
+        self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], nodes: dict[int, int]
+    ) -> None:
+        self.calls[node.index] = Call(
+            self.running, _kept(args, nodes), _kept(kwargs, nodes),
+            all(id(t) in nodes or _number(t) is not None for t in tensors_in((args, kwargs), 3)),
+        )  # fmt: skip
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        self.running = func
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+def _number(tensor: Tensor) -> float | None:
+    """The one number a tensor holds (also many times over); None for anything else."""
+    if tensor.is_meta or tensor.numel() == 0 or tensor.numel() > 1 << 16 or tensor.is_complex():
+        return None
+    low, high = torch.aminmax(tensor.detach().float())
+    return float(low) if bool(low == high) else None
+
+
+def _kept(value: Any, nodes: dict[int, int]) -> Any:
+    """The same with tensors replaced: results of nodes by Refs, constants by their number."""
+    if isinstance(value, Tensor):
+        if id(value) in nodes:
+            return Ref(nodes[id(value)])
+        number = _number(value)
+        return None if number is None else torch.tensor(number, dtype=torch.float64)
+    if isinstance(value, (tuple, list)):
+        return type(value)(_kept(one, nodes) for one in value) if not hasattr(value, "_fields") else value
+    if isinstance(value, dict):
+        return {key: _kept(one, nodes) for key, one in value.items()}
+    return value
+
+
+class TapeActivations:
+    """link -> the activation its operations make, adopted once for all links that do the same."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self._found: dict[tuple[Any, ...], Activation | None] = {}
+
+    def __call__(self, link: Link) -> Activation | None:
+        """The Activation of a link; None where there is none, or it cannot be told."""
+        nodes = [self.tape.nodes[one] for one in link.between if self.tape.nodes[one].kind not in _IGNORED]
+        nodes = [node for node in nodes if not self._is_bias(node)]
+        if not nodes:
+            return None
+        if len(nodes) == 1 and (named := self._named(nodes[0])) is not None:
+            return named
+        return self._composed(link, nodes)
+
+    @staticmethod
+    def _is_bias(node: Node) -> bool:
+        """x + b with a bias of its own, which starts at 0."""
+        return node.kind == "add" and bool(node.parameters)
+
+    def _named(self, node: Node) -> Activation | None:
+        if node.activation is None:
+            return None
+        if node.op == "prelu":
+            slope = self._slope(node)
+            return activation("leaky_relu", negative_slope=slope) if slope is not None else None
+        if node.op == "rrelu" and self.tape.model.training:
+            return activation("rrelu", **_bounds(self.tape.calls[node.index]))
+        if node.op in _NAMED or plain_name(node.op) in ("clamp", "clamp_min"):
+            return activation(node.activation, **dict(node.settings))
+        return None
+
+    def _slope(self, node: Node) -> float | None:
+        call = self.tape.calls.get(node.index)
+        weight = (
+            call.args[1] if call and len(call.args) > 1 else (call.kwargs.get("weight") if call else None)
+        )
+        if isinstance(weight, Tensor):
+            return float(weight)
+        return 0.25 if any(p.is_meta for p in self.tape.parameters.values()) else None
+
+    def _composed(self, link: Link, nodes: list[Node]) -> Activation | None:
+        if any(n.index not in self.tape.calls or not self.tape.calls[n.index].whole for n in nodes):
+            return None
+        signature = self._signature(link, nodes)
+        if signature not in self._found:
+            self._found[signature] = self._adopted(link, nodes)
+        return self._found[signature]
+
+    def _signature(self, link: Link, nodes: list[Node]) -> tuple[Any, ...]:
+        place = {link.source: 0, **{node.index: k + 1 for k, node in enumerate(nodes)}}
+        skip = self._aliases(link)
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, Ref):
+                return ("ref", place.get(skip.get(value.node, value.node), -1))
+            if isinstance(value, Tensor):
+                return float(value)
+            if isinstance(value, (tuple, list)):
+                return tuple(map(plain, value))
+            if isinstance(value, dict):
+                return tuple((key, plain(one)) for key, one in sorted(value.items()))
+            return repr(value)
+
+        calls = [self.tape.calls[node.index] for node in nodes]
+        return tuple((node.op, plain(c.args), plain(c.kwargs)) for node, c in zip(nodes, calls, strict=True))
+
+    def _aliases(self, link: Link) -> dict[int, int]:
+        """Nodes that hand on another one's elements unchanged -> that one."""
+        found: dict[int, int] = {}
+        for one in link.between:
+            node = self.tape.nodes[one]
+            if node.kind in _IGNORED or self._is_bias(node):
+                found[one] = found.get(node.inputs[0], node.inputs[0])
+        return found
+
+    def _adopted(self, link: Link, nodes: list[Node]) -> Activation | None:
+        calls = [(node.index, self.tape.calls[node.index]) for node in nodes]
+        skip, source = self._aliases(link), link.source
+
+        def replay(x: Tensor) -> Tensor:
+            values: dict[int, Tensor] = {source: x}
+
+            def real(value: Any) -> Any:
+                if isinstance(value, Ref):
+                    return values[skip.get(value.node, value.node)].clone()
+                if isinstance(value, (tuple, list)):
+                    return type(value)(real(one) for one in value)
+                return {k: real(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+            for index, call in calls:
+                values[index] = call.func(*real(call.args), **real(call.kwargs))
+            return values[calls[-1][0]]
+
+        replay.__name__ = "_".join(node.op for node in nodes)[:40]
+        try:
+            return activation(replay)
+        except (ActivationError, RuntimeError, KeyError):
+            return None
+
+
+def _bounds(call: Call) -> dict[str, float]:
+    lower = call.kwargs.get("lower", call.args[1] if len(call.args) > 1 else 1 / 8)
+    upper = call.kwargs.get("upper", call.args[2] if len(call.args) > 2 else 1 / 3)
+    return {"lower": float(lower), "upper": float(upper)}

@@ -79,6 +79,8 @@ class ParameterUse:
     """Nodes that use it."""
     used: bool = False
     """Whether any operation read it, also one outside the signal path."""
+    optional: bool = False
+    """For one that none read: whether the model's code names it, in a branch that was not taken."""
 
 
 @dataclass(frozen=True)

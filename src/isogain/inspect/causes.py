@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from statistics import median
 
 from isogain.graph import Node, family
-from isogain.inspect.chains import common_activation, critical_gain
+from isogain.inspect.chains import common_activation
+from isogain.inspect.steps import critical_gain
 from isogain.inspect.table import Table
 
 __all__ = ["cause_of", "gain_name", "mend", "place"]

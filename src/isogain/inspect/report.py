@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from isogain.graph import Node
+from isogain.inspect.chains import chains, slope
 from isogain.inspect.findings import Finding, Severity, Verdict, at_least, verdict_of
-from isogain.inspect.table import Backward, Coverage, Forward, Table
+from isogain.inspect.table import Backward, Coverage, Forward, ParameterState, Table
 
 __all__ = ["SCHEMA", "Difference", "Layer", "Report"]
 
@@ -34,6 +35,8 @@ class Layer:
     on_trunk: bool
     gain: float
     """rms(weight) * sqrt(fan_in); nan without a weight."""
+    ratio: float
+    """Measured gain: root mean square out over in; nan where what goes in was not measured."""
     forward: Forward | None
     backward: Backward | None
 
@@ -113,9 +116,23 @@ class Report:
         gain = node.weight.gain if node.weight else math.nan
         return Layer(
             node.index, node.path, node.op, node.kind, node.role, node.shape, node.dtype,
-            node.index in self.table.on_trunk, gain,
+            node.index in self.table.on_trunk, gain, self.table.ratio(node),
             self.table.forward.get(node.index), self.table.backward.get(node.index),
         )  # fmt: skip
+
+    @property
+    def slopes(self) -> dict[str, float]:
+        """Decades a layer by which signals and gradients change along the longest trunk, by least squares.
+
+        Keys: "signal" (root mean square) and "gradient" (length of the gradient, from the first layer on).
+        """
+        nodes = max((chain.nodes for chain in chains(self.table)), key=len, default=())
+        forward = [self.table.forward[n.index].rms for n in nodes if n.kind != "input"]
+        found = [self.table.backward.get(n.index) for n in nodes if n.kind != "input"]
+        return {
+            "signal": slope(forward),
+            "gradient": slope([one.norm if one is not None else math.nan for one in found]),
+        }
 
     def reaches(self, threshold: Severity) -> bool:
         """Whether any finding is at least as severe as `threshold`."""
@@ -150,8 +167,10 @@ class Report:
             "coverage": _finite(asdict(self.coverage) | {"share": self.coverage.share}),
             "loss": _finite({"value": self.table.loss_value, "source": self.table.loss_source}),
             "losses": [_finite(asdict(use)) for use in self.table.losses],
-            "layers": [_finite(asdict(layer)) for layer in self.layers],
-            "parameters": [_finite(asdict(state)) for state in self.table.parameters.values()],
+            "slopes": _finite(self.slopes),
+            "jacobian": None if self.table.jacobian is None else _finite(asdict(self.table.jacobian)),
+            "layers": [_finite(_layer_dict(layer)) for layer in self.layers],
+            "parameters": [_finite(_state_dict(state)) for state in self.table.parameters.values()],
             "batch": self.table.batch,
             "settings": dict(self.table.settings),
         }
@@ -182,6 +201,22 @@ class Report:
             ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) or "no findings"
         )
         return f"<Report {self.verdict}: {said}; {self.coverage.share:.1%} of the parameters followed>"
+
+
+def _layer_dict(layer: Layer) -> dict[str, Any]:
+    """asdict, and what is worked out of it."""
+    found = asdict(layer)
+    for name in ("forward", "backward"):
+        part = getattr(layer, name)
+        if part is not None:
+            found[name] |= {"std": part.std, "headroom": part.headroom}
+    if layer.forward is not None:
+        found["forward"]["correlation"] = layer.forward.correlation
+    return found
+
+
+def _state_dict(state: ParameterState) -> dict[str, Any]:
+    return asdict(state) | {"gradient_to_weight": state.gradient_to_weight}
 
 
 def _changes(before: tuple[Layer, ...], after: tuple[Layer, ...]) -> list[tuple[str, str, float, float]]:

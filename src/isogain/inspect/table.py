@@ -8,8 +8,54 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from isogain.graph import Graph, Node, trunks
+from isogain.inspect.formats import Scales
 
-__all__ = ["Backward", "Coverage", "Forward", "LossUse", "ParameterState", "Table"]
+__all__ = [
+    "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
+    "Table",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """How many directions a signal fills, from a matrix (observations, units) with singular values s."""
+
+    effective_rank: float
+    """exp of the entropy of s / sum s (Roy & Vetterli 2007)."""
+    stable_rank: float
+    """sum s^2 / max s^2."""
+    cap: int
+    """min(observations, units): neither can be larger."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Statistics of single channels over the observations of one batch."""
+
+    smallest: float
+    """Root mean square of the quietest channel."""
+    median: float
+    largest: float
+    mean_spread: float
+    """Standard deviation of the channels' means."""
+    observations: int
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """How much of a small change of the inputs arrives at the outputs, J = d output / d input."""
+
+    frobenius: float
+    """||J||_F^2 / outputs = E||J^T v||^2 / outputs for random signs v: 1 where the mean output is kept."""
+    error: float
+    """Standard error of that, over the random vectors."""
+    sigma_max: float
+    """The largest singular value, by power iteration; nan where a second derivative is missing."""
+    iterations: int
+    vectors: int
+    start: str
+    layers: Mapping[int, float] = field(default_factory=dict)
+    """The same E||J^T v||^2 / outputs from each measured node on: node -> number."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +83,20 @@ class Forward:
     """The part of it that a unit's own constant offset explains."""
     observations: int = 0
     """Samples times positions behind each unit."""
+    scales: Scales | None = None
+    """How sizes are spread over powers of two."""
+    spectrum: Spectrum | None = None
+    channels: Channels | None = None
+
+    @property
+    def correlation(self) -> float:
+        """Mean cosine between different samples: 1 is collapse."""
+        return 1 - self.distance
+
+    @property
+    def headroom(self) -> dict[str, tuple[float, float]]:
+        """For each number format the shares that would round to 0 and that would overflow."""
+        return self.scales.headroom(self.largest) if self.scales else {}
 
     @property
     def largest(self) -> float:
@@ -59,6 +119,18 @@ class Backward:
     size: int
     influence: float = math.nan
     """Root mean square of gradient times signal, element by element: no rescaling of layers changes it."""
+    mean: float = 0.0
+    scales: Scales | None = None
+
+    @property
+    def std(self) -> float:
+        """Standard deviation over all elements."""
+        return math.sqrt(max(self.rms**2 - self.mean**2, 0.0))
+
+    @property
+    def headroom(self) -> dict[str, tuple[float, float]]:
+        """For each number format the shares that would round to 0 and that would overflow."""
+        return self.scales.headroom(self.largest) if self.scales else {}
 
     @property
     def norm(self) -> float:
@@ -106,11 +178,18 @@ class ParameterState:
     units: int = 0
     twin_gradients: float = math.nan
     """Share of those whose gradients are equal too."""
+    orthogonal: bool = False
+    """Whether its rows (or columns, if those are fewer) are orthogonal, by a sample of them."""
     fingerprint: str = ""
     """Equal only for equal values; empty for values that no random draw made."""
     gradient: Backward | None = None
     requested: bool = True
     """Whether a gradient was asked for (a trainable parameter)."""
+
+    @property
+    def gradient_to_weight(self) -> float:
+        """std(dL/dW) / std(W); nan without a gradient or for constant values."""
+        return self.gradient.std / self.std if self.gradient is not None and self.std > 0 else math.nan
 
     @property
     def zero(self) -> bool:
@@ -153,10 +232,14 @@ class Table:
     loss_value: float = math.nan
     loss_source: str = ""
     """'loss' (the caller's), 'output.loss' or 'random projection'."""
+    loss_node: int | None = None
+    """The node of the loss; None for a random projection of all outputs."""
     batch: int = 0
     training: bool = True
     input_distance: float = math.nan
     settings: Mapping[str, str] = field(default_factory=dict)
+    jacobian: Jacobian | None = None
+    """Measured at level 'full' only."""
     random_choices: bool = False
     """Whether the forward pass drew single random numbers, by which layers may be skipped."""
 
@@ -177,6 +260,38 @@ class Table:
     def state_of(self, node: Node) -> ParameterState | None:
         """The weight's state, for a node that uses one."""
         return self.parameters.get(node.weight.name) if node.weight else None
+
+    def ratio(self, node: Node) -> float:
+        """Measured gain: root mean square out over that of what it reads (the sum's mean square for several).
+
+        Operations that hand on what they get (shapes, dropout) are looked through.
+        """
+        if node.index not in self.forward:
+            return math.nan
+        sources = [self._measured_before(one) for one in node.inputs]
+        squares = [self.forward[one].rms ** 2 for one in sources if one is not None]
+        size = math.sqrt(sum(squares)) if squares and len(squares) == len(sources) else math.nan
+        return self.forward[node.index].rms / size if size > 0 else math.nan
+
+    def _measured_before(self, index: int) -> int | None:
+        for _ in range(6):
+            if index in self.forward:
+                return index
+            node = self.node(index)
+            if node.kind not in ("shape", "dropout") or len(node.inputs) != 1:
+                return None
+            index = node.inputs[0]
+        return None
+
+    def normalises(self, node: Node) -> bool:
+        """Whether a norm hands on the size its scale asks for: its epsilon does not outweigh the signal."""
+        return self.forward[node.index].rms > 0.1 * self.norm_scale(node)
+
+    def norm_scale(self, node: Node) -> float:
+        """Root mean square that the norm's own scale asks for; 1 without one."""
+        names = [n for n in node.parameters if n in self.parameters]
+        scales = [self.parameters[name].rms for name in names if "bias" not in name]
+        return scales[0] if scales else 1.0
 
     def is_zero_weight(self, node: Node) -> bool:
         """Whether the node multiplies by a weight that is all zeros."""

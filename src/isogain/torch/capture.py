@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -21,20 +20,20 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from isogain.graph import Graph, Node, ParameterUse, WeightUse, assign_roles
-from isogain.inspect.table import Backward, Forward, LossUse
 from isogain.torch.guard import Untouched
-from isogain.torch.losses import loss_use
-from isogain.torch.measures import backward_summary, forward_summary, kept_sample, rms_of, unit_summary
+from isogain.torch.known import KnownTensors
+from isogain.torch.mentions import mentioned
+from isogain.torch.meter import Meter
 from isogain.torch.operations import (
     BLANK,
     FACTORIES,
     IN_PLACE_SETTERS,
-    LOSSES,
     SKIPPED,
     activation_of,
     kind_of,
     plain_name,
 )
+from isogain.torch.sampling import rms_of
 from isogain.torch.tensors import (
     UNKNOWN,
     Value,
@@ -44,16 +43,15 @@ from isogain.torch.tensors import (
     tensors_in,
     transparent,
 )
+from isogain.torch.units import unit_summary
 from isogain.torch.weights import find_weight
 
 __all__ = ["Recorder"]
 
 Tensor = torch.Tensor
-MEASURED = frozenset(
-    ["weight", "embedding", "recurrent", "norm", "activation", "add", "attention", "concatenate", "loss"]
-)
 _NORM_MODULE = re.compile("norm", re.IGNORECASE)
 _SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
+_TURNED = frozenset(["t", "T", "mT", "H", "mH", "transpose", "permute", "adjoint", "swapaxes"])
 
 
 @dataclass
@@ -65,50 +63,39 @@ class Scope:
 
 
 class Recorder(TorchFunctionMode):
-    """Records a Graph, its Forward measurements and its losses; `backward` fills as gradients flow."""
+    """Records a Graph; its Meter measures as nodes appear and as gradients come back."""
 
-    def __init__(self, model: nn.Module, guard: Untouched, batch: int, *, measure: bool = True) -> None:
+    def __init__(
+        self, model: nn.Module, guard: Untouched, batch: int, *, measure: bool = True, level: str = "default"
+    ) -> None:
         super().__init__()
-        self.model, self.guard, self.batch, self.measure = model, guard, batch, measure
+        self.model, self.measure = model, measure
+        self.meter = Meter(batch, level)
+        self.known = KnownTensors(model, guard)
         self.nodes: list[Node] = []
-        self.forward: dict[int, Forward] = {}
-        self.backward: dict[int, Backward] = {}
-        self.losses: list[LossUse] = []
-        self.unmeasured: list[str] = []
         self.operations = 0
         self.used: set[str] = set()
-        self.gates: dict[int, Tensor] = {}
-        """Inputs of weights that are all zeros: where a second gradient may start."""
         self.free_inputs = False
         self.random_choices = 0
         """Single random numbers drawn in forward: layers may be skipped by chance."""
-        self.handles: list[Any] = []
-        self._known: dict[int, tuple[Any, Value]] = {}
         self._scopes: list[Scope] = []
-        self._storages: dict[int, nn.Parameter] = {}
-        self.names: dict[int, list[str]] = {}
         self._owners = {
             name: type(module).__name__ for name, module in model.named_modules(remove_duplicate=False)
         }
-        for name, parameter in model.named_parameters(remove_duplicate=False):
-            self.names.setdefault(id(parameter), []).append(name)
-            self._known[id(parameter)] = (lambda p=parameter: p, Value(parameters=frozenset([name])))
-            if not parameter.is_meta and parameter.layout == torch.strided:
-                self._storages[parameter.untyped_storage().data_ptr()] = parameter
-        self.parameters = {names[0]: p for p in model.parameters() for names in [self.names[id(p)]]}
-        for names in self.names.values():
-            parameter = self.parameters[names[0]]
-            self._known[id(parameter)] = (lambda p=parameter: p, Value(parameters=frozenset([names[0]])))
 
-    # ---- what tensors are ------------------------------------------------------------------
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Every parameter once, by its first name."""
+        return self.known.parameters
+
+    @property
+    def names(self) -> dict[int, list[str]]:
+        """id of a parameter -> all its names."""
+        return self.known.names
 
     def value(self, tensor: Tensor) -> Value:
         """What is known of a tensor."""
-        found = self._known.get(id(tensor))
-        return found[1] if found is not None and found[0]() is tensor else UNKNOWN
-
-    def _set(self, tensor: Tensor, value: Value) -> None:
-        self._known[id(tensor)] = (weakref.ref(tensor), value)
+        return self.known[tensor]
 
     def mark_inputs(self, inputs: Any) -> None:
         """Takes every tensor in `inputs` for content; without any, whatever the model draws is."""
@@ -119,9 +106,9 @@ class Recorder(TorchFunctionMode):
                 str(tensor.dtype).removeprefix("torch."), False, 1 if tensor.dim() > 3 else -1,
             )  # fmt: skip
             self.nodes.append(node)
-            self._set(tensor, Value(node.index, content=True))
-            if self.measure and tensor.is_floating_point() and tensor.numel() and not tensor.is_meta:
-                self.forward[node.index] = forward_summary(tensor, self.batch)
+            self.known[tensor] = Value(node.index, content=True)
+            if self.measure:
+                self.meter.input(node.index, tensor)
         self.free_inputs = not found
 
     # ---- where we are ----------------------------------------------------------------------
@@ -159,25 +146,8 @@ class Recorder(TorchFunctionMode):
             with self:
                 return transparent(func)(*args, **kwargs)
         if name.endswith("_") or name in IN_PLACE_SETTERS or name == "__set__":
-            self._before_write(name, func, args)
+            self.known.before_write(name, func, args)
         return self._run(name, func, args, kwargs)
-
-    def _before_write(self, name: str, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        target = args[0] if args and isinstance(args[0], Tensor) else None
-        if target is None or target.is_meta or not self._storages or name == "requires_grad_":
-            return
-        if name == "__set__":
-            if (
-                id(target) in self.names
-                and getattr(getattr(func, "__self__", None), "__name__", "") == "data"
-            ):
-                self.guard.keep(target, rebound=True)  # type: ignore[arg-type]
-            return
-        if target.layout != torch.strided or is_wrapped(target):
-            return
-        owner = self._storages.get(target.untyped_storage().data_ptr())
-        if owner is not None:
-            self.guard.keep(owner)
 
     def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         sources = [(tensor, self.value(tensor)) for tensor in tensors_in((args, kwargs), 3)]
@@ -199,7 +169,7 @@ class Recorder(TorchFunctionMode):
             return step()
         except Exception as error:
             where = self._scopes[-1].path if self._scopes else ""
-            self.unmeasured.append(f"{where} ({name}): {type(error).__name__}: {error}"[:200])
+            self.meter.unmeasured.append(f"{where} ({name}): {type(error).__name__}: {error}"[:200])
             return None
 
     def _expression(
@@ -212,11 +182,10 @@ class Recorder(TorchFunctionMode):
         if not (parameters or drawn):
             return
         flipped = any(value.flipped for _, value in sources)
-        if name in ("t", "T", "mT", "H", "mH", "transpose", "permute", "adjoint", "swapaxes"):
+        if name in _TURNED:
             flipped = not flipped
         for tensor in tensors_in(result, 2):
-            if id(tensor) not in self.names:
-                self._set(tensor, Value(parameters=parameters, flipped=flipped, content=drawn))
+            self.known[tensor] = Value(parameters=parameters, flipped=flipped, content=drawn)
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]
@@ -247,7 +216,7 @@ class Recorder(TorchFunctionMode):
         floating = [t for t in results if t.is_floating_point() or t.is_complex()]
         if not floating:
             for tensor in results:
-                self._set(tensor, Value(node=self._through(sources), content=True))
+                self.known[tensor] = Value(node=self._through(sources), content=True)
             return
         node = self._node(name, args, kwargs, sources, floating[0])
         self.nodes.append(node)
@@ -255,12 +224,11 @@ class Recorder(TorchFunctionMode):
             node.kind in ("add", "shape", "other", "pool") and any(value.scale for _, value in sources)
         )
         for tensor in results:
-            if id(tensor) not in self.names:
-                self._set(tensor, Value(node.index, content=True, scale=scale))
-                if tensor._base is not None and (name.endswith("_") or name == "__setitem__"):
-                    self._set(tensor._base, Value(node.index, content=True))
+            self.known[tensor] = Value(node.index, content=True, scale=scale)
+            if tensor._base is not None and (name.endswith("_") or name == "__setitem__"):
+                self.known[tensor._base] = Value(node.index, content=True)
         if self.measure:
-            self._measure(node, name, args, kwargs, floating[0], units)
+            self._measure(node, args, kwargs, floating[0], units)
 
     @staticmethod
     def _through(sources: list[tuple[Tensor, Value]]) -> int | None:
@@ -330,59 +298,21 @@ class Recorder(TorchFunctionMode):
 
     # ---- measuring -------------------------------------------------------------------------
 
-    def _measure(
-        self, node: Node, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
-        result: Tensor, units: dict[str, float],
-    ) -> None:  # fmt: skip
-        wanted = node.kind in MEASURED or (node.kind == "multiply" and node.parameters)
-        if not wanted:
-            return
-        if result.is_meta or is_wrapped(result) or result.numel() == 0 or result.layout != torch.strided:
-            if node.kind in ("weight", "recurrent", "embedding"):
-                self.unmeasured.append(node.path)
-            return
-        with torch.no_grad():
-            if node.op in LOSSES:
-                self._record_loss(node, args, kwargs, result)
-            else:
-                self.forward[node.index] = forward_summary(result, self.batch, units)
-            if node.weight is not None and node.weight.rms == 0:
-                self._keep_gate(node, args)
-        if result.requires_grad and torch.is_grad_enabled():
-            self._hook(result, node.index)
-
-    def _hook(self, tensor: Tensor, index: int) -> None:
-        with torch.no_grad():
-            sample = kept_sample(tensor) if self.nodes[index].kind != "loss" else None
-        hook = partial(self._gradient, index, sample)
-        self.handles.append(tensor.register_hook(hook))  # type: ignore[no-untyped-call]
-
-    def _record_loss(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> None:
-        found = loss_use(node.op, args, kwargs, result)
-        if found is not None:
-            self.losses.append(replace(found, node=node.index))
-
-    def _keep_gate(self, node: Node, args: tuple[Any, ...]) -> None:
-        source = next((t for t in tensors_in(args, 1) if self.value(t).node is not None), None)
-        if source is not None and source.requires_grad:
-            self.gates[node.index] = source
+    def _measure(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any],
+                 result: Tensor, units: dict[str, float]) -> None:  # fmt: skip
+        self.meter.node(node, args, kwargs, result, units)
+        if node.kind == "embedding" and not any(self.nodes[one].learnt for one in node.inputs):
+            self.meter.entry(result)
+        if node.weight is not None and node.weight.rms == 0:
+            source = next((t for t in tensors_in(args, 1) if self.value(t).node is not None), None)
+            self.meter.gate(node, source)
 
     def watch(self, tensor: Tensor) -> int | None:
-        """Measures a tensor the model returned even if its operation is of no measured kind."""
+        """The node of a tensor the model returned, measured even if its operation is of no measured kind."""
         index = self.value(tensor).node
-        if index is None or tensor.is_meta or not tensor.is_floating_point() or tensor.numel() == 0:
-            return index
-        if index not in self.forward and self.nodes[index].kind != "loss":
-            with torch.no_grad():
-                self.forward[index] = forward_summary(tensor, self.batch)
-            if tensor.requires_grad:
-                self._hook(tensor, index)
+        if index is not None:
+            self.meter.watch(tensor, self.nodes[index])
         return index
-
-    def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
-        if gradient.layout == torch.strided and not is_wrapped(gradient) and gradient.numel():
-            with torch.no_grad():
-                self.backward[index] = backward_summary(gradient, sample)
 
     # ---- what came of it -------------------------------------------------------------------
 
@@ -392,12 +322,13 @@ class Recorder(TorchFunctionMode):
         for node in self.nodes:
             for name in node.parameters:
                 users.setdefault(name, []).append(node.index)
+        seen = frozenset(self.used)
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
                 self._owners.get(owner_of(name), ""), tuple(self.names[id(p)][1:]),
                 tuple(users.get(name, ())),
-                name in self.used,
+                name in self.used, name not in self.used and mentioned(self.model, name, seen),
             )
             for name, p in self.parameters.items()
         )  # fmt: skip

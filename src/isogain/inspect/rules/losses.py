@@ -44,7 +44,7 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
 
 def _allowed(table: Table) -> float:
     """s^2 / 2 - 1 for logits of standard deviation s = sqrt(2), widened by the band of the longest chain."""
-    band = max((chain.band() for chain in chains(table) if not chain.normalised), default=0.0)
+    band = max((chain.course.band() for chain in chains(table) if not chain.normalised), default=0.0)
     return min(10 ** (2 * band), 10.0) - 1
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, mend, place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, norm_scale, normalises, split_at_norms
+from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.rules.peers import apart_from_peers
 from isogain.inspect.table import Table
@@ -58,7 +58,8 @@ def vanishing_forward(table: Table) -> Iterator[Finding]:
                 continue
             worst = min(kept, key=lambda node: _change(table, piece[0], node))
             change = _change(table, piece[0], worst)
-            severity = severity_of(-change - chain.band(), VANISHING)
+            natural = min(chain.course.change(piece[0], worst), 0.0)
+            severity = severity_of(natural - change - chain.course.band(), VANISHING)
             if severity and _explained(table, worst) is None:
                 yield _forward_finding(table, chain, piece, worst, change, "vanishing-forward", severity)
                 break
@@ -77,8 +78,8 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
     lost = [n for n in chain.nodes if n.kind == "norm" and _outweighed(table, n)]
     if not lost:
         return
-    small = [n for n in table.graph.nodes if n.kind == "norm" and 0 < norm_scale(table, n) < 0.1]
-    scales = sorted(norm_scale(table, n) for n in small)
+    small = [n for n in table.graph.nodes if n.kind == "norm" and 0 < table.norm_scale(n) < 0.1]
+    scales = sorted(table.norm_scale(n) for n in small)
     why = (
         f"{len(lost)} norms receive signals so small that their epsilon outweighs the variance: they hand on "
         "what they get instead of restoring it"
@@ -94,7 +95,7 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
             "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in "
             "type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
         )
-    ratio = min(table.forward[n.index].rms / norm_scale(table, n) for n in lost)
+    ratio = min(table.forward[n.index].rms / table.norm_scale(n) for n in lost)
     # one norm after a tiny embedding hands on a small signal that the next ones restore
     severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
     yield Finding(
@@ -104,7 +105,7 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
 
 
 def _outweighed(table: Table, node: Node) -> bool:
-    return not normalises(table, node) and not table.gated(node.index) and table.forward[node.index].finite
+    return not table.normalises(node) and not table.gated(node.index) and table.forward[node.index].finite
 
 
 def exploding_forward(table: Table) -> Iterator[Finding]:
@@ -119,7 +120,8 @@ def exploding_forward(table: Table) -> Iterator[Finding]:
             worst = max(kept, key=lambda node: _change(table, reference, node))
             change = _change(table, reference, worst)
             growth = 0.5 * math.log10(1 + len(kept)) if chain.residual else 0.0
-            severity = severity_of(change - growth - chain.band(), EXPLODING)
+            growth += max(chain.course.change(reference, worst), 0.0)
+            severity = severity_of(change - growth - chain.course.band(), EXPLODING)
             if severity:
                 yield _forward_finding(table, chain, piece, worst, change, "exploding-forward", severity)
                 break
@@ -137,12 +139,17 @@ def _forward_finding(
     weights = [n for n in chain.weights if piece[0].index <= n.index <= worst.index]
     start = table.forward[piece[0].index].rms
     end = table.forward[worst.index].rms
-    band = chain.band()
+    natural = chain.course.change(piece[0], worst)
     return Finding(
         code, severity, place(worst), f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
-        f"within {band:.1f} decades at this depth and width",
+        _expected_words(natural, chain.course.band(), chain),
         cause_of(table, weights, change, "signal"), mend(table, weights), _paths(weights),
     )  # fmt: skip
+
+
+def _expected_words(natural: float, band: float, chain: Chain) -> str:
+    level = f"{natural:+.1f}" if abs(natural) >= 0.05 else "0"
+    return f"{level} within {max(band, 0.05):.1f} decades at these widths ({chain.course.words})"
 
 
 def _paths(nodes: Sequence[Node]) -> tuple[str, ...]:
@@ -214,7 +221,9 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
             low, high = _losses(table, node, last, influence)
             change = low if growing else high
             tolerance = EXPLODING if growing else INFLUENCE if influence else VANISHING
-            excess = (change if growing else -change) - chain.band()
+            natural = chain.course.back_change(node, last)
+            usual = max(natural, 0.0) if growing else max(-natural, 0.0)
+            excess = (change if growing else -change) - usual - chain.course.back_band()
             candidates.append((excess - tolerance.warning, excess, tolerance, change, node))
     if not candidates:
         return None
@@ -231,7 +240,7 @@ def _backward_finding(
     return Finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"gradient {lengths[0]:.2g} at {place(last)} -> {lengths[1]:.2g} here ({change:+.1f} decades)",
-        f"within {chain.band():.1f} decades at this depth and width",
+        _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain),
         cause_of(table, weights, change, "gradient"), mend(table, weights), _paths(weights),
     )  # fmt: skip
 

@@ -14,6 +14,8 @@ __all__ = ["dead_units", "saturated_units"]
 
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)
+BOUNDED = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "erf", "arctan")
+"""Activations that are flat on both sides; half of a ReLU is flat by nature."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -78,7 +80,7 @@ def saturated_units(table: Table) -> Iterator[Finding]:
     found = [
         (n, f)
         for n, f in _activations(table)
-        if f.saturated_fraction > SATURATED[0] and not _chosen(table, n, f)
+        if n.activation in BOUNDED and f.saturated_fraction > SATURATED[0] and not _chosen(table, n, f)
     ]
     if not found:
         return

@@ -28,16 +28,31 @@ def unused_parameter(table: Table) -> Iterator[Finding]:
         yield _nothing(table, missing)
         return
     groups: dict[str, list[ParameterUse]] = defaultdict(list)
+    leading = _leading_to_loss(table)
     for use in missing:
-        kind = "idle" if not use.used else "cut"
-        if kind == "idle" and _routed(table, use):
-            kind = "routed"
-        elif kind == "idle" and table.random_choices:
-            kind = "skipped"
-        groups[kind].append(use)
+        groups[_kind(table, use, leading)].append(use)
     total = sum(_size(use) for use in trainable)
     for kind, uses in groups.items():
         yield _finding(kind, uses, total)
+
+
+def _leading_to_loss(table: Table) -> set[int]:
+    """Nodes whose numbers the loss depends on, gradient or not."""
+    found = {table.loss_node} if table.loss_node is not None else set(table.graph.outputs)
+    for node in reversed(table.graph.nodes):
+        if node.index in found:
+            found.update(node.inputs)
+    return found
+
+
+def _kind(table: Table, use: ParameterUse, leading: set[int]) -> str:
+    if use.used:
+        return "cut" if leading.intersection(use.nodes) or not use.nodes else "aside"
+    if _routed(table, use):
+        return "routed"
+    if table.random_choices:
+        return "skipped"
+    return "optional" if use.optional else "idle"
 
 
 def _nothing(table: Table, missing: list[ParameterUse]) -> Finding:
@@ -62,32 +77,37 @@ def _routed(table: Table, use: ParameterUse) -> bool:
     return bool(users) and (len(rows) > 1 or "expert" in use.name.lower())
 
 
-def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
+WHY = {
+    "routed": "experts that this batch was not routed to; another batch uses them",
+    "skipped": "not run this time; the forward pass draws single random numbers, by which it may skip layers",
+    "optional": "the model's code uses them in a branch that was not taken with these inputs (an input left "
+    "out, a switch turned off)",
+    "aside": "they are used, but the loss does not depend on what they make: an output that it ignores, or a "
+    "result that is thrown away",
+    "idle": "no operation of the forward pass read them, and no method of the model names them: a layer that "
+    "is built but never called; with DistributedDataParallel the backward pass would wait for them",
+    "cut": "the loss depends on them, but no gradient comes back: detach(), no_grad or integer operations "
+    "lie between; if that is meant, freeze them",
+}
+HARMLESS = frozenset(["routed", "skipped", "optional"])
+ASIDE = 0.1
+"""Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
+
+
+def _severity(kind: str, uses: list[ParameterUse], total: int) -> Severity:
+    share = sum(_size(use) for use in uses) / total
     vectors = all(sum(length > 1 for length in use.shape) <= 1 for use in uses)
-    minor = vectors and sum(_size(use) for use in uses) < 0.02 * total  # a mask token, say
-    severity: Severity = "info" if kind in ("routed", "skipped") or minor else "warning"
+    minor = (vectors and share < 0.02) or (kind == "aside" and share < ASIDE)  # a mask token, a pooler
+    return "info" if kind in HARMLESS or minor else "warning"
+
+
+def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
     names = tuple(use.name for use in uses)
-    why = {
-        "routed": "experts that this batch was not routed to; another batch uses them",
-        "skipped": "not run this time; the forward pass draws single random numbers, by which it may "
-        "skip layers",
-        "idle": "no operation of the forward pass read them: a layer that is built but never called, "
-        "or a branch "
-        "not taken; with DistributedDataParallel the backward pass would wait for them",
-        "cut": "they are used, but no gradient comes back: detach(), no_grad, integer operations or "
-        "an output that "
-        "the loss ignores lie between; if that is meant, freeze them",
-    }[kind]
-    fix = (
-        ""
-        if kind in ("routed", "skipped")
-        else f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
-    )
-    count = sum(_size(use) for use in uses)
+    freeze = f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
     return Finding(
-        "unused-parameter", severity, pattern(names), f"{len(uses)} parameters ({count:,} numbers) "
-        f"without gradient",
-        "a gradient for every trainable parameter", why, fix, names,
+        "unused-parameter", _severity(kind, uses, total), pattern(names),
+        f"{len(uses)} parameters ({sum(map(_size, uses)):,} numbers) without gradient",
+        "a gradient for every trainable parameter", WHY[kind], "" if kind in HARMLESS else freeze, names,
     )  # fmt: skip
 
 

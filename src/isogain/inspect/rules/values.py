@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
+from isogain.inspect.formats import FORMATS
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["dtype_headroom", "non_finite", "uninitialized"]
 
-LARGEST = {
-    "float16": 65504.0,
-    "bfloat16": 3.3895e38,
-    "float32": 3.4028e38,
-    "float8_e4m3fn": 448.0,
-    "float8_e5m2": 57344.0,
-}
+LARGEST = {name: one.largest for name, one in FORMATS.items()}
 HEADROOM = 8.0
 """How many times a signal may still grow before it overflows."""
 IMPLAUSIBLE = 12.0

@@ -1,0 +1,59 @@
+"""What is known of every tensor a model touches: the node that made it, or the parameters behind it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from isogain.torch.guard import Untouched
+from isogain.torch.tensors import UNKNOWN, Value, is_wrapped
+
+__all__ = ["KnownTensors"]
+
+Tensor = torch.Tensor
+
+
+class KnownTensors:
+    """Values of tensors by identity, as long as they live; the model's parameters under all their names."""
+
+    def __init__(self, model: nn.Module, guard: Untouched) -> None:
+        self.guard = guard
+        self.names: dict[int, list[str]] = {}
+        """id of a parameter -> its names, the first of which stands for it."""
+        self._values: dict[int, tuple[Any, Value]] = {}
+        self._storages: dict[int, nn.Parameter] = {}
+        for name, parameter in model.named_parameters(remove_duplicate=False):
+            self.names.setdefault(id(parameter), []).append(name)
+            if not parameter.is_meta and parameter.layout == torch.strided:
+                self._storages[parameter.untyped_storage().data_ptr()] = parameter
+        self.parameters = {self.names[id(p)][0]: p for p in model.parameters()}
+        for name, parameter in self.parameters.items():
+            self._values[id(parameter)] = (lambda p=parameter: p, Value(parameters=frozenset([name])))
+
+    def __getitem__(self, tensor: Tensor) -> Value:
+        found = self._values.get(id(tensor))
+        return found[1] if found is not None and found[0]() is tensor else UNKNOWN
+
+    def __setitem__(self, tensor: Tensor, value: Value) -> None:
+        if id(tensor) not in self.names:
+            self._values[id(tensor)] = (weakref.ref(tensor), value)
+
+    def before_write(self, name: str, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Keeps a parameter's values before an operation writes into it, or into a view of it."""
+        target = args[0] if args and isinstance(args[0], Tensor) else None
+        if target is None or target.is_meta or not self._storages or name == "requires_grad_":
+            return
+        if name == "__set__":
+            attribute = getattr(getattr(func, "__self__", None), "__name__", "")
+            if id(target) in self.names and attribute == "data":
+                self.guard.keep(target, rebound=True)  # type: ignore[arg-type]
+            return
+        if target.layout != torch.strided or is_wrapped(target):
+            return
+        owner = self._storages.get(target.untyped_storage().data_ptr())
+        if owner is not None:
+            self.guard.keep(owner)

@@ -1,0 +1,129 @@
+"""The state of a parameter: its values, its twins, the gradient it got."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import torch
+
+from isogain.inspect.table import ParameterState
+from isogain.torch.measures import KEPT, backward_summary
+from isogain.torch.sampling import extremes, rms, spread
+
+__all__ = ["is_orthogonal", "parameter_state"]
+
+Tensor = torch.Tensor
+
+
+def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_axis: int | None,
+                    bias: Tensor | None = None, asked: bool = True) -> ParameterState:  # fmt: skip
+    """The ParameterState of a parameter and the gradient it got (None where none reached it)."""
+    if parameter.is_meta or parameter.numel() == 0:
+        nan = math.nan
+        lost = parameter.is_meta or tuple(parameter.shape) == (0,)
+        return ParameterState(
+            name, nan, nan, nan, nan, nan, True, False, on_device=not lost, empty=not lost, requested=asked
+        )
+    low, high = extremes(parameter)
+    values = spread(parameter)
+    constant = low == high
+    duplicates, twins, units, orthogonal = 0.0, math.nan, 0, False
+    if unit_axis is not None and parameter.dim() >= 2 and math.isfinite(low + high):
+        duplicates, twins, units = _duplicates(parameter, gradient, unit_axis, bias)
+        orthogonal = not constant and is_orthogonal(parameter.movedim(unit_axis, 0).flatten(1))
+    return ParameterState(
+        name, rms(values), float(values.mean()), float(values.std(correction=0)), max(abs(low), abs(high)),
+        float((values == 0).float().mean()), math.isfinite(low) and math.isfinite(high), constant,
+        implausible=_decades(values), duplicate_units=duplicates, units=units, twin_gradients=twins,
+        orthogonal=orthogonal,
+        fingerprint="" if constant else _fingerprint(parameter, values),
+        gradient=None if gradient is None else backward_summary(gradient), requested=asked,
+    )  # fmt: skip
+
+
+def is_orthogonal(matrix: Tensor) -> bool:
+    """Whether rows (or columns, if there are fewer) are orthogonal and of one length: 8 of them tell.
+
+    Between independent rows of length n a cosine is about 1 / sqrt(n); 28 of them below a tenth of that
+    do not happen by chance.
+    """
+    short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    if short.shape[0] < 4 or short.shape[1] < 8 or matrix.is_complex():
+        return False
+    rows = short.detach()[:: max(short.shape[0] // 8, 1)][:8].double()
+    gram = rows @ rows.T
+    size = gram.diagonal().sqrt()
+    if not bool((size > 0).all()):
+        return False
+    cosines = (gram / size[:, None] / size).fill_diagonal_(0.0)
+    alike = float(size.max() / size.min()) < 1.05
+    return alike and float(cosines.abs().max()) < 0.1 / math.sqrt(short.shape[1])
+
+
+def _decades(values: Tensor) -> float:
+    size = values[:KEPT].abs()
+    size = size[(size > 0) & torch.isfinite(size)]
+    if size.numel() < 20:
+        return 0.0
+    ordered = size.sort().values
+    low, high = float(ordered[len(ordered) // 100]), float(ordered[-1 - len(ordered) // 100])
+    return math.log10(high / low)
+
+
+def _fingerprint(parameter: Tensor, values: Tensor) -> str:
+    """A hash of the values, if they look drawn: in two axes or more, mostly different, in no order."""
+    if sum(size > 1 for size in parameter.shape) < 2 or values.numel() < 16:
+        return ""
+    unique = torch.unique(values[:1024])
+    if unique.numel() < 0.5 * min(values.numel(), 1024):
+        return ""
+    steps = values[:1024].diff()
+    if float((steps >= 0).float().mean()) in (0.0, 1.0):  # a ramp that somebody wrote down
+        return ""
+    return hashlib.blake2b(values.cpu().numpy().tobytes(), digest_size=12).hexdigest()
+
+
+def _duplicates(
+    parameter: Tensor, gradient: Tensor | None, axis: int, bias: Tensor | None
+) -> tuple[float, float, int]:
+    """Share of units with an exact twin (bias included), and of those, share with equal gradients."""
+    rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
+    units, _width = rows.shape
+    if units < 2:
+        return 0.0, math.nan, units
+    groups = _equal_rows(rows, bias)
+    if not groups:
+        return 0.0, math.nan, units
+    members = sum(len(group) for group in groups)
+    if gradient is None:
+        return members / units, math.nan, units
+    slopes = gradient.detach().movedim(axis, 0).reshape(units, -1)
+    same = sum(len(group) for group in groups if _nearly_equal(slopes[list(group)]))
+    return members / units, same / members, units
+
+
+def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:
+    columns = torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 4), device=rows.device).long()
+    keys = rows[:, columns].float()
+    if bias is not None and bias.numel() == rows.shape[0]:
+        keys = torch.cat([keys, bias.detach().reshape(-1, 1).float()], dim=1)
+    buckets: dict[tuple[float, ...], list[int]] = {}
+    for index, key in enumerate(keys.tolist()):
+        buckets.setdefault(tuple(key), []).append(index)
+    found: list[Sequence[int]] = []
+    for bucket in buckets.values():
+        if len(bucket) > 1:
+            first = rows[bucket[0]]
+            equal = (rows[bucket] == first).all(dim=1).tolist()
+            same = [index for index, one in zip(bucket, equal, strict=True) if one]
+            found += [same] if len(same) > 1 else []
+    return found
+
+
+def _nearly_equal(slopes: Tensor) -> bool:
+    """Equal up to the rounding of sums done in another order."""
+    slopes = slopes.double()
+    scale = float(slopes.abs().max())
+    return scale == 0 or float((slopes - slopes[0]).abs().max()) <= 1e-4 * scale

@@ -78,8 +78,9 @@ def load(name: str | Path | Dataset | None = None) -> Dataset:
 
     None: MNIST from the folder in the environment variable ISOGAIN_MNIST if it is set, else MNIST-5k.
     "mnist": that folder or the cache of an earlier download, else an error; "mnist-5k"; "download":
-    fetched now, checked and kept; "digits" (scikit-learn's 8 x 8); "circles"; "gaussian";
-    "idx:FOLDER": any images and labels in MNIST's format; anything else is a folder of MNIST's files.
+    fetched now, checked and kept; "digits" (scikit-learn's 8 x 8); "digits-standard" (the same, every
+    pixel of mean 0 and variance 1); "circles"; "gaussian"; "idx:FOLDER": any images and labels in MNIST's
+    format; anything else is a folder of MNIST's files.
 
     Raises DataError naming the file and what is wrong with it.
 
@@ -207,6 +208,26 @@ def _digits() -> Dataset:
 
 
 @cache
+def _standard_digits() -> Dataset:
+    """The digits with every pixel centred and scaled to variance 1 over the training images."""
+    plain = _digits()
+    mean, std = plain.train_inputs.mean(0), plain.train_inputs.std(0)
+    scale = np.where(std > 0, std, 1.0)  # pixels that are always white stay 0
+
+    def standard(images: NDArray[Any]) -> NDArray[np.float32]:
+        return np.asarray((images - mean) / scale, dtype=np.float32)
+
+    return replace(
+        plain,
+        name="digits-standard",
+        title="Digits 8 x 8 (scikit-learn), standardised",
+        train_inputs=standard(plain.train_inputs),
+        test_inputs=standard(plain.test_inputs),
+        divisor=1.0,
+    )
+
+
+@cache
 def _circles() -> Dataset:
     """The course's circles: 300 after numpy.random.seed(1) to train, 100 after seed(2) to test."""
     make_circles = _require_sklearn("the circles").make_circles
@@ -236,6 +257,7 @@ _BY_NAME: dict[str, Callable[[], Dataset]] = {
     "mnist-5k": _mnist_5k,
     "download": _download,
     "digits": _digits,
+    "digits-standard": _standard_digits,
     "circles": _circles,
     "gaussian": _gaussian,
 }

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import groupby
 from typing import Any, Literal
 
 from isogain.core.initializer import Initializer
@@ -49,8 +50,12 @@ class Network:
         return self.depth - (self.loss != "probe")
 
     def describe(self) -> str:
-        """'784-100-100-10, relu, batch normalization'."""
-        parts = ["-".join(map(str, self.sizes)), self.activation]
+        """'784-100-100-10, relu, batch normalization'; many equal widths as '64-(300 x 128)-10'."""
+        runs = [(size, len(list(group))) for size, group in groupby(self.sizes)]
+        widths = [
+            f"({count} x {size})" if count > 6 else "-".join([str(size)] * count) for size, count in runs
+        ]
+        parts = ["-".join(widths), self.activation]
         return ", ".join(parts + ["batch normalization"] * self.batch_norm)
 
 
@@ -73,6 +78,8 @@ class Arm:
     """After each update weights (not biases) are clipped to [-limit, limit]."""
     output_weights: Initializer | None = None
     """The output layer's start, where it differs."""
+    input_weights: Initializer | None = None
+    """The first layer's start, where it differs."""
     bias: Initializer | None = None
     """The biases' start; zeros unless given."""
     keys: tuple[tuple[str, Any], ...] = ()
@@ -84,7 +91,10 @@ class Arm:
     @property
     def content(self) -> Mapping[str, Any]:
         """What makes a run of this arm the run it is, JSON-ready."""
-        return {name: value for name, value in encode(self).items() if name not in ("label", "keys")}
+        content = {name: value for name, value in encode(self).items() if name not in ("label", "keys")}
+        if self.input_weights is None:
+            del content["input_weights"]  # arms from before it was there keep their runs
+        return content
 
 
 @dataclass(frozen=True)

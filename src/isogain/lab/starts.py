@@ -35,7 +35,7 @@ def initial_weights(experiment: Experiment, runs: Sequence[Run]) -> list[Tensor]
     Runs of one seed and equal shapes start from the same underlying random numbers, so that schemes
     are compared on paired draws.
     """
-    drawn: dict[tuple[Initializer, int, tuple[int, ...]], list[NDArray[Any]]] = {}
+    drawn: dict[tuple[Any, ...], list[NDArray[Any]]] = {}
     for run in runs:
         key = _key(run)
         if key not in drawn:
@@ -63,13 +63,15 @@ def initial_biases(experiment: Experiment, runs: Sequence[Run]) -> list[Tensor] 
 
 
 def _key(run: Run) -> tuple[Any, ...]:
-    return run.arm.weights, run.arm.output_weights, run.seed
+    return run.arm.weights, run.arm.output_weights, run.arm.input_weights, run.seed
 
 
 def _network(experiment: Experiment, run: Run) -> list[NDArray[Any]]:
     sizes = run.arm.network.sizes
     shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
     inits = [run.arm.weights] * len(shapes)
+    if run.arm.input_weights is not None:
+        inits[0] = run.arm.input_weights
     if run.arm.output_weights is not None:
         inits[-1] = run.arm.output_weights
     if experiment.stream == "numpy.RandomState":

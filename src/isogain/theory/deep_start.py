@@ -125,7 +125,7 @@ def _reason(phi: Activation, kind: Kind, q: float, growth: float, depth: int) ->
 def _gaussian(phi: Activation, why: str) -> DeepStart:
     """No straight part to hold on to: the critical point, or else the variance kept forward."""
     point = critical_point(phi)
-    if point.exists and point.weight_variance and not point.q == 0:
+    if point.exists and point.weight_variance and point.q != 0:
         gain, bias, q = math.sqrt(point.weight_variance), point.bias_variance or 0.0, point.q or 1.0
         reason = f"{phi.name} cannot be mirrored ({why}): Gaussian weights at its critical point"
     else:

@@ -32,7 +32,7 @@ def test_a_small_version_says_all_it_should(tmp_path):
     # an isometry: depth changes neither signals nor gradients, to rounding and the draw of 32 directions
     assert mirrored[1]["forward"] == pytest.approx(mirrored[0]["forward"], rel=0.02)
     assert rows[deep.HE, 100]["forward"] < 0.2 * rows[deep.HE, 10]["forward"]
-    assert mirrored[1]["loss"] < 0.8 * rows[deep.HE, 100]["loss"]
+    assert mirrored[1]["loss"] < 0.9 * rows[deep.HE, 100]["loss"]
 
 
 @pytest.mark.parametrize("trains", [True, False])

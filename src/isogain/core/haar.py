@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["haar_orthogonal"]
+__all__ = ["haar_orthogonal", "namespace"]
 
 Array = NDArray[Any]
 
@@ -24,8 +24,11 @@ def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
     reflector that maps x_k to a multiple of e_k, it is H_1 H_2 ... E diag(-sign x_kk), the Q that the
     QR decomposition of a Gaussian matrix would have (Stewart 1980, section 3) at half its cost; its
     transpose where there are as many columns as rows, or more.  The products are applied in blocks
-    I - U T U^T with T^-1 = 1 + (the strict upper triangle of U^T U) (Puglisi 1992).
+    I - U T U^T with T^-1 = 1 + (the strict upper triangle of U^T U) (Puglisi 1992).  Arrays that
+    are not NumPy's go through their own library's QR.
     """
+    if not isinstance(normals, np.ndarray):
+        return _by_qr(rows, columns, normals)
     tall, wide = max(rows, columns), min(rows, columns)
     q = np.array(normals.reshape(wide, tall))  # row k: first the reflector, then column k of Q
     signs = _reflectors(q)
@@ -33,6 +36,23 @@ def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
         _apply_block(q, first, min(first + _BLOCK, wide))
     q *= signs[:, None]
     return q if columns >= rows else q.T
+
+
+def namespace(array: Any) -> Any:
+    """The library an array belongs to, as its module of functions (array API); NumPy where it says none."""
+    own = getattr(array, "__array_namespace__", None)
+    return np if own is None or isinstance(array, np.ndarray) else own()
+
+
+def _by_qr(rows: int, columns: int, normals: Any) -> Any:
+    """The same law in any array library: QR of the Gaussian matrix, signs fixed by the diagonal of R."""
+    xp = namespace(normals)
+    tall, wide = max(rows, columns), min(rows, columns)
+    if wide == 0:
+        return xp.zeros((rows, columns), dtype=normals.dtype)
+    q, r = xp.linalg.qr(normals.reshape(wide, tall).T)
+    q = xp.where(xp.linalg.diagonal(r) < 0, -q, q)
+    return q.T if columns >= rows else q
 
 
 def _reflectors(x: Array) -> Array:

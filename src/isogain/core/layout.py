@@ -194,7 +194,8 @@ class Geometry:
         sizes, roles = self.split()
         order = sorted(range(len(roles)), key=lambda k: CANONICAL.index(roles[k]))
         spread = canonical.reshape([sizes[k] for k in order])
-        return np.ascontiguousarray(spread.transpose(np.argsort(order)).reshape(self.shape))
+        laid_out = spread.transpose([order.index(k) for k in range(len(order))]).reshape(self.shape)
+        return np.ascontiguousarray(laid_out) if isinstance(laid_out, np.ndarray) else laid_out
 
     def strides(self) -> tuple[int, ...]:
         """The stride along every receptive axis."""

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
-
 from isogain.core import structured
 from isogain.core.distributions import Law, SparseLaw, require, require_finite
+from isogain.core.haar import namespace
 from isogain.core.initializer import (
     Initializer,
     refuse_complex,
@@ -157,4 +156,4 @@ class PositiveUnitball(Initializer):
 def _diagonal(geometry: Geometry) -> tuple[structured.MatrixMaker, float]:
     _, outputs, inputs, _ = geometry.canonical_sizes()
     rms = math.sqrt(min(outputs, inputs) / max(outputs * inputs, 1))
-    return (lambda rows, columns, _: np.eye(rows, columns)), rms
+    return (lambda rows, columns, normals: namespace(normals).eye(rows, columns)), rms

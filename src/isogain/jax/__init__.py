@@ -1,5 +1,10 @@
-"""isogain for JAX: sharded arrays of which every device gets its own region, the same bits anywhere."""
+"""isogain for JAX: initializers for Flax, Haiku, Equinox and plain functions; sharded arrays; inspect.
 
+Randomness is JAX's own key unless a seed and a path are given; then the bits are `ig.draw`'s.
+"""
+
+from isogain.jax.activations import from_jax, jax_function
 from isogain.jax.arrays import draw_sharded
+from isogain.jax.protocol import JaxInitializer, to_haiku, to_jax
 
-__all__ = ["draw_sharded"]
+__all__ = ["JaxInitializer", "draw_sharded", "from_jax", "jax_function", "to_haiku", "to_jax"]

@@ -59,7 +59,7 @@ class Blocks:
 
     def _block(self, node: Node) -> Block | None:
         ways = [one for one in node.inputs if self.graph.nodes[one].learnt]
-        masks = {one: 0 for one in ways}
+        masks = dict.fromkeys(ways, 0)
         for bit, one in enumerate(ways):
             masks[one] |= 1 << bit
         full = (1 << len(ways)) - 1
@@ -110,17 +110,20 @@ class Blocks:
 
     def _sum_before(self, join: int) -> int | None:
         """The sum that the signal at `join` comes from, through norms and what acts element by element."""
-        sums = {block.sum for block in self.all}
         index = join
         for _ in range(8):
             index = self.links.station[index]
-            if index in sums:
+            if index in self._sums:
                 return index
             node = self.graph.nodes[index]
             if node.kind not in ("norm", "pool", "weight") or len(node.inputs) != 1:
                 return None
             index = node.inputs[0]
         return None
+
+    @cached_property
+    def _sums(self) -> frozenset[int]:
+        return frozenset(block.sum for block in self.all)
 
     def _stream(self, blocks: list[Block]) -> Stream:
         stations = [self.graph.nodes[self.links.station[block.join]] for block in blocks[1:]]

@@ -16,13 +16,75 @@ from isogain.graph.nodes import Graph, Node
 __all__ = ["Link", "Links"]
 
 _ELEMENTWISE = frozenset(
-    "exp log abs neg __neg__ clamp clamp_min clamp_max clip pow __pow__ square sqrt rsqrt sigmoid tanh erf erfc "
-    "sin cos sinh cosh asinh log1p expm1 logaddexp maximum minimum where heaviside sign sinc softplus positive "
-    "reciprocal special_erf special_expit nan_to_num hypot xlogy addcmul __rpow__ relu __gt__ __lt__ __ge__ "
-    "__le__ gt lt ge le".split()
+    [
+        "exp",
+        "log",
+        "abs",
+        "neg",
+        "__neg__",
+        "clamp",
+        "clamp_min",
+        "clamp_max",
+        "clip",
+        "pow",
+        "__pow__",
+        "square",
+        "sqrt",
+        "rsqrt",
+        "sigmoid",
+        "tanh",
+        "erf",
+        "erfc",
+        "sin",
+        "cos",
+        "sinh",
+        "cosh",
+        "asinh",
+        "log1p",
+        "expm1",
+        "logaddexp",
+        "maximum",
+        "minimum",
+        "where",
+        "heaviside",
+        "sign",
+        "sinc",
+        "softplus",
+        "positive",
+        "reciprocal",
+        "special_erf",
+        "special_expit",
+        "nan_to_num",
+        "hypot",
+        "xlogy",
+        "addcmul",
+        "__rpow__",
+        "relu",
+        "__gt__",
+        "__lt__",
+        "__ge__",
+        "__le__",
+        "gt",
+        "lt",
+        "ge",
+        "le",
+    ]
 )
 _SAME = frozenset(
-    "to float half bfloat16 double type clone contiguous type_as requires_grad cpu cuda".split()
+    [
+        "to",
+        "float",
+        "half",
+        "bfloat16",
+        "double",
+        "type",
+        "clone",
+        "contiguous",
+        "type_as",
+        "requires_grad",
+        "cpu",
+        "cuda",
+    ]
 )
 _AVERAGES = ("avg_pool", "adaptive_avg_pool", "mean")
 _FLATTENS = frozenset(["view", "reshape", "flatten", "squeeze", "unsqueeze"])

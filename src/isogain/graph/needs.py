@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+from isogain.graph.rules.plain import LINEAR
 from isogain.graph.scene import Scene
 
 __all__ = ["needs"]
 
+LONG = 12
+"""Sums with norms behind them from which on gradients thin out on their way back."""
+
 
 def needs(scene: Scene) -> tuple[str, ...]:
     """One sentence for each reason; empty where the model's own start may be kept if it is healthy."""
-    found = []
-    plain = [chain for chain in scene.chains.all if not chain.normalised]
-    if plain:
-        depth = max(chain.depth for chain in plain)
-        found.append(f"{depth} weights in a row with nothing but activations between them")
-    return tuple(found)
+    return tuple(sentence for ask in _ASKED for sentence in ask(scene))
+
+
+def _plain(scene: Scene) -> Iterator[str]:
+    """Weights whose signals no norm holds: in a row, or anywhere in a model without norms."""
+    normed = any(node.kind == "norm" for node in scene.graph.nodes)
+    chains = [chain for chain in scene.chains.all if not chain.normalised]
+    depth = max((chain.depth for chain in chains), default=0)
+    if depth > (2 if normed else 1):
+        yield f"{depth} weights in a row with nothing but activations between them"
+
+
+def _streams(scene: Scene) -> Iterator[str]:
+    lengths = [stream.length for stream in scene.blocks.streams if not stream.normalised]
+    if lengths:
+        yield f"{max(lengths)} residual branches without a norm"
+    lengths = [stream.length for stream in scene.blocks.streams if stream.after]
+    if max(lengths, default=0) >= LONG:
+        yield f"{max(lengths)} residual sums with norms behind them"
+
+
+def _cells(scene: Scene) -> Iterator[str]:
+    if any(node.kind == "recurrent" for node in scene.graph.nodes):
+        yield "recurrent weights: orthogonal ones keep what a cell remembers"
+
+
+def _sines(scene: Scene) -> Iterator[str]:
+    found = [scene.activation(link) or LINEAR for link in scene.links.into.values()]
+    if any(phi.name == "sin" or "sin" in phi.name.split("_") for phi in found):
+        yield "sines: their frequency sets the scale of the weights around them"
+
+
+_ASKED: tuple[Callable[[Scene], Iterator[str]], ...] = (_plain, _streams, _cells, _sines)

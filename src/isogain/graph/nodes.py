@@ -35,6 +35,8 @@ class WeightUse:
     bias: str | None = None
     rms: float = math.nan
     """Root mean square of the weight as used."""
+    constant: bool | None = None
+    """For a weight that several parameters make: whether all its elements, as used, are one value."""
 
     @cached_property
     def fans(self) -> Fans | None:

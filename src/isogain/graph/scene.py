@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from isogain.core.activations import Activation
+from isogain.core.activations import Activation, ActivationError, activation
 from isogain.graph.blocks import Blocks
 from isogain.graph.chains import Chain, PlainChains
 from isogain.graph.links import Link, Links
@@ -27,6 +27,15 @@ class Own:
 
     rms: float
     constant: bool
+    mean: float = 0.0
+    size: int = 1
+
+    @property
+    def set_by_hand(self) -> bool:
+        """Whether the values are no draw of mean 0: constant but not 0, or with a mean that chance forbids."""
+        if self.constant:
+            return self.rms > 0 and self.size > 1
+        return self.size > 3 and abs(self.mean) > 5 * self.rms / self.size**0.5
 
 
 @dataclass
@@ -59,6 +68,13 @@ class Scene:
         if link not in self._activations:
             self._activations[link] = self.activation_of(link)
         return self._activations[link]
+
+    def named(self, node: Node) -> Activation | None:
+        """The activation of one node of the table; None for any other."""
+        try:
+            return activation(str(node.activation), **dict(node.settings))
+        except ActivationError:
+            return None
 
     @cached_property
     def _activations(self) -> dict[Link, Activation | None]:

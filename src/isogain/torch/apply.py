@@ -9,25 +9,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from isogain.errors import IsogainError
+from isogain.errors import DrawError, IsogainError
 from isogain.graph.plan import Entry, Plan, PlanError
 from isogain.graph.receipt import Receipt, Written
 from isogain.torch.fill import prepare
 from isogain.torch.inspection import _plain
-from isogain.torch.materialize import Places, places_of
+from isogain.torch.meta import materialize_kept
+from isogain.torch.targets import Target, targets
 
-__all__ = ["apply_", "parameters_by_path"]
+__all__ = ["apply_"]
 
 Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
 class Job:
-    """One parameter and what writes it."""
+    """One target and what fills it."""
 
-    entry: Entry
-    parameter: nn.Parameter
-    write: Callable[[Tensor], None]
+    target: Target
+    draw: Callable[[Tensor], None]
 
 
 def apply_(model: nn.Module, plan: Plan, seed: int = 0) -> Receipt:
@@ -37,50 +37,74 @@ def apply_(model: nn.Module, plan: Plan, seed: int = 0) -> Receipt:
     every path, before the first byte is written.  The draw is a function of (seed, path, law, shape), so
     the same bits come out on any sharding and in any order, and twice is as once.  No random state is read.
 
+    Parameters on the meta device get memory; those that the plan keeps, their module's own start.
+
+    >>> from isogain.torch import plan
     >>> model = nn.Linear(4, 2)
-    >>> apply_(model, plan(model, torch.randn(8, 4)), seed=1).plan_hash  # doctest: +SKIP
-    '9e3f...'
+    >>> len(apply_(model, plan(model, torch.randn(8, 4)), seed=1).written)
+    2
     """
     model = _plain(model)
     jobs = _jobs(model, plan, seed)
-    with torch.no_grad():
-        for job in jobs:
-            job.write(job.parameter)
-    written = tuple(Written(job.entry.path, str(job.entry.initializer)) for job in jobs)
+    if any(parameter.is_meta for parameter in model.parameters()):
+        materialize_kept(model, plan, seed)
+        jobs = _jobs(model, plan, seed)
+    _write(jobs)
+    written = tuple(Written(entry.path, str(entry.initializer)) for entry in plan.drawn)
     return Receipt(plan, seed, written)
 
 
-def parameters_by_path(model: nn.Module) -> dict[str, Places]:
-    """Every parameter under its stable path."""
-    return {places.path: places for places in places_of(model) if places.is_parameter}
-
-
 def _jobs(model: nn.Module, plan: Plan, seed: int) -> list[Job]:
-    found = parameters_by_path(model)
+    found = targets(model)
     problems = [f"{path} is in the model but not in the plan" for path in found if path not in plan]
     jobs = []
     for path, entry in plan.items():
-        if path not in found:
+        target = found.get(path)
+        if target is None:
             problems.append(f"{path} is in the plan but not in the model")
-            continue
-        tensor = found[path].tensor
-        if tuple(tensor.shape) != entry.shape:
-            problems.append(f"{path} has shape {tuple(tensor.shape)}, the plan {entry.shape}")
+        elif tuple(target.like.shape) != entry.shape:
+            problems.append(f"{path} has shape {tuple(target.like.shape)}, the plan {entry.shape}")
         elif not entry.kept:
-            jobs += _job(entry, tensor, seed, problems)
+            jobs += _job(entry, target, seed, problems)
     if problems:
         raise PlanError(f"nothing was written: {'; '.join(problems)}")
     return jobs
 
 
-def _job(entry: Entry, tensor: Tensor, seed: int, problems: list[str]) -> list[Job]:
-    geometry: dict[str, Any] = {
-        "layout": entry.layout, "groups": entry.groups, "stride": entry.stride, "transposed": entry.transposed,
-    }  # fmt: skip
+def _job(entry: Entry, target: Target, seed: int, problems: list[str]) -> list[Job]:
+    names = ("layout", "groups", "stride", "transposed")
+    geometry: dict[str, Any] = {name: getattr(entry, name) for name in names}
     assert entry.initializer is not None
+    if target.fixed:
+        problems.append(f"{entry.path}: {target.fixed}")
+        return []
     try:
-        write = prepare(tensor, entry.initializer, seed=seed, path=entry.path, **geometry)
+        return [Job(target, prepare(target.like, entry.initializer, seed=seed, path=entry.path, **geometry))]
     except IsogainError as error:
         problems.append(f"{entry.path}: {error}")
         return []
-    return [Job(entry, tensor, write)]  # type: ignore[arg-type]
+
+
+def _write(jobs: list[Job]) -> None:
+    """Parametrized weights first, as their right inverses may refuse; those are put back if one does."""
+    kept: list[tuple[Tensor, Tensor]] = []
+    path = ""
+    try:
+        for job in jobs:
+            if job.target.set is not None:
+                path = job.target.path
+                kept += [(tensor, tensor.detach().clone()) for tensor in job.target.tensors]
+                job.target.write(job.draw)
+    except Exception as error:
+        with torch.no_grad():
+            for tensor, value in kept:
+                tensor.copy_(value)
+        raise PlanError(
+            f"nothing was written: {path} cannot be set through its parametrization: {error}"
+        ) from error
+    for job in jobs:
+        if job.target.set is None:
+            try:
+                job.target.write(job.draw)
+            except (RuntimeError, MemoryError) as error:
+                raise DrawError(f"{job.target.path} failed while it was written: {error}") from error

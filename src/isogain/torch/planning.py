@@ -8,23 +8,21 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
-from isogain.errors import InspectError
-from isogain.graph import Graph, ParameterUse
+from isogain.graph import Graph, ParameterUse, WeightUse
 from isogain.graph.needs import needs
 from isogain.graph.plan import Entry, Plan, PlanError
 from isogain.graph.rules import decide
 from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
-from isogain.torch.guard import Untouched
-from isogain.torch.inspection import _arguments, _batch, _called, _eager, _plain
+from isogain.torch.gauge import gauge
+from isogain.torch.inspection import _arguments, _plain
 from isogain.torch.materialize import stable_path
 from isogain.torch.sampling import spread
 from isogain.torch.tape import Tape, TapeActivations
-from isogain.torch.tensors import tensors_in
+from isogain.torch.targets import Target, public_path, targets
 
-__all__ = ["own_values", "plan", "plan_of"]
+__all__ = ["plan", "plan_of"]
 
 Tensor = torch.Tensor
 
@@ -46,24 +44,8 @@ def plan(
     """
     rules_of(recipe)
     model = _plain(model)
-    tape = record(model, inputs)
+    tape = gauge(model, *_arguments(inputs), back=False)
     return plan_of(tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe)
-
-
-def record(model: nn.Module, inputs: Any) -> Tape:
-    """One forward pass on a Tape, without measuring; on the meta device if the model is there."""
-    on_meta = any(parameter.is_meta for parameter in model.parameters())
-    positional, named = _arguments(inputs)
-    if on_meta:
-        positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
-    with Untouched(model) as guard, _eager(), torch.no_grad():
-        tape = Tape(model, guard, _batch(positional, named), measure=False)
-        tape.mark_inputs((positional, named))
-        with tape.scopes(), tape:
-            output = _called(lambda: model(*positional, **named), "the model raised in forward")
-        indices = (tape.value(tensor).node for tensor in tensors_in(output))
-        tape.returned = tuple(dict.fromkeys(i for i in indices if i is not None))
-    return tape
 
 
 def plan_of(tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT) -> Plan:
@@ -71,13 +53,14 @@ def plan_of(tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), reci
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     scene = Scene(graph, TapeActivations(tape), own_values(tape))
     _check_patterns(patterns, scene)
-    entries = [_entry(scene, use, patterns, recipe) for use in graph.parameters]
+    entries = _entries(tape.model, scene, patterns, recipe)
     notes = [*scene.notes, *(f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))]
     return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=notes, needed=needs(scene))
 
 
 def _check_patterns(patterns: tuple[str, ...], scene: Scene) -> None:
-    names = [name for use in scene.graph.parameters for name in (use.name, *use.aliases)]
+    uses = [name for use in scene.graph.parameters for name in (use.name, *use.aliases)]
+    names = [*uses, *map(public_path, uses)]
     lost = [one for one in patterns if not any(fnmatchcase(name, one) for name in names)]
     if lost:
         raise PlanError(f"exclude: no parameter fits {', '.join(map(repr, lost))}")
@@ -92,32 +75,68 @@ def own_values(tape: Tape) -> dict[str, Own]:
                 continue
             values = spread(parameter)
             rms = float(torch.linalg.vector_norm(values.double())) / max(values.numel(), 1) ** 0.5
-            found[name] = Own(rms, bool((values == values[0]).all()))
+            mean = float(values.double().mean())
+            found[name] = Own(rms, bool((values == values[0]).all()), mean, values.numel())
     return found
 
 
-def _entry(scene: Scene, use: ParameterUse, patterns: tuple[str, ...], recipe: str) -> Entry:
-    nodes = tuple(scene.graph.nodes[one] for one in use.nodes)
-    site = Site(scene, use, nodes)
-    decision = _protected(use, patterns) or decide(site, recipe)
-    weight = site.use
-    as_used = weight is not None and weight.shape == use.shape
-    flipped = weight is not None and not as_used and weight.shape == use.shape[::-1]
-    layout = decision.layout or ("*" if weight is None else weight.layout)
-    if decision.layout is None and flipped and weight is not None:
-        layout = " ".join(reversed(weight.layout.split()))
+def _entries(model: nn.Module, scene: Scene, patterns: tuple[str, ...], recipe: str) -> list[Entry]:
+    """One entry for every target; of several parameters behind one, that which carries the weight decides."""
+    found = targets(model)
+    groups: dict[str, list[ParameterUse]] = {}
+    for use in scene.graph.parameters:
+        groups.setdefault(stable_path(public_path(use.name)), []).append(use)
+    return [_entry(scene, path, found[path], uses, patterns, recipe) for path, uses in groups.items()]
+
+
+def _entry(
+    scene: Scene, path: str, target: Target, uses: list[ParameterUse], patterns: tuple[str, ...], recipe: str
+) -> Entry:
+    use = max(uses, key=lambda one: len(scene.uses_of(one.name)))
+    site = Site(scene, use, tuple(scene.graph.nodes[one] for one in use.nodes))
+    decision = _protected(uses, patterns) or _impossible(target) or decide(site, recipe)
+    shape, weight = tuple(target.like.shape), site.use
+    layout = decision.layout or _layout(weight, shape)
+    if layout is None:
+        decision = Decision(None, "used in another shape than its own: it keeps what it has")
+        layout = "*"
     stride = 1 if weight is None else weight.stride[0] if len(weight.stride) == 1 else weight.stride
     return Entry(
-        stable_path(use.name), use.shape, decision.initializer, decision.role or site.role, decision.reason,
+        path, shape, decision.initializer, decision.role or site.role, decision.reason,
         layout, 1 if weight is None else weight.groups, stride, weight is not None and weight.transposed,
-        decision.gain, decision.signal, decision.steady, tuple(map(stable_path, use.aliases)),
+        decision.gain, decision.signal, decision.steady,
+        tuple(stable_path(alias) for one in uses for alias in one.aliases),
+        tuple(one.name for one in uses) if target.set is not None else (),
     )  # fmt: skip
 
 
-def _protected(use: ParameterUse, patterns: tuple[str, ...]) -> Decision | None:
-    if not use.trainable:
+def _layout(weight: WeightUse | None, shape: tuple[int, ...]) -> str | None:
+    """The layout of the parameter itself: as used, transposed, or a stack of what was used."""
+    if weight is None:
+        return "*"
+    words = weight.layout.split()
+    if weight.shape == shape:
+        return weight.layout
+    if len(shape) == 2 and weight.shape == shape[::-1]:
+        return " ".join(reversed(words))
+    if "*" in words or len(shape) != len(weight.shape) + 1:
+        return None
+    if shape[1:] == weight.shape:
+        return " ".join(["stack", *words])
+    if shape[1:] == weight.shape[::-1]:
+        return " ".join(["stack", *reversed(words)])
+    return None
+
+
+def _impossible(target: Target) -> Decision | None:
+    return Decision(None, target.fixed) if target.fixed else None
+
+
+def _protected(uses: list[ParameterUse], patterns: tuple[str, ...]) -> Decision | None:
+    if not any(use.trainable for use in uses):
         return Decision(None, "frozen: requires_grad is False")
+    names = {name for use in uses for one in (use.name, *use.aliases) for name in (one, public_path(one))}
     for pattern in patterns:
-        if any(fnmatchcase(name, pattern) for name in (use.name, *use.aliases)):
+        if any(fnmatchcase(name, pattern) for name in names):
             return Decision(None, f"excluded by {pattern!r}")
     return None

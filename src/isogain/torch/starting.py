@@ -2,28 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
-from isogain.graph.receipt import Receipt
-from isogain.graph.rules.registry import DEFAULT
+from isogain.graph.plan import Plan
+from isogain.graph.receipt import Gain, Receipt, Written
+from isogain.graph.rules.registry import DEFAULT, rules_of
+from isogain.inspect import Report
 from isogain.torch.apply import apply_
 from isogain.torch.calibration import calibrate
-from isogain.torch.inspection import _arguments, _plain
-from isogain.torch.planning import plan
+from isogain.torch.gauge import Gauge, gauge
+from isogain.torch.inspection import _arguments, _plain, inspect
+from isogain.torch.materialize import stable_path
+from isogain.torch.planning import plan_of
+from isogain.torch.targets import targets
 
 __all__ = ["init_"]
 
+Loss = Callable[[Any], torch.Tensor]
+_STARTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+"""Models that were written before: their present start is ours, and no reason to leave them alone."""
+
 
 def init_(
-    model: nn.Module, inputs: Any, seed: int = 0, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT
+    model: nn.Module,
+    inputs: Any,
+    seed: int = 0,
+    *,
+    loss: Loss | None = None,
+    exclude: str | Sequence[str] = (),
+    recipe: str = DEFAULT,
+    keep_healthy: bool = True,
+    findings: bool = False,
 ) -> Receipt:
-    """Plans, draws and calibrates the start of a model, in place; returns a Receipt."""
+    """Starts a model as well as theory allows, in place; returns the Receipt.
+
+    The plan is made from one watched forward pass, drawn, and calibrated in a second one, in which every
+    weight whose output misses the plan's size is scaled as it runs; a third one, with a backward pass,
+    verifies.  The same seed gives the same bits, also on a model that was started before.
+
+    A model that nothing in its structure forbids to keep its own start, and in which `inspect` finds nothing,
+    is left as it is (`keep_healthy=False` draws it all the same), and so is one that the plan made worse by
+    these measures.  Frozen parameters and those that fit `exclude` are never written: pretrained weights
+    cannot be told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after.
+    Buffers, modes, gradients and all random states are as before.
+
+    Raises PlanError or InspectError, with the model as it was, when it cannot be planned, run or written.
+
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+    >>> init_(model, torch.randn(32, 8), seed=1).plan_hash == init_(model, torch.randn(32, 8)).plan_hash
+    True
+    """
+    rules_of(recipe)
     model = _plain(model)
-    made = plan(model, inputs, exclude=exclude, recipe=recipe)
-    receipt = apply_(model, made, seed)
-    positional, named = _arguments(inputs)
-    calibrate(model, made, positional, named)
-    return receipt
+    given = _arguments(inputs)
+    before = gauge(model, *given, loss, back=True)
+    plan = plan_of(before, before.graph(before.returned), exclude=exclude, recipe=recipe)
+    meta = any(parameter.is_meta for parameter in model.parameters())
+    optional = keep_healthy and not plan.needed and not meta and model not in _STARTED
+    first = inspect(model, inputs, loss) if (optional or findings) and not meta else None
+    if optional and first is not None and first.verdict == "healthy":
+        why = "its own start is healthy, and nothing in its structure asks for another"
+        return _receipt(plan, seed, before, before, {}, first, first, why)
+    kept = Snapshot(model, plan)
+    try:
+        apply_(model, plan, seed)
+        scaled = calibrate(model, plan, *given)
+        after = gauge(model, *given, loss, back=True)
+        second = inspect(model, inputs, loss) if first is not None else None
+    except BaseException:
+        kept.restore()
+        raise
+    if optional and first is not None and second is not None and _worse(second, first):
+        kept.restore()
+        why = f"the plan's start is {second.verdict} ({second.cause}), its own {first.verdict}"
+        return _receipt(plan, seed, before, before, {}, first, first, why)
+    _STARTED.add(model)
+    return _receipt(plan, seed, before, after, scaled, first, second, "")
+
+
+class Snapshot:
+    """Copies of the parameters a plan writes, to put them back."""
+
+    def __init__(self, model: nn.Module, plan: Plan) -> None:
+        found = targets(model)
+        paths = [entry.path for entry in plan.drawn if entry.path in found]
+        tensors = [tensor for path in paths for tensor in found[path].tensors if not tensor.is_meta]
+        self._kept = [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Every parameter as it was."""
+        for tensor, value in self._kept:
+            tensor.copy_(value)
+
+
+def _worse(after: Report, before: Report) -> bool:
+    def badness(report: Report) -> tuple[int, int]:
+        severe = [sum(f.severity == s for f in report.findings) for s in ("critical", "warning")]
+        return severe[0], severe[1]
+
+    return badness(after) > badness(before)
+
+
+def _receipt(
+    plan: Plan, seed: int, before: Gauge, after: Gauge, scaled: Mapping[str, float],
+    first: Report | None, second: Report | None, left: str,
+) -> Receipt:  # fmt: skip
+    written = tuple(
+        Written(entry.path, str(entry.initializer), scaled.get(entry.path, 1.0)) for entry in plan.drawn
+    )
+    return Receipt(
+        plan, seed, () if left else written, tuple(_gains(plan, before, after)),
+        _codes(first), _codes(second), first.verdict if first else "", second.verdict if second else "", left,
+        (before.loss, after.loss),
+    )  # fmt: skip
+
+
+def _codes(report: Report | None) -> tuple[str, ...] | None:
+    return None if report is None else tuple(finding.key for finding in report.findings)
+
+
+def _gains(plan: Plan, before: Gauge, after: Gauge) -> Iterator[Gain]:
+    """One row for each operation with a weight, in execution order."""
+    for node in after.nodes:
+        if node.index not in after.sizes or node.weight is None:
+            continue
+        name = stable_path(node.weight.name)
+        predicted = plan[name].signal if name in plan else math.nan
+        same = before.nodes[node.index].op == node.op if node.index < len(before.nodes) else False
+        old = before if same else None
+        yield Gain(
+            node.path, predicted, old.size(node.index) if old else math.nan, after.size(node.index),
+            old.gradient(node.index) if old else math.nan, after.gradient(node.index),
+        )  # fmt: skip

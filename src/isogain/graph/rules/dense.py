@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from isogain.core.initializers import VarianceScaling
 from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import behind, tidy
 from isogain.graph.scene import Site
 from isogain.theory.deep_start import LOGITS
 
@@ -19,7 +18,7 @@ def head(site: Site) -> Decision | None:
     if node is None or use is None or use.fans is None or node.role != "head":
         return None
     reason = f"outputs of size {LOGITS:g}: the loss starts near that of knowing nothing"
-    return Decision(VarianceScaling(LOGITS**2), reason, LOGITS, LOGITS, 0.05)
+    return Decision(VarianceScaling(tidy(LOGITS**2)), reason, LOGITS, LOGITS, 0.05)
 
 
 @rule(order=90)
@@ -28,9 +27,5 @@ def weight(site: Site) -> Decision | None:
     node, use = site.node, site.use
     if node is None or use is None or use.fans is None or node.kind == "embedding":
         return None
-    link = site.scene.links.into.get(node.index)
-    phi = site.scene.activation(link) if link else None
-    gain = phi.gain() if phi else 1.0
-    what = f"behind {phi.name}" if phi else "of what it reads"
-    reason = f"fan_in Var[w] = {gain**2:.4g}: the size {what} is kept"
-    return Decision(VarianceScaling(gain**2), reason, gain, math.nan)
+    gain, what = behind(site.scene, node)
+    return Decision(VarianceScaling(tidy(gain**2)), f"{what}: the size of what it reads is kept", gain)

@@ -1,1 +1,44 @@
-"""Rules to come."""
+"""Embeddings and heads tied to them: logits small, streams of size 1 where no norm follows."""
+
+from __future__ import annotations
+
+import math
+
+from isogain.core.initializers import Normal
+from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import tidy
+from isogain.graph.scene import Site
+
+__all__ = ["LOGIT_SIZE"]
+
+LOGIT_SIZE = 0.5
+"""Standard deviation of the logits of a tied head: cross-entropy starts within .125 of ln C."""
+
+
+@rule(order=35)
+def embedding(site: Site) -> Decision | None:
+    """A table that is looked up, and may be the head as well."""
+    tables = [node for node in site.nodes if node.kind == "embedding"]
+    if not tables:
+        return None
+    width = site.parameter.shape[-1]
+    tied = any(node.kind == "weight" for node in site.weighted)
+    normed = any(node.kind == "norm" for node in site.scene.graph.nodes)
+    if tied or normed:
+        std = tidy(LOGIT_SIZE / math.sqrt(width))
+        why = "tied to the head: logits" if tied else "small beside what the first norms make of it: size"
+        reason = f"{why} {LOGIT_SIZE:g} / sqrt({width}) a component"
+    else:
+        std = tidy(1 / math.sqrt(_summed(site, tables[0].index)))
+        reason = f"components of size {std:.3g}, so that what enters the network has size 1"
+    return Decision(Normal(std), reason, layout="lookup out", role="tied head" if tied else "embedding")
+
+
+def _summed(site: Site, index: int) -> int:
+    """How many embeddings are added up before anything else reads them."""
+    graph = site.scene.graph
+    for reader in graph.consumers[index]:
+        node = graph.nodes[reader]
+        if node.kind == "add" and all(graph.nodes[one].kind in ("embedding", "add") for one in node.inputs):
+            return max(sum(graph.nodes[one].kind == "embedding" for one in node.inputs), 1)
+    return 1

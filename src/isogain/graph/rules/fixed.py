@@ -32,6 +32,9 @@ def bias(site: Site) -> Decision | None:
         return None
     if any(node.kind == "recurrent" for node in site.nodes):
         return None
+    own = site.own
+    if own is not None and own.set_by_hand:
+        return Decision(None, f"a bias of mean {own.mean:.3g} was set by hand: kept", role="bias")
     variance = max((_variance(site, node.index) for node in owners), default=0.0)
     if variance > 0:
         reason = f"the critical point needs Var[b] = {variance:.4g}"

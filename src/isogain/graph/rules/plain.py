@@ -16,36 +16,15 @@ from isogain.graph.chains import Chain
 from isogain.graph.links import Link
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import sizes, tidy
 from isogain.graph.scene import Scene, Site
 from isogain.theory.deep_start import LOGITS, DeepStart
 
-__all__ = ["LINEAR", "STEADY", "sizes"]
+__all__ = ["LINEAR", "STEADY"]
 
 LINEAR = activation("linear")
 STEADY = 0.02
 """Relative error of a signal that an isometry may leave uncorrected."""
-
-
-def tidy(value: float) -> float:
-    """Nine digits: what rounding left behind would only make two equal plans differ."""
-    return float(f"{value:.9g}")
-
-
-def sizes(use: WeightUse) -> tuple[int, int, int]:
-    """(outputs, inputs, receptive field) of one group."""
-    words = use.layout.split()
-    outputs = math.prod(s for s, w in zip(use.shape, words, strict=False) if w == "out")
-    inputs = math.prod(s for s, w in zip(use.shape, words, strict=False) if w == "in")
-    receptive = math.prod(use.shape) // max(outputs * inputs * _stack(use), 1)
-    return (
-        (outputs, inputs // use.groups, receptive)
-        if use.transposed
-        else (outputs // use.groups, inputs, receptive)
-    )
-
-
-def _stack(use: WeightUse) -> int:
-    return math.prod(s for s, w in zip(use.shape, use.layout.split(), strict=False) if w == "stack")
 
 
 @rule(order=50)

@@ -1,1 +1,151 @@
-"""Rules to come."""
+"""Residual branches: small together, so that the stream carries signals and gradients past all of them."""
+
+from __future__ import annotations
+
+import math
+
+from isogain.core.initializers import Orthogonal, VarianceScaling, Zeros
+from isogain.graph.blocks import Block, Stream
+from isogain.graph.nodes import Node
+from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.scene import Site
+
+__all__ = ["FEW"]
+
+FEW = 4
+"""Blocks up to which branches of 1 / sqrt(L) are as good as none."""
+
+
+@rule(order=10)
+def zero_gate(site: Site) -> Decision | None:
+    """A weight of zeros that ends a branch was set by hand: the branch opens in training."""
+    node, own = site.node, site.own
+    if node is None or own is None or own.rms != 0 or node.kind != "weight":
+        return None
+    place = site.scene.blocks.of_weight.get(node.index)
+    if place is None or place[2][-1] != node.index:
+        return None
+    return Decision(None, "all zeros at the end of a branch: kept, the branch opens in training")
+
+
+@rule(order=45)
+def branch(site: Site) -> Decision | None:
+    """The weights of a residual branch, by what normalises the stream, if anything does."""
+    node, use = site.node, site.use
+    if node is None or use is None or use.fans is None:
+        return None
+    place = site.scene.blocks.of_weight.get(node.index)
+    if place is None:
+        return _skip(site, node)
+    stream, block, weights = place
+    if not stream.normalised:
+        return _without_norms(site, node, stream, weights)
+    if stream.after:
+        return _behind_norms(site, node, stream)
+    return _before_norms(site, node, stream, block, weights)
+
+
+def _without_norms(site: Site, node: Node, stream: Stream, weights: tuple[int, ...]) -> Decision:
+    """Fixup's scales (Zhang et al. 2019, section 3): every block's update is of size 1 / L."""
+    gain, what = behind(site.scene, node)
+    length, layers = stream.length, _layers(site, weights)
+    last = node.index == weights[-1]
+    if last and length > FEW:
+        reason = f"the last of {length} branches without norms starts at 0: the stream passes unchanged"
+        return Decision(Zeros(), reason, 0.0)
+    if last or layers < 2:
+        scale = gain / math.sqrt(length)
+        reason = f"{what}, / sqrt({length}): all branches add as much variance as the stream carries"
+        return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
+    power = 1 / (2 * layers - 2)
+    scale = gain * length**-power if length > FEW else gain
+    reason = f"{what}, x {length}^(-{power:.3g}): updates of {length} blocks add up to one of size 1"
+    return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
+
+
+def _layers(site: Site, weights: tuple[int, ...]) -> int:
+    """Weights in a row on a branch: queries, keys and values side by side count once."""
+    links = site.scene.links
+    sources = {links.station[site.scene.graph.nodes[one].inputs[0]] for one in weights}
+    return max(len(sources), 1)
+
+
+def _behind_norms(site: Site, node: Node, stream: Stream) -> Decision:
+    """Norms on the stream itself divide it by sqrt(1 + branch): small branches keep gradients alive."""
+    gain, what = behind(site.scene, node)
+    if node.role == "attention in" and not _is_value(site, node):
+        return Decision(VarianceScaling(tidy(gain**2)), "queries and keys: logits of variance 1", gain)
+    scale = gain * stream.length**-0.25
+    reason = f"{what}, x {stream.length}^(-1/4): norms after {stream.length} sums divide gradients by at most e^(1/2)"
+    return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
+
+
+def _is_value(site: Site, node: Node) -> bool:
+    """Whether a weight of an attention may carry values: it is packed, or named so."""
+    use = node.weight
+    packed = use is not None and use.shape[0] >= 2 * use.shape[-1]
+    return packed or node.path.rpartition(".")[2].lower() in (
+        "v",
+        "value",
+        "v_proj",
+        "to_v",
+        "wv",
+        "w_v",
+        "v_lin",
+    )
+
+
+def _before_norms(
+    site: Site, node: Node, stream: Stream, block: Block, weights: tuple[int, ...]
+) -> Decision | None:
+    """Norms at the start of each branch: only the last weight counts for the stream's growth."""
+    gain, what = behind(site.scene, node)
+    graph = site.scene.graph
+    follows = any(
+        graph.nodes[one].kind == "norm" for one in site.scene.links.readers.get(node.index, ()) if one >= 0
+    )
+    if node.index != weights[-1] or follows or stream.length < 2:
+        return None
+    scale = gain / math.sqrt(stream.length)
+    reason = f"{what}, / sqrt({stream.length}): the stream's variance at most doubles over all branches"
+    return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
+
+
+def _skip(site: Site, node: Node) -> Decision | None:
+    """A weight on the way around a branch carries the stream itself."""
+    streams = site.scene.blocks.streams
+    on_skip = [stream for stream in streams for block in stream.blocks if node.index in block.skip]
+    if not on_skip or on_skip[0].normalised:
+        return None
+    gain, what = behind(site.scene, node)
+    return Decision(VarianceScaling(tidy(gain**2)), f"on the stream itself: {what}", gain, 1.0, 0.05)
+
+
+@rule(order=44)
+def square_reuse(site: Site) -> Decision | None:
+    """A square weight that is applied again and again (a hand-written recurrence): orthogonal."""
+    use = site.use
+    if use is None or len(site.weighted) < 3 or len(use.shape) != 2 or site.node is None:
+        return None
+    rows, columns = use.shape if use.layout == "out in" else use.shape[::-1]
+    if rows % columns or not _feeds_itself(site):
+        return None
+    gates = rows // columns
+    layout = "out in" if gates == 1 else f"({gates} out) in"
+    if use.layout == "in out":
+        layout = " ".join(reversed(layout.rsplit(" ", 1))) if gates == 1 else f"in ({gates} out)"
+    reason = (
+        f"applied {len(site.weighted)} times in a row: orthogonal, so that powers neither grow nor shrink"
+    )
+    return Decision(Orthogonal(1.0), reason, 1.0, layout=layout, role="recurrent")
+
+
+def _feeds_itself(site: Site) -> bool:
+    """Whether the second use reads something of the first."""
+    graph, first, last = site.scene.graph, site.weighted[0].index, site.weighted[1].index
+    reached = {first}
+    for node in graph.nodes[first + 1 : last + 1]:
+        if reached.intersection(node.inputs):
+            reached.add(node.index)
+    return last in reached

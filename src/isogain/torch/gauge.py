@@ -1,0 +1,97 @@
+"""A Tape that reads two numbers off every operation with a weight: the size of its output and its gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from isogain.torch.guard import Untouched
+from isogain.torch.inspection import _batch, _called, _eager, _loss_of
+from isogain.torch.tape import Tape
+from isogain.torch.tensors import Value, is_wrapped, tensors_in
+
+__all__ = ["Gauge", "gauge"]
+
+Tensor = torch.Tensor
+Loss = Callable[[Any], Tensor]
+
+
+class Gauge(Tape):
+    """Root mean squares by node; gradients arrive by hooks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sizes: dict[int, Tensor] = {}
+        """weight node -> mean square of its output."""
+        self.gradients: dict[int, Tensor] = {}
+        """weight node -> mean square of the gradient with respect to it."""
+        self.loss = math.nan
+
+    def _content(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
+    ) -> None:  # fmt: skip
+        before = len(self.nodes)
+        super()._content(name, args, kwargs, sources, result, units)
+        if len(self.nodes) == before or self.nodes[-1].kind not in ("weight", "recurrent", "embedding"):
+            return
+        tensor = next((t for t in tensors_in(result, 2) if t.is_floating_point()), None)
+        if tensor is None or tensor.is_meta or is_wrapped(tensor) or tensor.layout != torch.strided:
+            return
+        index = self.nodes[-1].index
+        self.sizes[index] = _power(tensor)
+        if tensor.requires_grad:
+            tensor.register_hook(lambda gradient: self.gradients.__setitem__(index, _power(gradient)))
+
+    def size(self, index: int) -> float:
+        """Root mean square of a node's output; nan where it was not measured."""
+        found = self.sizes.get(index)
+        return math.nan if found is None else math.sqrt(float(found))
+
+    def gradient(self, index: int) -> float:
+        """Root mean square of the gradient with respect to a node's output; nan where none came."""
+        found = self.gradients.get(index)
+        return math.nan if found is None else math.sqrt(float(found))
+
+
+def _power(tensor: Tensor) -> Tensor:
+    flat = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
+    return torch.linalg.vector_norm(flat, dtype=torch.float32).square() / max(flat.numel(), 1)
+
+
+def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool) -> Gauge:
+    """One forward pass, and if `back` one backward pass, watched; the model is as before afterwards."""
+    if any(parameter.is_meta for parameter in model.parameters()):
+        positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
+        back = False
+    positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
+    with Untouched(model) as guard, _eager(), torch.enable_grad() if back else torch.no_grad():
+        found = Gauge(model, guard, _batch(positional, named), measure=False)
+        found.mark_inputs((positional, named))
+        with found.scopes(), found:
+            output = _called(lambda: model(*positional, **named), "the model raised in forward")
+        indices = (found.value(tensor).node for tensor in tensors_in(output))
+        found.returned = tuple(dict.fromkeys(i for i in indices if i is not None))
+        if back:
+            _backward(found, output, loss)
+    return found
+
+
+def _own_copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def _backward(found: Gauge, output: Any, loss: Loss | None) -> None:
+    with nullcontext():
+        value, _ = _loss_of(found, output, loss)
+    if value is None or not value.requires_grad:
+        return
+    found.loss = float(value.detach())
+    leaves = [parameter for parameter in found.parameters.values() if parameter.requires_grad]
+    _called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")

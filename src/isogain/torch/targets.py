@@ -1,0 +1,121 @@
+"""Targets: what a plan's path stands for in a model, and how it is written and scaled.
+
+A plain parameter is written in place.  A parametrized weight ('fc.weight' of torch.nn.utils.parametrize)
+is set through the right inverse of its parametrization; of the older weight_norm hook, direction and size
+are set together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from isogain.torch.materialize import Places, places_of, stable_path
+
+__all__ = ["Target", "public_path", "targets"]
+
+Tensor = torch.Tensor
+_FIXED = ("_Orthogonal",)
+"""Parametrizations that keep their own law: their right inverse takes no free matrix."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One weight under its path."""
+
+    path: str
+    like: Tensor
+    """The parameter itself; of a parametrized weight, a tensor of its shape and type."""
+    tensors: tuple[Tensor, ...]
+    """The parameters behind it."""
+    places: Places | None = None
+    """Where a plain parameter is held."""
+    get: Callable[[], Tensor] | None = None
+    set: Callable[[Tensor], None] | None = None
+    """Read and give a parametrized weight its values."""
+    fixed: str = ""
+    """Why it cannot be written, if it cannot."""
+
+    @torch.no_grad()
+    def write(self, draw: Callable[[Tensor], None]) -> None:
+        """Fills it with a draw."""
+        if self.set is None:
+            draw(self.like)
+            return
+        fresh = torch.empty_like(self.like, memory_format=torch.contiguous_format)
+        draw(fresh)
+        self.set(fresh)
+
+    @torch.no_grad()
+    def scale(self, factor: float) -> None:
+        """Multiplies the weight by a number."""
+        if self.set is None or self.get is None:
+            self.like.mul_(factor)
+        else:
+            self.set(self.get() * factor)
+
+
+def public_path(name: str) -> str:
+    """'fc.parametrizations.weight.original0' -> 'fc.weight'; any other name as it is."""
+    owner, found, rest = name.partition("parametrizations.")
+    return f"{owner}{rest.partition('.')[0]}" if found else name
+
+
+def targets(model: nn.Module) -> dict[str, Target]:
+    """Every parameter of the model once, parametrized weights as one, under their stable paths."""
+    found: dict[str, Target] = {}
+    parametrized = {target.path: target for target in _parametrized(model)}
+    normed = {target.path: target for target in _weight_normed(model)}
+    for places in places_of(model):
+        path = stable_path(public_path(places.path))
+        if not places.is_parameter or path in found:
+            continue
+        special = parametrized.get(path) or normed.get(path)
+        found[path] = special or Target(path, places.tensor, (places.tensor,), places)
+    return found
+
+
+def _parametrized(model: nn.Module) -> Iterator[Target]:
+    for prefix, module in model.named_modules():
+        if not parametrize.is_parametrized(module):
+            continue
+        for name, chain in module.parametrizations.items():  # type: ignore[union-attr,operator]
+            path = stable_path(f"{prefix}.{name}" if prefix else name)
+            with torch.no_grad(), parametrize.cached():
+                like = getattr(module, name).detach()
+            yield Target(
+                path, like, tuple(chain.parameters()), None,
+                lambda module=module, name=name: getattr(module, name).detach(),
+                lambda value, module=module, name=name: setattr(module, name, value),
+                _why_fixed(chain),
+            )  # fmt: skip
+
+
+def _why_fixed(chain: nn.Module) -> str:
+    for one in chain.children():
+        kind = type(one).__name__
+        if kind in _FIXED or not hasattr(one, "right_inverse"):
+            return f"its parametrization {kind.strip('_')} takes no free matrix"
+    return ""
+
+
+def _weight_normed(model: nn.Module) -> Iterator[Target]:
+    """Weights under torch.nn.utils.weight_norm's hook: written as weight_v, with weight_g to fit."""
+    for prefix, module in model.named_modules():
+        for hook in module._forward_pre_hooks.values():
+            name, dim = getattr(hook, "name", None), getattr(hook, "dim", None)
+            if type(hook).__name__ != "WeightNorm" or name is None:
+                continue
+            size, direction = getattr(module, f"{name}_g"), getattr(module, f"{name}_v")
+
+            def put(value: Tensor, v: Tensor = direction, g: Tensor = size, dim: int | None = dim) -> None:
+                v.copy_(value)
+                g.copy_(torch.norm_except_dim(value, 2, -1 if dim is None else dim))
+
+            path = stable_path(f"{prefix}.{name}_v" if prefix else f"{name}_v")
+            get = lambda v=direction, g=size, d=dim: torch._weight_norm(v, g, -1 if d is None else d).detach()  # noqa: E731
+            yield Target(path, direction, (direction, size), None, get, put)

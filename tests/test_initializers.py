@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
+import inspect
 import json
 import math
 import pickle
+import re
 
 import mpmath
 import pytest
@@ -17,19 +20,13 @@ import isogain as ig
 from isogain.core.distributions import TruncatedNormalLaw, truncated_std
 from isogain.errors import InitializerError, IsogainError
 
-ARGUMENTS = {
-    "torch.constant_": {"val": 2.0},
-    "jax.constant": {"value": 2.0},
-    "mxnet.Constant": {"value": 2.0},
-    "torch.sparse_": {"sparsity": 0.5},
-    "jax.variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "uniform"},
-}
+DRAWN = [row for row in ig.catalog() if row.function is None]
 
 
-@pytest.mark.parametrize("row", ig.catalog().rows, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", DRAWN, ids=lambda row: row.name)
 class TestEveryRow:
     def value(self, row):
-        return ig.get(row.name, **ARGUMENTS.get(row.name, {}))
+        return ig.get(row.name, **row.example)
 
     def test_json_round_trip(self, row):
         value = self.value(row)
@@ -51,12 +48,20 @@ class TestEveryRow:
         assert copy.deepcopy(value) == value
         assert pickle.loads(pickle.dumps(value)) == value
 
-    def test_documented(self, row):
-        assert row.formula
-        assert row.source
-        assert row.group
-        assert row.summary.endswith((".", ")", "i."))
-        assert row.signature.startswith("(")
+    def test_says_what_it_needs(self, row):
+        """A row that names no fans draws a bias, and one that does refuses it."""
+        reads_layout = "fans" in row.needs
+        dtype = "complex64" if row.name in ("s4d_lin", "s4d_inv", "s4d_legs") else "float32"
+        if reads_layout:
+            with pytest.raises(IsogainError):
+                ig.draw(self.value(row), (24,), layout="out", dtype=dtype)
+        else:
+            assert ig.draw(self.value(row), (24,), layout="out", dtype=dtype).shape == (24,)
+        given = inspect.signature(row.make).parameters.values()
+        required = [
+            one.name for one in given if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+        ]
+        assert set(required) <= set(row.example)
 
     def test_every_alias_finds_it(self, row):
         for name in (row.name, row.name.upper(), row.name.replace("_", "-"), *row.aliases):
@@ -67,6 +72,24 @@ class TestEveryRow:
             pytest.skip("takes either of two signatures")
         with pytest.raises(InitializerError, match="its parameters are"):
             ig.get(row.name, no_such_parameter=1)
+
+
+@pytest.mark.parametrize("row", ig.catalog().rows, ids=lambda row: row.name)
+def test_every_row_is_documented(row):
+    assert row.formula
+    assert row.source
+    assert row.group
+    assert row.summary.endswith((".", ")", "i."))
+    assert row.signature.startswith("(")
+    assert json.loads(json.dumps(row.to_dict()))["needs"] == list(row.needs)
+
+
+@pytest.mark.parametrize("row", [row for row in ig.catalog() if row.function], ids=lambda row: row.name)
+def test_a_scheme_that_reads_more_than_a_shape_names_its_function(row):
+    with pytest.raises(InitializerError, match=re.escape(row.function)):
+        ig.get(row.name)
+    module, _, name = row.function.partition("(")[0].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_contract_examples():

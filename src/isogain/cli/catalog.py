@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from itertools import groupby
 from typing import Annotated
 
@@ -30,7 +29,7 @@ def catalog(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
 ) -> None:
-    """List every initializer by name, formula and source, or show one of them.
+    """List every initializer by what it is for, or show one: formula, source, needs, an example.
 
     Example:  isogain catalog torch.kaiming_normal_
     """
@@ -50,7 +49,7 @@ def _print_table(rows: tuple[Row, ...]) -> None:
         for row in members:
             table.add_row(row.name, row.formula)
         show(table, "")
-    show("isogain catalog NAME shows one: parameters, aliases, source.")
+    show("isogain catalog NAME shows one: parameters, source, what it needs, an example.")
 
 
 def _print_row(row: Row) -> None:
@@ -62,10 +61,16 @@ def _print_row(row: Row) -> None:
 
 
 def _facts(row: Row) -> list[tuple[str, str]]:
-    facts = [("source", row.source), ("group", row.group)]
+    facts = [
+        ("source", row.source),
+        ("for", row.group),
+        ("needs", ", ".join(row.needs) or "nothing but a shape"),
+    ]
     if row.aliases:
         facts.append(("also called", ", ".join(row.aliases)))
-    facts.append(("in Python", f'ig.get("{row.name}")'))
-    with suppress(TypeError):  # a scheme with parameters that have no default
-        facts.append(("which is", repr(row.make())))
+    facts.append(("in Python", row.call))
+    if row.function is None:
+        facts.append(("which is", repr(row.make(**row.example))))
+    if row.uncertain:
+        facts.append(("uncertain", row.uncertain))
     return facts

@@ -1,7 +1,8 @@
 """The catalog: name -> Initializer, one row each, with formula and source.
 
 A scheme is a function whose signature is its parameters and whose body is one line of the general
-law; `@scheme(...)` makes it a row.  The command line, the documentation and the tests walk the rows.
+law; `@scheme(...)` makes it a row.  Rows are grouped by what they are for (`GROUPS`).  The command
+line, the documentation and the tests walk the rows.
 """
 
 from __future__ import annotations
@@ -9,18 +10,35 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, NoReturn
 
 from isogain.core.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
 
-__all__ = ["Catalog", "Row", "catalog", "dialect", "get", "scheme"]
+__all__ = ["GROUPS", "Catalog", "Row", "catalog", "dialect", "get", "scheme", "use_function"]
 
 Maker = Callable[..., Initializer]
-TABLES = ("schemes", "dialects")
+TABLES = ("schemes", "literature", "dialects")
+GROUPS = (
+    "general",
+    "deep plain networks",
+    "residual networks",
+    "transformers",
+    "recurrent networks",
+    "state space models",
+    "adapters",
+    "detection",
+    "widths and parametrization",
+    "implicit representations",
+    "kernels and sparse patterns",
+    "biases and constants",
+    "fixed scales",
+)
+"""What isogain's own rows are for, in the order they are listed; the frameworks' names follow."""
 _ROWS: list[Row] = []
 
 
@@ -34,6 +52,28 @@ class Row:
     source: str
     group: str
     aliases: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    """What has to be known beside the shape: "number of blocks", "data", "weights", ..."""
+    example: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Parameters with which `ig.get(name, **example)` gives an initializer."""
+    function: str | None = None
+    """What to call instead of `ig.get`, for a scheme that reads data or weights."""
+    uncertain: str = ""
+    """Which of the constants could not be confirmed in the paper or its authors' code."""
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        """Everything a draw depends on beside seed and path: the fans of the layout, depth, data, ..."""
+        reads_layout = self.function is None and _refuses_a_vector(self.make(**self.example))
+        return (*(("fans",) if reads_layout else ()), *self.requires)
+
+    @property
+    def call(self) -> str:
+        """An example call, as one would write it."""
+        if self.function is not None:
+            return self.function
+        arguments = "".join(f", {name}={json.dumps(value)}" for name, value in self.example.items())
+        return f'ig.get("{self.name}"{arguments})'
 
     @property
     def summary(self) -> str:
@@ -57,6 +97,10 @@ class Row:
             "source": self.source,
             "signature": self.signature,
             "summary": self.summary,
+            "needs": list(self.needs),
+            "example": self.call,
+            "function": self.function,
+            "uncertain": self.uncertain,
         }
 
 
@@ -80,25 +124,41 @@ class Catalog:
         return "\n".join(f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows)
 
 
-def scheme(
-    name: str, *, formula: str, source: str, group: str, aliases: tuple[str, ...] = ()
-) -> Callable[[Maker], Maker]:
-    """Make the decorated function the catalog's row `name`."""
+def _refuses_a_vector(initializer: Initializer) -> bool:
+    """Whether the law cannot be told from the shape of a bias alone."""
+    for is_complex in (False, True):
+        try:
+            initializer.law((12,), layout="out", is_complex=is_complex)
+        except IsogainError:
+            continue
+        return False
+    return True
+
+
+def scheme(name: str, *, formula: str, source: str, group: str, **facts: Any) -> Callable[[Maker], Maker]:
+    """Make the decorated function the catalog's row `name`; `facts` are the other fields of a Row."""
 
     def register(make: Maker) -> Maker:
-        _ROWS.append(Row(name, make, formula, source, group, aliases))
+        _ROWS.append(Row(name, make, formula, source, group, **facts))
         return make
 
     return register
 
 
+def use_function(name: str, function: str, reads: str) -> NoReturn:
+    """What the maker of a row with a `function` does: say what to call."""
+    raise InitializerError(f"{name} reads {reads}, which no initializer sees: call {function}")
+
+
 def dialect(prefix: str, group: str, module: str) -> Callable[..., Callable[[Maker], Maker]]:
     """A `row(name, formula, *other names)` decorator for one framework's own names."""
 
-    def row(name: str, formula: str, *others: str) -> Callable[[Maker], Maker]:
+    def row(name: str, formula: str, *others: str, **facts: Any) -> Callable[[Maker], Maker]:
         aliases = tuple(f"{prefix}.{other}" for other in others)
         source = f"{module}.{name}"
-        return scheme(f"{prefix}.{name}", formula=formula, source=source, group=group, aliases=aliases)
+        return scheme(
+            f"{prefix}.{name}", formula=formula, source=source, group=group, aliases=aliases, **facts
+        )
 
     return row
 
@@ -115,10 +175,11 @@ def catalog() -> Catalog:
     return Catalog(tuple(sorted(_ROWS, key=_place)))
 
 
-def _place(row: Row) -> tuple[bool, str]:
-    """isogain's own rows first, then framework by framework, whatever was imported first."""
-    module = row.make.__module__
-    return ("dialects" in module, module)
+def _place(row: Row) -> tuple[int, str]:
+    """isogain's own rows by group, then framework by framework, whatever was imported first."""
+    if row.group in GROUPS:
+        return GROUPS.index(row.group), ""
+    return len(GROUPS), row.make.__module__
 
 
 @lru_cache(maxsize=1)

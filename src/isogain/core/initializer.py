@@ -17,7 +17,15 @@ from isogain.core.distributions import Law, require, require_finite
 from isogain.core.layout import DEFAULT_LAYOUT, Geometry, Layout
 from isogain.errors import InitializerError
 
-__all__ = ["Initializer", "refuse_complex", "require_choice", "require_matrix", "require_positive"]
+__all__ = [
+    "Initializer",
+    "check_choice",
+    "check_count",
+    "refuse_complex",
+    "require_choice",
+    "require_matrix",
+    "require_positive",
+]
 
 JSON_VERSION = 1
 
@@ -138,11 +146,21 @@ def _decode(value: Any) -> Any:
 
 
 def require_choice(owner: object, name: str, choices: Sequence[str]) -> None:
-    value = getattr(owner, name)
+    check_choice(type(owner).__name__, name, getattr(owner, name), choices)
+
+
+def check_choice(owner: str, name: str, value: object, choices: Sequence[str]) -> None:
     require(
         isinstance(value, str) and value in choices,
-        f"{type(owner).__name__}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}",
+        f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}",
     )
+
+
+def check_count(owner: str, **values: object) -> None:
+    """Refuse what is no whole number of at least 1."""
+    for name, value in values.items():
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        require(whole, f"{owner}: {name} must be a whole number of at least 1, got {value!r}")
 
 
 def require_positive(owner: object, **values: float) -> None:

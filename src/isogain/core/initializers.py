@@ -1,5 +1,7 @@
 """Every initializer class, under one name."""
 
+from isogain.core.attention_pairs import Mimetic
+from isogain.core.convolutions import ConvolutionOrthogonal, ScaledOrthogonal
 from isogain.core.elementwise import (
     Constant,
     Normal,
@@ -9,6 +11,8 @@ from isogain.core.elementwise import (
     VarianceScaling,
     Zeros,
 )
+from isogain.core.gates import ChronoBias, StepBias
+from isogain.core.identities import PaddedIdentity, ZerO
 from isogain.core.initializer import Initializer
 from isogain.core.orthogonals import DeltaOrthogonal, MirroredOrthogonal, Orthogonal
 from isogain.core.patterns import (
@@ -20,24 +24,37 @@ from isogain.core.patterns import (
     PositiveUnitball,
     Sparse,
 )
+from isogain.core.scalings import PowerScaling, SpectralScaling
+from isogain.core.state_space import DiagonalState, Hippo
 
 __all__ = [
     "Bilinear",
+    "ChronoBias",
     "Constant",
+    "ConvolutionOrthogonal",
     "DeltaOrthogonal",
+    "DiagonalState",
     "Dirac",
     "GateBias",
+    "Hippo",
     "Identity",
     "Initializer",
     "MaskedNormal",
+    "Mimetic",
     "MirroredOrthogonal",
     "Normal",
     "Ones",
     "Orthogonal",
+    "PaddedIdentity",
     "PositiveUnitball",
+    "PowerScaling",
+    "ScaledOrthogonal",
     "Sparse",
+    "SpectralScaling",
+    "StepBias",
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
+    "ZerO",
     "Zeros",
 ]

@@ -24,11 +24,12 @@ from isogain.core.initializers import (
     Zeros,
 )
 
-CONSTANT = "constants"
-FIXED = "fixed scale"
-SCALED = "scaled by fans"
-ISOMETRY = "isometries"
-PATTERN = "patterns"
+CONSTANT = "biases and constants"
+FIXED = "fixed scales"
+SCALED = "general"
+ISOMETRY = "deep plain networks"
+PATTERN = "kernels and sparse patterns"
+RECURRENT = "recurrent networks"
 
 DEEP_LEARNING = "Goodfellow, Bengio & Courville 2016, sec. 8.4"
 TRUNCATED = "Johnson, Kotz & Balakrishnan 1994, sec. 13.10.1"
@@ -380,7 +381,7 @@ def bilinear() -> Initializer:
     "gate_bias",
     formula="b = (0, 1, 0, 0) by gate",
     source="Jozefowicz et al. 2015, sec. 5",
-    group=PATTERN,
+    group=RECURRENT,
     aliases=("unit_forget_gate",),
 )
 def gate_bias(values: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0)) -> Initializer:

@@ -28,6 +28,7 @@ from isogain.torch.init import (
     zeros_,
 )
 from isogain.torch.inspection import inspect
+from isogain.torch.lsuv import lsuv_
 from isogain.torch.materialize import Filling, materialize_
 from isogain.torch.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
 from isogain.torch.planning import plan
@@ -53,6 +54,7 @@ __all__ = [
     "inspect",
     "kaiming_normal_",
     "kaiming_uniform_",
+    "lsuv_",
     "materialize_",
     "normal_",
     "ones_",

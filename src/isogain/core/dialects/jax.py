@@ -42,7 +42,7 @@ def ones() -> Initializer:
     return Ones()
 
 
-@row("constant", "w = value")
+@row("constant", "w = value", example={"value": 0.1})
 def constant(value: float) -> Initializer:
     """One value for every weight."""
     return Constant(value)
@@ -66,7 +66,11 @@ def truncated_normal(stddev: float = 0.01, lower: float = -2.0, upper: float = 2
     return TruncatedNormal(stddev, 0.0, lower, upper, corrected=False)
 
 
-@row("variance_scaling", "Var[w] = scale / fan(mode)")
+@row(
+    "variance_scaling",
+    "Var[w] = scale / fan(mode)",
+    example={"scale": 2.0, "mode": "fan_in", "distribution": "truncated_normal"},
+)
 def variance_scaling(
     scale: float,
     mode: str,

@@ -71,7 +71,7 @@ def one() -> Initializer:
     return Ones()
 
 
-@row("Constant", "w = value")
+@row("Constant", "w = value", example={"value": 0.1})
 def constant(value: float) -> Initializer:
     """One value for every weight."""
     return Constant(value)

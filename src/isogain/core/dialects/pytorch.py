@@ -76,7 +76,7 @@ def trunc_normal_(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float
     return TruncatedNormal(std, mean, a, b, bounds="absolute", corrected=False)
 
 
-@row("constant_", "w = val")
+@row("constant_", "w = val", example={"val": 0.1})
 def constant_(val: float) -> Initializer:
     """One value for every weight."""
     return Constant(val)
@@ -136,7 +136,7 @@ def orthogonal_(gain: float = 1.0) -> Initializer:
     return Orthogonal(gain, "first")
 
 
-@row("sparse_", "⌈sparsity·s[0]⌉ of each column 0, others N(0, std²)")
+@row("sparse_", "⌈sparsity·s[0]⌉ of each column 0, others N(0, std²)", example={"sparsity": 0.5})
 def sparse_(sparsity: float, std: float = 0.01) -> Initializer:
     """Martens 2010; two axes only."""
     return Sparse(sparsity, std)

@@ -121,6 +121,8 @@ class Backward:
     """Root mean square of gradient times signal, element by element: no rescaling of layers changes it."""
     mean: float = 0.0
     scales: Scales | None = None
+    probe: bool = False
+    """Whether it is that of a random vector sent back from behind a weight of zeros, not of the loss."""
 
     @property
     def std(self) -> float:

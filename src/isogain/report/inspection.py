@@ -15,23 +15,17 @@ from pathlib import Path
 
 from isogain._version import __version__
 from isogain.inspect import Finding, Report
-from isogain.inspect.report import Layer
-from isogain.inspect.text import SIGNS, folded
+from isogain.inspect.text import SIGNS
 from isogain.report import theme
+from isogain.report.apart_picture import apart_picture
 from isogain.report.files import write_atomically
+from isogain.report.inspection_layers import layers_section
+from isogain.report.inspection_measures import formats_section, glance_section, parameters_section
 from isogain.report.scales_picture import picture
 
 __all__ = ["fragment", "render_inspection", "write_inspection"]
 
 WORDS = {"critical": "Critical", "warning": "Warning", "info": "Note", "healthy": "Healthy"}
-COLUMNS = ("layer", "role", "shape", "gain", "rms", "gradient", "zeros", "apart")
-HINTS = {
-    "gain": "root mean square of the weight times sqrt(fan in)",
-    "rms": "root mean square of what the layer hands on",
-    "zeros": "share of elements that are 0",
-    "gradient": "root mean square of the gradient of the loss with respect to it",
-    "apart": "1 - cosine between different samples: 0 means they have become one",
-}
 
 
 def write_inspection(report: Report, path: str | Path) -> Path:
@@ -51,8 +45,8 @@ def render_inspection(report: Report) -> str:
         f'<meta name="generator" content="isogain {__version__}">\n<title>{escape(title)}</title>\n',
         f"<style>{_style()}</style>\n</head>\n<body>\n", _asset("inspection.html"),
         '<div class="frame" id="top"><main id="main" tabindex="-1">\n',
-        _lead(report, title), _findings(report.findings), _scales(report), _layers(report), _coverage(report),
-        _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it "
+        _lead(report, title), _findings(report.findings), glance_section(report), _scales(report),
+        layers_section(report), formats_section(report), parameters_section(report), _coverage(report), _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it "
         f"shows and fetches "
         f"nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
     ])  # fmt: skip
@@ -151,109 +145,22 @@ def _scales(report: Report) -> str:
     drawn = picture(report)
     if not drawn:
         return ""
+    apart = apart_picture(report)
+    second = ""
+    if apart:
+        second = (
+            f'<figure><div class="picture">{apart}</div><figcaption>1 − cosine between different samples '
+            "(solid, discs) and between positions of one sample (dashed, diamonds) along the trunk: where it "
+            "falls towards 0, different inputs become one.</figcaption></figure>"
+        )
     return (
         '<section id="scales"><h2>Signals and gradients</h2><figure><div class="picture">'
-        f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and "
-        f"of the gradient of "
-        "the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. "
-        "Lines follow the trunk, "
-        "small marks are its branches; the shaded band is where signals on the trunk are expected, "
-        "from the scale they "
-        "start with and at these widths.</figcaption></figure></section>\n"
+        f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and of the "
+        "gradient of the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. "
+        "Lines follow the trunk, small marks are its branches; the shaded band is where theory expects "
+        "signals on the trunk, from the scale they start with, for these activations and widths. Dotted "
+        f"lines are the limits of number formats.</figcaption></figure>{second}</section>\n"
     )
-
-
-def _layers(report: Report) -> str:
-    heads = "".join(f'<th scope="col"{_hint(name)}{_numeric(name)}>{name}</th>' for name in COLUMNS)
-    bodies = "".join(
-        _group(name, members, number) for number, (name, members) in enumerate(folded(report.layers))
-    )
-    return (
-        f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured '
-        f"operations; those that "
-        "repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and "
-        "<kbd>k</kbd>, open a "
-        'row with <kbd>Enter</kbd>.</p><div class="scroll" tabindex="0" role="region" '
-        'aria-label="Layers"><table>'
-        f'<thead><tr>{heads}</tr></thead>{bodies}</table></div><p id="nothing" class="none" hidden>No layer '
-        "has these words.</p></section>\n"
-    )
-
-
-def _hint(name: str) -> str:
-    return f' title="{escape(HINTS[name])}"' if name in HINTS else ""
-
-
-def _numeric(name: str) -> str:
-    return "" if name in ("layer", "role", "shape") else ' class="n"'
-
-
-def _group(name: str, members: Sequence[Layer], number: int) -> str:
-    if len(members) == 1:
-        return f"<tbody>{_row(members[0], '')}</tbody>"
-    inner = "".join(_row(layer, ' class="member"') for layer in members)
-    label = (
-        f'<button type="button" class="fold" aria-expanded="false" aria-controls="g{number}">'
-        f'<span aria-hidden="true">▸</span> {escape(name) or "(model)"}</button> <span '
-        f'class="times">× {len(members)}</span>'
-    )
-    cells = [f"<td>{label}</td>", f"<td>{escape(members[0].role)}</td>", f"<td>{_shapes(members)}</td>"]
-    cells += [f'<td class="n">{_span([_value(m, column) for m in members])}</td>' for column in COLUMNS[3:]]
-    words = escape(" ".join(f"{m.path} {m.op} {m.role}" for m in members).lower())
-    return (
-        f'<tbody><tr data-words="{words}" tabindex="-1">{"".join(cells)}</tr></tbody><tbody '
-        f'id="g{number}" hidden>{inner}</tbody>'
-    )
-
-
-def _row(layer: Layer, attributes: str) -> str:
-    name = escape(layer.path or "(model)")
-    words = escape(f"{layer.path} {layer.op} {layer.role}".lower())
-    cells = [
-        f'<td><code>{name}</code> <span '
-        f'class="op">{escape(layer.op)}</span></td>', f"<td>{escape(layer.role)}</td>",
-        f'<td>{_shape(layer.shape)}</td>',
-    ]  # fmt: skip
-    cells += [f'<td class="n">{_number(_value(layer, column))}</td>' for column in COLUMNS[3:]]
-    return f'<tr{attributes} data-words="{words}" tabindex="-1">{"".join(cells)}</tr>'
-
-
-def _value(layer: Layer, column: str) -> float:
-    forward = layer.forward
-    if column == "gradient":
-        return layer.gradient_rms
-    if column == "gain":
-        return layer.gain
-    if forward is None:
-        return math.nan
-    return {"rms": forward.rms, "zeros": forward.zero_fraction, "apart": forward.distance}[column]
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return ""
-    return f"{value:.3g}".replace("-", "−")
-
-
-def _span(values: Sequence[float]) -> str:
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
-    return (
-        _number(low)
-        if low == high or abs(high - low) < 0.05 * abs(high)
-        else f"{_number(low)} … {_number(high)}"
-    )
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "×".join(str(size) for size in shape)
-
-
-def _shapes(members: Sequence[Layer]) -> str:
-    found = list(dict.fromkeys(_shape(layer.shape) for layer in members))
-    return found[0] if len(found) == 1 else f"{len(found)} shapes"
 
 
 def _coverage(report: Report) -> str:

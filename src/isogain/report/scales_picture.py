@@ -10,7 +10,7 @@ from isogain.inspect import Report
 from isogain.inspect.chains import chains, expected_scales
 from isogain.inspect.report import Layer
 
-__all__ = ["picture"]
+__all__ = ["Frame", "grid", "mark", "picture"]
 
 WIDTH, HEIGHT = 940, 340
 LEFT, RIGHT, TOP, BOTTOM = 62, 116, 14, 40
@@ -35,7 +35,7 @@ def picture(report: Report) -> str:
         len(layers), math.floor(math.log10(min(values)) - 0.3), math.ceil(math.log10(max(values)) + 0.3)
     )
     parts = [
-        *_grid(frame), *_limits(frame), _band(frame, report, layers), *_line(frame, layers, False),
+        *grid(frame), *_limits(frame), _band(frame, report, layers), *_line(frame, layers, False),
         *_line(frame, layers, True), *_names(frame, layers),
     ]  # fmt: skip
     label = escape(_described(layers))
@@ -64,18 +64,18 @@ def _described(layers: Sequence[Layer]) -> str:
 class Frame:
     """From (place, value) to picture coordinates."""
 
-    def __init__(self, count: int, low: int, high: int) -> None:
-        self.count, self.low, self.high = count, low, max(high, low + 1)
+    def __init__(self, count: int, low: int, high: int, height: int = HEIGHT) -> None:
+        self.count, self.low, self.high, self.height = count, low, max(high, low + 1), height
 
     def x(self, place: int) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * (place + 0.5) / self.count
 
     def y(self, value: float) -> float:
         share = (math.log10(max(value, 1e-300)) - self.low) / (self.high - self.low)
-        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - min(max(share, 0.0), 1.0))
+        return TOP + (self.height - TOP - BOTTOM) * (1 - min(max(share, 0.0), 1.0))
 
 
-def _grid(frame: Frame) -> list[str]:
+def grid(frame: Frame) -> list[str]:
     step = max(1, (frame.high - frame.low) // 8)
     parts = []
     for power in range(frame.low, frame.high + 1, step):
@@ -138,7 +138,7 @@ def _line(frame: Frame, layers: Sequence[Layer], gradient: bool) -> list[str]:
         title = f"<title>{escape(layer.path)} ({escape(layer.op)}): {what} {value:.3g}</title>"
         size, faint = (3.4, "") if layer.on_trunk else (2.0, ' opacity=".55"')
         parts.append(
-            f"{_mark(x, y, size, gradient)} "
+            f"{mark(x, y, size, gradient)} "
             f'fill="{colour}"{faint}>{title}</{"path" if gradient else "circle"}>'
         )
     place, value, _ = trunk[-1]
@@ -149,7 +149,7 @@ def _line(frame: Frame, layers: Sequence[Layer], gradient: bool) -> list[str]:
     return parts
 
 
-def _mark(x: float, y: float, size: float, diamond: bool) -> str:
+def mark(x: float, y: float, size: float, diamond: bool) -> str:
     if diamond:
         d = size + 0.6
         return f'<path d="M{x:.1f} {y - d:.1f}l{d} {d}l-{d} {d}l-{d} -{d}z"'

@@ -33,7 +33,7 @@ from isogain.torch.operations import (
     kind_of,
     plain_name,
 )
-from isogain.torch.sampling import rms_of
+from isogain.torch.sampling import is_constant, rms_of
 from isogain.torch.tensors import (
     UNKNOWN,
     Value,
@@ -274,15 +274,25 @@ class Recorder(TorchFunctionMode):
             value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
             if value.content or not value.parameters:
                 return None
-            largest = max(value.parameters, key=lambda one: self.parameters[one].numel())
-            return largest, value.flipped
+            return self._main(value.parameters), value.flipped
 
         found = find_weight(plain_name(name), args, kwargs, describe)
         if found is None:
             return None
         use, tensor = found
-        rms = math.nan if tensor.is_meta or is_wrapped(tensor) else rms_of(tensor)
-        return replace(use, rms=rms)
+        if tensor.is_meta or is_wrapped(tensor):
+            return replace(use, rms=math.nan)
+        several = len(self.value(tensor).parameters) > 1
+        return replace(use, rms=rms_of(tensor), constant=is_constant(tensor) if several else None)
+
+    def _main(self, names: frozenset[str]) -> str:
+        """The largest of the parameters that make a weight; of equals one whose values differ."""
+        if len(names) == 1:
+            return next(iter(names))
+        most = max(self.parameters[one].numel() for one in names)
+        largest = sorted(one for one in names if self.parameters[one].numel() == most)
+        differ = (one for one in largest if not is_constant(self.parameters[one]))
+        return next(differ, largest[0]) if len(largest) > 1 else largest[0]
 
     def _channel_axis(self, name: str, kind: str, inputs: tuple[int, ...], result: Tensor) -> int:
         plain = plain_name(name)

@@ -6,8 +6,10 @@ import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -158,7 +160,7 @@ def _passes(
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), _settings(recorder.model), jacobian, recorder.random_choices > 0,
+        _input_distance(positional, named), _settings(recorder.model) | {"inputs": _shapes((positional, named))}, jacobian, recorder.random_choices > 0,
     )  # fmt: skip
 
 
@@ -241,7 +243,9 @@ def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:
     seeds = [torch.randn(t.shape, generator=generator).to(t) / math.sqrt(t.numel()) for t in starts]
     torch.autograd.grad(starts, leaves, seeds, allow_unused=True)
     after = recorder.meter.backward
-    recorder.meter.backward = {i: after[i] if i in silent else back for i, back in before.items()}
+    recorder.meter.backward = {
+        i: replace(after[i], probe=True) if i in silent else back for i, back in before.items()
+    }
 
 
 def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str, ParameterState]:
@@ -296,6 +300,14 @@ def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float
     return float(any(not bool((t[1:] == t[:1]).all()) for t in found))
 
 
+def _shapes(inputs: Any) -> str:
+    """'float32 32x784, int64 32'"""
+    kinds = [
+        f"{str(t.dtype).removeprefix('torch.')} {'×'.join(map(str, t.shape))}" for t in tensors_in(inputs)
+    ]
+    return ", ".join(kinds[:6]) or "none"
+
+
 def _settings(model: nn.Module) -> dict[str, str]:
     devices = sorted({str(p.device) for p in model.parameters()})
     dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters()})
@@ -305,8 +317,10 @@ def _settings(model: nn.Module) -> dict[str, str]:
         "device": ", ".join(devices) or "none",
         "dtype": ", ".join(dtypes) or "none",
         "autocast": str(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else "off",
+        "torch seed": f"{torch.initial_seed()}, the last one set",
         "mode": "training" if model.training else "evaluation",
         "isogain": __version__,
         "torch": torch.__version__,
+        "numpy": np.__version__,
         "python": platform.python_version(),
     }

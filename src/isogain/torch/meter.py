@@ -20,8 +20,11 @@ __all__ = ["MEASURED", "Meter"]
 
 Tensor = torch.Tensor
 MEASURED = frozenset(
-    ["weight", "embedding", "recurrent", "norm", "activation", "add", "attention", "concatenate", "loss"]
-)
+    [
+        "weight", "embedding", "recurrent", "norm", "activation", "add", "attention", "concatenate", "loss",
+        "product",
+    ]
+)  # fmt: skip
 RANKED = frozenset(["weight", "embedding", "recurrent", "add", "attention"])
 """Kinds with a spectrum and statistics of channels at the default level."""
 

@@ -26,6 +26,9 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
         return ParameterState(
             name, nan, nan, nan, nan, nan, True, False, on_device=not lost, empty=not lost, requested=asked
         )
+    if gradient is not None and gradient.layout != torch.strided:  # an embedding's rows, say
+        gradient = gradient.coalesce().values() if gradient.is_sparse else gradient.to_dense()
+        unit_axis = None
     low, high = extremes(parameter)
     values = spread(parameter)
     constant = low == high

@@ -6,7 +6,17 @@ import math
 
 import torch
 
-__all__ = ["distance", "extremes", "observations", "positions", "rms", "rms_of", "samples", "spread"]
+__all__ = [
+    "distance",
+    "extremes",
+    "is_constant",
+    "observations",
+    "positions",
+    "rms",
+    "rms_of",
+    "samples",
+    "spread",
+]
 
 Tensor = torch.Tensor
 SAMPLE = 1 << 14
@@ -42,6 +52,14 @@ def extremes(tensor: Tensor) -> tuple[float, float]:
         flat = torch.view_as_real(flat)
     low, high = torch.aminmax(flat)
     return float(low), float(high)
+
+
+def is_constant(tensor: Tensor) -> bool:
+    """Whether all elements are one value; False where there is nothing to read."""
+    if tensor.is_meta or tensor.numel() == 0:
+        return False
+    low, high = extremes(tensor)
+    return low == high
 
 
 def distance(rows: Tensor) -> float:

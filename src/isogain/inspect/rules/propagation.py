@@ -186,10 +186,12 @@ def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[flo
     return min(found), max(found)
 
 
-def _ends(table: Table, nodes: Sequence[Node]) -> tuple[Sequence[Node], Node] | None:
-    """The nodes that get a gradient, and the last of them, which the others are compared with."""
+def _pairs(table: Table, nodes: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """(node, the last one that it can be compared with): gradients of the loss, and those of a probe."""
     live = [n for n in nodes if table.backward[n.index].largest > 0 and table.backward[n.index].influence > 0]
-    return (live, live[-1]) if len(live) > 1 else None
+    for probe in (False, True):
+        same = [n for n in live if table.backward[n.index].probe == probe]
+        yield from ((node, same[-1]) for node in same[:-1])
 
 
 def vanishing_backward(table: Table) -> Iterator[Finding]:
@@ -211,12 +213,8 @@ def exploding_backward(table: Table) -> Iterator[Finding]:
 
 
 def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
-    ends = _ends(table, _with_gradients(table, chain))
-    if ends is None:
-        return None
-    live, last = ends
     candidates = []
-    for node in live[:-1]:
+    for node, last in _pairs(table, _with_gradients(table, chain)):
         for influence in (True,) if chain.normalised else (True, False):
             low, high = _losses(table, node, last, influence)
             change = low if growing else high
@@ -224,10 +222,10 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
             natural = chain.course.back_change(node, last)
             usual = max(natural, 0.0) if growing else max(-natural, 0.0)
             excess = (change if growing else -change) - usual - chain.course.back_band()
-            candidates.append((excess - tolerance.warning, excess, tolerance, change, node))
+            candidates.append((excess - tolerance.warning, excess, tolerance, change, node, last))
     if not candidates:
         return None
-    _, excess, tolerance, change, node = max(candidates, key=lambda item: item[0])
+    _, excess, tolerance, change, node, last = max(candidates, key=lambda item: item[0])
     severity = severity_of(excess, tolerance)
     return _backward_finding(table, chain, node, last, change, severity) if severity else None
 

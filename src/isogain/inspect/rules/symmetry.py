@@ -21,7 +21,7 @@ def symmetric_units(table: Table) -> Iterator[Finding]:
     groups: dict[tuple[str, float], list[tuple[Node, ParameterState]]] = defaultdict(list)
     for node in _hidden(table):
         state = table.state_of(node)
-        if state and _twins(state) and not _waits(table, node, state):
+        if state and _twins(node, state) and not _waits(table, node, state):
             groups[(family(state.name), round(state.duplicate_units, 2))].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)
@@ -37,8 +37,10 @@ def _hidden(table: Table) -> Iterator[Node]:
             yield node
 
 
-def _twins(state: ParameterState) -> bool:
+def _twins(node: Node, state: ParameterState) -> bool:
     one_value = not state.zero and state.units > 3 and (state.constant or state.duplicate_units > 0.99)
+    if node.weight is not None and node.weight.constant is False:  # noise, say, is another part of it
+        one_value = False
     return one_value or (state.duplicate_units > SHARES[0] and state.twin_gradients > 0.5)
 
 

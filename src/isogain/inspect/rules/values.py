@@ -139,7 +139,7 @@ def dtype_headroom(table: Table) -> Iterator[Finding]:
 def _own(table: Table, node: Node) -> bool:
     """Whether the size comes from the signal, and not from a constant that was added to it."""
     if node.kind != "add":
-        return node.kind in ("weight", "norm", "activation", "attention", "embedding", "recurrent")
+        return node.kind in ("weight", "norm", "activation", "attention", "embedding", "recurrent", "product")
     parts = sum(
         table.forward[i].largest for i in node.inputs if i in table.forward and table.forward[i].finite
     )

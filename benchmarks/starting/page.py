@@ -1,0 +1,111 @@
+"""docs/starts.md: the table between its markers, and the picture, from the stored runs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair
+
+from starting.rows import ROWS, Row
+from starting.store import Key, Record
+from starting.summary import Cell, cell, reached, verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "starts.md"
+PICTURE = ROOT / "docs" / "images" / "starts.svg"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+WORDS = {"better": "ahead of all", "level": "level with the best", "worse": "behind the best"}
+
+
+def lines(records: Mapping[Key, Record], seeds: Sequence[int]) -> list[str]:
+    """The table in Markdown, a line for each row and optimizer."""
+    table = [
+        "| task | optimizer | must reach | isogain | reached | against the best of the others | the others |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return table + [
+        _line(row, optimizer, _cells(row, records, optimizer, seeds))
+        for row in ROWS.values()
+        for optimizer in row.rates
+    ]
+
+
+def _cells(
+    row: Row, records: Mapping[Key, Record], optimizer: str, seeds: Sequence[int]
+) -> dict[str, Cell | None]:
+    return {start: cell(row, records, start, optimizer, seeds) for start in row.starts}
+
+
+def _line(row: Row, optimizer: str, cells: Mapping[str, Cell | None]) -> str:
+    ours = cells["isogain"]
+    lower = row.task().measure == "loss"
+    others = [found for start, found in cells.items() if found and start != "isogain"]
+    head = f"| {row.title} | {'AdamW' if optimizer == 'adamw' else 'SGD'} | {row.goal}"
+    told = ", ".join(f"{start} {_number(found)}" for start, found in cells.items() if start != "isogain")
+    if ours is None:
+        return f"{head} | not run | – | – | {told} |"
+    yes = "yes" if reached(row, ours, others, lower) else "**no**"
+    against = WORDS[_against(ours, others, lower)] if others else "–"
+    spread = f"{_number(ours)} ({min(ours.scores):.3f}–{max(ours.scores):.3f})" if ours.scores else "diverged"
+    return f"{head} | {spread} | {yes} | {against} | {told} |"
+
+
+def _against(ours: Cell, others: Sequence[Cell], lower: bool) -> str:
+    """The verdict against whichever other start did best."""
+    verdicts = {verdict(ours, other, lower) for other in others}
+    return next(word for word in ("worse", "level", "better") if word in verdicts)
+
+
+def _number(found: Cell | None) -> str:
+    if found is None:
+        return "not run"
+    if not found.scores:
+        return f"diverged {found.diverged}/{found.runs}"
+    lost = f" ({found.diverged}/{found.runs} diverged)" if found.diverged else ""
+    return f"{found.mean:.3f}{lost}"
+
+
+def write(records: Mapping[Key, Record], seeds: Sequence[int]) -> None:
+    """The page and the picture."""
+    text = PAGE.read_text()
+    table = "\n".join([BEGIN, *lines(records, seeds), END])
+    PAGE.write_text(re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda _: table, text, flags=re.S))
+    picture(records, seeds).save(str(PICTURE))
+
+
+def picture(records: Mapping[Key, Record], seeds: Sequence[int]) -> altair.Chart:
+    """Test accuracy of every start in the plain stacks, a dot a start."""
+    rows = [point for row in ROWS.values() for point in _points(row, records, seeds)]
+    names = list(dict.fromkeys(point["task"] for point in rows))
+    starts = list(dict.fromkeys(("isogain", *(point["start"] for point in rows))))
+    return (
+        altair.Chart(altair.Data(values=rows), width=430, height={"step": 17})
+        .mark_point(filled=True, size=70, opacity=0.85)
+        .encode(
+            x=altair.X("accuracy:Q", title="test accuracy, mean over seeds",
+                       scale=altair.Scale(domain=[0, 1])),
+            y=altair.Y("task:N", title=None, sort=names, axis=altair.Axis(grid=True, labelLimit=300)),
+            color=altair.Color("start:N", sort=starts, title="start",
+                               scale=altair.Scale(domain=starts, range=COLOURS[: len(starts)])),
+            shape=altair.Shape("start:N", sort=starts, scale=altair.Scale(domain=starts)),
+        )
+    )  # fmt: skip
+
+
+COLOURS = ["#d62728", "#4c78a8", "#72b7b2", "#54a24b", "#b279a2", "#9d755d", "#eeca3b", "#79706e"]
+
+
+def _points(row: Row, records: Mapping[Key, Record], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """The plain stacks only: deep networks without normalization or skips."""
+    if row.reach is None:
+        return []
+    found = _cells(row, records, "sgd", seeds)
+    return [
+        {"task": row.title, "start": start, "accuracy": each.mean if math.isfinite(each.mean) else 0.1}
+        for start, each in found.items()
+        if each
+    ]

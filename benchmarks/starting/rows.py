@@ -1,0 +1,122 @@
+"""The rows of the table: what is trained, how long, from which starts, and what must be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from torch import nn
+
+from starting import modern, plain, tasks
+from starting.tasks import Task
+
+SGD = (1e-3, 3e-3, 1e-2)
+ADAMW = (1e-4, 3e-4, 1e-3)
+DEEP = (1e-4, 3e-4, 1e-3)
+PLAIN = ("isogain", "default", "xavier", "kaiming", "orthogonal", "LSUV", "AutoInit")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table for each of its optimizers."""
+
+    name: str
+    title: str
+    goal: str
+    model: Callable[[], nn.Module]
+    task: Callable[[], Task]
+    starts: tuple[str, ...]
+    reach: float | None = None
+    """The test accuracy that isogain has to reach; None: no worse than the other starts."""
+    every: bool = False
+    """Whether each seed has to reach it, not the mean."""
+    rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: {"sgd": SGD, "adamw": ADAMW})
+    updates: int = 200
+    batch: int = 128
+
+
+def _digits(activation: str) -> Row:
+    easy = {"elu": 0.9, "selu": 0.9, "celu": 0.9, "sigmoid": 0.6}
+    reach = easy.get(activation, 0.95)
+    every = activation not in (*easy, "tanh", "erf", "sin")
+    return Row(
+        f"digits-{activation}", f"digits, 50 × 128 plain, {activation}",
+        f"≥ {reach:.2f}" + (" every seed" if every else ""),
+        partial(plain.stack, activation, 50, 128), tasks.digits, PLAIN, reach, every,
+    )  # fmt: skip
+
+
+def _very_deep(activation: str, *starts: str) -> Row:
+    return Row(
+        f"digits500-{activation}", f"digits, 500 × 64 plain, {activation}", "≥ 0.93",
+        partial(plain.stack, activation, 500, 64), tasks.digits,
+        ("isogain", *starts), 0.93, rates={"sgd": DEEP},
+    )  # fmt: skip
+
+
+def _against(
+    name: str, title: str, model: Callable[[], nn.Module], task: Callable[[], Task], **more: object
+) -> Row:
+    """A row whose goal is not to be worse than the model's own start."""
+    settings: dict[str, object] = {"starts": ("isogain", "default"), "updates": 150, "batch": 64}
+    settings["rates"] = {"adamw": (1e-3, 3e-3, 1e-2)}
+    return Row(name, title, "≥ default", model, task, **{**settings, **more})  # type: ignore[arg-type]
+
+
+def _characters(norm: modern.Norm) -> Row:
+    goal = "≤ GPT-2" if norm == "pre" else "trains, ≤ GPT-2"
+    return Row(
+        f"transformer-{norm}", f"transformer, 24 blocks, {norm}-norm, characters", goal,
+        lambda: modern.CharacterModel(tasks.alphabet_size(), norm), tasks.text,
+        ("isogain", "default", "GPT-2"), rates={"adamw": (3e-4, 1e-3, 3e-3)}, updates=150, batch=8,
+    )  # fmt: skip
+
+
+def _recurrent(name: str, cell: type[nn.RNNBase], copying: bool) -> Row:
+    inputs, classes = (10, 10) if copying else (1, 10)
+    return Row(
+        f"{name}-{'copy' if copying else 'digits'}",
+        ("LSTM, " if name == "lstm" else "tanh RNN, ") + ("copy, T = 100" if copying else "sequential digits"),
+        "≥ default, orthogonal",
+        lambda: plain.Recurrent(cell, inputs, 64, classes, copying),
+        tasks.copying if copying else tasks.digit_sequence,
+        ("isogain", "default", "recurrent orthogonal"),
+        rates={"adamw": (1e-3, 3e-3, 1e-2)}, batch=64,
+    )  # fmt: skip
+
+
+ROWS: dict[str, Row] = {
+    row.name: row
+    for row in (
+        *(_digits(activation) for activation in plain.ACTIVATIONS),
+        _very_deep("relu", "default", "kaiming", "orthogonal"),
+        _very_deep("gelu", "orthogonal"),
+        Row(
+            "mnist-cnn50", "MNIST, plain CNN of 50 convolutions", "≥ 0.95", plain.convolutions, tasks.mnist,
+            ("isogain", "default", "kaiming", "orthogonal"), 0.95, rates={"sgd": SGD}, updates=300, batch=64,
+        ),
+        Row(
+            "residual-100", "residual network, 100 blocks, no normalization", "≥ default, Fixup",
+            plain.ResidualStack, tasks.digits, ("isogain", "default", "kaiming", "Fixup"), rates={"sgd": SGD},
+        ),
+        *(_characters(norm) for norm in ("pre", "post", "none")),
+        _against("mlp-2", "2-layer MLP, digits", partial(plain.stack, "relu", 2, 128), tasks.digits,
+                 rates={"sgd": (1e-2, 3e-2, 1e-1), "adamw": (1e-3, 3e-3, 1e-2)}),
+        _against("resnet-bn", "ResNet with batch normalization, digits", plain.ResNet, tasks.digit_images,
+                 rates={"sgd": (3e-2, 1e-1, 3e-1)}),
+        _against("efficientnet", "transformers' EfficientNet", modern.efficientnet, tasks.digit_colours,
+                 updates=100, batch=16),
+        _against("autoencoder", "autoencoder, 8 layers, tanh", modern.autoencoder, tasks.reconstruction),
+        _against("generator", "transposed-convolution generator", modern.generator, tasks.generation),
+        _against("unet", "U-Net, denoising", modern.UNet, partial(tasks.reconstruction, 1.0, True)),
+        _against("mixer", "MLP-Mixer, 4 blocks", modern.Mixer, tasks.digit_images),
+        _against("convnext", "transformers' ConvNeXt", modern.convnext, partial(tasks.digit_colours, 8)),
+        _against("experts", "mixture of experts, 4 blocks", modern.mixture, tasks.digits),
+        _against("vit", "transformers' ViT", modern.vit, partial(tasks.digit_colours, 8)),
+        _against("mamba", "transformers' Mamba, characters", lambda: modern.mamba(tasks.alphabet_size()),
+                 tasks.text, updates=60, batch=8),
+        *(_recurrent(name, cell, copying) for copying in (False, True)
+          for name, cell in (("lstm", nn.LSTM), ("rnn", nn.RNN))),
+    )
+}  # fmt: skip

@@ -43,8 +43,21 @@ class Estimate(NamedTuple):
 @lru_cache(maxsize=8)
 def legendre(order: int = ORDER) -> tuple[Floats, Floats]:
     """Gauss-Legendre nodes and weights on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    return (nodes + 1) / 2, weights / 2
+    # eigenvalues of the recurrence (Golub & Welsch 1969) and a Newton step; numpy.polynomial is slow to import
+    step = np.arange(1, order) / np.sqrt(4.0 * np.arange(1, order) ** 2 - 1)
+    x = np.linalg.eigvalsh(np.diag(step, 1) + np.diag(step, -1))
+    value, slope = _legendre_polynomial(x, order)
+    x = x - value / slope
+    weights = 1 / ((1 - x * x) * np.square(_legendre_polynomial(x, order)[1]))
+    return (x - x[::-1]) / 4 + 0.5, (weights + weights[::-1]) / 2
+
+
+def _legendre_polynomial(x: Floats, order: int) -> tuple[Floats, Floats]:
+    """P_n(x) and P_n'(x) by the three-term recurrence."""
+    before, here = np.ones_like(x), x
+    for n in range(2, order + 1):
+        before, here = here, ((2 * n - 1) * x * here - (n - 1) * before) / n
+    return here, order * (x * here - before) / (x * x - 1)
 
 
 def density(z: Floats) -> Floats:
@@ -60,15 +73,21 @@ def expectations(integrand: Integrand, breaks: Sequence[float] = ()) -> tuple[Fl
     """
     reach, tail = _reach(integrand)
     even = np.linspace(-reach, reach, round(4 * reach / 3) + 1)
-    edges = np.unique(np.clip(np.concatenate([even, list(breaks)]), -reach, reach))
+    edges = np.sort(np.clip(np.concatenate([even, list(breaks)]), -reach, reach))
+    edges = edges[np.append(True, np.diff(edges) > 0)]  # numpy.unique would import numpy.ma
     left, right = edges[:-1], edges[1:]
-    whole, size = _panels(integrand, left, right)
+    middle = (left + right) / 2
+    # whole panels and their halves in one call: most integrands need no more
+    starts, ends = np.concatenate([left, left, middle]), np.concatenate([right, middle, right])
+    values, sizes = _panels(integrand, starts, ends)
+    count = len(left)
+    whole, halves, sizes = values[:, :count], values[:, count:], sizes[:, count:]
     total, bound = np.zeros(len(whole)), tail
-    scale = size.sum(axis=1)
+    scale = sizes.sum(axis=1)
     for depth in range(DEEPEST + 1):
-        middle = (left + right) / 2
-        halves, sizes = _panels(integrand, np.append(left, middle), np.append(middle, right))
-        count = len(left)
+        if depth:
+            middle, count = (left + right) / 2, len(left)
+            halves, sizes = _panels(integrand, np.append(left, middle), np.append(middle, right))
         refined = halves[:, :count] + halves[:, count:]
         gap = np.abs(refined - whole)
         rounding = 8 * EPSILON * (sizes[:, :count] + sizes[:, count:])

@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from isogain.core.activations import Activation
 from isogain.theory.critical import CriticalPoint
-from isogain.theory.finite_width import LayerTable, layer_table
-from isogain.theory.maps import MeanField
+from isogain.theory.maps import log_second
 from isogain.theory.mirrored import Mirrored
-from isogain.theory.pairs import TheoryError
 from isogain.theory.recipes import Recipe, Situation
 
 __all__ = ["Answer", "answer_all"]
@@ -60,26 +56,15 @@ def _how_much(phi: Activation, situation: Situation) -> str:
 
 def _fate(phi: Activation, weight_variance: float, depth: int) -> str:
     """How large the pre-activations of the last layer are, or where they were lost."""
-    table, log_q = layer_table(MeanField(phi, weight_variance)), math.log(weight_variance)
-    moved = 1.0
+    log_weight = math.log(weight_variance)
+    log_q = log_weight
     for layer in range(1, min(depth, 1000)):
         if not LOST < log_q < BURST:
             return f"{'vanished' if log_q < 0 else 'exploded'} by layer {layer}"
-        try:
-            before, log_q = log_q, _onwards(table, log_q, moved)
-        except TheoryError:
-            return f"passes no gradient from layer {layer}"
-        moved = log_q - before
-        if abs(moved) < 1e-9:
+        before, log_q = log_q, log_weight + log_second(phi, log_q)
+        if abs(log_q - before) < 1e-9:
             break
     return f"{math.exp(log_q / 2):.2g}"
-
-
-def _onwards(table: LayerTable, log_q: float, moved: float) -> float:
-    """One layer on: computed where the variance still leaps, from the table where it crawls."""
-    if abs(moved) > 0.5:
-        return math.log(max(table.field.variance(math.exp(log_q)), 1e-300))
-    return float(table.at(np.array([log_q]))[0, 0])
 
 
 LOST, BURST = math.log(1e-20), math.log(1e10)

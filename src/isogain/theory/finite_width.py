@@ -14,18 +14,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isogain.core.quadrature import Floats
 from isogain.theory.maps import MeanField, is_homogeneous
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["Ensemble", "LayerTable", "Paths", "layer_table"]
+__all__ = ["COARSE", "Ensemble", "LayerTable", "Paths", "layer_table"]
 
 MEMBERS = 2048
-SPACING = 0.2
-"""Distance in ln q between the places where a layer's numbers are computed; cubic in between."""
+COLUMNS = 11
+"""Numbers of a layer in its table: what `_row` lists."""
+SPACING, COARSE = 0.2, 0.4
+"""Distance in ln q between the places where a layer's numbers are computed; cubic in between.
+
+The coarse one is for advice, which wants three digits at once."""
 
 
 def _log_averages(noise: Floats) -> tuple[Floats, Floats]:
@@ -40,46 +46,68 @@ def _log_averages(noise: Floats) -> tuple[Floats, Floats]:
     return mean, noise + noise**2 / 2 + noise**3 / 6 - noise**5 / 30
 
 
+@lru_cache(maxsize=4)
+def _strata(members: int) -> Floats:
+    """The medians of equally likely intervals of the standard normal law."""
+    # the standard library's: scipy.special takes longer to import than a whole advice
+    quantile = NormalDist().inv_cdf
+    return np.array([quantile((place + 0.5) / members) for place in range(members)])
+
+
 @lru_cache(maxsize=128)
-def layer_table(field: MeanField) -> LayerTable:
+def layer_table(field: MeanField, spacing: float = SPACING) -> LayerTable:
     """The table of one field, kept: several networks ask for the same places."""
-    return LayerTable(field)
+    return LayerTable(field, spacing)
 
 
 class LayerTable:
     """What a layer does at any ln q: computed at even places when first needed, cubic in between."""
 
-    def __init__(self, field: MeanField) -> None:
-        self.field = field
+    def __init__(self, field: MeanField, spacing: float = SPACING) -> None:
+        self.field, self.spacing = field, spacing
         self.rigid = is_homogeneous(field.activation) and field.bias_variance == 0
         self.known: dict[int, Floats] = {}
+        self.cells = np.empty(0, dtype=int)
+        self.cubics = np.empty((0, 4, COLUMNS))
+        """By cell and power of the place in it."""
 
     def at(self, log_q: Floats) -> Floats:
         """The columns of `_row` for every member: shape (11, members)."""
         if self.rigid:
-            row = self._node(0)
-            values = np.repeat(row[:, None], len(log_q), axis=1)
+            values = np.repeat(self._node(0)[:, None], len(log_q), axis=1)
             values[0] += log_q
             return values
         if not (np.abs(log_q) < 80).all():  # phi^4 must not overflow either
             raise TheoryError("the variance of some networks leaves the range of numbers; take fewer layers")
-        position = log_q / SPACING
-        cell = np.floor(position).astype(int)
-        occupied = np.unique(cell)
-        places = np.unique(occupied[:, None] + np.arange(-1, 3))
-        nodes = np.stack([self._node(int(place)) for place in places], axis=1)
-        t, start = position - cell, np.searchsorted(places, cell)
-        weights = (
-            -t * (t - 1) * (t - 2) / 6,
-            (t + 1) * (t - 1) * (t - 2) / 2,
-            -(t + 1) * t * (t - 2) / 2,
-            (t + 1) * t * (t - 1) / 6,
-        )
-        return np.asarray(sum(w * nodes[:, start + k - 1] for k, w in enumerate(weights)))
+        position = log_q / self.spacing
+        floor = np.floor(position)
+        found = self._found(floor.astype(int))
+        cubic = self.cubics[found]
+        t = (position - floor)[:, None]
+        values = ((cubic[:, 3] * t + cubic[:, 2]) * t + cubic[:, 1]) * t + cubic[:, 0]
+        return np.ascontiguousarray(values.T)
+
+    def _found(self, cell: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each cell's cubics are; new cells are computed."""
+        new = set(cell.tolist()).difference(self.cells.tolist())
+        if new:
+            cubics = np.concatenate([self.cubics, [self._cubic(one) for one in new]])
+            cells = np.append(self.cells, list(new))
+            order = cells.argsort()
+            self.cells, self.cubics = cells[order], cubics[order]
+        return np.searchsorted(self.cells, cell)
+
+    def _cubic(self, cell: int) -> Floats:
+        """The cubic through the four nodes around a cell, by powers of the place in it: shape (4, 11)."""
+        before, here, after, beyond = (self._node(cell + step) for step in (-1, 0, 1, 2))
+        linear = after - here / 2 - before / 3 - beyond / 6
+        square = (before + after) / 2 - here
+        cube = (beyond - before) / 6 + (here - after) / 2
+        return np.stack([here, linear, square, cube])
 
     def _node(self, place: int) -> Floats:
         if place not in self.known:
-            self.known[place] = _row(self.field, math.exp(place * SPACING))
+            self.known[place] = _row(self.field, math.exp(place * self.spacing))
         return self.known[place]
 
 
@@ -142,19 +170,26 @@ class Paths:
         low, high = np.quantile(paths, [0.025, 0.975], axis=1)
         return paths.mean(axis=1), paths.std(axis=1), low, high
 
+    def spreads(self) -> tuple[Floats, Floats]:
+        """Standard deviations of ln q and of ln g, layer by layer."""
+        return self.log_variance.std(axis=1), self.log_gradient.std(axis=1)
+
 
 class Ensemble:
     """Many networks of the same widths, each followed by two numbers a layer instead of n^2."""
 
     def __init__(
-        self, field: MeanField, widths: tuple[int, ...], orthogonal: bool, members: int = MEMBERS
+        self,
+        field: MeanField,
+        widths: tuple[int, ...],
+        orthogonal: bool,
+        members: int = MEMBERS,
+        spacing: float = SPACING,
     ) -> None:
         self.field, self.widths, self.orthogonal = field, widths, orthogonal
-        self.table = layer_table(field)
+        self.table = layer_table(field, spacing)
         self.generator = np.random.Generator(np.random.Philox(20170417))
-        from scipy import special
-
-        self.strata = np.asarray(special.ndtri((np.arange(members) + 0.5) / members))
+        self.strata = _strata(members)
 
     def normals(self) -> Floats:
         """Standard normal numbers, one from each of as many equally likely intervals."""

@@ -16,9 +16,9 @@ import numpy as np
 
 from isogain.core.activations import Activation
 from isogain.theory.pairs import TheoryError, cross_slope, gap
-from isogain.theory.roots import root
+from isogain.theory.roots import root, steep_root
 
-__all__ = ["FixedPoint", "MeanField", "is_homogeneous"]
+__all__ = ["FixedPoint", "MeanField", "is_homogeneous", "log_second"]
 
 SMALLEST, LARGEST = 1e-8, 1e8
 """Fixed points of the variance are looked for between these."""
@@ -140,7 +140,11 @@ class MeanField:
         return math.log(after) - log_q if after > 0 else -math.inf
 
     def _root(self, low: float, high: float) -> float:
-        return root(self._log_growth, low, high)
+        def growth(log_q: float) -> tuple[float, float]:
+            value = self._log_growth(log_q)
+            return value, self.elasticity(math.exp(log_q)) - 1 if value > -math.inf else math.nan
+
+        return steep_root(growth, low, high)
 
     def settle(self, start: float = 1.0) -> FixedPoint:
         """The fixed point that the variance reaches from `start`; 0 and infinity are possible answers."""
@@ -213,3 +217,27 @@ def is_homogeneous(activation: Activation) -> bool:
     x = np.array([-7.3, -1.0, -0.01, 0.02, 1.0, 5.1])
     once = activation(x)
     return all(np.allclose(activation(k * x), k * once, rtol=1e-12, atol=0) for k in (0.001, 3.0, 1000.0))
+
+
+def log_second(activation: Activation, log_q: float) -> float:
+    """ln E[phi^2] to three digits, cubic between `VARIANCES`, along a power of q beyond them.
+
+    Long walks over many scales of weights share its few moments.
+    """
+    step = float(VARIANCES[1] - VARIANCES[0])
+    position = (log_q - float(VARIANCES[0])) / step
+    cell = min(max(math.floor(position), 0), len(VARIANCES) - 2)
+    t = min(max(position - cell, 0.0), 1.0)
+    value, slope = _log_second(activation, cell if t < 1 else cell + 1)
+    if not 0 < t < 1:
+        return value + slope * (log_q - float(VARIANCES[cell if t < 1 else cell + 1]))
+    after, steep = _log_second(activation, cell + 1)
+    rise = (after - value) - step * slope
+    bend = step * (steep - slope)
+    return value + t * (step * slope + t * (3 * rise - bend + t * (bend - 2 * rise)))
+
+
+def _log_second(activation: Activation, place: int) -> tuple[float, float]:
+    """ln E[phi^2] and its slope in ln q at one of `VARIANCES`."""
+    moments = activation.moments(math.exp(VARIANCES[place]))
+    return math.log(max(moments.second.value, 1e-300)), moments.elasticity

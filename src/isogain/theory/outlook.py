@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from isogain.core.quadrature import Floats
-from isogain.theory.finite_width import Ensemble, layer_table
+from isogain.theory.finite_width import COARSE, Ensemble, layer_table
 from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.pairs import TheoryError
 
@@ -19,6 +19,8 @@ __all__ = ["TRAINABLE", "WIDE_SPREAD", "Outlook", "Weights", "outlook", "trainab
 Weights = Literal["gaussian", "orthogonal"]
 TRAINABLE = 6.0
 """A network trains to about six correlation depths (Schoenholz et al. 2017)."""
+MANY, FEW, LONG = 512, 256, 64
+"""Members of the ensemble behind an outlook, which wants two digits; fewer in networks of many layers."""
 WIDE_SPREAD = 1.0
 """Standard deviation of ln q from which one draw of a network differs from the next by a factor e."""
 
@@ -54,17 +56,21 @@ def outlook(
 
 def _outlook(field: MeanField, depth: int, width: int, weights: Weights, input_variance: float) -> Outlook:
     widths = (width,) * (depth + 1)
-    paths = Ensemble(field, widths, weights == "orthogonal", members=512).run(input_variance)
-    table, log_q = layer_table(field), math.log(field.weight_variance * input_variance + field.bias_variance)
+    members = FEW if depth > LONG else MANY
+    paths = Ensemble(field, widths, weights == "orthogonal", members, COARSE).run(input_variance)
+    table, log_q = (
+        layer_table(field, COARSE),
+        math.log(field.weight_variance * input_variance + field.bias_variance),
+    )
     start, log_gradient = log_q, 0.0
     for _ in range(depth - 1):
         row = table.at(np.array([log_q]))
         log_q, log_gradient = float(row[0, 0]), log_gradient + float(row[1, 0])
-    spreads = paths.summary("variance")[1]
+    spreads, back = paths.spreads()
     reach, reason = trainable_depth(field.settle(math.exp(start)), spreads)
     return Outlook(
         math.exp((log_q - start) / (2 * (depth - 1))), math.exp(log_gradient / (2 * (depth - 1))),
-        float(spreads[-1]), float(paths.summary("gradient")[1][0]), reach, reason,
+        float(spreads[-1]), float(back[0]), reach, reason,
     )  # fmt: skip
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from isogain.core.activations import Activation, activation
-from isogain.core.catalog import get
-from isogain.core.initializers import Initializer, Zeros
+from isogain.core.initializers import (
+    DeltaOrthogonal,
+    Initializer,
+    MirroredOrthogonal,
+    Normal,
+    Ones,
+    Orthogonal,
+    VarianceScaling,
+    Zeros,
+)
 from isogain.theory.critical import CriticalPoint, critical_point
 from isogain.theory.maps import MeanField
 from isogain.theory.mirrored import Mirrored
@@ -93,16 +101,15 @@ def choose(phi: Activation, situation: Situation, point: CriticalPoint, mirror: 
 
 
 def _law(scale: float) -> Initializer:
-    """Gaussian weights of variance scale / fan_in, under its own name where it has one."""
-    for name, known in (("he_normal", 2.0), ("lecun_normal", 1.0)):
-        if math.isclose(scale, known, rel_tol=1e-9):
-            return get(name)
-    return get("variance_scaling", scale=scale, mode="fan_in", distribution="normal")
+    """Gaussian weights of variance scale / fan_in, equal to LeCun's and He's where they are meant."""
+    for known in (1.0, 2.0):
+        scale = known if math.isclose(scale, known, rel_tol=1e-9) else scale
+    return VarianceScaling(scale)
 
 
 def _orthogonal(scale: float, situation: Situation) -> Initializer:
-    name = "delta_orthogonal" if situation.convolutional else "orthogonal"
-    return get(name, gain=math.sqrt(scale))
+    law = DeltaOrthogonal if situation.convolutional else Orthogonal
+    return law(gain=math.sqrt(scale))
 
 
 def _bias(variance: float) -> Choice:
@@ -111,14 +118,14 @@ def _bias(variance: float) -> Choice:
             "bias", Zeros(), "symmetry is broken by the weights; a bias would only add what all inputs share"
         )
     std = math.sqrt(variance)
-    return Choice("bias", get("normal", std=std), f"the critical point needs Var[b] = {variance:.4g}")
+    return Choice("bias", Normal(std), f"the critical point needs Var[b] = {variance:.4g}")
 
 
 def _head(situation: Situation, initializer: Initializer | None = None) -> Choice:
     """The last layer: logits small enough that a classifier starts at ln C."""
     classes = f" ln {situation.classes} = {math.log(situation.classes):.3f}" if situation.classes else " ln C"
     reason = f"logits of small variance: a classifier's loss starts near{classes}, and no class is favoured"
-    return Choice("last", initializer or get("variance_scaling", scale=0.1), reason)
+    return Choice("last", initializer or VarianceScaling(0.1), reason)
 
 
 # No normalization, no residual branches: the start alone decides.
@@ -203,8 +210,8 @@ def _orthogonal_recipe(phi: Activation, situation: Situation, at: CriticalPoint,
 def _mirrored(phi: Activation, situation: Situation, mirror: Mirrored, gaussian: Outlook | None) -> Recipe:
     """The even part of the activation is cancelled: an orthogonal linear map of any depth."""
 
-    def law(position: str, gain: float = 1.0) -> Initializer:
-        return get("mirrored_orthogonal", activation=phi.name, position=position, gain=gain)
+    def law(position: Literal["first", "hidden", "last"], gain: float = 1.0) -> Initializer:
+        return MirroredOrthogonal(activation=phi.name, position=position, gain=gain)
 
     usable = phi.source is None and phi == activation(phi.name)
     choices = (
@@ -240,7 +247,7 @@ def _without_critical_point(phi: Activation, situation: Situation, mirror: Mirro
     if situation.depth > 3 and mirror.usable and mirror.isometry_error(1) < 0.5:
         return _mirrored(phi, situation, mirror, expected)
     choices = (
-        Choice("hidden", get("glorot_normal"), "no scale is critical; Xavier's keeps it unsaturated"),
+        Choice("hidden", VarianceScaling(1.0, "fan_avg"), "no scale is critical; Xavier's keeps it unsaturated"),
         _bias(0.0), _head(situation),
     )  # fmt: skip
     return Recipe(
@@ -273,7 +280,7 @@ def _normalized(phi: Activation, situation: Situation) -> Recipe:
     choices = (
         Choice("hidden", _law(gain), f"fan_in Var[w] = 1 / E[phi^2] = {gain:.4g}: {reason}"),
         Choice("bias", Zeros(), "the normalization's shift does its work" if centred else "not needed yet"),
-        Choice("norm scale", get("ones"), "unit variance before every activation"),
+        Choice("norm scale", Ones(), "unit variance before every activation"),
         Choice("norm shift", Zeros(), "centred before every activation"),
         _head(situation),
     )  # fmt: skip
@@ -302,7 +309,7 @@ def _residual(phi: Activation, situation: Situation) -> Recipe:
     choices = [
         Choice("hidden", inner, f"fan_in Var[w] = {scale:.4g}: inside a branch the variance {layer} is kept"),
         Choice(
-            "branch output", get("variance_scaling", scale=scale / blocks),
+            "branch output", VarianceScaling(scale / blocks),
             f"1 / sqrt(L) smaller, L = {blocks}: all branches together add as much variance as the "
             "trunk carries",
         ),
@@ -311,7 +318,7 @@ def _residual(phi: Activation, situation: Situation) -> Recipe:
     ]  # fmt: skip
     if situation.normalization:
         zero = "every block starts as the identity (or keep 1 here and the small branch output)"
-        choices.insert(2, Choice("norm scale", get("ones"), "1 everywhere else"))
+        choices.insert(2, Choice("norm scale", Ones(), "1 everywhere else"))
         choices.insert(3, Choice("last norm scale of a branch", Zeros(), zero))
     return Recipe(
         f"branches scaled by 1 / sqrt({blocks}): variance grows at most {growth:.3g}-fold over all blocks",

@@ -5,9 +5,13 @@ SciPy's brentq is as good, but importing scipy.optimize takes longer than a whol
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-__all__ = ["root"]
+__all__ = ["root", "steep_root"]
+
+ROUNDING = 2e-15
+"""Values of ln Q(q) - ln q that rounding alone brings about."""
 
 
 def root(function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-13) -> float:
@@ -32,3 +36,29 @@ def root(function: Callable[[float], float], low: float, high: float, tolerance:
             at_low /= 2  # Illinois: the end that stays would slow the next step down
         high, at_high = guess, value
     return low if abs(at_low) < abs(at_high) else high
+
+
+def steep_root(
+    function: Callable[[float], tuple[float, float]], low: float, high: float, tolerance: float = 1e-13
+) -> float:
+    """Where a function of order 1 that comes with its slope is 0, by Newton's steps, bisecting where one leaves the bracket.
+
+    Raises ValueError where the ends have the same sign.
+    """
+    at_low, at_high = function(low)[0], function(high)[0]
+    if at_low * at_high > 0:
+        raise ValueError(f"no change of sign between {low!r} and {high!r}")
+    if at_low == 0 or at_high == 0:
+        return low if at_low == 0 else high
+    place = low + (high - low) / 2
+    for _ in range(200):
+        value, slope = function(place)
+        if abs(value) < ROUNDING:
+            return place
+        low, high = (place, high) if value * at_low > 0 else (low, place)
+        guess = place - value / slope if slope else math.nan
+        moved = guess - place if low < guess < high else low + (high - low) / 2 - place
+        place += moved
+        if abs(moved) <= tolerance * (1 + abs(place)):
+            break
+    return place

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from isogain.core.activations import activation as find_activation
+from isogain.core.activations.functions import ndtr
 from isogain.core.quadrature import Floats, density, legendre
 from isogain.theory.pairs import TheoryError, cross_moment
 
@@ -223,12 +224,10 @@ def largest_of(count: int) -> tuple[float, float]:
     """Mean and variance of the largest of `count` independent standard normal numbers."""
     if not (isinstance(count, int) and count >= 1):
         raise TheoryError(f"a window holds a whole number of values, at least 1, got {count!r}")
-    from scipy import special
-
     nodes, weights = legendre(15)
     edges = np.linspace(-12, 12, 97)
     z = (edges[:-1, None] + np.diff(edges)[:, None] * nodes).ravel()
-    law = (np.diff(edges)[:, None] * weights).ravel() * density(z) * count * special.ndtr(z) ** (count - 1)
+    law = (np.diff(edges)[:, None] * weights).ravel() * density(z) * count * ndtr(z) ** (count - 1)
     mean = float((law * z).sum())
     return mean, float((law * z * z).sum()) - mean**2
 

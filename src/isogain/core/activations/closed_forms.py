@@ -59,13 +59,21 @@ def two_slopes(negative: float, positive: float) -> ClosedForms:
     )
 
 
+def erfcx(x: float) -> float:
+    """e^{x^2} erfc(x) for x >= 0; from 5 on by Laplace's continued fraction, which needs no large factors."""
+    if x < 5:
+        return math.exp(x * x) * math.erfc(x)
+    below = x
+    for term in range(40, 0, -1):
+        below = x + 0.5 * term / below
+    return 1 / (math.sqrt(math.pi) * below)
+
+
 def elu(alpha: float = 1.0, scale: float = 1.0, width: float = 1.0) -> ClosedForms:
     """scale * (u, or alpha (e^{u / width} - 1) below 0); E[e^{ku}; u < 0] = erfcx(k s / sqrt 2) / 2."""
 
     def half(k: float, q: float) -> float:
-        from scipy import special
-
-        return 0.5 * float(special.erfcx(k / width * math.sqrt(q / 2)))
+        return 0.5 * erfcx(k / width * math.sqrt(q / 2))
 
     return ClosedForms(
         mean=lambda q: scale * (math.sqrt(q / (2 * math.pi)) + alpha * (half(1, q) - 0.5)),

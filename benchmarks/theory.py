@@ -18,9 +18,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import theory_networks
 import torch
 
+import theory_networks
 from isogain.core.activations import activation, names
 
 

@@ -169,7 +169,7 @@ def compare(row: Setting, measured: Samples, width: int, depth: int, weights: An
 
 
 def _held(data: NDArray[Any], predicted: NDArray[Any], spread: float, end: int) -> dict[str, float]:
-    """One quantity: worst and last deviation in standard errors, share inside the band, spreads at the end."""
+    """One quantity: worst and last deviation in standard errors, share in the band, spreads."""
     centre, low, high = predicted.T
     drawn = data.std(0, ddof=1)
     away = (data.mean(0) - centre) / np.maximum(drawn / math.sqrt(len(data)), 1e-6)

@@ -43,7 +43,7 @@ class Estimate(NamedTuple):
 @lru_cache(maxsize=8)
 def legendre(order: int = ORDER) -> tuple[Floats, Floats]:
     """Gauss-Legendre nodes and weights on [0, 1]."""
-    # eigenvalues of the recurrence (Golub & Welsch 1969) and a Newton step; numpy.polynomial is slow to import
+    # eigenvalues of the recurrence (Golub & Welsch 1969) and a Newton step: numpy.polynomial loads slowly
     step = np.arange(1, order) / np.sqrt(4.0 * np.arange(1, order) ** 2 - 1)
     x = np.linalg.eigvalsh(np.diag(step, 1) + np.diag(step, -1))
     value, slope = _legendre_polynomial(x, order)

@@ -6,12 +6,13 @@ import importlib
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from isogain.errors import InspectError
 
-__all__ = ["load", "parse_input", "run"]
+__all__ = ["load", "parse_input", "prepared", "run"]
 
 _INPUT = re.compile(
     r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<type>[a-z]+\d*)\[(?P<shape>[\d,\s]*)\](?:<(?P<limit>\d+))?$"
@@ -62,14 +63,23 @@ def run(
     target: str, inputs: Sequence[str], arguments: dict[str, Any], loss: str | None, seed: int, mode: str
 ) -> Any:
     """The Report on the model a factory makes, on inputs drawn from `seed`."""
-    import torch
-
     import isogain.torch as igt
 
+    model, given = prepared(target, inputs, arguments, seed, mode)
+    return igt.inspect(model, given, load(loss) if loss else None)
+
+
+def prepared(
+    target: str, inputs: Sequence[str], arguments: dict[str, Any], seed: int, mode: str, *, meta: bool = False
+) -> tuple[Any, Any]:
+    """The model a factory makes, on the meta device if asked, and inputs drawn from `seed`."""
+    import torch
+
+    if mode not in ("train", "eval", "keep"):
+        raise InspectError(f"--mode is train, eval or keep, got {mode!r}")
     specified = [parse_input(text) for text in inputs]
     factory = load(target)
-    judge = load(loss) if loss else None
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("meta") if meta else nullcontext():
         torch.manual_seed(seed)
         try:
             model = factory(**arguments) if not isinstance(factory, torch.nn.Module) else factory
@@ -81,7 +91,7 @@ def run(
     tensors = [
         (name, _tensor(torch, kind, shape, limit, generator)) for name, kind, shape, limit in specified
     ]
-    return igt.inspect(model, _together(tensors), judge)
+    return model, _together(tensors)
 
 
 def _tensor(torch: Any, kind: str, shape: tuple[int, ...], limit: int | None, generator: Any) -> Any:

@@ -195,11 +195,10 @@ class Links:
                 if moved is None:
                     return False
                 place = moved
-            elif node.kind == "pool":
-                if node.shape and len(node.shape) != len(shape):
-                    moved = place if place < len(node.shape) and node.shape[place] == channels else None
-                    if moved is None:
-                        return False
+            elif node.kind == "pool" and node.shape and len(node.shape) != len(shape):
+                moved = place if place < len(node.shape) and node.shape[place] == channels else None
+                if moved is None:
+                    return False
             shape = node.shape or shape
         return place == _read_axis(target, len(shape))
 

@@ -21,7 +21,8 @@ def needs(scene: Scene) -> tuple[str, ...]:
 def _plain(scene: Scene) -> Iterator[str]:
     """Weights whose signals no norm holds: in a row, or anywhere in a model without norms."""
     normed = any(node.kind == "norm" for node in scene.graph.nodes)
-    chains = [chain for chain in scene.chains.all if not chain.normalised]
+    inside = scene.blocks.of_weight
+    chains = [c for c in scene.chains.all if not c.normalised and not any(one in inside for one in c.weights)]
     depth = max((chain.depth for chain in chains), default=0)
     if depth > (2 if normed else 1):
         yield f"{depth} weights in a row with nothing but activations between them"

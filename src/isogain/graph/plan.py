@@ -46,6 +46,8 @@ class Entry:
     aliases: tuple[str, ...] = ()
     originals: tuple[str, ...] = ()
     """The parameters behind a parametrized weight, which is set through its right inverse."""
+    rates: tuple[tuple[str, float], ...] = ()
+    """(kind of optimizer, factor on the learning rate), where the recipe prescribes one."""
 
     @property
     def kept(self) -> bool:
@@ -79,6 +81,8 @@ class Entry:
         for name in ("aliases", "originals"):
             if getattr(self, name):
                 found[name] = list(getattr(self, name))
+        if self.rates:
+            found["rates"] = dict(self.rates)
         return found
 
     @staticmethod
@@ -89,6 +93,7 @@ class Entry:
             law = content.pop("initializer")
             for name in ("shape", "aliases", "originals"):
                 content[name] = tuple(content.get(name, ()))
+            content["rates"] = tuple(dict(content.get("rates", {})).items())
             if isinstance(content.get("stride"), list):
                 content["stride"] = tuple(content["stride"])
             return Entry(initializer=None if law is None else Initializer.from_dict(law), **content)

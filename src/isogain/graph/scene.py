@@ -18,7 +18,7 @@ __all__ = ["Own", "Scene", "Site"]
 DEEP = 8
 """Plain layers from which on the exact isometry of a deep start is worth half the width."""
 SPREAD = 0.75
-"""Or the variance of ln q over Gaussian draws, 5 sum 1 / fan_in (Hanin & Nica 2019), from which on it is."""
+"""Or the variance of ln q over Gaussian draws, 5 sum 1 / fan_in (Hanin & Nica 2019), beyond which it is."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Own:
 
     @property
     def set_by_hand(self) -> bool:
-        """Whether the values are no draw of mean 0: constant but not 0, or with a mean that chance forbids."""
+        """Whether the values are no draw of mean 0: constant but not 0, or of a mean beyond chance."""
         if self.constant:
             return self.rms > 0 and self.size > 1
         return self.size > 3 and abs(self.mean) > 5 * self.rms / self.size**0.5

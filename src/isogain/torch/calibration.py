@@ -16,7 +16,9 @@ from isogain.torch.capture import Recorder
 from isogain.torch.guard import Untouched
 from isogain.torch.inspection import _batch, _called, _eager
 from isogain.torch.operations import plain_name
+from isogain.torch.shards import is_dtensor
 from isogain.torch.targets import Target, public_path, targets
+from isogain.torch.tensors import tensors_in
 
 __all__ = ["Calibrator", "calibrate"]
 
@@ -48,8 +50,20 @@ class Calibrator(Recorder):
         if use is None or use.name not in self.work or use.name in self._done:
             return result
         self._done.add(use.name)
+        if not self._direct(use, (args, kwargs)):
+            return result
         bias = self.parameters.get(use.bias) if use.bias else None
         return self._scaled(use, result, bias, 1 if plain_name(name).startswith("conv") else -1)
+
+    def _direct(self, use: WeightUse, given: Any) -> bool:
+        """Whether the operation reads the parameter's own memory, or a parametrization that can be set."""
+        _, target = self.work[use.name]
+        if target.set is not None:
+            return True
+        own = target.like.untyped_storage().data_ptr()
+        return any(
+            t.untyped_storage().data_ptr() == own for t in tensors_in(given, 2) if not is_dtensor(t)
+        ) or (is_dtensor(target.like))
 
     def _scaled(self, use: WeightUse, result: Tensor, bias: Tensor | None, axis: int) -> Tensor:
         entry, target = self.work[use.name]
@@ -62,8 +76,9 @@ class Calibrator(Recorder):
         factor = _factor(entry, carried, shift)
         if factor == 1.0:
             return result
+        if not target.scale(factor):
+            return result
         self.scaled[entry.path] = factor
-        target.scale(factor)
         return result.copy_(carried * factor + shift)
 
 

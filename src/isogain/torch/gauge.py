@@ -1,4 +1,4 @@
-"""A Tape that reads two numbers off every operation with a weight: the size of its output and its gradient."""
+"""A Tape that reads two numbers off every operation with a weight: the sizes of output and gradient."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,9 +16,11 @@ from isogain.graph.rules import decide
 from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
 from isogain.torch.gauge import gauge
+from isogain.torch.guessing import guessed
 from isogain.torch.inspection import _arguments, _plain
 from isogain.torch.materialize import stable_path
 from isogain.torch.sampling import spread
+from isogain.torch.shards import is_dtensor
 from isogain.torch.tape import Tape, TapeActivations
 from isogain.torch.targets import Target, public_path, targets
 
@@ -34,8 +36,9 @@ def plan(
 
     One forward pass is watched in the model's present mode and undone; nothing is written, and a model on
     the meta device stays there.  `inputs` is a tensor, a tuple of positional or a mapping of keyword
-    arguments.  Frozen parameters and those whose path fits `exclude` keep what they have, and so does
-    every parameter that no rule knows, with the reason.
+    arguments; without them they are guessed from the first layer, and run without memory, and if that
+    fails every module is looked at by itself (`plan.notes` says so).  Frozen parameters and those whose
+    path fits `exclude` keep what they have, and so does every parameter that no rule knows, with the reason.
 
     Raises PlanError for an unknown recipe or pattern, InspectError when the model raises.
 
@@ -44,18 +47,26 @@ def plan(
     """
     rules_of(recipe)
     model = _plain(model)
-    tape = gauge(model, *_arguments(inputs), back=False)
-    return plan_of(tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe)
+    if inputs is None:
+        tape, notes = guessed(model)
+    else:
+        tape, notes = gauge(model, *_arguments(inputs), back=False), ()
+    return plan_of(
+        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, own=own_values(model), notes=notes
+    )
 
 
-def plan_of(tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT) -> Plan:
+def plan_of(
+    tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT,
+    own: Mapping[str, Own] | None = None, notes: Sequence[str] = (),
+) -> Plan:  # fmt: skip
     """The plan of a recorded model."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
-    scene = Scene(graph, TapeActivations(tape), own_values(tape))
+    scene = Scene(graph, TapeActivations(tape), own_values(tape.model) if own is None else own)
     _check_patterns(patterns, scene)
     entries = _entries(tape.model, scene, patterns, recipe)
-    notes = [*scene.notes, *(f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))]
-    return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=notes, needed=needs(scene))
+    said = [*notes, *scene.notes, *(f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))]
+    return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
 
 
 def _check_patterns(patterns: tuple[str, ...], scene: Scene) -> None:
@@ -66,12 +77,12 @@ def _check_patterns(patterns: tuple[str, ...], scene: Scene) -> None:
         raise PlanError(f"exclude: no parameter fits {', '.join(map(repr, lost))}")
 
 
-def own_values(tape: Tape) -> dict[str, Own]:
+def own_values(model: nn.Module) -> dict[str, Own]:
     """What is known of the parameters' own values; nothing of those on the meta device."""
     found = {}
     with torch.no_grad():
-        for name, parameter in tape.parameters.items():
-            if parameter.is_meta or parameter.numel() == 0:
+        for name, parameter in model.named_parameters():
+            if parameter.is_meta or parameter.numel() == 0 or is_dtensor(parameter):
                 continue
             values = spread(parameter)
             rms = float(torch.linalg.vector_norm(values.double())) / max(values.numel(), 1) ** 0.5
@@ -86,24 +97,42 @@ def _entries(model: nn.Module, scene: Scene, patterns: tuple[str, ...], recipe: 
     groups: dict[str, list[ParameterUse]] = {}
     for use in scene.graph.parameters:
         groups.setdefault(stable_path(public_path(use.name)), []).append(use)
-    return [_entry(scene, path, found[path], uses, patterns, recipe) for path, uses in groups.items()]
+    declared: Mapping[str, Mapping[str, Any]] = getattr(model, "isogain_geometry", {})
+    return [
+        _entry(scene, path, found[path], uses, patterns, recipe, declared.get(path, {}))
+        for path, uses in groups.items()
+    ]
 
 
 def _entry(
-    scene: Scene, path: str, target: Target, uses: list[ParameterUse], patterns: tuple[str, ...], recipe: str
+    scene: Scene,
+    path: str,
+    target: Target,
+    uses: list[ParameterUse],
+    patterns: tuple[str, ...],
+    recipe: str,
+    declared: Mapping[str, Any],
 ) -> Entry:
+    """`declared` is the geometry a wrapper of another framework's layers gives for what it permutes."""
     use = max(uses, key=lambda one: len(scene.uses_of(one.name)))
     site = Site(scene, use, tuple(scene.graph.nodes[one] for one in use.nodes))
     decision = _protected(uses, patterns) or _impossible(target) or decide(site, recipe)
     shape, weight = tuple(target.like.shape), site.use
-    layout = decision.layout or _layout(weight, shape)
+    layout = decision.layout or declared.get("layout") or _layout(weight, shape)
     if layout is None:
         decision = Decision(None, "used in another shape than its own: it keeps what it has")
         layout = "*"
     stride = 1 if weight is None else weight.stride[0] if len(weight.stride) == 1 else weight.stride
+    geometry = {
+        "layout": layout,
+        "groups": 1 if weight is None else weight.groups,
+        "stride": stride,
+        "transposed": weight is not None and weight.transposed,
+        **declared,
+    }
     return Entry(
         path, shape, decision.initializer, decision.role or site.role, decision.reason,
-        layout, 1 if weight is None else weight.groups, stride, weight is not None and weight.transposed,
+        geometry["layout"], geometry["groups"], geometry["stride"], geometry["transposed"],
         decision.gain, decision.signal, decision.steady,
         tuple(stable_path(alias) for one in uses for alias in one.aliases),
         tuple(one.name for one in uses) if target.set is not None else (),

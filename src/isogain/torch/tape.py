@@ -20,9 +20,14 @@ __all__ = ["Tape", "TapeActivations"]
 Tensor = torch.Tensor
 _KEPT_KINDS = ("activation", "add", "multiply", "other")
 _IGNORED = ("dropout", "shape", "pool")
-_NAMED = frozenset(["relu", "gelu", "silu", "mish", "selu", "tanh", "sigmoid", "leaky_relu", "elu", "erf", "sin",
-                    "hardswish", "hardsigmoid", "relu6", "softsign", "hardtanh", "atan", "arctan", "logsigmoid"])  # fmt: skip
+_NAMED = frozenset(
+    ["relu", "gelu", "silu", "mish", "selu", "tanh", "sigmoid", "leaky_relu", "elu", "erf", "sin",
+     "hardswish", "hardsigmoid", "relu6", "softsign", "hardtanh", "atan", "arctan", "logsigmoid"]
+)  # fmt: skip
 """Operations that `activation_of` describes completely."""
+
+
+_PRODUCTS = ("mul", "__mul__", "__rmul__", "multiply")
 
 
 @dataclass(frozen=True)
@@ -116,10 +121,15 @@ class TapeActivations:
             return named
         return self._composed(link, nodes)
 
-    @staticmethod
-    def _is_bias(node: Node) -> bool:
-        """x + b with a bias of its own, which starts at 0."""
-        return node.kind == "add" and bool(node.parameters)
+    def _is_bias(self, node: Node) -> bool:
+        """x + b or s x with a parameter: a bias, which starts at 0, or a scale of 1."""
+        if not node.parameters or node.kind not in ("add", "multiply"):
+            return False
+        if node.kind == "add":
+            return True
+        call = self.tape.calls.get(node.index)
+        numbers = [one for one in call.args if isinstance(one, Tensor)] if call else []
+        return len(numbers) == 1 and float(numbers[0]) == 1.0 and node.op in _PRODUCTS
 
     def _named(self, node: Node) -> Activation | None:
         if node.activation is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -51,12 +52,19 @@ class Target:
         self.set(fresh)
 
     @torch.no_grad()
-    def scale(self, factor: float) -> None:
-        """Multiplies the weight by a number."""
+    def scale(self, factor: float) -> bool:
+        """Multiplies the weight by a number; False, and nothing done, where a parametrization undoes that."""
         if self.set is None or self.get is None:
             self.like.mul_(factor)
-        else:
-            self.set(self.get() * factor)
+            return True
+        kept = [tensor.detach().clone() for tensor in self.tensors]
+        before = self.get()
+        self.set(before * factor)
+        if torch.allclose(self.get(), before * factor, rtol=1e-2, atol=0):
+            return True
+        for tensor, value in zip(self.tensors, kept, strict=True):
+            tensor.copy_(value)
+        return False
 
 
 def public_path(name: str) -> str:
@@ -85,14 +93,22 @@ def _parametrized(model: nn.Module) -> Iterator[Target]:
             continue
         for name, chain in module.parametrizations.items():  # type: ignore[union-attr,operator]
             path = stable_path(f"{prefix}.{name}" if prefix else name)
-            with torch.no_grad(), parametrize.cached():
-                like = getattr(module, name).detach()
             yield Target(
-                path, like, tuple(chain.parameters()), None,
-                lambda module=module, name=name: getattr(module, name).detach(),
-                lambda value, module=module, name=name: setattr(module, name, value),
+                path, _read(chain), tuple(chain.parameters()), None, partial(_read, chain),
+                partial(setattr, module, name),
                 _why_fixed(chain),
             )  # fmt: skip
+
+
+@torch.no_grad()
+def _read(chain: nn.Module) -> Tensor:
+    """The parametrized weight, without the power iterations that spectral norms take in training."""
+    modes = [(module, module.training) for module in chain.modules()]
+    try:
+        return chain.eval()().detach().clone()  # type: ignore[no-any-return]
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _why_fixed(chain: nn.Module) -> str:

@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 @rule(order=60)
 def attention_in(site: Site) -> Decision | None:
-    """Queries, keys and values, packed or not: each row is one map of the input, so its fan is the input's."""
+    """Queries, keys and values, packed or not: a row is a map of the input, so its fan is the input's."""
     node, use = site.node, site.use
     if node is None or use is None or use.fans is None or node.role != "attention in":
         return None

@@ -19,8 +19,9 @@ LOGIT_SIZE = 0.5
 def embedding(site: Site) -> Decision | None:
     """A table that is looked up, and may be the head as well."""
     tables = [node for node in site.nodes if node.kind == "embedding"]
-    if not tables:
+    if not tables and not (site.parameter.owner == "Embedding" and site.nodes and not site.weighted):
         return None
+    first = (tables or list(site.nodes))[0].index
     width = site.parameter.shape[-1]
     tied = any(node.kind == "weight" for node in site.weighted)
     normed = any(node.kind == "norm" for node in site.scene.graph.nodes)
@@ -29,7 +30,7 @@ def embedding(site: Site) -> Decision | None:
         why = "tied to the head: logits" if tied else "small beside what the first norms make of it: size"
         reason = f"{why} {LOGIT_SIZE:g} / sqrt({width}) a component"
     else:
-        std = tidy(1 / math.sqrt(_summed(site, tables[0].index)))
+        std = tidy(1 / math.sqrt(_summed(site, first)))
         reason = f"components of size {std:.3g}, so that what enters the network has size 1"
     return Decision(Normal(std), reason, layout="lookup out", role="tied head" if tied else "embedding")
 
@@ -37,6 +38,10 @@ def embedding(site: Site) -> Decision | None:
 def _summed(site: Site, index: int) -> int:
     """How many embeddings are added up before anything else reads them."""
     graph = site.scene.graph
+    if (
+        graph.nodes[index].kind == "add"
+    ):  # looked up without the inputs (positions): the sum is where it shows
+        return 2
     for reader in graph.consumers[index]:
         node = graph.nodes[reader]
         if node.kind == "add" and all(graph.nodes[one].kind in ("embedding", "add") for one in node.inputs):

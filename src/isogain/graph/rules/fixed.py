@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import Normal, Ones, Zeros
+from isogain.graph.nodes import Node
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.scene import Site
 
@@ -14,7 +15,7 @@ __all__: list[str] = []
 @rule(order=20)
 def norm(site: Site) -> Decision | None:
     """A norm keeps a constant scale and shift; random ones hinder it, so they become 1 and 0."""
-    if not site.nodes or any(node.kind != "norm" for node in site.nodes):
+    if not site.nodes or not all(_of_norm(site, node) for node in site.nodes):
         return None
     own = site.own
     if own is not None and own.constant:
@@ -22,6 +23,16 @@ def norm(site: Site) -> Decision | None:
     if "bias" in site.last_name or site.last_name in ("beta", "b"):
         return Decision(Zeros(), "a norm's shift starts at 0", layout="*", role="norm")
     return Decision(Ones(), "a norm's scale starts at 1: it hands on unit variance", layout="*", role="norm")
+
+
+def _of_norm(site: Site, node: Node) -> bool:
+    """Whether a node is a norm, or the product or sum by which one applies its scale or shift."""
+    if node.kind == "norm":
+        return True
+    graph, station = site.scene.graph, site.scene.links.station
+    before = [graph.nodes[station[one]] for one in node.inputs]
+    scales = node.kind in ("multiply", "add") and len(site.parameter.shape) <= 1
+    return scales and bool(before) and all(one.kind == "norm" for one in before)
 
 
 @rule(order=30)

@@ -129,7 +129,7 @@ def _mirrored(
 
 
 def _spreads(use: WeightUse, rows: int, columns: int) -> bool:
-    """Whether a kernel's centre alone would lose positions (strides) or make channels copies of each other."""
+    """Whether a kernel's centre alone would lose positions (strides) or make channels alike."""
     _, _, receptive = sizes(use)
     return receptive > 1 and (max(use.stride) > 1 or rows > columns)
 

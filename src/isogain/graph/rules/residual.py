@@ -17,6 +17,9 @@ FEW = 4
 """Blocks up to which branches of 1 / sqrt(L) are as good as none."""
 
 
+_VALUES = ("v", "value", "v_proj", "to_v", "wv", "w_v", "v_lin", "v_linear", "value_proj")
+
+
 @rule(order=10)
 def zero_gate(site: Site) -> Decision | None:
     """A weight of zeros that ends a branch was set by hand: the branch opens in training."""
@@ -42,7 +45,7 @@ def branch(site: Site) -> Decision | None:
     if not stream.normalised:
         return _without_norms(site, node, stream, weights)
     if stream.after:
-        return _behind_norms(site, node, stream)
+        return _behind_norms(site, node, stream, weights)
     return _before_norms(site, node, stream, block, weights)
 
 
@@ -71,29 +74,34 @@ def _layers(site: Site, weights: tuple[int, ...]) -> int:
     return max(len(sources), 1)
 
 
-def _behind_norms(site: Site, node: Node, stream: Stream) -> Decision:
+def _behind_norms(site: Site, node: Node, stream: Stream, weights: tuple[int, ...]) -> Decision:
     """Norms on the stream itself divide it by sqrt(1 + branch): small branches keep gradients alive."""
     gain, what = behind(site.scene, node)
-    if node.role == "attention in" and not _is_value(site, node):
+    if _packed(site, node):
+        return Decision(
+            VarianceScaling(tidy(gain**2)), "queries, keys and values: the size of what they read", gain
+        )
+    if node.role == "attention in" and not _is_value(node):
         return Decision(VarianceScaling(tidy(gain**2)), "queries and keys: logits of variance 1", gain)
-    scale = gain * stream.length**-0.25
-    reason = f"{what}, x {stream.length}^(-1/4): norms after {stream.length} sums divide gradients by at most e^(1/2)"
+    power = -0.5 if any(_packed(site, site.scene.graph.nodes[one]) for one in weights) else -0.25
+    scale = gain * stream.length**power
+    reason = f"{what}, x {stream.length}^({power:g}): the norms behind so many sums thin gradients by sqrt(e)"
     return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
 
 
-def _is_value(site: Site, node: Node) -> bool:
-    """Whether a weight of an attention may carry values: it is packed, or named so."""
-    use = node.weight
-    packed = use is not None and use.shape[0] >= 2 * use.shape[-1]
-    return packed or node.path.rpartition(".")[2].lower() in (
-        "v",
-        "value",
-        "v_proj",
-        "to_v",
-        "wv",
-        "w_v",
-        "v_lin",
+def _packed(site: Site, node: Node) -> bool:
+    """Whether one weight makes queries, keys and values together."""
+    graph, use = site.scene.graph, node.weight
+    if use is None or use.fans is None or use.fans.fan_out < 2 * use.fans.fan_in:
+        return False
+    return graph.following(node.index, ("attention", "softmax"), 10) is not None and (
+        graph.following(node.index, ("weight",), 4) is None
     )
+
+
+def _is_value(node: Node) -> bool:
+    """Whether a weight of an attention carries values, by its name."""
+    return node.path.rpartition(".")[2].lower() in _VALUES
 
 
 def _before_norms(
@@ -105,7 +113,8 @@ def _before_norms(
     follows = any(
         graph.nodes[one].kind == "norm" for one in site.scene.links.readers.get(node.index, ()) if one >= 0
     )
-    if node.index != weights[-1] or follows or stream.length < 2:
+    routes = graph.following(node.index, ("softmax",), 3) is not None
+    if node.index != weights[-1] or follows or routes or stream.length < 2:
         return None
     scale = gain / math.sqrt(stream.length)
     reason = f"{what}, / sqrt({stream.length}): the stream's variance at most doubles over all branches"

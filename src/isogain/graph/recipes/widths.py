@@ -1,0 +1,213 @@
+"""muP, CompleteP and the spectral condition: starts and learning rates that carry over to any width.
+
+With m_in and m_out the factors by which a weight's fans exceed those of the base network (Yang et al.
+2022, arXiv 2203.03466, table 3):
+
+    Adam   rate / m_in             hidden and output weights; inputs, biases and norms as they are
+    SGD    rate * m_out / m_in     (hidden 1, input m_out, output 1 / m_in)
+
+and the output starts with variance 1 / (fan_in m_in).  CompleteP also divides the end of every residual
+branch, and Adam's rate for it, by L / L_base (Dey et al. 2025, arXiv 2505.01618): the same as a factor on
+the branch, without changing the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from isogain.core.fans import fans
+from isogain.core.initializers import Normal, PowerScaling, SpectralScaling, VarianceScaling
+from isogain.errors import LayoutError
+from isogain.graph.nodes import Node
+from isogain.graph.plan import PlanError
+from isogain.graph.recipes.options import Rates, options_of, prescribes, says
+from isogain.graph.recipes.parts import streams_of
+from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.scene import Scene, Site
+from isogain.theory.deep_start import LOGITS
+
+__all__ = ["multipliers"]
+
+RECIPES = ("mup", "completep", "spectral")
+options_of("mup", "base")
+options_of("spectral", "base")
+options_of("completep", "base", "base_depth")
+
+
+def multipliers(site: Site) -> tuple[float, float]:
+    """(m_in, m_out): how many times the base network's fan_in and fan_out this parameter has."""
+    base = site.scene.options.get("base", 1)
+    if isinstance(base, Mapping):
+        return _against_shapes(site, base)
+    factor = _width(site.scene) / _checked(base)
+    node = site.node
+    if node is None:
+        return 1.0, 1.0 if _of_head(site) else factor
+    grows_in = node.kind != "embedding" and node.role != "first weight" and not _reads_input(site.scene, node)
+    return (factor if grows_in else 1.0), (1.0 if node.role == "head" else factor)
+
+
+def _checked(base: object) -> float:
+    if isinstance(base, bool) or not isinstance(base, int | float) or not base > 0:
+        raise PlanError(
+            f"base must be the width at which the learning rate was tuned, or a model of it, got {base!r}"
+        )
+    return float(base)
+
+
+def _against_shapes(site: Site, base: Mapping[str, tuple[int, ...]]) -> tuple[float, float]:
+    shape = site.parameter.shape
+    other = base.get(site.name)
+    if other is None or len(other) != len(shape):
+        raise PlanError(
+            f"{site.name} {shape} has no counterpart in the base model"
+            if other is None
+            else f"{site.name} has shape {shape}, in the base model {other}"
+        )
+    use = site.use
+    if use is None or site.node is None or site.node.kind == "embedding" or use.fans is None:
+        return 1.0, shape[-1] / other[-1] if shape else 1.0
+    flipped = use.shape != shape and use.shape == shape[::-1]
+    stride = use.stride if len(use.stride) > 1 else use.stride[0]
+    try:
+        small = fans(
+            other[::-1] if flipped else other, use.layout, groups=use.groups, stride=stride,
+            transposed=use.transposed,
+        )  # fmt: skip
+    except LayoutError:
+        return 1.0, 1.0
+    return use.fans.fan_in / small.fan_in, use.fans.fan_out / small.fan_out
+
+
+def _width(scene: Scene) -> int:
+    """The size of the residual streams, or the commonest fan_in of weights that read other weights."""
+    streams = streams_of(scene)
+    if streams:
+        node = scene.graph.nodes[streams[0].blocks[0].sum]
+        return node.shape[node.channel_axis]
+    sizes = Counter(
+        node.shape[node.channel_axis]
+        for node in scene.graph.nodes
+        if node.kind in ("weight", "recurrent") and node.role != "head" and node.shape
+    )
+    return sizes.most_common(1)[0][0] if sizes else 1
+
+
+def _reads_input(scene: Scene, node: Node) -> bool:
+    """Whether nothing that is learnt lies before it."""
+    return not any(scene.graph.nodes[one].learnt for one in node.inputs)
+
+
+def _of_head(site: Site) -> bool:
+    return any(
+        node.role == "head" and node.weight is not None and node.weight.bias == site.name
+        for node in site.nodes
+    )
+
+
+def _is_tied(site: Site) -> bool:
+    return any(node.kind == "embedding" for node in site.nodes) and bool(site.weighted)
+
+
+def _register(recipe: str) -> None:
+    @rule(order=10, recipe=recipe)
+    def output(site: Site) -> Decision | None:
+        """The head: variance 1 / (fan_in m_in), so that logits shrink as the width grows."""
+        node, use = site.node, site.use
+        if node is None or use is None or use.fans is None or node.role != "head" or _is_tied(site):
+            return None
+        standard = use.fans.fan_in / multipliers(site)[0]
+        std = LOGITS * math.sqrt(standard)
+        return Decision(
+            PowerScaling(tidy(std), -1.0), f"{recipe}: output, Var[w] = {LOGITS**2:g} / (fan_in m_in)"
+        )
+
+    @rule(order=11, recipe=recipe)
+    def embedding(site: Site) -> Decision | None:
+        """A table: components of one size at every width."""
+        tables = any(node.kind == "embedding" for node in site.nodes)
+        if not tables or _is_tied(site):
+            return None
+        return Decision(
+            Normal(1.0), f"{recipe}: input, components of size 1 at every width", layout="lookup out"
+        )
+
+
+for _recipe in RECIPES:
+    _register(_recipe)
+
+
+@rule(order=12, recipe="spectral")
+def spectral(site: Site) -> Decision | None:
+    """Every weight of a spectral norm of the order sqrt(fan_out / fan_in)."""
+    node, use = site.node, site.use
+    if node is None or use is None or use.fans is None or node.kind not in ("weight", "recurrent"):
+        return None
+    gain, what = behind(site.scene, node)
+    return Decision(SpectralScaling(tidy(gain)), f"spectral: norm of order sqrt(out / in), {what}")
+
+
+@rule(order=12, recipe="completep")
+def branch_end(site: Site) -> Decision | None:
+    """The last weight of a branch, divided by L / L_base."""
+    node, use = site.node, site.use
+    factor = _depth_factor(site)
+    if factor is None or node is None or use is None or use.fans is None:
+        return None
+    gain, what = behind(site.scene, node)
+    scale = gain * factor
+    return Decision(
+        VarianceScaling(tidy(scale**2)), f"completep: {what}, x {factor:.4g} at the end of a branch", scale
+    )
+
+
+def _depth_factor(site: Site) -> float | None:
+    """L_base / L for the weight at the end of a branch, and for its bias; None elsewhere."""
+    nodes = [one for one in site.nodes if one.weight is not None and one.weight.bias == site.name]
+    node = site.node or (nodes[0] if nodes else None)
+    place = site.scene.blocks.of_weight.get(node.index) if node is not None else None
+    if place is None or node is None or place[2][-1] != node.index or place[0] not in streams_of(site.scene):
+        return None
+    base = site.scene.options.get("base_depth", 1)
+    if isinstance(base, bool) or not isinstance(base, int) or base < 1:
+        raise PlanError(
+            f"base_depth is the number of residual blocks at which the rate was tuned, got {base!r}"
+        )
+    return base / place[0].length
+
+
+@prescribes("mup", "spectral")
+def rates(site: Site, decision: Decision) -> Rates:
+    """Adam / m_in, SGD m_out / m_in."""
+    m_in, m_out = multipliers(site)
+    return ("adam", tidy(1 / m_in)), ("sgd", tidy(m_out / m_in))
+
+
+@prescribes("completep")
+def rates_in_depth(site: Site, decision: Decision) -> Rates:
+    """muP's, and the square of the branch's factor for SGD, the factor itself for Adam."""
+    m_in, m_out = multipliers(site)
+    factor = _depth_factor(site) or 1.0
+    return ("adam", tidy(factor / m_in)), ("sgd", tidy(factor**2 * m_out / m_in))
+
+
+@says(*RECIPES)
+def _notes(scene: Scene) -> list[str]:
+    base = scene.options.get("base", 1)
+    found = []
+    if base == 1:
+        found.append(
+            "base=1: rates are the table's own, lr / fan_in for hidden weights; base=<the width, or a model of "
+            "it, at which lr was tuned> carries that rate over"
+        )
+    if not isinstance(base, Mapping):
+        found.append(f"the width is {_width(scene)}, {_width(scene) / _checked(base):g} times the base's")
+    tied = any(node.kind == "weight" and node.role == "tied head" for node in scene.graph.nodes)
+    if tied:
+        found.append(
+            "the head is tied to the embedding: its logits need a factor base / width in the model itself"
+        )
+    return found

@@ -23,6 +23,10 @@ class Block:
     skip: tuple[int, ...]
     norms: tuple[int, ...]
     """Norms on the branches."""
+    ends: frozenset[int] = frozenset()
+    """The last weights of its branches: what they make is added without passing another one."""
+    region: frozenset[int] = frozenset()
+    """Every node between the join and the sum."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,9 @@ class Blocks:
     @cached_property
     def all(self) -> tuple[Block, ...]:
         """In execution order."""
-        found = (self._block(node) for node in self.graph.nodes if self._is_sum(node))
-        return tuple(block for block in found if block is not None)
+        made = (self._block(node) for node in self.graph.nodes if self._is_sum(node))
+        found = [block for block in made if block is not None]
+        return tuple(block for block in found if not any(_parallel(block, one) for one in found))
 
     def _is_sum(self, node: Node) -> bool:
         learnt = {self.links.station[one] for one in node.inputs if self.graph.nodes[one].learnt}
@@ -91,7 +96,23 @@ class Blocks:
         branches = tuple(tuple(weights[bit]) for bit in order[1:] if weights[bit])
         if not branches:
             return None
-        return Block(node.index, join, branches, tuple(weights[order[0]]), tuple(norms))
+        region, skip = frozenset(seen), tuple(weights[order[0]])
+        ends = self._ends(node, region) - set(skip)
+        return Block(node.index, join, branches, skip, tuple(norms), ends, region)
+
+    def _ends(self, node: Node, region: frozenset[int]) -> frozenset[int]:
+        """The weights that a sum reads without another one between."""
+        found, seen, stack = set(), {node.index}, list(node.inputs)
+        while stack:
+            index = stack.pop()
+            if index in seen or index not in region:
+                continue
+            seen.add(index)
+            if self.graph.nodes[index].kind in ("weight", "recurrent"):
+                found.add(index)
+            else:
+                stack.extend(self.graph.nodes[index].inputs)
+        return frozenset(found)
 
     @cached_property
     def streams(self) -> tuple[Stream, ...]:
@@ -128,7 +149,8 @@ class Blocks:
     def _stream(self, blocks: list[Block]) -> Stream:
         stations = [self.graph.nodes[self.links.station[block.join]] for block in blocks[1:]]
         after = bool(stations) and sum(node.kind == "norm" for node in stations) > len(stations) / 2
-        return Stream(tuple(blocks), after or any(block.norms for block in blocks), after)
+        behind = any(self.graph.nodes[self.links.station[block.join]].kind == "norm" for block in blocks)
+        return Stream(tuple(blocks), behind or any(block.norms for block in blocks), after)
 
     @cached_property
     def of_weight(self) -> dict[int, tuple[Stream, Block, tuple[int, ...]]]:
@@ -140,3 +162,8 @@ class Blocks:
                     for weight in branch:
                         found.setdefault(weight, (stream, block, branch))
         return found
+
+
+def _parallel(block: Block, outer: Block) -> bool:
+    """Whether a sum only joins the branches of another block, which run side by side."""
+    return bool(block.skip) and block.sum in outer.region and block.ends <= outer.ends

@@ -54,6 +54,19 @@ class PlainChains:
         return tuple(self._chain(groups[key]) for key in sorted(groups))
 
     @cached_property
+    def before(self) -> dict[int, Link]:
+        """weight node -> the plain link that ends there."""
+        return {link.target: link for link in self._plain}
+
+    @cached_property
+    def after(self) -> dict[int, tuple[Link, ...]]:
+        """weight node -> the plain links that start there."""
+        found: dict[int, list[Link]] = {}
+        for link in self._plain:
+            found.setdefault(link.source, []).append(link)
+        return {source: tuple(links) for source, links in found.items()}
+
+    @cached_property
     def of(self) -> dict[int, Chain]:
         """weight node -> its chain."""
         return {weight: chain for chain in self.all for weight in chain.weights}

@@ -30,7 +30,7 @@ def _plain(scene: Scene) -> Iterator[str]:
 
 def _streams(scene: Scene) -> Iterator[str]:
     lengths = [stream.length for stream in scene.blocks.streams if not stream.normalised]
-    if lengths:
+    if max(lengths, default=0) > 2:
         yield f"{max(lengths)} residual branches without a norm"
     lengths = [stream.length for stream in scene.blocks.streams if stream.after]
     if max(lengths, default=0) >= LONG:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -31,6 +30,8 @@ class Gauge(Tape):
         """weight node -> mean square of its output."""
         self.gradients: dict[int, Tensor] = {}
         """weight node -> mean square of the gradient with respect to it."""
+        self.firsts: list[Tensor] = []
+        """Outputs of the first weights: a gradient that reaches them has passed all others."""
         self.loss = math.nan
 
     def _content(
@@ -47,6 +48,8 @@ class Gauge(Tape):
         index = self.nodes[-1].index
         self.sizes[index] = _power(tensor)
         if tensor.requires_grad:
+            if not any(self.nodes[one].learnt for one in self.nodes[-1].inputs):
+                self.firsts.append(tensor)
             tensor.register_hook(lambda gradient: self.gradients.__setitem__(index, _power(gradient)))
 
     def size(self, index: int) -> float:
@@ -88,10 +91,10 @@ def _own_copy(tensor: Tensor) -> Tensor:
 
 
 def _backward(found: Gauge, output: Any, loss: Loss | None) -> None:
-    with nullcontext():
-        value, _ = _loss_of(found, output, loss)
+    value, _ = _loss_of(found, output, loss)
     if value is None or not value.requires_grad:
         return
     found.loss = float(value.detach())
-    leaves = [parameter for parameter in found.parameters.values() if parameter.requires_grad]
-    _called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")
+    leaves, found.firsts = found.firsts, []
+    if leaves:
+        _called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")

@@ -11,8 +11,8 @@ from isogain.graph.scene import Site
 
 __all__ = ["LOGIT_SIZE"]
 
-LOGIT_SIZE = 0.5
-"""Standard deviation of the logits of a tied head: cross-entropy starts within .125 of ln C."""
+LOGIT_SIZE = 0.3
+"""Standard deviation of the logits of a tied head: cross-entropy starts within a few hundredths of ln C."""
 
 
 @rule(order=35)

@@ -56,7 +56,7 @@ def bias(site: Site) -> Decision | None:
 def _variance(site: Site, index: int) -> float:
     scene = site.scene
     chain = scene.chains.of.get(index)
-    after = [link for link in chain.links if link.source == index] if chain else []
+    after = scene.chains.after.get(index)
     phi = scene.activation(after[0]) if after else None
     if chain is None or phi is None or not scene.deep(chain):
         return 0.0

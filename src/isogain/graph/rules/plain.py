@@ -37,8 +37,7 @@ def plain_chain(site: Site) -> Decision | None:
     chain = scene.chains.of.get(node.index)
     if chain is None or _inside_block(scene, node):
         return None
-    link = scene.links.into.get(node.index)
-    behind = link if link in chain.links else None
+    behind = scene.chains.before.get(node.index)
     if scene.deep(chain):
         return _deep(site, chain, behind, node, use)
     return _shallow(scene, chain, behind, node, use)
@@ -48,9 +47,9 @@ def _inside_block(scene: Scene, node: Node) -> bool:
     return node.index in scene.blocks.of_weight
 
 
-def _ends(scene: Scene, chain: Chain, node: Node) -> bool:
-    """Whether the chain goes on after this weight."""
-    return not any(link.source == node.index for link in chain.links)
+def _ends(scene: Scene, node: Node) -> bool:
+    """Whether the chain ends at this weight."""
+    return node.index not in scene.chains.after
 
 
 def _is_output(scene: Scene, node: Node) -> bool:
@@ -61,19 +60,19 @@ def _ends_in_output(scene: Scene, node: Node) -> bool:
     return -1 in scene.links.readers.get(node.index, frozenset())
 
 
-def _leading(scene: Scene, chain: Chain, node: Node, behind: Link | None) -> Activation:
+def _leading(scene: Scene, node: Node, behind: Link | None) -> Activation:
     """The activation before a weight, or for the first one, after it."""
     if behind is not None:
         return scene.activation(behind) or LINEAR
-    after = [link for link in chain.links if link.source == node.index]
+    after = scene.chains.after.get(node.index)
     return (scene.activation(after[0]) if after else None) or LINEAR
 
 
 def _deep(site: Site, chain: Chain, behind: Link | None, node: Node, use: WeightUse) -> Decision:
     scene = site.scene
-    phi = _leading(scene, chain, node, behind)
+    phi = _leading(scene, node, behind)
     start = scene.start(chain, phi)
-    last = _ends(scene, chain, node)
+    last = _ends(scene, node)
     reads = behind is not None and behind.source in scene.paired
     makes = node.index in scene.paired
     signal = _signal(scene, chain, node, last, start)
@@ -88,7 +87,7 @@ def _signal(scene: Scene, chain: Chain, node: Node, last: bool, start: DeepStart
     """Root mean square that the operation's output shall have: what the activation after it wants."""
     if last:
         return LOGITS if _is_output(scene, node) else math.sqrt(start.q)
-    after = next(link for link in chain.links if link.source == node.index)
+    after = scene.chains.after[node.index][0]
     return math.sqrt(scene.start(chain, scene.activation(after) or LINEAR).q)
 
 

@@ -27,7 +27,7 @@ def zero_gate(site: Site) -> Decision | None:
     if node is None or own is None or own.rms != 0 or node.kind != "weight":
         return None
     place = site.scene.blocks.of_weight.get(node.index)
-    if place is None or place[2][-1] != node.index:
+    if place is None or node.index not in place[1].ends:
         return None
     return Decision(None, "all zeros at the end of a branch: kept, the branch opens in training")
 
@@ -43,17 +43,19 @@ def branch(site: Site) -> Decision | None:
         return _skip(site, node)
     stream, block, weights = place
     if not stream.normalised:
-        return _without_norms(site, node, stream, weights)
+        return _without_norms(site, node, stream, block, weights)
     if stream.after:
         return _behind_norms(site, node, stream, weights)
-    return _before_norms(site, node, stream, block, weights)
+    return _before_norms(site, node, stream, block)
 
 
-def _without_norms(site: Site, node: Node, stream: Stream, weights: tuple[int, ...]) -> Decision:
+def _without_norms(
+    site: Site, node: Node, stream: Stream, block: Block, weights: tuple[int, ...]
+) -> Decision:
     """Fixup's scales (Zhang et al. 2019, section 3): every block's update is of size 1 / L."""
     gain, what = behind(site.scene, node)
     length, layers = stream.length, _layers(site, weights)
-    last = node.index == weights[-1]
+    last = node.index in block.ends
     if last and length > FEW:
         reason = f"the last of {length} branches without norms starts at 0: the stream passes unchanged"
         return Decision(Zeros(), reason, 0.0)
@@ -104,9 +106,7 @@ def _is_value(node: Node) -> bool:
     return node.path.rpartition(".")[2].lower() in _VALUES
 
 
-def _before_norms(
-    site: Site, node: Node, stream: Stream, block: Block, weights: tuple[int, ...]
-) -> Decision | None:
+def _before_norms(site: Site, node: Node, stream: Stream, block: Block) -> Decision | None:
     """Norms at the start of each branch: only the last weight counts for the stream's growth."""
     gain, what = behind(site.scene, node)
     graph = site.scene.graph
@@ -114,7 +114,7 @@ def _before_norms(
         graph.nodes[one].kind == "norm" for one in site.scene.links.readers.get(node.index, ()) if one >= 0
     )
     routes = graph.following(node.index, ("softmax",), 3) is not None
-    if node.index != weights[-1] or follows or routes or stream.length < 2:
+    if node.index not in block.ends or follows or routes or stream.length < 2:
         return None
     scale = gain / math.sqrt(stream.length)
     reason = f"{what}, / sqrt({stream.length}): the stream's variance at most doubles over all branches"

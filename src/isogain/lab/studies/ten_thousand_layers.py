@@ -18,6 +18,8 @@ from isogain.theory import deep_start
 
 WIDTH = 64
 DEPTHS = (10, 100, 1000, 10_000)
+HE_UP_TO = 1000
+"""He's start is not followed deeper: what it loses in these layers does not come back in more."""
 RATE = 0.2
 """Times 1 / depth: all layers of an isometry move its output together, so their steps add up."""
 CHANCE = 0.2
@@ -29,7 +31,7 @@ HE, MIRRORED = "He", "mirrored orthogonal"
 
 
 def _arms(depth: int) -> tuple[Arm, ...]:
-    """Both starts at one depth, trained alike."""
+    """The starts at one depth, trained alike."""
     network = Network((64, *(WIDTH,) * depth, 10), "relu")
     start = deep_start("relu", depth=depth, width=WIDTH)
 
@@ -40,11 +42,12 @@ def _arms(depth: int) -> tuple[Arm, ...]:
         keys = (("depth", depth), ("start", name))
         return Arm(f"{name}, {depth} layers", network, weights, RATE / depth, 0.9, keys=keys)
 
-    return arm(HE, get("he_normal")), replace(
+    paired = replace(
         arm(MIRRORED, mirrored("hidden", start.gain)),
         input_weights=mirrored("first", start.first_gain),
         output_weights=mirrored("last", start.last_gain),
     )
+    return (arm(HE, get("he_normal")), paired) if depth <= HE_UP_TO else (paired,)
 
 
 EXPERIMENT = Experiment(

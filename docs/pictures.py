@@ -17,9 +17,10 @@ import isogain as ig
 from isogain.core.catalog import GROUPS, Row
 from isogain.errors import IsogainError
 
-SIDE = 24
-SHAPES = (((SIDE, SIDE), "out in"), ((8, 8, 3, 3), "out in *"), ((SIDE,), "out"))
-LARGE = (((300, 300), "out in"), ((24, 24, 3, 3), "out in *"), ((4000,), "out"))
+SHAPES = (((24, 16), "out in"), ((24, 24), "out in"), ((8, 6, 3, 3), "out in *"), ((24,), "out"))
+LARGE = (((300, 200), "out in"), ((300, 300), "out in"), ((24, 24, 3, 3), "out in *"), ((4000,), "out"))
+KERNELS = {"DeltaOrthogonal", "ConvolutionOrthogonal", "Dirac", "Bilinear"}
+"""Initializers whose point is a kernel: they are shown with one."""
 COLUMNS = 4
 SKIPPED = {"biases and constants", "fixed scales"}
 """Groups whose pictures would say nothing that their formulas do not."""
@@ -33,15 +34,22 @@ def slug(group: str) -> str:
 def pictured() -> dict[str, tuple[Row, ...]]:
     """Group -> its rows that can be drawn from a shape alone."""
     groups = groupby(ig.catalog(), key=lambda row: row.group)
-    found = {group: tuple(row for row in rows if row.function is None) for group, rows in groups}
+    found = {group: tuple(filter(telling, rows)) for group, rows in groups}
     return {group: rows for group, rows in found.items() if group in GROUPS and group not in SKIPPED and rows}
+
+
+def telling(row: Row) -> bool:
+    """Whether a picture says more than the formula: not one number everywhere, nor a function of data."""
+    return row.function is None and not isinstance(ig.get(row.name, **row.example), ig.Constant | ig.Zeros)
 
 
 def drawn(row: Row, shapes: tuple) -> np.ndarray:
     """An example of the row at the first of these shapes that it can fill; of complex numbers, both parts."""
     initializer = ig.get(row.name, **row.example)
+    kernel = type(initializer).__name__ in KERNELS
+    wanted = [one for one in shapes if not kernel or len(one[0]) == 4]
     for dtype in ("float32", "complex64"):
-        for shape, layout in shapes:
+        for shape, layout in wanted:
             try:
                 values = ig.draw(initializer, shape, layout=layout, dtype=dtype, path=row.name)
             except IsogainError:
@@ -67,14 +75,18 @@ def heatmap(row: Row) -> alt.Chart:
         for a, b, w in zip(x.ravel(), y.ravel(), image.ravel(), strict=True)
     ]
     return (
-        alt.Chart(alt.Data(values=data), width=120, height=120 if image.shape[0] > 4 else 40)
+        alt.Chart(
+            alt.Data(values=data), width=min(5 * image.shape[1], 120), height=min(5 * image.shape[0], 120)
+        )
         .mark_rect()
         .encode(
             x=alt.X("x:O", axis=None),
             y=alt.Y("y:O", axis=None),
             color=alt.Color(
                 "w:Q",
-                scale=alt.Scale(domain=[-reach, 0, reach], range=["#2b6cb0", "#ffffff", "#c05621"]),
+                scale=alt.Scale(
+                    domain=[-reach, 0, reach], range=["#2b6cb0", "#ffffff", "#c05621"], interpolate="rgb"
+                ),
                 legend=None,
             ),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -122,6 +122,7 @@ class Plan(Mapping[str, Entry]):
         self.needed: tuple[str, ...] = tuple(needed)
         """Why the model should not keep its own start, whatever it is; empty where it may."""
         self._entries = {entry.path: entry for entry in entries}
+        self._parameters: Callable[[], Mapping[str, Any]] | None = None
         self._names = {name: entry.path for entry in entries for name in (entry.path, *entry.aliases)}
 
     def __getitem__(self, path: str) -> Entry:
@@ -194,6 +195,29 @@ class Plan(Mapping[str, Entry]):
     def drawn(self) -> tuple[Entry, ...]:
         """The parameters that get new values."""
         return tuple(entry for entry in self.values() if not entry.kept)
+
+    def bind(self, parameters: Callable[[], Mapping[str, Any]]) -> Plan:
+        """This plan, knowing where `param_groups` finds the tensors: a function path -> parameter."""
+        self._parameters = parameters
+        return self
+
+    def param_groups(
+        self, lr: float, optimizer: Any, *, weight_decay: float | None = None, model: Any = None
+    ) -> list[dict[str, Any]]:
+        """Parameter groups for a torch optimizer, with the learning rates that the recipe prescribes.
+
+        `lr` is the rate of the base network; `optimizer` a name, class or instance: of Adam's kind (Adam,
+        AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
+        the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
+        that lr * weight_decay stays that of the base.  The tensors are the model's at this moment, so call it
+        after sharding or materializing; a plan read from JSON needs `model`.
+
+        Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
+        knows no model, or one that does not fit it.
+        """
+        from isogain.graph.groups import param_groups
+
+        return param_groups(self, lr, optimizer, weight_decay, model, self._parameters)
 
     @property
     def hash(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from isogain.core.activations import Activation, ActivationError, activation
 from isogain.graph.blocks import Blocks
@@ -47,6 +48,8 @@ class Scene:
     """The activation that a link's operations make together; None where they make none."""
     own: Mapping[str, Own] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the recipe was told."""
 
     @cached_property
     def links(self) -> Links:

@@ -9,6 +9,7 @@ from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
 from isogain.torch.apply import apply_
 from isogain.torch.compare import compare
+from isogain.torch.coordinates import coordinate_check
 from isogain.torch.fill import fill_
 from isogain.torch.init import (
     calculate_gain,
@@ -47,6 +48,7 @@ __all__ = [
     "calculate_gain",
     "compare",
     "constant_",
+    "coordinate_check",
     "dirac_",
     "eye_",
     "fill_",

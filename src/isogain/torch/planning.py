@@ -12,6 +12,7 @@ from torch import nn
 from isogain.graph import Graph, ParameterUse, WeightUse
 from isogain.graph.needs import needs
 from isogain.graph.plan import Entry, Plan, PlanError
+from isogain.graph.recipes import check_options, notes_of, rates_of
 from isogain.graph.rules import decide
 from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
@@ -19,6 +20,7 @@ from isogain.torch.gauge import gauge
 from isogain.torch.guessing import guessed
 from isogain.torch.inspection import _arguments, _plain
 from isogain.torch.materialize import stable_path
+from isogain.torch.rates import parameters_of, shapes_of_base
 from isogain.torch.sampling import spread
 from isogain.torch.shards import is_dtensor
 from isogain.torch.tape import Tape, TapeActivations
@@ -30,7 +32,12 @@ Tensor = torch.Tensor
 
 
 def plan(
-    model: nn.Module, inputs: Any = None, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT
+    model: nn.Module,
+    inputs: Any = None,
+    *,
+    exclude: str | Sequence[str] = (),
+    recipe: str = DEFAULT,
+    **options: Any,
 ) -> Plan:
     """The Plan of a model: for every parameter an initializer, its fans, role, reason and predicted gain.
 
@@ -40,32 +47,43 @@ def plan(
     fails every module is looked at by itself (`plan.notes` says so).  Frozen parameters and those whose
     path fits `exclude` keep what they have, and so does every parameter that no rule knows, with the reason.
 
-    Raises PlanError for an unknown recipe or pattern, InspectError when the model raises.
+    `recipe` names the start of a whole architecture ("gpt2", "t5", "deepnorm", "fixup", "mup", ...: see
+    docs/recipes.md), which goes before the default rules; `options` are its own: base= for mup, completep and
+    spectral (the width, or a model of it, at which the learning rate was tuned), base_depth= for completep.
+    Where it prescribes learning rates, `plan.param_groups(lr, optimizer)` gives them.
+
+    Raises PlanError for an unknown recipe, option or pattern, InspectError when the model raises.
 
     >>> print(plan(nn.Linear(4, 2), torch.randn(8, 4))["weight"].role)
     head
     """
     rules_of(recipe)
+    check_options(recipe, options)
     model = _plain(model)
     if inputs is None:
         tape, notes = guessed(model)
     else:
         tape, notes = gauge(model, *_arguments(inputs), back=False), ()
-    return plan_of(
-        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, own=own_values(model), notes=notes
-    )
+    found = plan_of(
+        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, own=own_values(model), notes=notes,
+        options=shapes_of_base(options),
+    )  # fmt: skip
+    return found.bind(parameters_of(model))
 
 
 def plan_of(
     tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT,
     own: Mapping[str, Own] | None = None, notes: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a recorded model."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
-    scene = Scene(graph, TapeActivations(tape), own_values(tape.model) if own is None else own)
+    values = own_values(tape.model) if own is None else own
+    scene = Scene(graph, TapeActivations(tape), values, options=options or {})
     _check_patterns(patterns, scene)
     entries = _entries(tape.model, scene, patterns, recipe)
-    said = [*notes, *scene.notes, *(f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))]
+    lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
+    said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
     return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
 
 
@@ -136,6 +154,7 @@ def _entry(
         decision.gain, decision.signal, decision.steady,
         tuple(stable_path(alias) for one in uses for alias in one.aliases),
         tuple(one.name for one in uses) if target.set is not None else (),
+        rates_of(recipe, site, decision),
     )  # fmt: skip
 
 

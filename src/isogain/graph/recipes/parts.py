@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isogain.graph.blocks import Block, Stream
-from isogain.graph.nodes import Node
+from isogain.graph.nodes import Kind, Node
 from isogain.graph.scene import Scene, Site
 
 __all__ = ["Part", "layer_count", "part_of", "scalar_of_branch", "side_of", "streams_of"]
@@ -76,7 +76,8 @@ def _weight(scene: Scene, node: Node) -> Part:
 
 def _table(site: Site, width: int) -> Part:
     size = site.parameter.shape[-1]
-    if _POSITION.search(site.name) or (width and size != width and not site.weighted):
+    tied = any(node.kind == "weight" for node in site.nodes)
+    if _POSITION.search(site.name) or (width and size != width and not tied):
         return Part("position", width=width or size)
     return Part("embedding", width=size)
 
@@ -85,10 +86,14 @@ def _bare(site: Site) -> Part | None:
     """A parameter that is added as it is: a table of positions, a class token."""
     shape = tuple(size for size in site.parameter.shape if size > 1)
     width = _stream_width(site.scene)
-    if site.node is not None or not shape or shape[-1] != width or not site.parameter.used:
+    if site.node is not None or not shape or not site.parameter.used:
+        return None
+    if len(shape) >= 2 and _POSITION.search(site.name):
+        return Part("position", width=width)
+    if shape[-1] != width:
         return None
     if len(shape) >= 2:
-        return Part("position" if _POSITION.search(site.name) else "embedding", width=width)
+        return Part("embedding", width=width)
     if len(site.parameter.shape) > 1:
         return Part("class_token" if _CLASS.search(site.name) else "embedding", width=width)
     return None
@@ -127,7 +132,7 @@ def _operand(scene: Scene, node: Node, source: int) -> tuple[str, ...]:
 
 def _attends(scene: Scene, block: Block) -> bool:
     """Whether an attention lies on one of its branches."""
-    kinds = ("attention", "product", "weight", "recurrent", "norm")
+    kinds: tuple[Kind, ...] = ("attention", "product", "weight", "recurrent", "norm")
     for branch in block.branches:
         before = scene.graph.preceding(branch[-1], kinds, 10)
         if before is not None and before.kind in ("attention", "product"):

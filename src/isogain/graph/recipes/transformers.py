@@ -1,4 +1,4 @@
-"""Published starts of transformers, by recipe: each gives a Part the row of the catalog that is meant for it."""
+"""Published starts of transformers: each gives a Part the row of the catalog that is meant for it."""
 
 from __future__ import annotations
 
@@ -124,8 +124,7 @@ for _recipe, _choose in TRANSFORMERS.items():
 
 @says(*TRANSFORMERS)
 def _without_stream(scene: Scene) -> list[str]:
-    found = [] if streams_of(scene) else ["no residual stream was found: no weight ends a branch"]
-    return [*found, *(["its padding row was drawn too"] if False else [])]
+    return [] if streams_of(scene) else ["no residual stream was found: no weight ends a branch"]
 
 
 @says("deepnorm")

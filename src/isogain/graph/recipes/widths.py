@@ -109,7 +109,8 @@ def _of_head(site: Site) -> bool:
 
 
 def _is_tied(site: Site) -> bool:
-    return any(node.kind == "embedding" for node in site.nodes) and bool(site.weighted)
+    kinds = {node.kind for node in site.nodes}
+    return {"embedding", "weight"} <= kinds
 
 
 def _register(recipe: str) -> None:
@@ -200,8 +201,8 @@ def _notes(scene: Scene) -> list[str]:
     found = []
     if base == 1:
         found.append(
-            "base=1: rates are the table's own, lr / fan_in for hidden weights; base=<the width, or a model of "
-            "it, at which lr was tuned> carries that rate over"
+            "base=1: rates are the table's own, lr / fan_in for hidden weights; base=<the width at which lr "
+            "was tuned, or a model of it> carries that rate over"
         )
     if not isinstance(base, Mapping):
         found.append(f"the width is {_width(scene)}, {_width(scene) / _checked(base):g} times the base's")

@@ -1,0 +1,82 @@
+"""Parameter groups of one learning rate each, by what a plan prescribes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from isogain.graph.plan import Entry, Plan, PlanError
+
+__all__ = ["optimizer_kind", "param_groups"]
+
+KINDS = {
+    "adam": frozenset(
+        ["adam", "adamw", "adamax", "nadam", "radam", "adagrad", "adadelta", "rmsprop", "lion", "sparseadam",
+         "adam8bit", "adamw8bit", "pagedadamw", "pagedadamw8bit", "fusedadam", "deepspeedcpuadam", "adan",
+         "adabelief", "signsgd", "signum"]
+    ),
+    "sgd": frozenset(["sgd", "momentum", "nesterov", "fusedsgd"]),
+}  # fmt: skip
+"""Steps whose size per weight does not depend on the gradient's, and steps along the gradient."""
+
+
+def optimizer_kind(optimizer: Any) -> str:
+    """'adam' or 'sgd' for a name, class or instance; PlanError for any other."""
+    named = (
+        optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", type(optimizer).__name__)
+    )
+    plain = str(named).lower().replace("_", "").replace("-", "")
+    for kind, names in KINDS.items():
+        if plain in names:
+            return kind
+    raise PlanError(
+        f"no learning rates are known for the optimizer {named!r}: name 'adam' or 'sgd', whichever its steps "
+        "are like"
+    )
+
+
+def param_groups(
+    plan: Plan,
+    lr: float,
+    optimizer: Any,
+    weight_decay: float | None,
+    model: Any,
+    bound: Callable[[], Mapping[str, Any]] | None,
+) -> list[dict[str, Any]]:
+    """See `Plan.param_groups`."""
+    if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):
+        raise PlanError(f"lr must be a finite number of at least 0, got {lr!r}")
+    prescribed = any(entry.rates for entry in plan.values())
+    kind = optimizer_kind(optimizer) if prescribed else ""
+    tensors = _tensors(plan, model, bound)
+    groups: dict[float, dict[str, Any]] = {}
+    for path, entry in plan.items():
+        factor = dict(entry.rates).get(kind, 1.0)
+        group = groups.setdefault(factor, _group(lr, factor, weight_decay))
+        group["params"] += [one for one in _of(entry, path, tensors) if one.requires_grad]
+    return [group for _, group in sorted(groups.items(), reverse=True) if group["params"]]
+
+
+def _group(lr: float, factor: float, weight_decay: float | None) -> dict[str, Any]:
+    group: dict[str, Any] = {"params": [], "lr": lr * factor, "name": f"lr x {factor:.4g}"}
+    if weight_decay is not None:
+        group["weight_decay"] = weight_decay / factor if factor else weight_decay
+    return group
+
+
+def _of(entry: Entry, path: str, tensors: Mapping[str, Any]) -> list[Any]:
+    return [tensors[name] for name in (entry.originals or (path,))]
+
+
+def _tensors(plan: Plan, model: Any, bound: Callable[[], Mapping[str, Any]] | None) -> Mapping[str, Any]:
+    """Path -> parameter, of the model given or of the one the plan was made for."""
+    if model is None and bound is None:
+        raise PlanError("this plan knows no model (it was read, not made here): give param_groups model=")
+    found = dict(model.named_parameters()) if model is not None else bound() if bound is not None else {}
+    lost = [
+        name for path, entry in plan.items() for name in (entry.originals or (path,)) if name not in found
+    ]
+    if lost:
+        raise PlanError(f"the model has no parameter {', '.join(lost)}; was the plan made for another one?")
+    return found

@@ -22,12 +22,21 @@ def loud_generator() -> Made:
     return model, torch.randn(8, 64, 1, 1), None
 
 
-@broken("vanishing-backward", "rank-collapse", "vanishing-forward", source="over-smoothing: 24 graph convolutions (Li, Han & Wu 2018)")
+@broken(
+    "vanishing-backward",
+    "rank-collapse",
+    "vanishing-forward",
+    source="over-smoothing: 24 graph convolutions (Li, Han & Wu 2018)",
+)
 def oversmoothed() -> Made:
     return kinds.GraphConvolution(24), torch.randn(40, 16), None
 
 
-@broken("exploding-forward", "exploding-backward", source="graph convolutions with unscaled standard normal weights")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    source="graph convolutions with unscaled standard normal weights",
+)
 def loud_graph() -> Made:
     model = kinds.GraphConvolution(5)
     for weight in model.weights:
@@ -35,7 +44,11 @@ def loud_graph() -> Made:
     return model, torch.randn(40, 16), None
 
 
-@broken("exploding-forward", "non-finite", source="normalising flow: couplings drawn at standard deviation 1, scales are exponentials")
+@broken(
+    "exploding-forward",
+    "non-finite",
+    source="normalising flow: couplings drawn at standard deviation 1, scales are exponentials",
+)
 def loud_flow() -> Made:
     return kinds.Coupling(8, zero=False), torch.randn(64, 8), lambda out: out.mean()
 
@@ -49,12 +62,20 @@ def small_tied() -> Made:
     return model, x, lambda out: F.mse_loss(out, x)
 
 
-@broken("vanishing-forward", "vanishing-backward", source="SwiGLU blocks in a row at .02: a product of two small numbers in each")
+@broken(
+    "vanishing-forward",
+    "vanishing-backward",
+    source="SwiGLU blocks in a row at .02: a product of two small numbers in each",
+)
 def small_gates() -> Made:
     return kinds.Gated(8, gain=0.3), vectors(), labels()
 
 
-@broken("exploding-forward", "exploding-backward", source="the same at three times LeCun's gain: products double the growth")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    source="the same at three times LeCun's gain: products double the growth",
+)
 def loud_gates() -> Made:
     return kinds.Gated(6, gain=3.0), vectors(), labels()
 
@@ -69,7 +90,11 @@ def loud_inception() -> Made:
     return kinds.Inception(6, normal(0.5)), images(), labels(8)
 
 
-@broken("vanishing-forward", "vanishing-backward", source="a U-Net without normalization at .01: the deep path is silent")
+@broken(
+    "vanishing-forward",
+    "vanishing-backward",
+    source="a U-Net without normalization at .01: the deep path is silent",
+)
 def small_unet() -> Made:
     return kinds.Unet(normal(0.01)), images(4), None
 
@@ -79,7 +104,12 @@ def loud_unet() -> Made:
     return kinds.Unet(normal(0.5)), images(4), None
 
 
-@broken("exploding-forward", "exploding-backward", "saturated-units", source="hypernetwork whose output layer keeps the usual gain: weights of standard deviation 1 (Chang, Flokas & Lipson 2020)")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    "saturated-units",
+    source="hypernetwork whose output layer keeps the usual gain: weights of standard deviation 1 (Chang, Flokas & Lipson 2020)",
+)
 def loud_hyper() -> Made:
     return kinds.Hyper(3.0), vectors(), labels()
 
@@ -145,12 +175,18 @@ def copied_experts() -> Made:
     return Net(), vectors(), labels()
 
 
-@broken("unused-parameter", source="the second of two results is dropped: the branch that made it never learns")
+@broken(
+    "unused-parameter", source="the second of two results is dropped: the branch that made it never learns"
+)
 def dropped_branch() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.one, self.two, self.head = mlp(2, 64, nn.ReLU, outputs=64), mlp(2, 64, nn.ReLU, outputs=64), nn.Linear(64, 10)
+            self.one, self.two, self.head = (
+                mlp(2, 64, nn.ReLU, outputs=64),
+                mlp(2, 64, nn.ReLU, outputs=64),
+                nn.Linear(64, 10),
+            )
 
         def forward(self, x: Tensor) -> Tensor:
             a, _b = self.one(x), self.two(x)
@@ -177,7 +213,11 @@ def no_grad_left() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.words, self.gru, self.head = nn.Embedding(100, 32), nn.GRU(32, 32, batch_first=True), nn.Linear(32, 5)
+            self.words, self.gru, self.head = (
+                nn.Embedding(100, 32),
+                nn.GRU(32, 32, batch_first=True),
+                nn.Linear(32, 5),
+            )
 
         def forward(self, ids: Tensor) -> Tensor:
             with torch.no_grad():
@@ -197,7 +237,13 @@ def cold_contrast() -> Made:
     return Cold(), (vectors(), vectors()), lambda out: out
 
 
-@broken("exploding-forward", "saturated-units", "non-finite", "exploding-backward", source="an implicit layer that does not contract: 20 steps of ReLU at gain 3")
+@broken(
+    "exploding-forward",
+    "saturated-units",
+    "non-finite",
+    "exploding-backward",
+    source="an implicit layer that does not contract: 20 steps of ReLU at gain 3",
+)
 def runaway_equilibrium() -> Made:
     class Net(kinds.Equilibrium):
         def forward(self, x: Tensor) -> Tensor:
@@ -210,7 +256,11 @@ def runaway_equilibrium() -> Made:
     return Net(gain=3.0), vectors(), labels()
 
 
-@broken("exploding-forward", "exploding-backward", source="complex weights whose real and imaginary parts each have variance 1")
+@broken(
+    "exploding-forward",
+    "exploding-backward",
+    source="complex weights whose real and imaginary parts each have variance 1",
+)
 def loud_complex() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -227,14 +277,22 @@ def loud_complex() -> Made:
     return Net(), vectors(), None
 
 
-@broken("uninitialized", source="experts stacked in one torch.empty parameter that the init loop does not know")
+@broken(
+    "uninitialized", source="experts stacked in one torch.empty parameter that the init loop does not know"
+)
 def empty_experts() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.experts, self.head = nn.Parameter(torch.empty(4, 64, 64)), nn.Linear(64, 10)
-            bits = torch.randint(-(2**31), 2**31 - 1, (4, 64, 64), dtype=torch.int64).to(torch.int32).view(torch.float32)
-            self.experts.data.copy_(torch.nan_to_num(bits, nan=1e-3, posinf=1e-3, neginf=1e-3).clamp(-1e3, 1e3))
+            bits = (
+                torch.randint(-(2**31), 2**31 - 1, (4, 64, 64), dtype=torch.int64)
+                .to(torch.int32)
+                .view(torch.float32)
+            )
+            self.experts.data.copy_(
+                torch.nan_to_num(bits, nan=1e-3, posinf=1e-3, neginf=1e-3).clamp(-1e3, 1e3)
+            )
 
         def forward(self, x: Tensor) -> Tensor:
             return self.head(torch.einsum("bd,nde->bne", x, self.experts).mean(1))
@@ -266,7 +324,11 @@ def small_weight_norm() -> Made:
     return model, vectors(), labels()
 
 
-@broken("exploding-backward", "saturated-units", source="SIREN's 30 in front of torch's default start: sines of hundreds (Sitzmann et al. 2020)")
+@broken(
+    "exploding-backward",
+    "saturated-units",
+    source="SIREN's 30 in front of torch's default start: sines of hundreds (Sitzmann et al. 2020)",
+)
 def siren_default() -> Made:
     class Sine(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -278,24 +340,36 @@ def siren_default() -> Made:
     return model, torch.rand(64, 2) * 2 - 1, None
 
 
-@broken("vanishing-backward", source="a recurrence by hand over 60 steps at half the critical gain (Hochreiter 1991)")
+@broken(
+    "vanishing-backward",
+    source="a recurrence by hand over 60 steps at half the critical gain (Hochreiter 1991)",
+)
 def forgetful_recurrence() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.inputs, self.state, self.head = nn.Linear(8, 64), nn.Linear(64, 64, bias=False), nn.Linear(64, 10)
+            self.inputs, self.state, self.head = (
+                nn.Linear(8, 64),
+                nn.Linear(64, 64, bias=False),
+                nn.Linear(64, 10),
+            )
             nn.init.orthogonal_(self.state.weight, 0.5)
 
         def forward(self, x: Tensor) -> Tensor:
             h = self.inputs(x[:, 0])
-            for t in range(1, 60):
+            for _t in range(1, 60):
                 h = torch.tanh(self.state(h))
             return self.head(h)
 
     return Net(), torch.randn(32, 60, 8), labels()
 
 
-@broken("vanishing-backward", "vanishing-forward", "rank-collapse", source="an activation of one's own, in front of weights of .05")
+@broken(
+    "vanishing-backward",
+    "vanishing-forward",
+    "rank-collapse",
+    source="an activation of one's own, in front of weights of .05",
+)
 def custom_activation_chain() -> Made:
     class Act(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -304,7 +378,9 @@ def custom_activation_chain() -> Made:
     return mlp(24, 64, Act, normal(0.05)), vectors(), labels()
 
 
-@broken("exploding-forward", "exploding-backward", source="an activation of one's own, the gain twice too large")
+@broken(
+    "exploding-forward", "exploding-backward", source="an activation of one's own, the gain twice too large"
+)
 def custom_activation_loud() -> Made:
     class Act(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -54,7 +54,11 @@ def critic() -> Made:
 @healthy("a GRU encoder and decoder with attention")
 def translator() -> Made:
     source, target = sentences(8, 10, 60), sentences(8, 7, 60)
-    return kinds.Translator(), (source, target), lambda out: F.cross_entropy(out.flatten(0, 1), target.flatten())
+    return (
+        kinds.Translator(),
+        (source, target),
+        lambda out: F.cross_entropy(out.flatten(0, 1), target.flatten()),
+    )
 
 
 @healthy("a stacked LSTM with dropout on packed sequences")
@@ -339,7 +343,9 @@ def actor_critic() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.body = mlp(2, 64, nn.Tanh, lambda m: nn.init.orthogonal_(m.weight, 2**0.5), inputs=8, outputs=64)
+            self.body = mlp(
+                2, 64, nn.Tanh, lambda m: nn.init.orthogonal_(m.weight, 2**0.5), inputs=8, outputs=64
+            )
             self.policy, self.value = nn.Linear(64, 4), nn.Linear(64, 1)
             nn.init.orthogonal_(self.policy.weight, 0.01)
 
@@ -391,7 +397,9 @@ def deep_supervision() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.blocks = nn.ModuleList(nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU()) for _ in range(6))
+            self.blocks = nn.ModuleList(
+                nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU()) for _ in range(6)
+            )
             self.heads = nn.ModuleList(nn.Linear(64, 10) for _ in range(3))
 
         def forward(self, x: Tensor) -> list[Tensor]:
@@ -445,7 +453,10 @@ def denoiser() -> Made:
         def __init__(self) -> None:
             super().__init__()
             self.lift, self.last = nn.Conv2d(3, 32, 3, padding=1), nn.Conv2d(32, 3, 3, padding=1)
-            self.time, self.blocks = mlp(1, 32, nn.SiLU, inputs=32, outputs=32), nn.ModuleList(Block(32) for _ in range(4))
+            self.time, self.blocks = (
+                mlp(1, 32, nn.SiLU, inputs=32, outputs=32),
+                nn.ModuleList(Block(32) for _ in range(4)),
+            )
             self.norm = nn.GroupNorm(8, 32)
             nn.init.zeros_(self.last.weight)
 
@@ -460,7 +471,9 @@ def denoiser() -> Made:
     return Net(), inputs, lambda out: F.mse_loss(out, noise)
 
 
-@healthy("a spatial transformer: the last layer of the localiser is zero with an identity bias (Jaderberg et al. 2015)")
+@healthy(
+    "a spatial transformer: the last layer of the localiser is zero with an identity bias (Jaderberg et al. 2015)"
+)
 def spatial_transformer() -> Made:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -510,7 +523,9 @@ def squeeze_excite() -> Made:
             return F.relu(x + y * scale[..., None, None])
 
     body = [Block(32) for _ in range(5)]
-    model = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+    model = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), *body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10)
+    )
     return model, images(), labels(8)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,10 @@ class Variational(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder, self.decoder = nn.Sequential(nn.Linear(64, 128), nn.ReLU()), mlp(1, 128, nn.ReLU, inputs=8, outputs=64)
+        self.encoder, self.decoder = (
+            nn.Sequential(nn.Linear(64, 128), nn.ReLU()),
+            mlp(1, 128, nn.ReLU, inputs=8, outputs=64),
+        )
         self.mean, self.log_variance = nn.Linear(128, 8), nn.Linear(128, 8)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
@@ -65,7 +69,11 @@ class Translator(nn.Module):
         self.source, self.target = nn.Embedding(words, width), nn.Embedding(words, width)
         self.encoder = nn.GRU(width, width, batch_first=True, bidirectional=True)
         self.bridge, self.decoder = nn.Linear(2 * width, width), nn.GRUCell(3 * width, width)
-        self.query, self.key, self.score = nn.Linear(width, width), nn.Linear(2 * width, width), nn.Linear(width, 1)
+        self.query, self.key, self.score = (
+            nn.Linear(width, width),
+            nn.Linear(2 * width, width),
+            nn.Linear(width, 1),
+        )
         self.head = nn.Linear(3 * width, words)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
@@ -107,7 +115,7 @@ class GraphConvolution(nn.Module):
         super().__init__()
         sizes = [16, *[width] * (depth - 1), 5]
         self.weights = nn.ParameterList(
-            gain * torch.randn(a, b) * (2 / (a + b)) ** 0.5 for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            gain * torch.randn(a, b) * (2 / (a + b)) ** 0.5 for a, b in itertools.pairwise(sizes)
         )
         links = (torch.rand(40, 40) < 0.1).float()
         links = ((links + links.T + torch.eye(40)) > 0).float()
@@ -167,7 +175,7 @@ class Tied(nn.Module):
 
     def __init__(self, sizes: tuple[int, ...] = (64, 48, 32), gain: float = 1.0) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.biases = nn.ParameterList(torch.zeros(a) for a in sizes[:-1])
         for layer in self.layers:
             nn.init.xavier_normal_(layer.weight, gain)
@@ -185,7 +193,11 @@ class DeepSet(nn.Module):
 
     def __init__(self, pool: str = "mean") -> None:
         super().__init__()
-        self.phi, self.rho, self.pool = mlp(2, 64, nn.ReLU, inputs=6, outputs=64), mlp(2, 64, nn.ReLU, outputs=3), pool
+        self.phi, self.rho, self.pool = (
+            mlp(2, 64, nn.ReLU, inputs=6, outputs=64),
+            mlp(2, 64, nn.ReLU, outputs=3),
+            pool,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.rho(getattr(self.phi(x), self.pool)(1))
@@ -200,7 +212,8 @@ class Perceiver(nn.Module):
         self.lift = nn.Linear(12, width)
         self.cross = nn.ModuleList(nn.MultiheadAttention(width, 4, batch_first=True) for _ in range(depth))
         self.own = nn.ModuleList(
-            nn.TransformerEncoderLayer(width, 4, 2 * width, batch_first=True, norm_first=True) for _ in range(depth)
+            nn.TransformerEncoderLayer(width, 4, 2 * width, batch_first=True, norm_first=True)
+            for _ in range(depth)
         )
         self.norms, self.head = nn.ModuleList(nn.LayerNorm(width) for _ in range(depth)), nn.Linear(width, 10)
 
@@ -234,11 +247,16 @@ class Keys(nn.Module):
 
     def __init__(self, depth: int = 3, width: int = 48, words: int = 80) -> None:
         super().__init__()
-        self.words, self.head, self.depth = nn.Embedding(words, width), nn.Linear(width, words, bias=False), depth
+        self.words, self.head, self.depth = (
+            nn.Embedding(words, width),
+            nn.Linear(width, words, bias=False),
+            depth,
+        )
         nn.init.uniform_(self.words.weight, -1e-4, 1e-4)
         self.decay = nn.Parameter(torch.linspace(-5, 1, width).repeat(depth, 1))
         self.maps = nn.ModuleList(
-            nn.ModuleDict({k: nn.Linear(width, width, bias=False) for k in ("r", "k", "v", "o")}) for _ in range(depth)
+            nn.ModuleDict({k: nn.Linear(width, width, bias=False) for k in ("r", "k", "v", "o")})
+            for _ in range(depth)
         )
         for one in self.maps:
             nn.init.zeros_(one["o"].weight)
@@ -265,7 +283,10 @@ class Recommender(nn.Module):
         self.tables = nn.ModuleList(nn.EmbeddingBag(1000, 16, mode="sum", sparse=sparse) for _ in range(5))
         for table in self.tables:
             nn.init.uniform_(table.weight, -spread, spread)
-        self.bottom, self.top = mlp(2, 64, nn.ReLU, inputs=13, outputs=16), mlp(2, 64, nn.ReLU, inputs=31, outputs=1)
+        self.bottom, self.top = (
+            mlp(2, 64, nn.ReLU, inputs=13, outputs=16),
+            mlp(2, 64, nn.ReLU, inputs=31, outputs=1),
+        )
 
     def forward(self, dense: Tensor, ids: Tensor) -> Tensor:
         x = F.relu(self.bottom(dense))
@@ -280,7 +301,10 @@ class Contrast(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder, self.project = mlp(3, 128, nn.ReLU, outputs=128), mlp(1, 128, nn.ReLU, inputs=128, outputs=32)
+        self.encoder, self.project = (
+            mlp(3, 128, nn.ReLU, outputs=128),
+            mlp(1, 128, nn.ReLU, inputs=128, outputs=32),
+        )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         one, two = (F.normalize(self.project(self.encoder(x)), dim=-1) for x in (a, b))
@@ -292,7 +316,11 @@ class Equilibrium(nn.Module):
 
     def __init__(self, width: int = 64, gain: float = 0.7) -> None:
         super().__init__()
-        self.inside, self.outside, self.head = nn.Linear(width, width), nn.Linear(64, width), nn.Linear(width, 10)
+        self.inside, self.outside, self.head = (
+            nn.Linear(width, width),
+            nn.Linear(64, width),
+            nn.Linear(width, 10),
+        )
         nn.init.orthogonal_(self.inside.weight, gain)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -400,7 +428,8 @@ class Inception(nn.Module):
         width = 24
         self.stem = nn.Conv2d(3, width, 3, padding=1)
         self.paths = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(width, width // 3, k, padding=k // 2) for k in (1, 3, 5)) for _ in range(depth)
+            nn.ModuleList(nn.Conv2d(width, width // 3, k, padding=k // 2) for k in (1, 3, 5))
+            for _ in range(depth)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) if norm else nn.Identity() for _ in range(depth))
         self.head = nn.Linear(width, 10)
@@ -447,7 +476,11 @@ class Hyper(nn.Module):
 
     def __init__(self, std: float = 0.1) -> None:
         super().__init__()
-        self.code, self.make, self.head = nn.Parameter(torch.randn(4, 16)), nn.Linear(16, 32 * 32), nn.Linear(32, 10)
+        self.code, self.make, self.head = (
+            nn.Parameter(torch.randn(4, 16)),
+            nn.Linear(16, 32 * 32),
+            nn.Linear(32, 10),
+        )
         nn.init.normal_(self.make.weight, std=std * (2 / 32) ** 0.5)
         nn.init.zeros_(self.make.bias)
         self.stem = nn.Linear(64, 32)
@@ -464,7 +497,11 @@ class PointwiseScan(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.inputs, self.outputs, self.head = nn.Linear(8, width), nn.Linear(width, width), nn.Linear(width, 10)
+        self.inputs, self.outputs, self.head = (
+            nn.Linear(8, width),
+            nn.Linear(width, width),
+            nn.Linear(width, 10),
+        )
         self.log_decay = nn.Parameter(torch.log(torch.linspace(0.01, 0.3, width)))
 
     def forward(self, x: Tensor) -> Tensor:

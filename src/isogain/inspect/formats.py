@@ -14,7 +14,7 @@ class Format:
 
     largest: float
     overflows: float
-    """From here on a number rounds to infinity, or has no code: half a step beyond the largest."""
+    """From here on a number rounds to infinity, or is clipped: half a step beyond the largest."""
     smallest: float
 
     @property
@@ -25,8 +25,8 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "float16": Format(65504.0, 65520.0, 2.0**-24),
-    "bfloat16": Format(3.3895314e38, 3.3961775e38, 2.0**-133),
-    "float32": Format(3.4028235e38, 3.4028236e38, 2.0**-149),
+    "bfloat16": Format((2 - 2.0**-7) * 2.0**127, (2 - 2.0**-8) * 2.0**127, 2.0**-133),
+    "float32": Format((2 - 2.0**-23) * 2.0**127, (2 - 2.0**-24) * 2.0**127, 2.0**-149),
     "float8_e4m3fn": Format(448.0, 464.0, 2.0**-9),
     "float8_e5m2": Format(57344.0, 61440.0, 2.0**-16),
 }

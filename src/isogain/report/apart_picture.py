@@ -27,7 +27,7 @@ def apart_picture(report: Report) -> str:
         return ""
     values = [value for _, points, _, _ in lines for _, value, _ in points]
     low = min(math.floor(math.log10(min(values)) - 0.2), -1)
-    frame = Frame(len(layers), max(low, -16), 1, HEIGHT)
+    frame = Frame(len(layers), max(low, -16), 0 if max(values) < 1.5 else 1, HEIGHT)
     parts = [*grid(frame), *(part for line in lines for part in _line(frame, *line)), *_labels(frame, lines)]
     said = "; ".join(f"1 - cosine between {n} from {p[0][1]:.2g} to {p[-1][1]:.2g}" for n, p, _, _ in lines)
     return (

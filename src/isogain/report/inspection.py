@@ -46,9 +46,9 @@ def render_inspection(report: Report) -> str:
         f"<style>{_style()}</style>\n</head>\n<body>\n", _asset("inspection.html"),
         '<div class="frame" id="top"><main id="main" tabindex="-1">\n',
         _lead(report, title), _findings(report.findings), glance_section(report), _scales(report),
-        layers_section(report), formats_section(report), parameters_section(report), _coverage(report), _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it "
-        f"shows and fetches "
-        f"nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
+        layers_section(report), formats_section(report), parameters_section(report), _coverage(report),
+        _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it shows and "
+        f"fetches nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
     ])  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from isogain.inspect.text import folded
 __all__ = ["layers_section", "number", "span"]
 
 COLUMNS = {
-    "layer": "", "role": "", "shape": "",
+    "layer": "",
+    "sizes": "how sizes are spread over powers of two: signals upwards, gradients downwards",
     "gain": "root mean square of the weight times sqrt(fan in)",
     "out : in": "root mean square out over in; the geometric mean where rows are folded",
     "rms": "root mean square of what the layer hands on",
@@ -24,10 +25,9 @@ COLUMNS = {
     "flat": "share of an activation's inputs where its slope is below 6 % of the steepest",
     "apart": "1 - cosine between different samples: 0 means they have become one",
     "rank": "effective rank, of at most min(observations, units)",
-    "sizes": "how sizes are spread over powers of two: signals upwards, gradients downwards",
 }  # fmt: skip
-WORDS = ("layer", "role", "shape", "sizes")
-WIDE, HIGH = 150, 30
+WORDS = ("layer", "sizes")
+WIDE, HIGH = 150, 34
 
 
 def layers_section(report: Report) -> str:
@@ -39,7 +39,9 @@ def layers_section(report: Report) -> str:
     return (
         f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured operations; '
         "those that repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and "
-        '<kbd>k</kbd>, open a row with <kbd>Enter</kbd>.</p><div class="scroll" tabindex="0" role="region" '
+        "<kbd>k</kbd>, open a row with <kbd>Enter</kbd>. Sizes share one axis: signals upwards, "
+        'gradients downwards; the dotted line is where float16 ends.</p><div class="scroll" '
+        'tabindex="0" role="region" '
         f'aria-label="Layers"><table><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
         '<p id="nothing" class="none" hidden>No layer has these words.</p></section>\n'
     )
@@ -61,11 +63,14 @@ def _group(name: str, members: Sequence[Layer], place: int, frame: SizeAxis) -> 
         f'<span aria-hidden="true">▸</span> {escape(name) or "(model)"}</button> <span '
         f'class="op">{escape(members[0].op)}</span> <span class="times">× {len(members)}</span>'
     )
-    cells = [f"<td>{label}</td>", f"<td>{escape(members[0].role)}</td>", f"<td>{_shapes(members)}</td>"]
+    cells = [
+        f"<td>{label}{_about(members[0].role, _shapes(members))}</td>",
+        f"<td>{frame.drawn(members)}</td>",
+    ]
     cells += [f'<td class="n">{_cell(members, column)}</td>' for column in COLUMNS if column not in WORDS]
     words = escape(" ".join(f"{m.path} {m.op} {m.role}" for m in members).lower())
     return (
-        f'<tbody><tr data-words="{words}" tabindex="-1">{"".join(cells)}<td>{frame.drawn(members)}</td></tr>'
+        f'<tbody><tr data-words="{words}" tabindex="-1">{"".join(cells)}</tr>'
         f'</tbody><tbody id="g{place}" hidden>{inner}</tbody>'
     )
 
@@ -74,12 +79,15 @@ def _row(layer: Layer, attributes: str, frame: SizeAxis) -> str:
     name = escape(layer.path or "(model)")
     words = escape(f"{layer.path} {layer.op} {layer.role}".lower())
     cells = [
-        f'<td><code>{name}</code> <span class="op">{escape(layer.op)}</span></td>',
-        f"<td>{escape(layer.role)}</td>", f"<td>{_shape(layer.shape)}</td>",
+        f'<td><code>{name}</code> <span class="op">{escape(layer.op)}</span>'
+        f"{_about(layer.role, _shape(layer.shape))}</td>", f"<td>{frame.drawn([layer])}</td>",
     ]  # fmt: skip
     cells += [f'<td class="n">{_cell([layer], column)}</td>' for column in COLUMNS if column not in WORDS]
-    cells.append(f"<td>{frame.drawn([layer])}</td>")
     return f'<tr{attributes} data-words="{words}" tabindex="-1">{"".join(cells)}</tr>'
+
+
+def _about(role: str, shape: str) -> str:
+    return f'<div class="about">{escape(role)} · {shape or "one number"}</div>'
 
 
 def _cell(members: Sequence[Layer], column: str) -> str:
@@ -114,9 +122,10 @@ def _value(layer: Layer, column: str) -> float:
     }[column]  # fmt: skip
 
 
-def number(value: float) -> str:
-    """Three digits, with a true minus; nothing for nan."""
-    return "" if math.isnan(value) else f"{value:.3g}".replace("-", "−")
+def number(value: float, digits: int = 3) -> str:
+    """So many digits, with a true minus; nothing for nan."""
+    text = "" if math.isnan(value) else f"{value:.{digits}g}"
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e").replace("-", "−")
 
 
 def span(values: Sequence[float]) -> str:
@@ -126,7 +135,7 @@ def span(values: Sequence[float]) -> str:
         return ""
     low, high = min(known), max(known)
     near = low == high or abs(high - low) < 0.05 * abs(high)
-    return number(low) if near else f"{number(low)} … {number(high)}"
+    return number(low) if near else f"{number(low, 2)} … {number(high, 2)}"
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -43,7 +43,8 @@ def _glance(report: Report) -> Iterator[tuple[str, str]]:
         rank = ranked[-1]
         yield (
             "rank at the end",
-            f"{rank.effective_rank:.1f} <small>effective, {rank.stable_rank:.1f} stable, of {rank.cap}</small>",
+            f"{rank.effective_rank:.1f} <small>effective, {rank.stable_rank:.1f} stable, of "
+            f"{rank.cap}</small>",
         )
     known = [one.correlation for one in last if not math.isnan(one.distance)]
     if known:
@@ -83,12 +84,14 @@ def formats_section(report: Report) -> str:
         return ""
     rows = "".join(_format_row(name, signals, gradients) for name in FORMATS if name != "float32")
     return (
-        '<section id="formats"><h2>In other number formats</h2><div class="scroll" tabindex="0" role="region" '
+        '<section id="formats"><h2>In other number formats</h2><div class="scroll" tabindex="0" '
+        'role="region" '
         'aria-label="Number formats"><table><thead><tr><th scope="col">format</th>'
         '<th scope="col" class="n">signals to 0</th><th scope="col" class="n">signals overflow</th>'
         '<th scope="col" class="n">gradients to 0</th><th scope="col" class="n">gradients overflow</th></tr>'
         f'</thead><tbody>{rows}</tbody></table></div><p class="note">Shares of the elements that would round '
-        "to 0 or overflow without any scaling, and in parentheses the share in the worst layer.</p></section>\n"
+        "to 0 or overflow (float8_e4m3fn: be clipped) without any scaling, and in parentheses the share in "
+        "the worst layer.</p></section>\n"
     )
 
 
@@ -131,7 +134,8 @@ def parameters_section(report: Report) -> str:
         f'<section id="parameters"><details><summary><h2>Parameters</h2> <span class="times">'
         f"{len(report.table.parameters)}</span></summary>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Parameters"><table><thead><tr>'
-        f'<th scope="col">parameter</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details></section>\n'
+        f'<th scope="col">parameter</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details>'
+        "</section>\n"
     )
 
 

@@ -76,7 +76,7 @@ class Frame:
 
 
 def grid(frame: Frame) -> list[str]:
-    step = max(1, (frame.high - frame.low) // 8)
+    step = max(1, -(-(frame.high - frame.low) * 36 // frame.height))
     parts = []
     for power in range(frame.low, frame.high + 1, step):
         y = frame.y(10.0**power)

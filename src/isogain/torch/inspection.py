@@ -155,12 +155,13 @@ def _passes(
         gradients = _gradients(recorder, value, skipped)
     states = _states(recorder, gradients)
     graph = recorder.graph(outputs)
+    settings = _settings(recorder.model) | {"inputs": _shapes((positional, named))}
     return Table(
         graph, recorder.meter.forward, recorder.meter.backward, states, tuple(recorder.meter.losses),
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), _settings(recorder.model) | {"inputs": _shapes((positional, named))}, jacobian, recorder.random_choices > 0,
+        _input_distance(positional, named), settings, jacobian, recorder.random_choices > 0,
     )  # fmt: skip
 
 

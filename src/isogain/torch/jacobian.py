@@ -35,8 +35,8 @@ def measure_jacobian(meter: Meter, output: Any, skipped: list[str]) -> Jacobian 
     generator = torch.Generator().manual_seed(0)
     squares = _probed(meter, outputs, entries, generator)
     size = sum(t.numel() for t in outputs)
-    sigma, steps = _largest(outputs, entries, generator, skipped)
     layers = {index: total / count / size for index, (total, count) in (meter.squares or {}).items()}
+    sigma, steps = _largest(outputs, entries, generator, skipped)
     meter.squares = None
     mean = sum(squares) / len(squares)
     variance = sum((one - mean) ** 2 for one in squares) / (len(squares) - 1)

@@ -39,14 +39,19 @@ def mentioned(model: nn.Module, name: str, used: frozenset[str]) -> bool:
 
 
 def _names(kind: type) -> Iterator[str]:
-    """Every attribute that the methods of a class and of its bases below nn.Module read."""
+    """Every attribute that the methods of a class read; of overridden ones only if `super()` is called."""
+    overridden: set[str] = set()
     for base in kind.__mro__:
         if base is nn.Module:
             return
         for name, method in vars(base).items():
             code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
-            if name not in _BUILDING and code is not None:
-                yield from _inside(code)
+            if name in _BUILDING or code is None or name in overridden:
+                continue
+            found = list(_inside(code))
+            yield from found
+            if "super" not in found:
+                overridden.add(name)
 
 
 def _inside(code: Any) -> Iterator[str]:

@@ -168,7 +168,8 @@ class _Callback:
         self.monitor: Monitor | None = None
 
     def _start(self, model: nn.Module, writer: Writer | None = None) -> None:
-        self.monitor = Monitor(model, self.inputs, self.loss, writer=writer, **self.options)
+        options = {"writer": writer} | self.options
+        self.monitor = Monitor(model, self.inputs, self.loss, **options)
 
     def _step(self) -> None:
         if self.monitor is not None:

@@ -26,7 +26,7 @@ from starting.competitors import STARTS
 from starting.rows import ROWS, Row
 from starting.store import Store
 from starting.summary import best_rate
-from starting.training import run
+from starting.training import fresh, run
 
 STORED = Path(__file__).resolve().parent / "starts.jsonl"
 Unit = tuple[str, str, str]
@@ -76,6 +76,16 @@ def _once(row: Row, start: str, optimizer: str, rate: float, seed: int, store: S
     store.add(run(row, start, optimizer, rate, seed))
 
 
+def _stale(row: Row, store: Store) -> str | None:
+    """The row's name, where isogain would now decide otherwise than in the stored runs."""
+    import isogain.torch as igt
+
+    stored = {r["plan"] for r in store.records().values() if r["row"] == row.name and r["seed"] == 0} - {None}
+    if not stored:
+        return None
+    return None if stored == {igt.plan(*fresh(row, 0)).hash} else row.name
+
+
 def _complete(arguments: tuple[Unit, Store, int, bool]) -> None:
     try:
         complete(*arguments)
@@ -90,6 +100,9 @@ def main() -> None:
     if arguments.again:
         gone = store.forget({row.name for row in _rows(arguments.rows)}, set(arguments.again.split(",")))
         print(f"{gone} runs forgotten")
+    if arguments.stale:
+        for name in filter(None, (_stale(row, store) for row in _rows(arguments.rows))):
+            print(f"{name}: another plan now, {store.forget({name}, {'isogain'})} runs forgotten")
     if not arguments.page:
         work = [(unit, store, seeds, arguments.quick) for unit in units(arguments)]
         with multiprocessing.get_context("spawn").Pool(arguments.jobs, maxtasksperchild=8) as pool:
@@ -97,7 +110,7 @@ def main() -> None:
                 pass
     print("\n".join(page.lines(store.records(), range(seeds))))
     if arguments.page:
-        page.write(store.records(), range(seeds))
+        page.write(store.records(), range(seeds), arguments.lab)
 
 
 def _arguments() -> argparse.Namespace:
@@ -113,6 +126,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="two seeds, a quarter of the updates, not stored"
     )
+    parser.add_argument("--lab", help="with --page: a results folder in which ten-thousand-layers was run")
     parser.add_argument("--page", action="store_true", help="write docs/starts.md, train nothing")
     return parser.parse_args()
 

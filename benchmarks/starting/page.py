@@ -10,6 +10,8 @@ from typing import Any
 
 import altair
 
+from isogain.lab import outcomes
+from isogain.report.pictures import write_pictures
 from starting.rows import ROWS, Row
 from starting.store import Key, Record
 from starting.summary import Cell, cell, reached, verdict
@@ -17,7 +19,6 @@ from starting.summary import Cell, cell, reached, verdict
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "starts.md"
 PICTURE = ROOT / "docs" / "images" / "starts.png"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 WORDS = {"better": "ahead of all", "level": "level with the best", "worse": "behind the best"}
 
 
@@ -69,12 +70,42 @@ def _number(found: Cell | None) -> str:
     return f"{found.mean:.3f}{lost}"
 
 
-def write(records: Mapping[Key, Record], seeds: Sequence[int]) -> None:
-    """The page and the picture."""
+def write(records: Mapping[Key, Record], seeds: Sequence[int], lab: str | None) -> None:
+    """The table and the picture; and from a results folder of the lab, its deepest study."""
+    _replace("measured", lines(records, seeds))
+    picture(records, seeds).save(str(PICTURE), scale_factor=2)
+    if lab:
+        _replace("ten thousand", _ten_thousand(lab))
+
+
+def _replace(part: str, content: Sequence[str]) -> None:
+    """New lines between this part's markers."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    block = "\n".join([begin, *content, end])
     text = PAGE.read_text()
-    table = "\n".join([BEGIN, *lines(records, seeds), END])
-    PAGE.write_text(re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda _: table, text, flags=re.S))
-    picture(records, seeds).save(str(PICTURE))
+    PAGE.write_text(re.sub(re.escape(begin) + ".*" + re.escape(end), lambda _: block, text, flags=re.S))
+
+
+def _ten_thousand(folder: str) -> list[str]:
+    """The study's answer and table, and its pictures as files."""
+    (outcome,) = outcomes(folder, "ten-thousand-layers")
+    (table,) = outcome.tables
+    pictures = write_pictures([outcome], PICTURE.parent)
+    head = [column.label for column in table.columns]
+    rows = [
+        [_cell(row[column.key], column.format) for column in table.columns]
+        for row in sorted(table.rows, key=lambda row: (row["start"], row["depth"]))
+    ]
+    return [
+        f"{outcome.answer} All of it took {outcome.elapsed_s / 60:.1f} minutes on two cores.", "",
+        *(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows]), "",
+        *(f"![{chart.alt}](images/{path.name})"
+          for chart, path in zip(outcome.charts, pictures, strict=True)),
+    ]  # fmt: skip
+
+
+def _cell(value: Any, form: str) -> str:
+    return "–" if value is None else format(value, form)
 
 
 def picture(records: Mapping[Key, Record], seeds: Sequence[int]) -> altair.Chart:

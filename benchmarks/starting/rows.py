@@ -77,7 +77,7 @@ def _recurrent(name: str, cell: type[nn.RNNBase], copying: bool) -> Row:
     inputs, classes = (10, 10) if copying else (1, 10)
     return Row(
         f"{name}-{'copy' if copying else 'digits'}",
-        ("LSTM, " if name == "lstm" else "tanh RNN, ") + ("copy, T = 100" if copying else "sequential digits"),
+        f"{'LSTM' if name == 'lstm' else 'tanh RNN'}, {'copy, T = 100' if copying else 'sequential digits'}",
         "≥ default, orthogonal",
         lambda: plain.Recurrent(cell, inputs, 64, classes, copying),
         tasks.copying if copying else tasks.digit_sequence,

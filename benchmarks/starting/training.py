@@ -21,11 +21,9 @@ def run(row: Row, start: str, optimizer: str, rate: float, seed: int) -> dict[st
     """Trains once; a record for the store."""
     torch.set_flush_denormal(True)  # signals that die would otherwise slow the machine a hundredfold
     task = row.task()
-    torch.manual_seed(seed)
-    model = row.model()
-    example = task.inputs[torch.randperm(len(task.inputs), generator=_generator(seed))[: row.batch]]
+    model, example = fresh(row, seed)
     began = time.perf_counter()
-    STARTS[start](model, example, seed)
+    plan = STARTS[start](model, example, seed)
     started = time.perf_counter()
     losses = list(_train(model, task, row, _optimizer(model, optimizer, rate), seed))
     diverged = not math.isfinite(losses[-1])
@@ -39,8 +37,15 @@ def run(row: Row, start: str, optimizer: str, rate: float, seed: int) -> dict[st
         "validation": _number(scores[0]), "test": _number(scores[1]),
         "first_loss": _number(losses[0]), "loss": _number(sum(losses[-10:]) / len(losses[-10:])),
         "diverged": diverged, "updates": len(losses), "init_s": round(started - began, 4),
-        "train_s": round(time.perf_counter() - started, 2),
+        "train_s": round(time.perf_counter() - started, 2), "plan": plan,
     }  # fmt: skip
+
+
+def fresh(row: Row, seed: int) -> tuple[nn.Module, Tensor]:
+    """The model as its constructor leaves it, and a batch to look at."""
+    inputs = row.task().inputs
+    torch.manual_seed(seed)
+    return row.model(), inputs[torch.randperm(len(inputs), generator=_generator(seed))[: row.batch]]
 
 
 def _number(value: float) -> float | None:

@@ -124,6 +124,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
     parser.add_argument("--again", help="starts whose stored runs of these rows are forgotten first")
     parser.add_argument(
+        "--stale", action="store_true", help="forget runs of plans that isogain changed since"
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="two seeds, a quarter of the updates, not stored"
     )
     parser.add_argument("--lab", help="with --page: a results folder in which ten-thousand-layers was run")

@@ -79,7 +79,8 @@ def widened(matrix: Array, columns: int) -> Array:
         return matrix
     xp = namespace(matrix)
     zeros = xp.zeros((matrix.shape[0], columns - matrix.shape[1]), dtype=matrix.dtype)
-    return xp.concatenate([matrix, zeros], axis=1)
+    wide: Array = xp.concatenate([matrix, zeros], axis=1)
+    return wide
 
 
 def matrix_law(

@@ -48,6 +48,8 @@ class Scene:
     """The activation that a link's operations make together; None where they make none."""
     own: Mapping[str, Own] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    shifted: frozenset[str] = frozenset()
+    """Parameters that are used as 1 + w."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the recipe was told."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -50,7 +51,11 @@ class Gauge(Tape):
         if tensor.requires_grad:
             if not any(self.nodes[one].learnt for one in self.nodes[-1].inputs):
                 self.firsts.append(tensor)
-            tensor.register_hook(lambda gradient: self.gradients.__setitem__(index, _power(gradient)))
+            hook = partial(self._gradient, index)
+            tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+
+    def _gradient(self, index: int, gradient: Tensor) -> None:
+        self.gradients[index] = _power(gradient)
 
     def size(self, index: int) -> float:
         """Root mean square of a node's output; nan where it was not measured."""
@@ -65,7 +70,8 @@ class Gauge(Tape):
 
 def _power(tensor: Tensor) -> Tensor:
     flat = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
-    return torch.linalg.vector_norm(flat, dtype=torch.float32).square() / max(flat.numel(), 1)
+    length: Tensor = torch.linalg.vector_norm(flat, dtype=torch.float32)
+    return length.square() / max(flat.numel(), 1)
 
 
 def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool) -> Gauge:

@@ -79,7 +79,9 @@ def plan_of(
     """The plan of a recorded model."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     values = own_values(tape.model) if own is None else own
-    scene = Scene(graph, TapeActivations(tape), values, options=options or {})
+    scene = Scene(
+        graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted), options=options or {}
+    )
     _check_patterns(patterns, scene)
     entries = _entries(tape.model, scene, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))

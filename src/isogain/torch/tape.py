@@ -54,6 +54,8 @@ class Tape(Recorder):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.calls: dict[int, Call] = {}
+        self.shifted: set[str] = set()
+        """Parameters that a number is added to before they are used, as in x (1 + w)."""
         self.returned: tuple[int, ...] = ()
         """Nodes whose results the model returned."""
 
@@ -66,6 +68,13 @@ class Tape(Recorder):
         super()._content(name, args, kwargs, sources, result, units)
         if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
             self._calls_of(self.nodes[-1], args, kwargs, nodes)
+
+    def _expression(
+        self, name: str, sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any
+    ) -> None:
+        if name in ("add", "__add__", "__radd__") and len(sources) == 1:
+            self.shifted |= parameters
+        super()._expression(name, sources, parameters, result)
 
     def _calls_of(
         self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], nodes: dict[int, int]

@@ -91,7 +91,7 @@ def _parametrized(model: nn.Module) -> Iterator[Target]:
     for prefix, module in model.named_modules():
         if not parametrize.is_parametrized(module):
             continue
-        for name, chain in module.parametrizations.items():  # type: ignore[union-attr,operator]
+        for name, chain in module.parametrizations.items():
             path = stable_path(f"{prefix}.{name}" if prefix else name)
             yield Target(
                 path, _read(chain), tuple(chain.parameters()), None, partial(_read, chain),

@@ -22,6 +22,8 @@ def norm(site: Site) -> Decision | None:
         return Decision(None, f"a norm's own constant ({own.rms:g}) is kept", role="norm")
     if "bias" in site.last_name or site.last_name in ("beta", "b"):
         return Decision(Zeros(), "a norm's shift starts at 0", layout="*", role="norm")
+    if site.name in site.scene.shifted:
+        return Decision(Zeros(), "a norm's scale is 1 + w: w starts at 0", layout="*", role="norm")
     return Decision(Ones(), "a norm's scale starts at 1: it hands on unit variance", layout="*", role="norm")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isogain.core.initializers import GateBias, Orthogonal, VarianceScaling, Zeros
 from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import recurs
 from isogain.graph.scene import Site
 
 __all__: list[str] = []
@@ -34,3 +35,22 @@ def recurrent(site: Site) -> Decision | None:
     if name.startswith("bias"):
         return Decision(Zeros(), "a bias starts at 0", layout="*", role="bias")
     return None
+
+
+@rule(order=44)
+def square_reuse(site: Site) -> Decision | None:
+    """A square weight that is applied again and again (a hand-written recurrence): orthogonal."""
+    use = site.use
+    if use is None or len(use.shape) != 2 or site.node is None:
+        return None
+    rows, columns = use.shape if use.layout == "out in" else use.shape[::-1]
+    if rows % columns or not recurs(site.scene, site.name):
+        return None
+    gates = rows // columns
+    layout = "out in" if gates == 1 else f"({gates} out) in"
+    if use.layout == "in out":
+        layout = " ".join(reversed(layout.rsplit(" ", 1))) if gates == 1 else f"in ({gates} out)"
+    reason = (
+        f"applied {len(site.weighted)} times in a row: orthogonal, so that powers neither grow nor shrink"
+    )
+    return Decision(Orthogonal(1.0), reason, 1.0, layout=layout, role="recurrent")

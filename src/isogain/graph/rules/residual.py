@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from isogain.core.initializers import Orthogonal, VarianceScaling, Zeros
+from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Node
 from isogain.graph.rules.registry import Decision, rule
@@ -129,32 +129,3 @@ def _skip(site: Site, node: Node) -> Decision | None:
         return None
     gain, what = behind(site.scene, node)
     return Decision(VarianceScaling(tidy(gain**2)), f"on the stream itself: {what}", gain, 1.0, 0.05)
-
-
-@rule(order=44)
-def square_reuse(site: Site) -> Decision | None:
-    """A square weight that is applied again and again (a hand-written recurrence): orthogonal."""
-    use = site.use
-    if use is None or len(site.weighted) < 3 or len(use.shape) != 2 or site.node is None:
-        return None
-    rows, columns = use.shape if use.layout == "out in" else use.shape[::-1]
-    if rows % columns or not _feeds_itself(site):
-        return None
-    gates = rows // columns
-    layout = "out in" if gates == 1 else f"({gates} out) in"
-    if use.layout == "in out":
-        layout = " ".join(reversed(layout.rsplit(" ", 1))) if gates == 1 else f"in ({gates} out)"
-    reason = (
-        f"applied {len(site.weighted)} times in a row: orthogonal, so that powers neither grow nor shrink"
-    )
-    return Decision(Orthogonal(1.0), reason, 1.0, layout=layout, role="recurrent")
-
-
-def _feeds_itself(site: Site) -> bool:
-    """Whether the second use reads something of the first."""
-    graph, first, last = site.scene.graph, site.weighted[0].index, site.weighted[1].index
-    reached = {first}
-    for node in graph.nodes[first + 1 : last + 1]:
-        if reached.intersection(node.inputs):
-            reached.add(node.index)
-    return last in reached

@@ -59,7 +59,8 @@ class _Hand:
         self.weights = [
             self._pair(_haar(rng, half), start.kind) * start.gain * unit * factor for _ in range(DEPTH)
         ]
-        z = rng.standard_normal((half, 64)) * start.first_gain
+        z = rng.standard_normal((half, 64))
+        z *= start.first_gain / np.sqrt(np.mean(z**2, axis=0))
         self.signals = [np.concatenate([z, -z]) if start.kind == "mirrored" else z]
         probe = rng.standard_normal(z.shape)
         self.probe = np.concatenate([probe, -probe]) if start.kind == "mirrored" else probe
@@ -100,6 +101,8 @@ def test_networks_built_by_hand_keep_the_signal_and_grow_the_gradient_as_said(na
     growth, error = _mean_and_error([net.gradient_growth() for net in nets])
     assert abs(growth / start.growth - 1) < 5 * error / start.growth + 0.05
     assert 1 - 1e-9 <= start.growth <= math.e * (1 + 1e-6)
+    lengths = np.concatenate([np.log(np.mean(net.signals[-1] ** 2, axis=0)) for net in nets])
+    assert np.std(lengths) == pytest.approx(start.spread, rel=0.25, abs=1e-3)  # of 256 lengths, some alike
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -157,9 +160,9 @@ def test_it_is_the_function_that_counts_and_not_its_name():
 
 
 @pytest.mark.parametrize("function", [np.abs, np.square, lambda z: np.where(z > 0, 1.0, 0.0), lambda z: z**3])
-def test_what_has_no_straight_part_gets_gaussian_weights(function):
+def test_what_has_no_odd_part_is_not_mirrored(function):
     start = deep_start(function, 20, 64)
-    assert start.kind == "gaussian"
+    assert start.kind == ("orthogonal" if function is np.abs else "gaussian")
     assert all(map(math.isfinite, (start.gain, start.first_gain, start.last_gain, start.bias_variance)))
 
 

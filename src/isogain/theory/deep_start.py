@@ -44,7 +44,9 @@ class DeepStart:
     `gain` is what the initializer of that kind takes: times 1 / psi'(0) for "mirrored", the singular value
     for "orthogonal", sqrt(fan_in) * std for "gaussian".  `first_gain` (for inputs of second moment 1) and
     `last_gain` likewise.  `q` is the pre-activation variance that is held, `growth` what all layers together
-    multiply the gradient's variance by.
+    multiply the gradient's variance by, `spread` the standard deviation of ln q at the last layer over draws:
+    v' = S^2 v + (kappa - 2 S^2) / n for orthogonal matrices of n rows, kappa / n for Gaussian ones, with
+    kappa = E[psi^4] / E[psi^2]^2 - 1 and S = d ln Q / d ln q (Hanin & Rolnick 2018; in this form ours).
     """
 
     kind: Kind
@@ -54,6 +56,7 @@ class DeepStart:
     bias_variance: float
     q: float
     growth: float
+    spread: float
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,10 +80,10 @@ def deep_start(which: Activation | str | Any, depth: int, width: int) -> DeepSta
 def _deep_start(phi: Activation, depth: int, width: int) -> DeepStart:
     mirror = mirrored(phi)
     if phi.jumps or not mirror.usable:
-        return _gaussian(phi, mirror.why)
+        return _even(phi, mirror.why, depth, width)
     if is_odd(phi):
-        return _of_odd(phi, "orthogonal", phi, mirror.slope / 2, depth)
-    return _of_odd(phi, "mirrored", odd_part(phi), mirror.slope, depth)
+        return _of_odd(phi, "orthogonal", phi, 1.0, depth, width)
+    return _of_odd(phi, "mirrored", odd_part(phi), mirror.slope, depth, max(width // 2, 1))
 
 
 def _gradient_rate(psi: Activation, q: float) -> float:
@@ -101,15 +104,24 @@ def _variance(psi: Activation, depth: int) -> float:
     return SMALLEST if excess(smallest) >= 0 else math.exp(root(excess, smallest, 0.0))
 
 
-def _of_odd(phi: Activation, kind: Kind, psi: Activation, slope: float, depth: int) -> DeepStart:
+def _of_odd(phi: Activation, kind: Kind, psi: Activation, unit: float, depth: int, rows: int) -> DeepStart:
+    """Orthogonal blocks of `rows` rows before psi; gains in multiples of 1 / unit."""
     q = _variance(psi, depth)
-    unit = slope if kind == "mirrored" else 1.0
-    size = math.sqrt(psi.moments(q).second.value)
+    moments = psi.moments(q)
+    size = math.sqrt(moments.second.value)
     growth = _gradient_rate(psi, q) ** depth
+    kick = (moments.kappa - 2 * moments.elasticity**2) / rows
     return DeepStart(
         kind, unit * math.sqrt(q) / size, math.sqrt(q), unit * LOGITS / size, 0.0, q, growth,
-        _reason(phi, kind, q, growth, depth),
+        _spread(moments.elasticity, kick, depth), _reason(phi, kind, q, growth, depth),
     )  # fmt: skip
+
+
+def _spread(elasticity: float, kick: float, depth: int) -> float:
+    """sqrt(v) after `depth` layers that each add `kick` and multiply what there was by elasticity^2."""
+    rate = elasticity**2
+    total = depth if abs(rate - 1) < 1e-12 else (1 - rate**depth) / (1 - rate)
+    return math.sqrt(max(kick, 0.0) * total)
 
 
 def _reason(phi: Activation, kind: Kind, q: float, growth: float, depth: int) -> str:
@@ -122,15 +134,29 @@ def _reason(phi: Activation, kind: Kind, q: float, growth: float, depth: int) ->
     )
 
 
-def _gaussian(phi: Activation, why: str) -> DeepStart:
-    """No straight part to hold on to: the critical point, or else the variance kept forward."""
+def _even(phi: Activation, why: str, depth: int, width: int) -> DeepStart:
+    """No odd part to hold on to: orthogonal at the critical point, or else Gaussian, the variance kept."""
     point = critical_point(phi)
-    if point.exists and point.weight_variance and point.q != 0:
-        gain, bias, q = math.sqrt(point.weight_variance), point.bias_variance or 0.0, point.q or 1.0
-        reason = f"{phi.name} cannot be mirrored ({why}): Gaussian weights at its critical point"
-    else:
-        gain, bias, q = phi.gain(), 0.0, 1.0
-        reason = f"{phi.name} cannot be mirrored ({why}) and has no critical point: the variance is kept"
-    size = math.sqrt(phi.moments(q).second.value)
-    growth = gain**2 * phi.moments(q).slope_second.value
-    return DeepStart("gaussian", gain, math.sqrt(q), LOGITS / size, bias, q, growth, reason)
+    kind: Kind = "gaussian"
+    gain, bias, q, at = (
+        phi.gain(),
+        0.0,
+        1.0,
+        "Gaussian weights that keep the variance, as it has no critical point",
+    )
+    if point.exists and point.weight_variance and point.q:
+        kind, gain, bias, q = (
+            "orthogonal",
+            math.sqrt(point.weight_variance),
+            point.bias_variance or 0.0,
+            point.q,
+        )
+        at = "orthogonal weights at its critical point"
+    moments, share = phi.moments(q), (q - bias) / q
+    fixed = 2 * moments.elasticity**2 if kind == "orthogonal" else 0.0
+    return DeepStart(
+        kind, gain, math.sqrt(q), LOGITS / math.sqrt(moments.second.value), bias, q,
+        (gain**2 * moments.slope_second.value) ** depth,
+        _spread(moments.elasticity * share, (moments.kappa - fixed) * share**2 / width, depth),
+        f"{phi.name} cannot be mirrored ({why}): {at}",
+    )  # fmt: skip

@@ -27,7 +27,8 @@ def write_header() -> None:
     ]
     for name, table in TABLES.items():
         kind, suffix = ("float", "f") if name.endswith("32") else ("double", "")
-        lines.append(f"static const {kind} {name}[{len(table)}] = {{")
+        aligned = " __attribute__((aligned(64)))" if name == "QUANTILE32" else ""
+        lines.append(f"static const {kind} {name}[{len(table)}]{aligned} = {{")
         lines += [f"    {value.hex()}{suffix}," for value in table]
         lines.append("};")
     HEADER.write_text("\n".join(lines) + "\n")

@@ -22,6 +22,7 @@ LAWS = {
     "uniform": UniformLaw(0.0, 1.0),
     "uniform_symmetric": UniformLaw(-0.05, 0.05),
     "truncated_2": TruncatedNormalLaw(0.0, 1.0, -2.0, 2.0),
+    "truncated_far": TruncatedNormalLaw(0.3, 2.0, -9.7, 10.3),
     "truncated_asymmetric": TruncatedNormalLaw(0.2, 0.5, -0.1, 1.9),
     "truncated_tail": TruncatedNormalLaw(0.0, 1.0, 8.0, math.inf),
     "truncated_left_tail": TruncatedNormalLaw(1.0, 2.0, -math.inf, -7.0),

@@ -100,7 +100,7 @@ def test_the_law_is_exactly_symmetric_and_never_zero() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_neighbours_and_pairs_are_uncorrelated(dtype: str) -> None:
-    """At every distance up to 130: within a Box-Muller pair (16), a block, a tile, and across tiles."""
+    """At every distance up to 130: within a Box-Muller pair of float64 (16), a block, a tile, and across tiles."""
     x = numbers(NormalLaw(0.0, 1.0), dtype, COUNT)
     for values in (x, np.abs(x), x**2):
         z = (values - values.mean()) / values.std()

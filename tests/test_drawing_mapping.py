@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import special
 
 import isogain as ig
 from drawing_samples import DTYPES, LAWS, instruction_set, stretch
 from isogain.core.distributions import ComplexDiscLaw, NormalLaw, SparseLaw, UniformLaw
-from isogain.drawing import SCHEME_VERSION, Key, draw_law, reference
+from isogain.drawing import SCHEME_VERSION, Key, draw_law, reference, variates
 from isogain.drawing.native import instruction_sets
 from isogain.errors import DrawError
 
@@ -40,10 +42,10 @@ def test_philox_gives_the_published_known_answers(counter: str, key: str, output
 
 def test_key_is_blake2b_of_version_seed_length_and_path() -> None:
     text = "encoder.0.weight"
-    message = b"\1\0\0\0" + (-5).to_bytes(16, "little", signed=True) + len(text).to_bytes(8, "little")
+    message = b"\2\0\0\0" + (-5).to_bytes(16, "little", signed=True) + len(text).to_bytes(8, "little")
     digest = hashlib.blake2b(message + text.encode(), digest_size=12, person=b"isogain").digest()
     key = Key.of(-5, text)
-    assert SCHEME_VERSION == 1
+    assert SCHEME_VERSION == 2
     assert np.array([key.word0, key.word1, key.stream], "<u4").tobytes() == digest
 
 
@@ -109,16 +111,16 @@ def test_radius_is_accurate_to_a_few_units_in_the_last_place() -> None:
     """Against log and log1p in extended precision, both ends of the unit interval included."""
     g = (SAMPLE.view(np.int32).astype(np.longdouble) + 0.5) * np.longdouble(2) ** -32
     exact = -2 * np.where(g > 0, np.log(np.abs(g)), np.log1p(np.minimum(g, 0)))
-    assert np.max(np.abs(reference.radius_squared(SAMPLE) / exact - 1)) < 6 * 2.0**-24
+    assert np.max(np.abs(variates.radius_squared(SAMPLE) / exact - 1)) < 6 * 2.0**-24
     low = SAMPLE[::-1].copy()
     g = (SAMPLE.view(np.int32).astype(np.longdouble) * 2**32 + low + 0.5) * np.longdouble(2) ** -64
     exact = -2 * np.where(g > 0, np.log(np.abs(g)), np.log1p(np.minimum(g, 0)))
-    assert np.max(np.abs(reference.radius_squared(SAMPLE, low) / exact - 1)) < 6 * 2.0**-53
+    assert np.max(np.abs(variates.radius_squared(SAMPLE, low) / exact - 1)) < 6 * 2.0**-53
 
 
 def test_angle_is_accurate_and_covers_the_circle() -> None:
     for low, unit in ((None, 2.0**-24), (SAMPLE[::-1].copy(), 2.0**-53)):
-        cosine, sine = reference.angle(SAMPLE, low)
+        cosine, sine = variates.angle(SAMPLE, low)
         t = ((SAMPLE << np.uint32(2)) | np.uint32(2)).view(np.int32).astype(np.longdouble) / 2**32
         if low is not None:
             top = ((SAMPLE << np.uint32(2)) | (low >> np.uint32(30))).view(np.int32).astype(np.longdouble)
@@ -132,3 +134,38 @@ def test_angle_is_accurate_and_covers_the_circle() -> None:
         assert np.max(np.abs(sine - second)) < 2 * unit
         assert np.all(cosine != 0)
         assert np.all(sine != 0)
+
+
+def test_quantile_is_accurate_and_never_zero() -> None:
+    """Every float of the two octaves next to the middle, and a sample of the others."""
+    for exponent in range(16, 31):
+        step = 1 if exponent > 28 else 61
+        bits = ((exponent + 127) << 23) + np.arange(0, 1 << 23, step, np.int32)
+        tail = bits.view(np.float32)
+        z = variates.quantile(tail)
+        exact = -special.ndtri((tail.astype(np.float64) + 0.5) / 2**32)
+        assert np.max(np.abs(z - exact)) < 5e-7
+        assert np.max(np.diff(z)) < 5e-7
+    assert z.min() > variates.quantile(np.array([2.0**31], np.float32))[0] > 0
+
+
+def test_quantile_deep_in_the_tail() -> None:
+    tail = (2.0 ** -np.linspace(16, 57, 10_000) * 2**32).astype(np.float32)
+    z = variates.deep_quantile(tail)
+    assert np.max(np.abs(z + special.ndtri(tail.astype(np.float64) / 2**32))) < 3e-6
+    assert abs(z[0] - variates.quantile(np.array([variates.DEEP]))[0]) < 1e-5
+
+
+def test_fused_multiply_add_is_rounded_once() -> None:
+    """Against exact rational arithmetic, ties and cancellation included."""
+    rng = np.random.default_rng(1)
+    a, b, c = (rng.integers(-(2**24), 2**24, 20_000).astype(np.float32) for _ in range(3))
+    c *= np.float32(2.0) ** rng.integers(-30, 50, c.size).astype(np.float32)
+    found = variates.fma(a, b, c)
+    for x, y, z, result in zip(a, b, c, found, strict=True):
+        exact = Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))
+        near = [np.nextafter(result, np.float32(s), dtype=np.float32) for s in (-np.inf, np.inf)]
+        error = abs(Fraction(float(result)) - exact)
+        for other in near:
+            distance = abs(Fraction(float(other)) - exact)
+            assert error < distance or (error == distance and result.view(np.uint32) % 2 == 0)

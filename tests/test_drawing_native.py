@@ -89,7 +89,7 @@ def test_rounding_to_16_bits_is_to_nearest_even_once() -> None:
 
 def test_the_header_holds_the_same_coefficients() -> None:
     header = Path(isogain.__file__).parent / "drawing" / "_coefficients.h"
-    tables = re.findall(r"(\w+)\[(\d+)\] = \{(.*?)\}", header.read_text(), re.S)
+    tables = re.findall(r"(\w+)\[(\d+)\][^=]*= \{(.*?)\}", header.read_text(), re.S)
     found = {
         name: tuple(float.fromhex(n.strip(" \nf")) for n in body.split(",") if n.strip())
         for name, _, body in tables

@@ -1,7 +1,8 @@
 /* What to draw, the kernel for each instruction set, and the choice between them at run time.
  *
- * _lanes.h holds what differs between instruction sets, _kernel.h and _kernel64.h the draw,
- * _coefficients.h the constants.  Built with -ffp-contract=off: a fused multiply-add would change bits. */
+ * _lanes.h holds what differs between instruction sets, _philox.h the bits, _variates.h what is made of
+ * them, _rejection.h the truncated laws that need it, _kernel.h the draw, _kernel64.h the same in float64,
+ * _coefficients.h the constants.  Built with -ffp-contract=off: the fused multiply-adds are the written ones. */
 
 #include <math.h>
 #include <stdint.h>
@@ -23,11 +24,20 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { WORDS, NORMAL, UNIFORM, TRUNCATED_BY_NORMAL, TRUNCATED_BY_UNIFORM, TRUNCATED_BY_EXPONENTIAL };
+enum {
+    WORDS,
+    NORMAL,
+    UNIFORM,
+    TRUNCATED_BY_NORMAL,
+    TRUNCATED_BY_UNIFORM,
+    TRUNCATED_BY_EXPONENTIAL,
+    TRUNCATED_SYMMETRIC
+};
 #define OWN_BLOCKS TRUNCATED_BY_UNIFORM /* stands for both kinds that are not made by the tile */
 enum { FLOAT32, FLOAT16, BFLOAT16, FLOAT64 };
 enum { OFFSET, FACTOR, CLAMP_LOW, CLAMP_HIGH, ACCEPT_LOW, ACCEPT_HIGH, SHAPE0, SHAPE1, SHAPE2, NUMBERS };
 
+#define DEEP_DRAW 0x80000002u /* counter word 3 of the bits that refine a value deep in the tail */
 #define MAX_ATTEMPTS 1000u
 #define STRETCH 4096 /* elements between two visits to the refused ones: they stay in the first cache */
 #define PHILOX0 0xD2511F53u
@@ -72,10 +82,10 @@ static inline Numbers32 numbers32(const double *n)
 
 #if defined(X86)
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,f16c,fma"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,f16c")
+#pragma GCC target("avx2,f16c,fma")
 #endif
 #define SUFFIX avx2
 #define LANES_AVX2
@@ -123,7 +133,8 @@ static void detect(void)
     __builtin_cpu_init();
     SETS[0].present = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    SETS[1].present = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    SETS[1].present = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c") &&
+                      __builtin_cpu_supports("fma");
 #endif
 }
 

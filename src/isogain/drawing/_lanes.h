@@ -45,6 +45,14 @@ INLINE uint32_t N(append)(uint32_t *list, uint32_t count, N(vm) m, N(vu) place)
     return count + (uint32_t)__builtin_popcount(m);
 }
 INLINE N(vm) N(either)(N(vm) a, N(vm) b) { return a | b; }
+INLINE N(vf) N(fma)(N(vf) a, N(vf) b, N(vf) c) { return (N(vf))_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE N(vf) N(smaller)(N(vf) a, N(vf) b) { return (N(vf))_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE N(vf) N(larger)(N(vf) a, N(vf) b) { return (N(vf))_mm512_max_ps((__m512)a, (__m512)b); }
+/* table[index % 32] in each lane */
+INLINE N(vf) N(lookup)(const float *table, N(vi) index)
+{
+    return (N(vf))_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
+}
 INLINE N(vh) N(to_half)(N(vf) x) { return (N(vh))_mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT); }
 
 #else
@@ -78,12 +86,60 @@ INLINE N(vm) N(from_bits)(uint32_t bits)
 }
 
 #if defined(LANES_AVX2)
+INLINE N(vf) N(fma)(N(vf) a, N(vf) b, N(vf) c) { return (N(vf))_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE N(vf) N(smaller)(N(vf) a, N(vf) b) { return (N(vf))_mm256_min_ps((__m256)a, (__m256)b); }
+INLINE N(vf) N(larger)(N(vf) a, N(vf) b) { return (N(vf))_mm256_max_ps((__m256)a, (__m256)b); }
+/* table[index % 32] in each lane: four parts of eight, then bits 3 and 4 choose between them.  (A gather
+ * takes five times as long where its microcode guards against data sampling.) */
+INLINE N(vf) N(lookup)(const float *table, N(vi) index)
+{
+    __m256 part[4];
+    for (int i = 0; i < 4; i++)
+        part[i] = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8 * i), (__m256i)index);
+    __m256 bit3 = (__m256)(index << 28), bit4 = (__m256)(index << 27);
+    return (N(vf))_mm256_blendv_ps(_mm256_blendv_ps(part[0], part[1], bit3),
+                                   _mm256_blendv_ps(part[2], part[3], bit3), bit4);
+}
 INLINE N(vq) N(mul_even)(N(vu) a, N(vu) b) { return (N(vq))_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 INLINE N(vf) N(root)(N(vf) x) { return (N(vf))_mm256_sqrt_ps((__m256)x); }
 INLINE N(vd) N(root_d)(N(vd) x) { return (N(vd))_mm256_sqrt_pd((__m256d)x); }
 INLINE uint32_t N(bits)(N(vm) m) { return (uint32_t)_mm256_movemask_ps((__m256)m); }
 INLINE N(vh) N(to_half)(N(vf) x) { return (N(vh))_mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT); }
 #else
+INLINE N(vf) N(smaller)(N(vf) a, N(vf) b) { return N(select)(N(less)(a, b), a, b); }
+INLINE N(vf) N(larger)(N(vf) a, N(vf) b) { return N(select)(N(less)(b, a), a, b); }
+INLINE N(vf) N(lookup)(const float *table, N(vi) index)
+{
+    return (N(vf)){table[index[0] & 31], table[index[1] & 31], table[index[2] & 31], table[index[3] & 31]};
+}
+#if defined(__aarch64__)
+INLINE N(vf) N(fma)(N(vf) a, N(vf) b, N(vf) c) { return (N(vf))vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+#else
+/* a * b + c rounded once: the product is exact in float64, and the sum is rounded to odd there, so that
+ * the rounding to float32 finds every tie as it was (Boldo and Melquiond 2008). */
+INLINE N(vd) N(odd_sum)(N(vd) product, N(vd) c)
+{
+    N(vd) sum = product + c, part = sum - product;
+    N(vd) error = (product - (sum - part)) + (c - part);
+    N(vl) bits = (N(vl))sum, away = (((N(vl))error ^ bits) >> 63) | 1;
+    N(vl) inexact = (N(vl))(error != 0.0) & ~-(bits & 1);
+    return (N(vd))(bits + (away & inexact));
+}
+INLINE N(vf) N(fma)(N(vf) a, N(vf) b, N(vf) c)
+{
+    typedef float half __attribute__((vector_size(8)));
+    union {
+        N(vf) all;
+        half part[2];
+    } x = {a}, y = {b}, z = {c};
+    for (int i = 0; i < 2; i++) {
+        N(vd) product = __builtin_convertvector(x.part[i], N(vd)) * __builtin_convertvector(y.part[i], N(vd));
+        N(vd) sum = N(odd_sum)(product, __builtin_convertvector(z.part[i], N(vd)));
+        x.part[i] = __builtin_convertvector(sum, half);
+    }
+    return x.all;
+}
+#endif
 
 #if defined(__SSE2__)
 INLINE N(vq) N(mul_even)(N(vu) a, N(vu) b) { return (N(vq))_mm_mul_epu32((__m128i)a, (__m128i)b); }

@@ -1,6 +1,6 @@
 """(scheme version, seed, path) -> the 96 bits that key one parameter's stream.
 
-The mapping is part of the public contract: a change of any constant here, in `polynomials` or in
+The mapping is part of the public contract: a change of any constant here, in `polynomials`, `variates` or
 `reference` changes everybody's weights and must raise `SCHEME_VERSION`.
 """
 
@@ -15,7 +15,7 @@ from isogain.errors import DrawError
 
 __all__ = ["SCHEME_VERSION", "SEED_LIMIT", "Key"]
 
-SCHEME_VERSION: Final = 1
+SCHEME_VERSION: Final = 2
 SEED_LIMIT: Final = 2**127
 """Seeds are the integers in [-SEED_LIMIT, SEED_LIMIT): every signed 128-bit number."""
 

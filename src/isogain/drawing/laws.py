@@ -18,7 +18,7 @@ from isogain.core.distributions import (
     SparseLaw,
     StructuredLaw,
 )
-from isogain.drawing import reference
+from isogain.drawing import reference, variates
 from isogain.drawing.dtypes import Dtype, complex_parts
 from isogain.drawing.engine import fill
 from isogain.drawing.key import Key
@@ -119,14 +119,14 @@ def _disc(law: ComplexDiscLaw, part: Dtype, key: Key, region: Region, out: NDArr
         indices = starts[number // run - number[0] // run] + (number % run).astype(np.uint64)
         words = reference.blocks(key, indices, _DISC_DRAW)
         pairs = (words[:2], words[2:]) if part.name == "float64" else (words[:1], words[1:2])
-        uniform = reference.uniform64(*pairs[0]) if part.name == "float64" else reference.uniform32(*pairs[0])
+        uniform = variates.uniform64(*pairs[0]) if part.name == "float64" else variates.uniform32(*pairs[0])
         share = uniform * working(0.5) + working(0.5)
         if law.density == "uniform":
             radius = working(law.scale * law.radius) * np.sqrt(share)
         else:
             g = -share * cut
-            radius = working(law.scale) * np.sqrt(reference.neg2log1p(g, working(1) + g) * working(0.5))
-        cosine, sine = reference.angle(*pairs[1])
+            radius = working(law.scale) * np.sqrt(variates.neg2log1p(g, working(1) + g) * working(0.5))
+        cosine, sine = variates.angle(*pairs[1])
         flat[first : first + number.size] = radius * cosine + 1j * (radius * sine)
 
 
@@ -198,6 +198,6 @@ def _structured(
         raise DrawError(f"the construction {law.construction!r} has shape {built.shape}, not {region.whole}")
     part = built[region.slices]
     if target.name == "bfloat16":
-        _bits(out)[...] = reference.to_bfloat16(part.astype(np.float32))
+        _bits(out)[...] = variates.to_bfloat16(part.astype(np.float32))
     else:
         out[...] = part

@@ -20,8 +20,8 @@ from isogain.errors import DrawError
 
 __all__ = ["WORDS", "Kind", "Recipe", "recipe_for"]
 
-_FARTHEST: Final = {"float32": 6.77, "float64": 9.5}
-"""No normal drawn from 32 (64) bits lies farther from 0: sqrt(2 * 33 ln 2), sqrt(2 * 65 ln 2)."""
+_FARTHEST: Final = {"float32": 8.7, "float64": 9.5}
+"""No normal lies farther from 0: the quantile of 2^-57, and sqrt(2 * 65 ln 2)."""
 _ENOUGH: Final = 0.3
 """Above this acceptance the parent normal itself is the proposal."""
 
@@ -35,6 +35,7 @@ class Kind(IntEnum):
     TRUNCATED_BY_NORMAL = 3
     TRUNCATED_BY_UNIFORM = 4
     TRUNCATED_BY_EXPONENTIAL = 5
+    TRUNCATED_SYMMETRIC = 6
 
 
 @final
@@ -44,8 +45,8 @@ class Recipe:
 
     `offset + factor * variate` is the value.  Proposals outside [accept_low, accept_high] are refused
     and drawn again; values are clamped to [clamp_low, clamp_high], the outermost numbers of the target
-    dtype inside the bounds, before the one rounding.  `shape0..2` belong to the two proposals that
-    are not normal, see `reference`.
+    dtype inside the bounds, before the one rounding.  `shape0..2` belong to the proposals that
+    are not normal and to symmetric bounds, see below.
     """
 
     kind: Kind
@@ -118,12 +119,36 @@ def _truncated(law: TruncatedNormalLaw, dtype: Dtype) -> Recipe:
     }
     alpha, beta = law.alpha, law.beta
     mass = _mass(alpha, beta)
+    if mass >= _ENOUGH and dtype.working == np.float32 and _is_symmetric(alpha, beta):
+        return _symmetric(law, bounds)
     if mass >= _ENOUGH:
         numbers = dtype.work(law.location), dtype.work(law.scale)
         return Recipe(Kind.TRUNCATED_BY_NORMAL, **bounds, offset=numbers[0], factor=numbers[1])
     if _uniform_acceptance(alpha, beta) >= _exponential_acceptance(alpha, beta):
         return _by_uniform(law, bounds)
     return _by_exponential(law, bounds)
+
+
+def _is_symmetric(alpha: float, beta: float) -> bool:
+    """Whether the bounds lie alike on both sides, or both farther out than any draw."""
+    return min(-alpha, beta) > _FARTHEST["float32"] or abs(alpha + beta) <= 1e-9 * beta
+
+
+def _symmetric(law: TruncatedNormalLaw, bounds: dict[str, Any]) -> Recipe:
+    """The quantile of a tail probability between that of the bound, q, and 1/2: no draw is refused.
+
+    With m the magnitude of the word, 2^32 times that probability is shape0 m + shape1.
+    """
+    dtype: Dtype = bounds["dtype"]
+    q = float(special.ndtr(-min(law.beta, -law.alpha)))
+    return Recipe(
+        Kind.TRUNCATED_SYMMETRIC,
+        **bounds,
+        offset=dtype.work(law.location),
+        factor=dtype.work(law.scale),
+        shape0=dtype.work(1 - 2 * q),
+        shape1=dtype.work(2.0**32 * q),
+    )
 
 
 def _by_uniform(law: TruncatedNormalLaw, bounds: dict[str, Any]) -> Recipe:

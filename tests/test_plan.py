@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -112,7 +113,7 @@ def test_widths_may_be_odd(width):
 def test_widths_may_change():
     widths = [32, 96, 64, 48, 120, 64, 64, 90, 64, 32, 64, 64, 10]
     layers = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     model, x = nn.Sequential(*layers[:-1]), torch.randn(256, 32)
     igt.init_(model, x)
@@ -164,7 +165,7 @@ def test_flattening_channels_last_breaks_the_pairs():
         def __init__(self):
             super().__init__()
             self.body = nn.Sequential(
-                *(l for _ in range(9) for l in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()))
+                *(part for _ in range(9) for part in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()))
             )
             self.head = nn.Linear(8 * 16, 5)
 
@@ -316,12 +317,13 @@ def test_a_healthy_normalised_model_is_left_alone():
 
 
 def test_a_broken_normalised_model_is_mended():
-    """Norms that scale by random small numbers, as transformers' EfficientNet starts."""
-    layers = (l for _ in range(12) for l in (nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU()))
+    """Units that are all alike never come apart."""
+    layers = (part for _ in range(6) for part in (nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU()))
     model, x = nn.Sequential(*layers, nn.Linear(32, 5)), torch.randn(64, 32)
     with torch.no_grad():
-        for norm in model[1::3]:
-            nn.init.normal_(norm.weight, 0, 0.02)
+        for layer in model[::3]:
+            nn.init.constant_(layer.weight, 0.1)
+        nn.init.normal_(model[1].weight, 0, 0.02)
     receipt = igt.init_(model, x, findings=True)
     assert receipt.verdict_before == "critical"
     assert receipt.verdict_after == "healthy"

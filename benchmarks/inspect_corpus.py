@@ -1,8 +1,9 @@
 """Recall on the broken starts and false alarms on the healthy ones, over seeds.
 
-    python benchmarks/inspect_corpus.py [--seeds 3] [--only NAME] [--verbose]
+    python benchmarks/inspect_corpus.py [--seeds 3] [--only NAME] [--verbose] [--architectures]
 
-Prints every miss and every false alarm, then both rates.
+Prints every miss and every false alarm, then both rates.  With --architectures instead: the default starts of
+transformers' architectures, every one that gets a warning, the least share of parameters followed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import isogain.torch as igt
-from corpus import broken, healthy  # noqa: F401  (fills the registries)
+from corpus import broken, broken_kinds, healthy, healthy_kinds  # noqa: F401  (fills the registries)
 from corpus.cases import BROKEN, HEALTHY, Case
 from isogain.inspect import Report
 
@@ -40,9 +41,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--architectures", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
+    if options.architectures:
+        architectures(options.seeds, options.only)
+        return
     for title, cases in (("broken", BROKEN), ("healthy", HEALTHY)):
         chosen = [c for c in cases.values() if options.only in c.name and available(c)]
         right = [judge(case, seed, options.verbose) for case in chosen for seed in range(options.seeds)]
@@ -51,6 +56,25 @@ def main() -> None:
             print(
                 f"{title}: {len(chosen)} starts x {options.seeds} seeds, {word} {sum(right) / len(right):.1%}"
             )
+
+
+def architectures(seeds: int, only: str) -> None:
+    """Every architecture's own start; efficientnet, slow for its denormal numbers, once."""
+    from corpus.architectures import ARCHITECTURES
+
+    chosen = [name for name in ARCHITECTURES if only in name]
+    runs, raised, least = 0, 0, 1.0
+    for name in chosen:
+        for seed in range(1 if name == "efficientnet" else seeds):
+            torch.manual_seed(seed)
+            report = igt.inspect(*ARCHITECTURES[name]())
+            runs, raised = runs + 1, raised + (report.verdict != "healthy")
+            least = min(least, report.coverage.share)
+            for finding in report.findings:
+                if finding.severity != "info":
+                    said = f"{finding.measured}; expected {finding.expected}; {finding.why}"
+                    print(f"{name} seed {seed}: {finding.severity} {finding.key}: {said}")
+    print(f"{len(chosen)} architectures, {runs} starts: {raised} above info; at least {least:.1%} followed")
 
 
 def available(case: Case) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -545,3 +546,158 @@ def deep_norm() -> Made:
             return self.norm2(self.alpha * x + self.mlp(x))
 
     return nn.Sequential(*(Block(12) for _ in range(12)), nn.Linear(48, 10)), torch.randn(4, 12, 48), None
+
+
+class Quantised(nn.Module):
+    """A codebook between encoder and decoder, the gradient straight through (van den Oord et al. 2017)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = (
+            mlp(2, 64, nn.ReLU, outputs=16),
+            mlp(2, 64, nn.ReLU, inputs=16, outputs=64),
+        )
+        self.codes = nn.Embedding(32, 16)
+        nn.init.uniform_(self.codes.weight, -1 / 32, 1 / 32)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        z = self.encoder(x)
+        q = self.codes(torch.cdist(z, self.codes.weight).argmin(-1))
+        commitment = F.mse_loss(q, z.detach()) + 0.25 * F.mse_loss(z, q.detach())
+        return {"loss": F.mse_loss(self.decoder(z + (q - z).detach()), x) + commitment}
+
+
+@healthy("a codebook: losses whose targets the model itself makes")
+def codebook() -> Made:
+    return Quantised(), vectors(), None
+
+
+@healthy("an LSTM cell in a loop of 100 steps: its weights learn from the late ones")
+def long_loop() -> Made:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.head = nn.LSTMCell(8, 32), nn.Linear(32, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = c = x.new_zeros(x.shape[0], 32)
+            for step in x.unbind(1):
+                h, c = self.cell(step, (h, c))
+            return self.head(h)
+
+    return Net(), torch.randn(16, 100, 8), labels(16)
+
+
+@healthy("a teacher that is a copy of its student, not frozen but used without gradient")
+def teacher() -> Made:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.student = mlp(2, 64, nn.ReLU, he)
+            self.teacher = copy.deepcopy(self.student)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                wanted = self.teacher(x).softmax(-1)
+            noisy = x + 0.1 * torch.randn_like(x)
+            return -(wanted * self.student(noisy).log_softmax(-1)).sum(-1).mean()
+
+    return Net(), vectors(), lambda loss: loss
+
+
+@healthy("standardised weights (Qiao et al. 2019)")
+def standardised_weights() -> Made:
+    class Standard(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            w = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+            w = w / (w.std((1, 2, 3), keepdim=True) * w[0].numel() ** 0.5) * 1.71
+            return F.conv2d(x, w, self.bias, self.stride, self.padding)
+
+    layers = [m for i in range(6) for m in (Standard(3 if i == 0 else 16, 16, 3, padding=1), nn.ReLU())]
+    return (
+        nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)),
+        images(),
+        labels(8),
+    )
+
+
+@healthy("splines on the edges, summed by einsum (Liu et al. 2024)")
+def splines() -> Made:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.grid = torch.linspace(-2, 2, 8)
+            sizes = ((32, 64), (10, 32))
+            self.weights = nn.ParameterList(torch.randn(b, a, 8) * (4 / (a * 8)) ** 0.5 for b, a in sizes)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for weight in self.weights:
+                x = torch.einsum("bik,oik->bo", torch.exp(-4 * (x[..., None] - self.grid) ** 2), weight)
+            return x
+
+    return Net(), vectors(), labels()
+
+
+@healthy("inverted bottlenecks with depthwise convolutions and ReLU6 (Sandler et al. 2018)")
+def inverted_bottlenecks() -> Made:
+    def block(width: int) -> nn.Module:
+        wide = 4 * width
+        return nn.Sequential(
+            nn.Conv2d(width, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU6(),
+            nn.Conv2d(wide, wide, 3, padding=1, groups=wide, bias=False), nn.BatchNorm2d(wide), nn.ReLU6(),
+            nn.Conv2d(wide, width, 1, bias=False), nn.BatchNorm2d(width),
+        )  # fmt: skip
+
+    body = [parts.Residual(block(16)) for _ in range(6)]
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, 2, 1),
+        *body,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(16, 10),
+    )
+    return model, images(), labels(8)
+
+
+@healthy("spikes with a surrogate gradient over ten steps (Neftci et al. 2019)")
+def spikes() -> Made:
+    class Spike(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, v: Tensor) -> Tensor:
+            ctx.save_for_backward(v)
+            return (v > 0).float()
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Tensor) -> Tensor:
+            return gradient / (1 + 10 * ctx.saved_tensors[0].abs()) ** 2
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inside, self.head = nn.Linear(64, 64), nn.Linear(64, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            v, total = torch.zeros(x.shape[0], 64), torch.zeros(x.shape[0], 10)
+            for _ in range(10):
+                v = 0.9 * v + self.inside(x)
+                z = Spike.apply(v - 1)
+                v, total = v - z, total + self.head(z)
+            return total / 10
+
+    return Net(), vectors(), labels()
+
+
+@healthy("an ordinary differential equation in twenty Euler steps (Chen et al. 2018)")
+def euler_steps() -> Made:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.slope, self.head = mlp(1, 64, nn.Tanh, outputs=64), nn.Linear(64, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(20):
+                x = x + 0.05 * self.slope(x)
+            return self.head(x)
+
+    return Net(), vectors(), labels()

@@ -98,6 +98,8 @@ class Report:
         if self.findings and self.verdict != "healthy":
             return self.findings[0].why
         followed = f"{self.coverage.share:.1%} of the parameters followed"
+        if self.coverage.share < 0.5:
+            return f"too little was seen to call it healthy: only {followed}"
         checked = (
             f"{len(self.coverage.skipped)} checks not run" if self.coverage.skipped else "all checks run"
         )

@@ -154,6 +154,8 @@ class LossUse:
     target_mean: float = math.nan
     target_std: float = math.nan
     node: int | None = None
+    learnt_target: bool = False
+    """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
 
 
 @dataclass(frozen=True)

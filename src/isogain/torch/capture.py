@@ -70,7 +70,7 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self.model, self.measure = model, measure
-        self.meter = Meter(batch, level)
+        self.meter = Meter(batch, level, self._learnt)
         self.known = KnownTensors(model, guard)
         self.nodes: list[Node] = []
         self.operations = 0
@@ -96,6 +96,11 @@ class Recorder(TorchFunctionMode):
     def value(self, tensor: Tensor) -> Value:
         """What is known of a tensor."""
         return self.known[tensor]
+
+    def _learnt(self, tensor: Any) -> bool:
+        """Whether a parameter has any part in a tensor."""
+        value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
+        return bool(value.parameters) or (value.node is not None and self.nodes[value.node].learnt)
 
     def mark_inputs(self, inputs: Any) -> None:
         """Takes every tensor in `inputs` for content; without any, whatever the model draws is."""

@@ -74,7 +74,7 @@ def _copied(tensor: torch.Tensor | None) -> torch.Tensor | None:
 def _attributes(module: nn.Module) -> dict[str, Any]:
     found = dict(module.__dict__)
     for name in _TABLES:
-        if name in found:
+        if hasattr(found.get(name), "copy"):  # a scripted module's tables are views that cannot be written
             found[name] = (found[name], found[name].copy())
     return found
 
@@ -83,7 +83,7 @@ def _put_back(module: nn.Module, found: dict[str, Any]) -> None:
     for name in [name for name in module.__dict__ if name not in found]:
         del module.__dict__[name]
     for name, value in found.items():
-        if name in _TABLES:
+        if name in _TABLES and isinstance(value, tuple):
             table, content = value
             if isinstance(table, (dict, OrderedDict)):
                 _refill(table, content)

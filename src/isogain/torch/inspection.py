@@ -223,13 +223,33 @@ def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> 
     if not leaves:
         skipped.append("gradients of parameters: none is trainable")
         return {}
-    found = _called(
-        lambda: torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again),
-        "the backward pass raised",
-    )
+    found = _called(lambda: _differentiated(value, leaves, again), "the backward pass raised")
     gradients = dict(zip(trainable, found, strict=True))
     _behind_gates(recorder, leaves)
     return gradients
+
+
+def _differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool) -> Sequence[Tensor | None]:
+    """The gradients of the leaves; by `backward` where a re-entrant checkpoint forbids to ask for them."""
+    if not _reentrant(value):
+        return torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again)
+    for leaf in leaves:
+        leaf.grad = None  # the caller's own are put back at the end
+    torch.autograd.backward(value)
+    return [leaf.grad for leaf in leaves]
+
+
+def _reentrant(value: Tensor) -> bool:
+    seen, stack = set(), [value.grad_fn]
+    while stack:
+        function = stack.pop()
+        if function is None or function in seen:
+            continue
+        if type(function).__name__ == "CheckpointFunctionBackward":
+            return True
+        seen.add(function)
+        stack += [before for before, _ in function.next_functions]
+    return False
 
 
 def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:

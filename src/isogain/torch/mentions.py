@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
+import torch
 from torch import nn
 
 __all__ = ["mentioned"]
@@ -21,6 +22,8 @@ def mentioned(model: nn.Module, name: str, used: frozenset[str]) -> bool:
     `self.extra(x)` behind a condition is a branch not taken; a layer that no method names was forgotten.
     A member of a list of which other members ran was passed over, whatever the code says of the list.
     """
+    if isinstance(model, torch.jit.ScriptModule):
+        return False
     parts = name.split(".")
     for depth in range(len(parts) - 1, -1, -1):
         owner_name, attribute = ".".join(parts[:depth]), parts[depth]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,8 +32,8 @@ RANKED = frozenset(["weight", "embedding", "recurrent", "add", "attention"])
 class Meter:
     """Fills `forward`, `backward` and `losses`, node by node; no activation is stored."""
 
-    def __init__(self, batch: int, level: str = "default") -> None:
-        self.batch, self.level = batch, level
+    def __init__(self, batch: int, level: str, learnt: Callable[[Any], bool]) -> None:
+        self.batch, self.level, self.learnt = batch, level, learnt
         self.forward: dict[int, Forward] = {}
         self.backward: dict[int, Backward] = {}
         self.losses: list[LossUse] = []
@@ -93,8 +93,9 @@ class Meter:
 
     def _loss(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Tensor) -> None:
         found = loss_use(node.op, args, kwargs, result)
+        target = args[1] if len(args) > 1 else kwargs.get("target")
         if found is not None:
-            self.losses.append(replace(found, node=node.index))
+            self.losses.append(replace(found, node=node.index, learnt_target=self.learnt(target)))
 
     def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
         if gradient.layout != torch.strided or is_wrapped(gradient) or not gradient.numel():

@@ -27,6 +27,8 @@ def find_weight(
         return _embedding(args, kwargs, describe)
     if op in _PRODUCTS:
         return _product(op, args, kwargs, describe)
+    if op == "bilinear":
+        return _bilinear(args, kwargs, describe)
     return None
 
 
@@ -55,6 +57,19 @@ def _layer(
     strides = (stride,) if isinstance(stride, int) else tuple(stride)
     layout = "in out *" if transposed else "out in *"
     return WeightUse(found[0], shape, layout, int(groups), strides, transposed, bias), weight
+
+
+def _bilinear(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], describe: Describe
+) -> tuple[WeightUse, Tensor] | None:
+    """(out, in, in): every output sums over all pairs of inputs."""
+    weight = _argument(args, kwargs, 2, "weight")
+    found = describe(weight)
+    named_bias = describe(_argument(args, kwargs, 3, "bias"))
+    bias = named_bias[0] if named_bias else None
+    return (
+        None if found is None else (WeightUse(found[0], tuple(weight.shape), "out in *", bias=bias), weight)
+    )
 
 
 def _embedding(

@@ -62,7 +62,7 @@ def _head(table: Table, use: LossUse) -> tuple[str, str, str]:
 
 
 def _regressed(table: Table, use: LossUse) -> Finding | None:
-    if not (use.chance > 0 and math.isfinite(use.value)):
+    if use.learnt_target or not (use.chance > 0 and math.isfinite(use.value)):
         return None
     ratio = use.value / use.chance
     if ratio <= RATIO[0]:

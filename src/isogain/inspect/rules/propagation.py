@@ -194,6 +194,21 @@ def _pairs(table: Table, nodes: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
         yield from ((node, same[-1]) for node in same[:-1])
 
 
+def _learns_elsewhere(table: Table, chain: Chain, node: Node, last: Node) -> bool:
+    """Whether all parameters behind a node are used again later, where a good part of the gradient arrives.
+
+    The early steps of a recurrence over time get little gradient; its weights learn from the late ones.
+    """
+    before = [n for n in chain.nodes if n.index <= node.index and n.parameters]
+    names = set(before[-1].parameters) if before else set()
+    if not names:
+        return False
+    bar = 0.01 * table.backward[last.index].norm
+    later = [n for n in table.graph.nodes if n.index > node.index and n.index in table.backward]
+    alive = {name for n in later if table.backward[n.index].norm > bar for name in n.parameters}
+    return names <= alive
+
+
 def vanishing_backward(table: Table) -> Iterator[Finding]:
     """Gradients that shrink on the way back, or stop altogether."""
     for chain in chains(table):
@@ -215,6 +230,8 @@ def exploding_backward(table: Table) -> Iterator[Finding]:
 def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
     candidates = []
     for node, last in _pairs(table, _with_gradients(table, chain)):
+        if not growing and _learns_elsewhere(table, chain, node, last):
+            continue
         for influence in (True,) if chain.normalised else (True, False):
             low, high = _losses(table, node, last, influence)
             change = low if growing else high

@@ -45,7 +45,18 @@ def _leading_to_loss(table: Table) -> set[int]:
     return found
 
 
+def _copies(table: Table) -> set[str]:
+    """Modules with a weight that equals one which gets a gradient, bit for bit."""
+    learning = {s.fingerprint for s in table.parameters.values() if s.gradient is not None}
+    return {
+        state.name.rpartition(".")[0] for state in table.parameters.values()
+        if state.gradient is None and state.fingerprint and state.fingerprint in learning
+    }  # fmt: skip
+
+
 def _kind(table: Table, use: ParameterUse, leading: set[int]) -> str:
+    if use.used and use.name.rpartition(".")[0] in _copies(table):
+        return "copy"
     if use.used:
         return "cut" if leading.intersection(use.nodes) or not use.nodes else "aside"
     if _routed(table, use):
@@ -86,10 +97,11 @@ WHY = {
     "result that is thrown away",
     "idle": "no operation of the forward pass read them, and no method of the model names them: a layer that "
     "is built but never called; with DistributedDataParallel the backward pass would wait for them",
+    "copy": "a copy of another part of the model, used without gradient, as a target network or a teacher is",
     "cut": "the loss depends on them, but no gradient comes back: detach(), no_grad or integer operations "
     "lie between; if that is meant, freeze them",
 }
-HARMLESS = frozenset(["routed", "skipped", "optional"])
+HARMLESS = frozenset(["routed", "skipped", "optional", "copy"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 

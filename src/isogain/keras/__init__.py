@@ -1,0 +1,11 @@
+"""isogain for Keras 3, on its JAX, torch and TensorFlow backends: initializers that know their layer.
+
+`inspect`, `plan` and `init_` look inside models on the torch backend, whose layers are torch modules.
+"""
+
+from isogain.keras import initializers
+from isogain.keras.initializer import IsogainInitializer, to_keras
+from isogain.keras.models import init_, inspect, plan
+from isogain.keras.tensorflow1 import to_tf1
+
+__all__ = ["IsogainInitializer", "init_", "initializers", "inspect", "plan", "to_keras", "to_tf1"]

@@ -1,0 +1,126 @@
+"""isogain's initializers as Keras': any layer of Keras 3, on any backend, saved with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from isogain.core.catalog import get
+from isogain.core.distributions import ConstantLaw
+from isogain.core.initializer import Initializer
+from isogain.core.layout import DEFAULT_LAYOUT
+from isogain.drawing import draw_law
+from isogain.drawing.public import law_of
+from isogain.errors import InitializerError
+from isogain.keras.places import Place, place_of
+
+__all__ = ["IsogainInitializer", "to_keras"]
+
+GEOMETRY = ("layout", "groups", "stride", "transposed")
+
+
+@keras.saving.register_keras_serializable(package="isogain")
+class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
+    """A Keras initializer that draws as `ig.draw` does, with the fans of the layer that asks.
+
+    `initializer` is a name, an isogain Initializer, or its dictionary.  `seed` None takes one of Keras'
+    own; an integer gives the same bits on every backend; a keras.random.SeedGenerator others at each call.
+    `path` None is the weight's own path in the model; `layout`, `groups`, `stride` and `transposed` None
+    are what the layer's class says (`isogain.keras.places`).
+    """
+
+    def __init__(
+        self,
+        initializer: str | Initializer | Mapping[str, Any],
+        seed: Any = None,
+        path: str | None = None,
+        layout: str | None = None,
+        groups: int | None = None,
+        stride: int | Sequence[int] | None = None,
+        transposed: bool | None = None,
+    ) -> None:
+        self.initializer = get(initializer)
+        self.path = path
+        self.geometry = {
+            "layout": layout,
+            "groups": groups,
+            "stride": tuple(stride) if isinstance(stride, Sequence) else stride,
+            "transposed": transposed,
+        }
+        self._given_seed = seed
+        self.seed = _checked_seed(seed)
+        self._deferred: dict[str, Place] = {}
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+        """A tensor of the backend, of this shape."""
+        sizes = tuple(int(size) for size in shape)
+        name = keras.backend.standardize_dtype(dtype)
+        place = place_of(self, sizes, self._deferred)
+        chosen = {key: value for key, value in self.geometry.items() if value is not None}
+        geometry: dict[str, Any] = {"layout": DEFAULT_LAYOUT, **place.usage, **chosen}
+        if len(sizes) < 2 and "layout" not in chosen:
+            geometry = {"layout": " ".join(["out"] * len(sizes)) or "*"}
+        law = law_of(self.initializer, sizes, dtype=name, **geometry)
+        if isinstance(law, ConstantLaw):
+            return keras.ops.full(sizes, law.value, dtype=name)
+        path = place.path if self.path is None else self.path
+        values = draw_law(law, sizes, seed=_integer(self.seed), path=path, dtype=name)
+        return keras.ops.convert_to_tensor(values, dtype=name)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` makes an equal initializer of."""
+        given = {key: value for key, value in self.geometry.items() if value is not None}
+        seed = keras.saving.serialize_keras_object(self._given_seed)
+        place = {} if self.path is None else {"path": self.path}
+        return {"initializer": self.initializer.to_dict(), "seed": seed, **place, **given}
+
+
+def to_keras(
+    initializer: str | Initializer | Mapping[str, Any],
+    *,
+    seed: Any = None,
+    path: str | None = None,
+    layout: str | None = None,
+    groups: int | None = None,
+    stride: int | Sequence[int] | None = None,
+    transposed: bool | None = None,
+) -> IsogainInitializer:
+    """Return the initializer as Keras' own kind of object, for `kernel_initializer=` and its kin.
+
+    The fans are the layer's: grouped, depthwise, separable and transposed convolutions, EinsumDense and
+    attention, embeddings, the gates of LSTM and GRU each for themselves.  The numbers are `ig.draw`'s for
+    (seed, path of the weight), so one object may serve many layers and every layer has its own weights;
+    the same seed and names give the same bits on JAX, torch and TensorFlow.  Called by itself, outside of
+    a layer, it gives the same tensor at each call.
+
+    Raises InitializerError for an unknown initializer or seed.
+
+    >>> import keras
+    >>> layer = keras.layers.Dense(512, kernel_initializer=to_keras("he_normal", seed=0))
+    >>> layer.build((None, 784)); layer.kernel.shape
+    (784, 512)
+    """
+    return IsogainInitializer(initializer, seed, path, layout, groups, stride, transposed)
+
+
+def _checked_seed(seed: Any) -> Any:
+    if seed is None:  # Keras' own choice, which keras.utils.set_random_seed governs
+        return int(keras.random.SeedGenerator().get_config()["seed"])
+    if isinstance(seed, Mapping):
+        return keras.saving.deserialize_keras_object(seed)
+    if isinstance(seed, keras.random.SeedGenerator) or (isinstance(seed, int) and not isinstance(seed, bool)):
+        return seed
+    raise InitializerError(
+        f"`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer, got {seed!r}"
+    )
+
+
+def _integer(seed: Any) -> int:
+    """The integer of a seed; a SeedGenerator's next one, both of its words."""
+    if isinstance(seed, int):
+        return seed
+    words = np.asarray(keras.ops.convert_to_numpy(seed.next()), dtype=np.uint64).ravel()
+    return sum(int(word) << (32 * place) for place, word in enumerate(words[:2]))

@@ -23,9 +23,10 @@ from isogain.core.quadrature import Floats
 from isogain.theory.maps import MeanField, is_homogeneous
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["COARSE", "Ensemble", "LayerTable", "Paths", "layer_table"]
+__all__ = ["COARSE", "SEED", "Ensemble", "LayerTable", "Paths", "layer_table", "log_averages", "strata"]
 
 MEMBERS = 2048
+SEED = 20170417
 COLUMNS = 11
 """Numbers of a layer in its table: what `_row` lists."""
 SPACING, COARSE = 0.2, 0.4
@@ -34,7 +35,7 @@ SPACING, COARSE = 0.2, 0.4
 The coarse one is for advice, which wants three digits at once."""
 
 
-def _log_averages(noise: Floats) -> tuple[Floats, Floats]:
+def log_averages(noise: Floats) -> tuple[Floats, Floats]:
     """Mean and variance of ln of averages of mean 1 and these relative variances.
 
     The average of n positive terms is taken for a Gamma variable of the same two moments: exact for
@@ -47,7 +48,7 @@ def _log_averages(noise: Floats) -> tuple[Floats, Floats]:
 
 
 @lru_cache(maxsize=4)
-def _strata(members: int) -> Floats:
+def strata(members: int) -> Floats:
     """The medians of equally likely intervals of the standard normal law."""
     # the standard library's: scipy.special takes longer to import than a whole advice
     quantile = NormalDist().inv_cdf
@@ -188,8 +189,8 @@ class Ensemble:
     ) -> None:
         self.field, self.widths, self.orthogonal = field, widths, orthogonal
         self.table = layer_table(field, spacing)
-        self.generator = np.random.Generator(np.random.Philox(20170417))
-        self.strata = _strata(members)
+        self.generator = np.random.Generator(np.random.Philox(SEED))
+        self.strata = strata(members)
 
     def normals(self) -> Floats:
         """Standard normal numbers, one from each of as many equally likely intervals."""
@@ -197,7 +198,7 @@ class Ensemble:
 
     def average(self, noise: Floats) -> Floats:
         """ln of an average of relative variance `noise`, one for each member."""
-        mean, variance = _log_averages(noise)
+        mean, variance = log_averages(noise)
         return np.asarray(mean + np.sqrt(variance) * self.normals())
 
     def run(self, input_variance: float) -> Paths:
@@ -260,8 +261,8 @@ class Ensemble:
             shared = shared - 2 * slope * tilt
             # at a fixed length the units spread less than a normal law: E moves by -curve / n
             after, chi = after - curve / width, chi - chi_curve / width
-        mean, variance = _log_averages(noise / width)
-        behind, back_variance = _log_averages(back / width)
+        mean, variance = log_averages(noise / width)
+        behind, back_variance = log_averages(back / width)
         together = np.sqrt(np.maximum(noise * back, 1e-300))
         correlation = np.clip(shared / together, -1, 1)
         one, two = self.normals(), self.normals()

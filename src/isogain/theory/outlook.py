@@ -14,7 +14,7 @@ from isogain.theory.finite_width import COARSE, Ensemble, layer_table
 from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["TRAINABLE", "WIDE_SPREAD", "Outlook", "Weights", "outlook", "trainable_depth"]
+__all__ = ["TRAINABLE", "WIDE_SPREAD", "Outlook", "Weights", "outlook", "trainable_depth", "width_limit"]
 
 Weights = Literal["gaussian", "orthogonal"]
 TRAINABLE = 6.0
@@ -79,12 +79,12 @@ def trainable_depth(fixed: FixedPoint, spreads: Sequence[float] | Floats) -> tup
     limits = [(TRAINABLE * fixed.correlation_depth, "six correlation depths")]
     if abs(fixed.variance_rate) > 1 + 1e-9 or fixed.variance in (0.0, math.inf):
         limits.append((TRAINABLE * fixed.variance_depth, "six variance depths"))
-    limits.append((_width_limit(spreads), f"one draw strays {math.e:.2g}-fold from the next"))
+    limits.append((width_limit(spreads), f"one draw strays {math.e:.2g}-fold from the next"))
     depth, reason = min(limits, key=lambda pair: pair[0])
     return depth, "critical, and the width holds" if math.isinf(depth) else reason
 
 
-def _width_limit(spreads: Sequence[float] | Floats) -> float:
+def width_limit(spreads: Sequence[float] | Floats) -> float:
     """Where the spread of ln q passes 1, by its growth over the second half of the layers."""
     variances = np.square(np.asarray(spreads))
     beyond = np.flatnonzero(variances >= WIDE_SPREAD**2)

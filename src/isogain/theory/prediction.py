@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from isogain.core.activations import activation as find_activation
+from isogain.core.quadrature import Floats
+from isogain.theory.block_width import BlockEnsemble
+from isogain.theory.blocks import Structure, curves, structure_of, structured_depth
 from isogain.theory.critical import critical_point
 from isogain.theory.finite_width import Ensemble
 from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.outlook import WIDE_SPREAD, Weights, trainable_depth
 from isogain.theory.pair_width import PairState, first_pair, next_pair
 from isogain.theory.pairs import TheoryError
+from isogain.theory.structure import Signal
 
 __all__ = ["LayerPrediction", "Prediction", "predict"]
 
@@ -63,7 +67,9 @@ class Prediction:
     input_variance: float
     input_correlation: float
     layers: tuple[LayerPrediction, ...]
-    fixed_point: FixedPoint
+    structure: Structure
+    fixed_point: FixedPoint | None
+    """Where the signals of a plain network settle; None with normalization, dropout, branches, kernels."""
     trainable_depth: float
     trainable_reason: str
     assumptions: tuple[str, ...]
@@ -99,36 +105,37 @@ class Prediction:
         """JSON-ready, with a schema version; infinite depths are None."""
         plain = asdict(self)
         plain["trainable_depth"] = _finite(self.trainable_depth)
-        fixed = plain.pop("fixed_point")
-        point = self.fixed_point
-        scales = {
-            "variance": _finite(point.variance_depth),
-            "correlation": _finite(point.correlation_depth),
-            "gradient": _finite(point.gradient_depth),
-        }
-        fixed = {**{k: _finite(v) for k, v in fixed.items()}, "phase": point.phase, "depth_scales": scales}
-        return {
-            "schema": SCHEMA,
-            **plain,
-            "fixed_point": fixed,
-            "verdict": self.verdict,
-        }
+        if self.fixed_point is not None:
+            plain["fixed_point"] = _described(self.fixed_point, plain["fixed_point"])
+        return {"schema": SCHEMA, **plain, "verdict": self.verdict}
 
     def __str__(self) -> str:
-        point = self.fixed_point
         head = (
             f"{self.activation}, {self.depth} layers of {_describe(self.widths)}, {self.weights} weights: "
             f"weight variance {self.weight_variance:.5g} / fan_in, bias variance {self.bias_variance:.5g}"
         )
-        scales = (
-            f"{point.phase}; settles at q = {point.variance:.4g}, correlation {1 - point.distance:.4g}; "
-            f"depth scales: variance {point.variance_depth:.4g}, correlation {point.correlation_depth:.4g}, "
-            f"gradient {point.gradient_depth:.4g} layers"
-        )
+        scales = str(self.structure) if self.fixed_point is None else _scales(self.fixed_point)
         rows = [_row(layer) for layer in _picked(self.layers)]
         band = f"{'95 % band':>21}"
         title = f"{'layer':>5}  {'variance q':>10}  {band}  {'correlation':>11}  {'gradient':>9}  {band}"
         return "\n".join([head, scales, self.verdict, "", title, *rows])
+
+
+def _described(point: FixedPoint, numbers: dict[str, Any]) -> dict[str, Any]:
+    scales = {
+        "variance": _finite(point.variance_depth),
+        "correlation": _finite(point.correlation_depth),
+        "gradient": _finite(point.gradient_depth),
+    }
+    return {**{k: _finite(v) for k, v in numbers.items()}, "phase": point.phase, "depth_scales": scales}
+
+
+def _scales(point: FixedPoint) -> str:
+    return (
+        f"{point.phase}; settles at q = {point.variance:.4g}, correlation {1 - point.distance:.4g}; "
+        f"depth scales: variance {point.variance_depth:.4g}, correlation {point.correlation_depth:.4g}, "
+        f"gradient {point.gradient_depth:.4g} layers"
+    )
 
 
 def _per_layer(curve: Sequence[float]) -> float:
@@ -177,14 +184,26 @@ def predict(
     input_correlation: float = 0.0,
     input_width: int | None = None,
     pairs: bool = True,
+    normalization: Literal["batch", "layer", "rms"] | None = None,
+    residual: float | bool | None = None,
+    dropout: float = 0.0,
+    kernel: int | None = None,
+    size: int | Sequence[int] | None = None,
+    padding: Literal["zeros", "circular"] = "zeros",
 ) -> Prediction:
-    """The variance, correlation and gradient of every layer of a plain network, with 95 % bands.
+    """The variance, correlation and gradient of every layer of a network, with 95 % bands.
 
     Var[w] = weight_variance / fan_in, Var[b] = bias_variance; without them, the activation's critical
     point.  `width` is one number or one a layer; `input_variance` the mean square of an input's entries,
     `input_correlation` the cosine of two inputs.  `pairs=False` leaves the correlation's band out
     (faster).  Curves are exact as the width goes to infinity; typical values and bands follow an
     ensemble of networks of this width.
+
+    Every layer may be more than weights and activation: `normalization` between the two, `dropout` the
+    share of outputs dropped, `kernel` the side of a convolution over `size` positions (`width` channels,
+    Var[w] = weight_variance / (channels kernel^d)).  With `residual` = a (True: 1 / sqrt(depth)) layers are
+    x + a * branch(x), branch = norm, activation, dropout, weights, and variances are the trunk's.  Then
+    correlations have no band, and bands are of first order in 1 / width (`assumptions` says on what).
     Raises TheoryError for sizes and variances that make no sense, or where the activation has no
     critical point and none was given.
 
@@ -204,14 +223,15 @@ def predict(
             f"input_variance must be above 0 and input_correlation in [-1, 1], "
             f"got {input_variance!r}, {input_correlation!r}"
         )
-    fan_in = input_width or widths[0]
-    curves = _Curves(field, (fan_in, *widths), weights == "orthogonal")
-    layers = curves.layers(input_variance, 1 - input_correlation, pairs)
-    fixed = field.settle(layers[0].variance)
-    reach, reason = trainable_depth(fixed, [layer.log_variance_spread for layer in layers])
+    asked = structure_of(depth, normalization, residual, dropout, kernel, size, padding)
+    whole, start = (input_width or widths[0], *widths), Signal(0.0, input_variance, input_correlation)
+    if asked.plain:
+        layers, fixed, (reach, reason), assumptions = _plain(field, whole, weights, start, pairs)
+    else:
+        layers, fixed, (reach, reason), assumptions = _structured(field, asked, whole, weights, start)
     return Prediction(
         str(phi), weight_variance, bias_variance, depth, widths, weights, input_variance,
-        input_correlation, layers, fixed, reach, reason, ASSUMPTIONS,
+        input_correlation, layers, asked, fixed, reach, reason, assumptions,
     )  # fmt: skip
 
 
@@ -221,6 +241,46 @@ ASSUMPTIONS = (
     "curves are those of infinite width; bands and typical values those of networks of this width",
     "correlation bands are of first order in depth / width, and end where ln q spreads beyond 1",
     "the gradient arrives at the last layer independent of the forward signal",
+)
+
+
+Found = tuple[tuple[LayerPrediction, ...], FixedPoint | None, tuple[float, str], tuple[str, ...]]
+"""Layers, fixed point, trainable depth with its reason, assumptions."""
+
+
+def _plain(field: MeanField, widths: tuple[int, ...], weights: Weights, start: Signal, pairs: bool) -> Found:
+    curves = _Curves(field, widths, weights == "orthogonal")
+    layers = curves.layers(start.variance, 1 - start.correlation, pairs)
+    fixed = field.settle(layers[0].variance)
+    reach = trainable_depth(fixed, [layer.log_variance_spread for layer in layers])
+    return layers, fixed, reach, ASSUMPTIONS
+
+
+def _structured(
+    field: MeanField, structure: Structure, widths: tuple[int, ...], weights: Weights, start: Signal
+) -> Found:
+    """By the rules of `structure`, one layer at a time."""
+    if structure.residual is not None and len(set(widths)) > 1:
+        raise TheoryError(f"a trunk has one width, that of the input too: got {sorted(set(widths))}")
+    phi, weight, bias = field.activation, field.weight_variance, field.bias_variance
+    found = curves(phi, weight, bias, structure, len(widths) - 1, start)
+    ensemble = BlockEnsemble(phi, weight, bias, structure, widths, weights == "orthogonal")
+    paths = ensemble.run(found, start.variance)
+    forward, back = (np.array(paths.summary(which)) for which in ("variance", "gradient"))
+    layers = tuple(
+        _layer(i + 1, widths, signal.variance, signal.correlation, None, gradient, forward[:, i], back[:, i])
+        for i, (signal, gradient) in enumerate(zip(found.signals, found.gradients, strict=True))
+    )
+    spreads = [layer.log_variance_spread for layer in layers]
+    reach = structured_depth(found, phi, weight, bias, structure, spreads)
+    return layers, None, reach, (*found.assumptions, *STRUCTURED)
+
+
+STRUCTURED = (
+    "curves are those of infinite width; bands and typical values are of first order in 1 / width and leave "
+    "out that weights which carried signals forward carry gradients back",
+    "scales of normalizations are 1, shifts 0; batches are large",
+    "a convolution's input has uncorrelated positions; behind zero padding, means over all positions",
 )
 
 
@@ -256,16 +316,10 @@ class _Curves:
         gradients = self._gradients(q)
         distances = self._distances(q, input_variance, distance)
         bands = self._bands(q, distances) if pairs else [None] * len(q)
-        mean, spread, low, high = (
-            np.exp(x) if i != 1 else x for i, x in enumerate(paths.summary("variance"))
-        )
-        back = [np.exp(x) if i != 1 else x for i, x in enumerate(paths.summary("gradient"))]
+        forward, back = (np.array(paths.summary(which)) for which in ("variance", "gradient"))
         return tuple(
-            LayerPrediction(
-                i + 1, self.widths[i + 1], q[i], float(mean[i]), (float(low[i]), float(high[i])),
-                1 - distances[i], bands[i],
-                gradients[i], float(back[0][i]), (float(back[2][i]), float(back[3][i])),
-                float(spread[i]), float(back[1][i]),
+            _layer(
+                i + 1, self.widths, q[i], 1 - distances[i], bands[i], gradients[i], forward[:, i], back[:, i]
             )
             for i in range(len(q))
         )  # fmt: skip
@@ -312,6 +366,19 @@ class _Curves:
                 break
             bands[i + 1] = _correlation_band(distances[i + 1], state)
         return bands
+
+
+def _layer(
+    layer: int, widths: tuple[int, ...], q: float, correlation: float, band: Band | None, gradient: float,
+    forward: Floats, back: Floats,
+) -> LayerPrediction:  # fmt: skip
+    """From the curves, and mean, spread and ends of ln q and ln g."""
+    mean, spread, low, high = (float(x) for x in forward)
+    behind, gradient_spread, least, most = (float(x) for x in back)
+    return LayerPrediction(
+        layer, widths[layer], q, math.exp(mean), (math.exp(low), math.exp(high)), correlation, band,
+        gradient, math.exp(behind), (math.exp(least), math.exp(most)), spread, gradient_spread,
+    )  # fmt: skip
 
 
 CLOSEST = 1e-9

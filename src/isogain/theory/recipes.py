@@ -247,7 +247,7 @@ def _without_critical_point(phi: Activation, situation: Situation, mirror: Mirro
     if situation.depth > 3 and mirror.usable and mirror.isometry_error(1) < 0.5:
         return _mirrored(phi, situation, mirror, expected)
     choices = (
-        Choice("hidden", VarianceScaling(1.0, "fan_avg"), "no scale is critical; Xavier's does not saturate it"),
+        Choice("hidden", VarianceScaling(1.0, "fan_avg"), "no scale is critical; Xavier's saturates least"),
         _bias(0.0), _head(situation),
     )  # fmt: skip
     return Recipe(

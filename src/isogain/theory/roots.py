@@ -41,7 +41,7 @@ def root(function: Callable[[float], float], low: float, high: float, tolerance:
 def steep_root(
     function: Callable[[float], tuple[float, float]], low: float, high: float, tolerance: float = 1e-13
 ) -> float:
-    """Where a function of order 1 with its slope is 0: Newton's steps, bisecting where one leaves the bracket.
+    """Where a function of order 1 with its slope is 0: Newton's steps, bisecting where one leaves.
 
     Raises ValueError where the ends have the same sign.
     """

@@ -36,6 +36,7 @@ __all__ = [
     "padding_profile",
     "residual",
     "rms_norm",
+    "shortcut",
 ]
 
 
@@ -159,6 +160,20 @@ def residual(before: Signal, branch_gain: float, scale: float = 1.0, blocks: int
     after = Signal(before.mean, before.second * growth - before.mean**2, before.correlation)
     text = "the branch ends in weights of mean 0, so it does not correlate with the trunk; same gain back"
     return Step(after, growth, text, 0.03)
+
+
+def shortcut(before: Signal, branch: Step, scale: float = 1.0) -> Step:
+    """x + scale * f(x) for a branch whose own step is known: variances and covariances add.
+
+    Gradients grow by 1 + scale^2 times the branch's factor.  `residual` is this rule for many blocks alike.
+    """
+    added = scale**2 * branch.after.variance
+    variance = before.variance + added
+    shared = before.correlation * before.variance + branch.after.correlation * added
+    correlation = min(max(shared / variance, -1.0), 1.0) if variance else 0.0
+    after = Signal(before.mean + scale * branch.after.mean, variance, correlation)
+    text = f"{branch.assumes}; the branch ends in weights of mean 0, so it does not correlate with the trunk"
+    return Step(after, 1 + scale**2 * branch.gradient, text, branch.error)
 
 
 def layer_norm(before: Signal) -> Step:

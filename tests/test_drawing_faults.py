@@ -131,7 +131,7 @@ def test_a_piece_that_fails_says_how_much_was_written(monkeypatch: pytest.Monkey
     with pytest.raises(
         DrawError, match=r"1 of 2 pieces .* cosmic ray.* other 1 pieces of the target were written"
     ):
-        draw_law(NORMAL, (2_000_000,), threads=2)
+        draw_law(NORMAL, (200_000,), threads=2)
 
 
 def test_the_environment_s_thread_count_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:

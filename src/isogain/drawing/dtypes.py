@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, final
 
 import numpy as np
@@ -57,6 +58,7 @@ class Dtype:
         would do differently.
         """
         working = self.as_working
+        number += 0.0  # equal numbers are one number, also -0.0 and 0.0
         if working.name == "float64" or not math.isfinite(number):
             return number
         rounded = working._rounded(number)
@@ -79,7 +81,7 @@ class Dtype:
             raise DrawError(
                 f"{self.name} has no number in [{low!r}, {high!r}{bracket}; widen the bounds or the dtype"
             )
-        return first, last
+        return first + 0.0, last + 0.0
 
     def to_working(self, stored: NDArray[Any]) -> NDArray[Any]:
         """The stored numbers as an array of the working type."""
@@ -115,9 +117,14 @@ def _dtype_name(name: object) -> str:
     if isinstance(name, str):
         return name
     try:
-        return np.dtype(name).name  # type: ignore[call-overload, no-any-return]
+        return _numpy_name(name)
     except TypeError:
         return str(name).removeprefix("torch.")
+
+
+@lru_cache(maxsize=64)
+def _numpy_name(name: object) -> str:
+    return np.dtype(name).name  # type: ignore[call-overload, no-any-return]
 
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)

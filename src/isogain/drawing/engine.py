@@ -7,9 +7,12 @@ with the interpreter lock released or, without one, by the reference.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, final
 
 import numpy as np
@@ -24,8 +27,13 @@ from isogain.errors import DrawError
 
 __all__ = ["fill", "thread_count"]
 
-_CHUNK: Final = 1 << 20
-"""Elements of one piece of work: 4 MB of float32, about a millisecond."""
+_LARGEST: Final = 1 << 20
+"""Elements of the largest piece of work: 4 MB of float32, about a millisecond."""
+_SMALLEST: Final = 1 << 17
+"""Below it, waking a thread takes longer than the draw."""
+_PIECES: Final = 8
+"""At least as many for each thread where the draw is large enough: who is done early takes over more."""
+_MOST_THREADS: Final = 256
 _REFERENCE_CHUNK: Final = 1 << 16
 
 
@@ -74,34 +82,41 @@ def fill(
     """
     if region.size == 0:
         return
-    flat = out.reshape(-1)
-    work = list(_plan(region))
-    make = _maker(flat, key, recipe, region, draw)
+    work = list(_plan(region, _piece(region.size, threads)))
+    make = _maker(out.reshape(-1), key, recipe, region, draw)
     if threads == 1 or len(work) == 1:
         for piece in work:
             make(piece)
-        return
-    _run_threads(make, work, min(threads, len(work)))
+    else:
+        _share(make, work, min(threads, len(work)))
 
 
-def _plan(region: Region) -> Iterator[_Work]:
+def _piece(size: int, threads: int) -> int:
+    """Elements of one piece of work: a power of two, so that no tile is cut."""
+    if threads == 1:
+        return _LARGEST
+    wanted = size // (threads * _PIECES)
+    return int(min(_LARGEST, max(_SMALLEST, 1 << wanted.bit_length())))
+
+
+def _plan(region: Region, chunk: int) -> Iterator[_Work]:
     run = region.run
     runs = region.size // run
-    if run >= _CHUNK:
+    if run >= chunk:
         for number in range(runs):
-            yield from _long_run(region, number, run)
+            yield from _long_run(region, number, run, chunk)
         return
-    step = max(1, _CHUNK // run)
+    step = max(1, chunk // run)
     for first in range(0, runs, step):
         yield _Work(first, min(step, runs - first), 0, run, first * run)
 
 
-def _long_run(region: Region, number: int, run: int) -> Iterator[_Work]:
+def _long_run(region: Region, number: int, run: int, chunk: int) -> Iterator[_Work]:
     """Cut one run where the whole tensor's index is a multiple of the chunk: no tile is made twice."""
     start = int(region.runs(number, 1)[0])
     skip = 0
     while skip < run:
-        length = min(run - skip, _CHUNK - (start + skip) % _CHUNK)
+        length = min(run - skip, chunk - (start + skip) % chunk)
         yield _Work(number, 1, skip, length, number * run + skip)
         skip += length
 
@@ -131,13 +146,44 @@ def _fill_by_reference(
         target[first : first + number.size] = reference.elements(key, recipe, indices, draw)
 
 
-def _run_threads(make: Callable[[_Work], None], work: list[_Work], threads: int) -> None:
-    with ThreadPoolExecutor(threads, thread_name_prefix="isogain-draw") as pool:
-        futures = [pool.submit(make, piece) for piece in work]
-        errors = [error for future in futures if (error := future.exception()) is not None]
+def _share(make: Callable[[_Work], None], work: list[_Work], threads: int) -> None:
+    """This thread and helpers take pieces of work until none is left."""
+    left, errors = deque(work), deque[Exception]()
+
+    def take() -> None:
+        while True:
+            try:
+                piece = left.popleft()
+            except IndexError:
+                return
+            try:
+                make(piece)
+            except Exception as error:
+                errors.append(error)
+
+    helpers: list[Future[None]] = []
+    try:
+        with suppress(RuntimeError):  # no thread to be had, or the interpreter ends: this one does it all
+            helpers += (_pool().submit(take) for _ in range(threads - 1))
+        take()
+    finally:
+        left.clear()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
     if errors:
         done = len(work) - len(errors)
         raise DrawError(
             f"{len(errors)} of {len(work)} pieces of the draw failed ({errors[0]!r}); "
             f"the other {done} pieces of the target were written"
         ) from errors[0]
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """Threads that wait for the next draw: it is often over before a new one would have started."""
+    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="isogain-draw")
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

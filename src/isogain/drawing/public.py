@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -74,7 +75,16 @@ def law_of(init: Any, shape: tuple[int, ...], *, dtype: DTypeLike = "float32", *
         return init
     if not isinstance(init, str | Mapping | Initializer):
         raise DrawError(f"init must be a name of the catalog, an Initializer or a Law, got {init!r}")
-    return get(init).law(shape, is_complex=complex_parts(dtype) is not None, **geometry)
+    is_complex = complex_parts(dtype) is not None
+    try:
+        return _remembered_law(init, shape, is_complex, **geometry)
+    except TypeError:  # something that cannot be hashed: a mapping, a list of strides
+        return get(init).law(shape, is_complex=is_complex, **geometry)
+
+
+@lru_cache(maxsize=512)
+def _remembered_law(init: Any, shape: tuple[int, ...], is_complex: bool, **geometry: Any) -> Law:
+    return get(init).law(shape, is_complex=is_complex, **geometry)
 
 
 def draw_law(

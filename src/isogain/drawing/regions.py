@@ -21,7 +21,7 @@ RegionLike = Any
 
 def checked_shape(shape: Sequence[SupportsIndex] | SupportsIndex) -> tuple[int, ...]:
     """The shape as a tuple of positive integers of a tensor below 2^62 elements, or DrawError."""
-    if isinstance(shape, SupportsIndex):
+    if hasattr(shape, "__index__"):
         shape = (shape,)
     try:
         sizes = tuple(int(size.__index__()) for size in shape)

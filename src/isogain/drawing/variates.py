@@ -101,7 +101,7 @@ def quantile(tail: Floats) -> Floats:
     bits = tail.view(np.int32)
     part = (bits >> 22) & 31
     r = ((bits & 0x3FFFFF) | 0x3F800000).view(np.float32) - np.float32(1.25)
-    z = _QUANTILE[-1][part]
+    z: Floats = _QUANTILE[-1][part]
     for coefficients in _QUANTILE[-2::-1]:
         z = fma(z, r, coefficients[part])
     return z

@@ -3,6 +3,7 @@
     python benchmarks/theory.py networks --widths 64 256 1024 --depth 100 --networks 200
     python benchmarks/theory.py integrals --draws 100000000
     python benchmarks/theory.py speed
+    python benchmarks/theory.py rules
 
 Each prints a table and exits with 1 where a claim of docs/theory.md does not hold.
 """
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 import theory_networks
+import theory_rules
 from isogain.core.activations import activation, names
 
 
@@ -102,7 +104,10 @@ def main() -> int:
     three = commands.add_parser("speed", help="how long advice and diagrams take")
     three.add_argument("--repeats", type=int, default=5)
     three.set_defaults(run=speed)
-    for each in (one, two, three):
+    four = commands.add_parser("rules", help="each layer's moment rule against torch's own layer")
+    four.add_argument("--slack", type=float, default=0.01, help="for the noise of the simulation")
+    four.set_defaults(run=theory_rules.table)
+    for each in (one, two, three, four):
         each.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     good = options.run(options)

@@ -80,6 +80,35 @@ def test_average_pooling_with_correlation():
     assert step.after.variance / rules.average_pool(Signal(), 16).after.variance == pytest.approx(5.5)
 
 
+@pytest.mark.parametrize(
+    ("layer", "rule"), [(functional.max_pool2d, rules.max_pool), (functional.avg_pool2d, rules.average_pool)]
+)
+def test_pooling_spreads_gradients(layer, rule):
+    """The mean square of the gradient: one value of the window gets all of it, or every value its share."""
+    x = alike(0.3, 20_000, 16).reshape(-1, 1, 4, 4).requires_grad_(True)
+    y = layer(x, 4)
+    g = torch.randn_like(y)
+    (back,) = torch.autograd.grad((y * g).sum(), x)
+    close(back.square().mean() / g.square().mean(), rule(Signal(0, 1, 0.3), 16).gradient, 1e-4)
+
+
+def test_a_trunk_beside_a_branch_that_bends():
+    before = Signal(0.0, 1.5, 0.5)
+    bent = rules.activate(before, "tanh")
+    carried = rules.linear(bent.after, 1.2)
+    branch = rules.Step(carried.after, bent.gradient * carried.gradient, carried.assumes, 0.01)
+    step = rules.shortcut(before, branch, 0.5)
+    seconds, alikes = [], []
+    for _ in range(8):
+        x = math.sqrt(1.5) * alike(0.5, 200, 512, 2).permute(2, 0, 1)
+        y = x + 0.5 * torch.tanh(x) @ torch.randn(512, 512) * math.sqrt(1.2 / 512)
+        seconds.append(float(y.square().mean()))
+        alikes.append(float(torch.corrcoef(y.reshape(2, -1))[0, 1]))
+    assert np.mean(seconds) == pytest.approx(step.after.second, rel=step.error)
+    assert np.mean(alikes) == pytest.approx(step.after.correlation, abs=0.01)
+    assert step.gradient == pytest.approx(1 + 0.25 * 1.2 * bent.gradient)
+
+
 def test_zero_padding_depends_on_the_position():
     size, channels, layers = 9, 128, 3
     x = torch.randn(48, channels, size, size)

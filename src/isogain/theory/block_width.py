@@ -156,7 +156,7 @@ def _removed(phi: Activation, layer: bool) -> tuple[float, float]:
     """Units' worth of gradient that is missing behind a normalization of single samples, by way back.
 
     A gradient g behind it has no part along z = W phi, so W^T g has none along phi: E[phi^2 phi'^2] over
-    E[phi^2] E[phi'^2].  The normalization then takes the part along u (and, `layer`, along 1) from phi' W^T g,
+    E[phi^2] E[phi'^2].  The normalization then takes the part along u (and, `layer`, along 1) of phi' W^T g,
     as far as that is not along phi already.
     """
 

@@ -211,10 +211,14 @@ def batch_norm(before: Signal, batch: int = 10**9) -> Step:
 
 
 def average_pool(before: Signal, count: int) -> Step:
-    """The mean of `count` equally correlated values: variance (1 + (count - 1) c) / count times as much."""
+    """The mean of `count` equally correlated values: variance (1 + (count - 1) c) / count times as much.
+
+    Every value gets 1 / count of the gradient, so its mean square falls by count^2.
+    """
     factor = (1 + (count - 1) * before.correlation) / count
     after = Signal(before.mean, before.variance * max(factor, 0.0), before.correlation)
-    return Step(after, 1 / count, "every pair of values in the window equally correlated", 0.02)
+    text = "windows side by side, every pair of values in one equally correlated"
+    return Step(after, 1 / count**2, text, 0.02)
 
 
 def max_pool(before: Signal, count: int) -> Step:
@@ -230,7 +234,7 @@ def max_pool(before: Signal, count: int) -> Step:
     after = Signal(
         before.mean + math.sqrt(own) * mean * std, before.variance * (before.correlation + own * variance)
     )
-    text = "normal values before an activation, every pair in the window equally correlated"
+    text = "windows side by side, normal values before an activation, every pair equally correlated"
     return Step(after, 1 / count, text, 0.02)
 
 

@@ -120,7 +120,10 @@ def histogram(row: Row) -> alt.Chart:
 def picture(rows: tuple[Row, ...]) -> bytes:
     """The PNG of one group."""
     cells = [alt.vconcat(heatmap(row), histogram(row), spacing=4) for row in rows]
-    lines = [alt.hconcat(*cells[k : k + COLUMNS], spacing=24) for k in range(0, len(cells), COLUMNS)]
+    lines = [
+        alt.hconcat(*cells[k : k + COLUMNS], spacing=24).resolve_scale(color="independent")
+        for k in range(0, len(cells), COLUMNS)
+    ]
     chart = alt.vconcat(*lines, spacing=18, background="#ffffff").configure_view(stroke="#cbd5e0")
     return vl_convert.vegalite_to_png(chart.resolve_scale(color="independent").to_json(), scale=1.0)
 

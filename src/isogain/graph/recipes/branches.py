@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from isogain.core.catalog import get
-from isogain.core.initializers import Zeros
+from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block
 from isogain.graph.recipes.options import says
 from isogain.graph.recipes.parts import scalar_of_branch, streams_of
 from isogain.graph.rules.registry import Decision, rule
+from isogain.graph.rules.shared import behind, tidy
 from isogain.graph.scene import Scene, Site
 
 __all__: list[str] = []
@@ -56,6 +57,29 @@ def _closing(recipe: str, row: str) -> None:
         law = get(row, **given)
         return Decision(law, f"{recipe}: the factor on a branch", layout="*", role="branch scale")
 
+    @rule(order=20, recipe=recipe)
+    def weight(site: Site) -> Decision | None:
+        """Behind a closed factor the branch itself need not be small."""
+        node, use = site.node, site.use
+        place = site.scene.blocks.of_weight.get(node.index) if node is not None else None
+        if place is None or node is None or use is None or use.fans is None:
+            return None
+        if place[1].sum not in _scaled_sums(site.scene):
+            return None
+        gain, what = behind(site.scene, node)
+        return Decision(VarianceScaling(tidy(gain**2)), f"{recipe}: {what}; its branch is closed", gain)
+
+
+def _scaled_sums(scene: Scene) -> frozenset[int]:
+    """The sums of blocks with a factor on a branch, found once for a scene."""
+    known: frozenset[int] | None = vars(scene).get("_scaled_sums")
+    if known is None:
+        graph = scene.graph
+        sites = (Site(scene, use, tuple(graph.nodes[one] for one in use.nodes)) for use in graph.parameters)
+        blocks = (scalar_of_branch(site) for site in sites)
+        known = vars(scene)["_scaled_sums"] = frozenset(block.sum for block in blocks if block is not None)
+    return known
+
 
 def _blocks(scene: Scene, block: Block) -> int:
     lengths = [stream.length for stream in scene.blocks.streams if block in stream.blocks]
@@ -68,9 +92,11 @@ for _recipe, _row in (("skipinit", "skipinit"), ("rezero", "rezero"), ("layersca
 
 @says("skipinit", "rezero", "layerscale")
 def _without_scales(scene: Scene) -> list[str]:
-    return [
-        "where no parameter multiplies a branch there is nothing to close; the model has to have one for each"
-    ]
+    found = _scaled_sums(scene)
+    bare = sum(block.sum not in found for block in scene.blocks.all)
+    if not bare:
+        return []
+    return [f"{bare} of {len(scene.blocks.all)} residual sums have no parameter that multiplies their branch"]
 
 
 @rule(order=10, recipe="zero-gamma")

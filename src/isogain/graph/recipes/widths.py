@@ -24,6 +24,7 @@ from isogain.graph.nodes import Node
 from isogain.graph.plan import PlanError
 from isogain.graph.recipes.options import Rates, options_of, prescribes, says
 from isogain.graph.recipes.parts import streams_of
+from isogain.graph.roles import family
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, tidy
 from isogain.graph.scene import Scene, Site
@@ -59,14 +60,9 @@ def _checked(base: object) -> float:
 
 
 def _against_shapes(site: Site, base: Mapping[str, tuple[int, ...]]) -> tuple[float, float]:
-    shape = site.parameter.shape
-    other = base.get(site.name)
-    if other is None or len(other) != len(shape):
-        raise PlanError(
-            f"{site.name} {shape} has no counterpart in the base model"
-            if other is None
-            else f"{site.name} has shape {shape}, in the base model {other}"
-        )
+    shape, other = site.parameter.shape, _counterpart(site.name, base)
+    if len(other) != len(shape):
+        raise PlanError(f"{site.name} has shape {shape}, in the base model {other}")
     use = site.use
     if use is None or site.node is None or site.node.kind == "embedding" or use.fans is None:
         return 1.0, shape[-1] / other[-1] if shape else 1.0
@@ -77,9 +73,20 @@ def _against_shapes(site: Site, base: Mapping[str, tuple[int, ...]]) -> tuple[fl
             other[::-1] if flipped else other, use.layout, groups=use.groups, stride=stride,
             transposed=use.transposed,
         )  # fmt: skip
-    except LayoutError:
-        return 1.0, 1.0
+    except LayoutError as error:
+        raise PlanError(f"{site.name} in the base model: {error}") from error
     return use.fans.fan_in / small.fan_in, use.fans.fan_out / small.fan_out
+
+
+def _counterpart(name: str, base: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The same parameter of the base model, or of one of its layers where it has fewer."""
+    if name in base:
+        return base[name]
+    kind = family(name)
+    alike = next((shape for path, shape in base.items() if family(path) == kind), None)
+    if alike is None:
+        raise PlanError(f"{name} has no counterpart in the base model: build both in the same way")
+    return alike
 
 
 def _width(scene: Scene) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -189,11 +190,10 @@ def _real(places: Places, device: torch.device | str | None) -> torch.Tensor:
 
 
 def _tell_sharding(model: nn.Module) -> None:
-    """Let FSDP2's modules take up their new parameters."""
-    try:
-        from torch.distributed.fsdp import FSDPModule
-    except ImportError:
+    """Let FSDP2's modules take up their new parameters (there are none where nobody imported it)."""
+    sharded = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
+    if sharded is None:
         return
     for module in model.modules():
-        if isinstance(module, FSDPModule):
-            module._apply(lambda tensor: tensor, recurse=False)  # type: ignore[no-untyped-call]
+        if isinstance(module, sharded):
+            module._apply(lambda tensor: tensor, recurse=False)

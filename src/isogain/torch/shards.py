@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ Boxes = list[tuple[tuple[slice, ...], Region]]
 
 
 def is_dtensor(tensor: torch.Tensor) -> bool:
-    """Whether the tensor is one of several processes' shares of a larger one."""
-    if not torch.distributed.is_available():
-        return False
-    from torch.distributed.tensor import DTensor
+    """Whether the tensor is one of several processes' shares of a larger one.
 
-    return isinstance(tensor, DTensor)
+    Without an import: where nobody imported DTensor there is none, and the import takes seconds.
+    """
+    if type(tensor) in (torch.Tensor, torch.nn.Parameter):
+        return False
+    loaded = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
+    return loaded is not None and isinstance(tensor, loaded)
 
 
 def local_part(tensor: torch.Tensor) -> torch.Tensor:

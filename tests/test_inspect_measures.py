@@ -19,6 +19,7 @@ from isogain.inspect.formats import FORMATS  # noqa: E402
 from isogain.inspect.table import Forward  # noqa: E402
 from isogain.torch.measures import forward_summary, scales_of, spectrum  # noqa: E402
 from isogain.torch.parameters import is_orthogonal  # noqa: E402
+from isogain.torch.sampling import Numbers  # noqa: E402
 
 
 def stack(depth, width, act, init):
@@ -208,10 +209,10 @@ def test_headroom_is_what_a_cast_does(name):
 
 
 def test_sizes_are_counted_by_octaves():
-    found = scales_of(torch.tensor([0.0, 1.0, 1.9, -2.0, 0.26, math.inf, math.nan]))
+    found = scales_of(Numbers(torch.tensor([0.0, 1.0, 1.9, -2.0, 0.26, math.inf, math.nan])))
     assert (found.first, found.counts, found.zeros) == (-2, (1, 0, 2, 1), 1)
     assert found.total == 5
-    assert scales_of(torch.zeros(3)).counts == ()
+    assert scales_of(Numbers(torch.zeros(3))).counts == ()
 
 
 def test_gains_slopes_and_ratios():

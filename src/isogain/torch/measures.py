@@ -10,7 +10,7 @@ import torch
 
 from isogain.inspect.formats import Scales
 from isogain.inspect.table import Backward, Channels, Forward, Spectrum
-from isogain.torch.sampling import distance, extremes, observations, positions, rms, samples, spread
+from isogain.torch.sampling import Numbers, distance, extremes, observations, positions, samples, spread
 
 __all__ = ["KEPT", "ROWS", "backward_summary", "forward_summary", "kept_sample", "scales_of", "spectrum"]
 
@@ -29,13 +29,13 @@ def forward_summary(
     With the `axis` of its channels it has a spectrum and statistics of channels, from `rows` observations.
     """
     low, high = extremes(tensor)
-    values = spread(tensor)
+    values = Numbers(spread(tensor))
     finite = math.isfinite(low) and math.isfinite(high)
     first, places = samples(tensor, batch) if finite else None, positions(tensor) if finite else None
     seen = observations(tensor, axis, rows) if finite and axis is not None else None
     return Forward(
-        mean=float(values.mean()), rms=rms(values), minimum=low, maximum=high,
-        zero_fraction=float((values == 0).float().mean()), finite=finite, size=tensor.numel(),
+        mean=values.mean, rms=values.rms, minimum=low, maximum=high,
+        zero_fraction=values.zero_fraction, finite=finite, size=tensor.numel(),
         distance=math.nan if first is None or first.is_complex() else distance(first),
         position_distance=math.nan if places is None else distance(places),
         scales=scales_of(values), spectrum=None if seen is None else spectrum(seen),
@@ -43,43 +43,41 @@ def forward_summary(
     )  # fmt: skip
 
 
-def scales_of(values: Tensor) -> Scales:
-    """The histogram of sizes of a float32 sample; infinities and NaN are left out.
+def scales_of(values: Numbers) -> Scales:
+    """The histogram of sizes of a sample; infinities and NaN are left out.
 
     The exponent of a float32 lies in its bits 23 to 30; numbers below 2^-126 count as one octave.
     """
-    numbers = values.numpy(force=True)
-    counts = np.bincount((numbers.view(np.int32) >> 23) & 255, minlength=256)[:255]
-    zeros = int(numbers.size - np.count_nonzero(numbers))
-    counts[0] -= zeros
+    exponents = (np.ascontiguousarray(values.float32).view(np.int32) >> 23) & 255
+    counts = np.bincount(exponents, minlength=256)[:255]
+    counts[0] -= values.zeros
     seen = np.flatnonzero(counts)
     if not len(seen):
-        return Scales(0, (), zeros)
+        return Scales(0, (), values.zeros)
     first, last = int(seen[0]), int(seen[-1])
-    return Scales(first - 127, tuple(counts[first : last + 1].tolist()), zeros)
+    return Scales(first - 127, tuple(counts[first : last + 1].tolist()), values.zeros)
 
 
 def spectrum(rows: Tensor) -> Spectrum | None:
     """Effective and stable rank of (observations, units), from the eigenvalues of the smaller Gram matrix."""
-    matrix = rows.double()
+    matrix = rows.numpy(force=True).astype(np.float64)
     small = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    squares = torch.linalg.eigvalsh(small @ small.T).clamp_min(0.0)
-    largest = float(squares[-1])
-    if not largest > 0:
+    squares = np.linalg.eigvalsh(small @ small.T).clip(0.0)
+    if not squares[-1] > 0:
         return None
-    singular = squares.sqrt()
-    share = singular / singular.sum()
-    entropy = -float(torch.special.xlogy(share, share).sum())
-    return Spectrum(math.exp(entropy), float(squares.sum()) / largest, min(matrix.shape))
+    singular = np.sqrt(squares)
+    share = singular[singular > 0] / singular.sum()
+    entropy = -float(share @ np.log(share))
+    return Spectrum(math.exp(entropy), float(squares.sum() / squares[-1]), min(matrix.shape))
 
 
 def _channels(rows: Tensor) -> Channels:
-    squares = rows.square().mean(0).sqrt().sort().values
-    last = len(squares) - 1
+    values = rows.numpy(force=True).astype(np.float64)
+    sizes = np.sqrt(np.square(values).mean(0))
+    spread_of_means = float(values.mean(0).std())
     return Channels(
-        float(squares[0]), float(squares[last // 2]), float(squares[last]),
-        float(rows.mean(0).std(correction=0)), rows.shape[0],
-    )  # fmt: skip
+        float(sizes.min()), float(np.median(sizes)), float(sizes.max()), spread_of_means, len(values)
+    )
 
 
 def backward_summary(gradient: Tensor, signal: Tensor | None = None) -> Backward:
@@ -89,12 +87,18 @@ def backward_summary(gradient: Tensor, signal: Tensor | None = None) -> Backward
     influence = math.nan
     if signal is not None:
         met = spread(gradient, KEPT)
-        influence = rms(met.double() * signal) if met.shape == signal.shape else math.nan
-    values = spread(gradient)
+        influence = _met(met, signal) if met.shape == signal.shape else math.nan
+    values = Numbers(spread(gradient))
     return Backward(
-        rms(values), max(abs(low), abs(high)), finite, gradient.numel(), influence,
-        float(values.mean()), scales_of(values),
+        values.rms, max(abs(low), abs(high)), finite, gradient.numel(), influence,
+        values.mean, scales_of(values),
     )  # fmt: skip
+
+
+def _met(gradient: Tensor, signal: Tensor) -> float:
+    """Root mean square of the product, in float64: both may be tiny."""
+    both = gradient.numpy(force=True).astype(np.float64) * signal.numpy(force=True)
+    return math.sqrt(float(both @ both) / max(len(both), 1))
 
 
 def kept_sample(tensor: Tensor) -> Tensor:

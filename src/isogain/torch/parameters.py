@@ -6,11 +6,12 @@ import hashlib
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from isogain.inspect.table import ParameterState
 from isogain.torch.measures import KEPT, backward_summary
-from isogain.torch.sampling import extremes, rms, spread
+from isogain.torch.sampling import Numbers, extremes, spread
 
 __all__ = ["is_orthogonal", "parameter_state"]
 
@@ -30,15 +31,15 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
         gradient = gradient.coalesce().values() if gradient.is_sparse else gradient.to_dense()
         unit_axis = None
     low, high = extremes(parameter)
-    values = spread(parameter)
+    values = Numbers(spread(parameter))
     constant = low == high
     duplicates, twins, units, orthogonal = 0.0, math.nan, 0, False
     if unit_axis is not None and parameter.dim() >= 2 and math.isfinite(low + high):
         duplicates, twins, units = _duplicates(parameter, gradient, unit_axis, bias)
         orthogonal = not constant and is_orthogonal(parameter.movedim(unit_axis, 0).flatten(1))
     return ParameterState(
-        name, rms(values), float(values.mean()), float(values.std(correction=0)), max(abs(low), abs(high)),
-        float((values == 0).float().mean()), math.isfinite(low) and math.isfinite(high), constant,
+        name, values.rms, values.mean, values.std, max(abs(low), abs(high)),
+        values.zero_fraction, math.isfinite(low) and math.isfinite(high), constant,
         implausible=_decades(values), duplicate_units=duplicates, units=units, twin_gradients=twins,
         orthogonal=orthogonal,
         fingerprint="" if constant else _fingerprint(parameter, values),
@@ -55,37 +56,36 @@ def is_orthogonal(matrix: Tensor) -> bool:
     short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     if short.shape[0] < 4 or short.shape[1] < 8 or matrix.is_complex():
         return False
-    rows = short.detach()[:: max(short.shape[0] // 8, 1)][:8].double()
+    some = short.detach()[:: max(short.shape[0] // 8, 1)][:8].float()
+    rows = some.numpy(force=True).astype(np.float64)
     gram = rows @ rows.T
-    size = gram.diagonal().sqrt()
-    if not bool((size > 0).all()):
+    size = np.sqrt(gram.diagonal())
+    if not (size > 0).all() or size.max() > 1.05 * size.min():
         return False
-    cosines = (gram / size[:, None] / size).fill_diagonal_(0.0)
-    alike = float(size.max() / size.min()) < 1.05
-    return alike and float(cosines.abs().max()) < 0.1 / math.sqrt(short.shape[1])
+    cosines = gram / size[:, None] / size
+    np.fill_diagonal(cosines, 0.0)
+    return bool(np.abs(cosines).max() < 0.1 / math.sqrt(short.shape[1]))
 
 
-def _decades(values: Tensor) -> float:
-    size = values[:KEPT].abs()
-    size = size[(size > 0) & torch.isfinite(size)]
-    if size.numel() < 20:
+def _decades(values: Numbers) -> float:
+    size = np.abs(values.float32[:KEPT])
+    size = np.sort(size[(size > 0) & np.isfinite(size)])
+    if len(size) < 20:
         return 0.0
-    ordered = size.sort().values
-    low, high = float(ordered[len(ordered) // 100]), float(ordered[-1 - len(ordered) // 100])
-    return math.log10(high / low)
+    return math.log10(float(size[-1 - len(size) // 100]) / float(size[len(size) // 100]))
 
 
-def _fingerprint(parameter: Tensor, values: Tensor) -> str:
+def _fingerprint(parameter: Tensor, values: Numbers) -> str:
     """A hash of the values, if they look drawn: in two axes or more, mostly different, in no order."""
-    if sum(size > 1 for size in parameter.shape) < 2 or values.numel() < 16:
+    numbers = values.float32
+    if sum(size > 1 for size in parameter.shape) < 2 or numbers.size < 16:
         return ""
-    unique = torch.unique(values[:1024])
-    if unique.numel() < 0.5 * min(values.numel(), 1024):
+    if len(np.unique(numbers[:1024])) < 0.5 * min(numbers.size, 1024):
         return ""
-    steps = values[:1024].diff()
-    if float((steps >= 0).float().mean()) in (0.0, 1.0):  # a ramp that somebody wrote down
+    rising = np.diff(numbers[:1024]) >= 0
+    if rising.all() or not rising.any():  # a ramp that somebody wrote down
         return ""
-    return hashlib.blake2b(values.cpu().numpy().tobytes(), digest_size=12).hexdigest()
+    return hashlib.blake2b(numbers.tobytes(), digest_size=12).hexdigest()
 
 
 def _duplicates(
@@ -108,20 +108,22 @@ def _duplicates(
 
 
 def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:
+    """Groups of rows that are equal, with equal biases; four columns sort out almost all."""
     columns = torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 4), device=rows.device).long()
-    keys = rows[:, columns].float()
+    keys = rows[:, columns]
+    keys = torch.view_as_real(keys).flatten(1) if keys.is_complex() else keys.float()
     if bias is not None and bias.numel() == rows.shape[0]:
         keys = torch.cat([keys, bias.detach().reshape(-1, 1).float()], dim=1)
-    buckets: dict[tuple[float, ...], list[int]] = {}
-    for index, key in enumerate(keys.tolist()):
-        buckets.setdefault(tuple(key), []).append(index)
+    numbers = keys.numpy(force=True)
+    if len(np.unique(numbers[:, 0])) == len(numbers):
+        return []
+    _, group, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
     found: list[Sequence[int]] = []
-    for bucket in buckets.values():
-        if len(bucket) > 1:
-            first = rows[bucket[0]]
-            equal = (rows[bucket] == first).all(dim=1).tolist()
-            same = [index for index, one in zip(bucket, equal, strict=True) if one]
-            found += [same] if len(same) > 1 else []
+    for place in np.flatnonzero(count > 1):
+        bucket = np.flatnonzero(group.reshape(-1) == place).tolist()
+        equal = (rows[bucket] == rows[bucket[0]]).all(dim=1).tolist()
+        same = [index for index, one in zip(bucket, equal, strict=True) if one]
+        found += [same] if len(same) > 1 else []
     return found
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 __all__ = [
+    "Numbers",
     "distance",
     "extremes",
     "is_constant",
     "observations",
     "positions",
-    "rms",
     "rms_of",
     "samples",
     "spread",
@@ -35,15 +36,39 @@ def spread(tensor: Tensor, limit: int = SAMPLE) -> Tensor:
     return flat.float()
 
 
+class Numbers:
+    """Mean, root mean square and zeros of a spread sample, worked out in float64."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.float32 = values.numpy(force=True)
+        self.float64 = self.float32.astype(np.float64)
+        self.count = max(self.float64.size, 1)
+        self.zeros = int(self.float64.size - np.count_nonzero(self.float32))
+
+    @property
+    def mean(self) -> float:
+        """Mean; 0 of nothing."""
+        return float(self.float64.sum()) / self.count
+
+    @property
+    def rms(self) -> float:
+        """Root mean square; 0 of nothing."""
+        return math.sqrt(float(self.float64 @ self.float64) / self.count)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation."""
+        return float(self.float64.std()) if self.float64.size else 0.0
+
+    @property
+    def zero_fraction(self) -> float:
+        """Share of zeros."""
+        return self.zeros / self.count
+
+
 def rms_of(tensor: Tensor) -> float:
-    """Root mean square from a spread sample; scaled so that neither squares nor sums overflow."""
-    return rms(spread(tensor))
-
-
-def rms(values: Tensor) -> float:
-    if values.numel() == 0:
-        return 0.0
-    return float(torch.linalg.vector_norm(values, dtype=torch.float64)) / math.sqrt(values.numel())
+    """Root mean square from a spread sample."""
+    return Numbers(spread(tensor)).rms
 
 
 def extremes(tensor: Tensor) -> tuple[float, float]:
@@ -68,11 +93,12 @@ def distance(rows: Tensor) -> float:
     0 for equal rows, about 1 for unrelated ones of mean 0; exact also for nearly equal ones; nan below two
     rows or when all are 0.
     """
-    rows = rows.double()
-    size, count = float(rows.square().sum()), rows.shape[0]
+    values = rows.numpy(force=True).astype(np.float64)
+    size, count = float(np.vdot(values, values)), len(values)
     if count < 2 or not size > 0:
         return math.nan
-    return float((rows - rows.mean(0)).square().sum()) * count / (count - 1) / size
+    apart = values - values.mean(0)
+    return float(np.vdot(apart, apart)) * count / (count - 1) / size
 
 
 def samples(tensor: Tensor, batch: int) -> Tensor | None:

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from isogain.core.activations import ActivationError, activation
+from isogain.core.activations import Activation, ActivationError, activation
+from isogain.torch.sampling import observations
 
 __all__ = ["unit_summary"]
 
@@ -18,30 +19,40 @@ FLAT = ("relu", "relu6", "hard_tanh", "hard_sigmoid", "hard_swish", "softshrink"
 SATURATED = 0.06
 
 
-def _by_unit(tensor: Tensor, axis: int) -> Tensor:
-    """(observations, units)"""
-    moved = tensor.detach().movedim(axis, -1)
-    return moved.reshape(-1, moved.shape[-1])
+OBSERVATIONS, UNITS = 4096, 4096
+SLOPES = 64, 128
+"""Observations and units at which slopes are taken."""
 
 
 def unit_summary(inputs: Tensor, name: str, settings: dict[str, float], axis: int) -> dict[str, float]:
     """What an activation does to its units: dead and saturated shares, with what chance would give."""
     if inputs.dim() < 2 or inputs.numel() == 0 or not inputs.is_floating_point():
         return {}
-    rows = _by_unit(inputs, axis)
+    rows = observations(inputs, axis, OBSERVATIONS, UNITS)
+    if rows is None:
+        rows = inputs.detach().movedim(axis, -1).reshape(-1, inputs.shape[axis]).float()
     found: dict[str, float] = {"observations": rows.shape[0]}
+    known = tuple(sorted(settings.items()))
     if name in FLAT:
-        found |= _dead(rows, name, settings)
-    return found | _saturated(rows, name, settings)
+        found |= _dead(rows, name, known)
+    return found | _saturated(rows, name, known)
 
 
-def _dead(rows: Tensor, name: str, settings: dict[str, float]) -> dict[str, float]:
-    low, high = torch.aminmax(rows, dim=0)
-    left, right = _flat_ends(name, tuple(settings.items()))
+def _dead(rows: Tensor, name: str, settings: tuple[tuple[str, float], ...]) -> dict[str, float]:
+    low, high = (ends.numpy(force=True) for ends in (rows.amin(0), rows.amax(0)))
+    left, right = _flat_ends(name, settings)
     dead = (high <= left) | (low >= right)
     # drawn weights do not know the sign: as many units are on for every sample as are off
     always = (low > left) & (high < right)
-    return {"dead_fraction": float(dead.float().mean()), "expected_dead": float(always.float().mean())}
+    return {"dead_fraction": float(dead.mean()), "expected_dead": float(always.mean())}
+
+
+@lru_cache(maxsize=256)
+def _known(name: str, settings: tuple[tuple[str, float], ...]) -> Activation | None:
+    try:
+        return activation(name, **dict(settings))
+    except ActivationError:
+        return None
 
 
 @lru_cache(maxsize=64)
@@ -61,13 +72,13 @@ def _steepest(name: str, settings: tuple[tuple[str, float], ...]) -> float:
     return float(np.abs(activation(name, **dict(settings)).derivative(grid)).max())
 
 
-def _saturated(rows: Tensor, name: str, settings: dict[str, float]) -> dict[str, float]:
-    z = rows[:: max(rows.shape[0] // 64, 1)][:, :: max(rows.shape[1] // 128, 1)].float().cpu().numpy()
-    try:
-        phi = activation(name, **settings)
-    except ActivationError:
+def _saturated(rows: Tensor, name: str, settings: tuple[tuple[str, float], ...]) -> dict[str, float]:
+    phi = _known(name, settings)
+    if phi is None:
         return {}
-    bar = SATURATED * _steepest(name, tuple(settings.items()))
+    step, stride = (max(size // most, 1) for size, most in zip(rows.shape, SLOPES, strict=True))
+    z = rows[::step, ::stride].numpy(force=True)
+    bar = SATURATED * _steepest(name, settings)
     with np.errstate(all="ignore"):
         flat = np.abs(phi.derivative(z)) < bar
         shifted = np.abs(phi.derivative(z.mean(0))) < bar

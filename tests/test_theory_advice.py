@@ -171,6 +171,24 @@ class TestCommand:
             assert self.run(*arguments, "--html", page).exit_code == 0
             assert "<html" in page.read_text()
 
+    def test_structures_are_predicted_and_the_line_repeats_it(self):
+        asked = ("theory", "relu", "--depth", 6, "--width", 32, "--residual", "auto", "--dropout", 0.1,
+                 "--kernel", 3, "--size", "8x8", "--normalization", "batch")  # fmt: skip
+        document = json.loads(self.run(*asked, "--json").output)
+        structure = document["prediction"]["structure"]
+        assert structure["residual"] == pytest.approx(6**-0.5)
+        assert (structure["kernel"], structure["size"], structure["normalization"]) == (3, [8, 8], "batch")
+        shown = " ".join(self.run(*asked).output.split())
+        command = shown.partition("Repeat isogain ")[2].split()
+        assert json.loads(self.run(*command, "--json").output)["prediction"] == document["prediction"]
+        for wrong in (
+            ("--size", "8by8"),
+            ("--residual", "much"),
+            ("--kernel", 4, "--size", 8),
+            ("--dropout", 2),
+        ):
+            assert self.run("theory", "relu", "--depth", 3, *wrong).exit_code == 2
+
     def test_parameters_and_errors(self):
         result = self.run("theory", "leaky_relu", "--set", "negative_slope=0.2", "--depth", 3, "--json")
         assert json.loads(result.output)["critical_point"]["weight_variance"] == pytest.approx(2 / 1.04)

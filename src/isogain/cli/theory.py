@@ -38,6 +38,22 @@ class Normalization(StrEnum):
     instance = "instance"
 
 
+class PredictedNormalization(StrEnum):
+    """Normalizations whose networks are predicted."""
+
+    none = "none"
+    batch = "batch"
+    layer = "layer"
+    rms = "rms"
+
+
+class Padding(StrEnum):
+    """What a convolution sees beyond the edges."""
+
+    zeros = "zeros"
+    circular = "circular"
+
+
 Depth = Annotated[int, typer.Option("--depth", min=1, help="Layers with weights.")]
 Width = Annotated[int, typer.Option("--width", min=2, help="Units of every layer.")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page here.")]
@@ -66,6 +82,26 @@ def theory(
     bias_variance: Annotated[
         float | None, typer.Option("--bias-variance", help="Var[b]; the critical point's when not given.")
     ] = None,
+    normalization: Annotated[
+        PredictedNormalization, typer.Option("--normalization", help="Between weights and activation.")
+    ] = PredictedNormalization.none,
+    residual: Annotated[
+        str | None,
+        typer.Option(
+            "--residual", metavar="A", help="Layers are x + A * branch(x); 'auto' is 1 / sqrt(depth)."
+        ),
+    ] = None,
+    dropout: Annotated[
+        float, typer.Option("--dropout", help="Share of every layer's outputs dropped.")
+    ] = 0.0,
+    kernel: Annotated[
+        int | None,
+        typer.Option("--kernel", help="Layers are convolutions of this odd side; --width channels."),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="N[xN]", help="Positions that a convolution sees: 32x32.")
+    ] = None,
+    padding: Annotated[Padding, typer.Option("--padding", help="At the edges of --size.")] = Padding.zeros,
     parameters: Parameters = None,
     html: Html = None,
     as_json: AsJson = False,
@@ -73,6 +109,7 @@ def theory(
     """Predict variance, correlation and gradients of every layer, with bands, and how deep one can train.
 
     Example:  isogain theory gelu --depth 50 --width 256 --html gelu.html
+    Example:  isogain theory relu --depth 24 --width 64 --kernel 3 --size 32x32 --residual auto
     """
     from isogain.core.activations import activation
     from isogain.theory import critical_point, predict
@@ -82,7 +119,9 @@ def theory(
     if weight_variance is None and not point.exists:
         weight_variance, bias_variance = 1.0, bias_variance or 0.0
     prediction = predict(
-        phi, weight_variance, bias_variance, depth, width, weights=weights.value
+        phi, weight_variance, bias_variance, depth, width, weights=weights.value,
+        normalization=None if normalization is PredictedNormalization.none else normalization.value,  # type: ignore[arg-type]
+        residual=_scale(residual), dropout=dropout, kernel=kernel, size=_sizes(size), padding=padding.value,
     )  # fmt: skip
     if as_json:
         document = {
@@ -165,6 +204,28 @@ def _numbers(pairs: list[str] | None) -> dict[str, float]:
         if not equals:
             raise typer.BadParameter(f"--set takes KEY=NUMBER, as in negative_slope=0.2; got {pair!r}")
     return numbers
+
+
+def _scale(text: str | None) -> float | bool | None:
+    """The scale of a residual branch: a number, or 'auto'."""
+    if text is None or text.lower() == "auto":
+        return None if text is None else True
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--residual takes a number or 'auto', got {text!r}") from None
+
+
+def _sizes(text: str | None) -> tuple[int, ...] | None:
+    """32x32 as (32, 32)."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--size takes whole numbers joined by x, as in 32x32; got {text!r}"
+        ) from None
 
 
 def _moments(phi: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 from isogain._version import __version__
 from isogain.core.activations import Activation
 from isogain.lab.outcome import Chart, Column, Outcome, Table
-from isogain.theory import Advice, CriticalPoint, Prediction, phase_diagram
+from isogain.theory import Advice, CriticalPoint, FixedPoint, Prediction, phase_diagram
 from isogain.theory.pairs import TheoryError
 
 __all__ = ["advice_outcome", "theory_outcome"]
@@ -25,7 +25,8 @@ def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction
         experiment=f"theory-{phi.name}",
         title=f"{phi} in theory",
         question=(
-            f"What do the first signals of {prediction.depth} layers of {_widths(prediction)} {phi} units do?"
+            f"What do the first signals of {prediction.depth} layers of {_widths(prediction)} {phi} units do"
+            f"{'' if prediction.structure.plain else f', with {prediction.structure}'}?"
         ),
         answer=f"{point} {prediction.verdict}",
         charts=tuple(charts),
@@ -33,10 +34,11 @@ def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction
         settings={
             "weights": f"{prediction.weights}, variance {prediction.weight_variance:.6g} / fan_in",
             "biases": f"variance {prediction.bias_variance:.6g}",
-            "settles at": _fixed_point(prediction),
+            **({"layers": str(prediction.structure)} if not prediction.structure.plain else {}),
+            **({"settles at": _fixed_point(point_)} if (point_ := prediction.fixed_point) else {}),
             "isogain": __version__,
         },
-        command=f"isogain theory {phi.name} --depth {prediction.depth} --width {prediction.widths[0]}",
+        command=_theory_command(phi, prediction),
         notes=prediction.assumptions,
     )
 
@@ -46,8 +48,26 @@ def _widths(prediction: Prediction) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _fixed_point(prediction: Prediction) -> str:
-    point = prediction.fixed_point
+def _theory_command(phi: Activation, prediction: Prediction) -> str:
+    """The line that repeats it."""
+    structure = prediction.structure
+    parts = ["isogain theory", phi.name, f"--depth {prediction.depth}", f"--width {prediction.widths[0]}"]
+    parts += [f"--set {key}={value:g}" for key, value in phi.parameters]
+    parts += [f"--weights {prediction.weights}"] if prediction.weights != "gaussian" else []
+    parts += [
+        f"--weight-variance {prediction.weight_variance!r}",
+        f"--bias-variance {prediction.bias_variance!r}",
+    ]
+    parts += [f"--normalization {structure.normalization}"] if structure.normalization else []
+    parts += [f"--residual {structure.residual!r}"] if structure.residual is not None else []
+    parts += [f"--dropout {structure.dropout:g}"] if structure.dropout else []
+    if structure.kernel:
+        parts += [f"--kernel {structure.kernel}", "--size " + "x".join(map(str, structure.size))]
+        parts += [f"--padding {structure.padding}"]
+    return " ".join(parts)
+
+
+def _fixed_point(point: FixedPoint) -> str:
     scales = (point.variance_depth, point.correlation_depth, point.gradient_depth)
     depths = ", ".join(
         f"{name} {scale:.4g}"
@@ -93,7 +113,9 @@ def _curves(prediction: Prediction) -> list[Chart]:
 
 
 def _diagram(phi: Activation, prediction: Prediction) -> list[Chart]:
-    """Trainable depth around the network's own place, as a heatmap."""
+    """Trainable depth of plain networks around this one's place, as a heatmap."""
+    if not prediction.structure.plain:
+        return []
     weight, bias = math.sqrt(prediction.weight_variance), math.sqrt(prediction.bias_variance)
     try:
         found = phase_diagram(phi, (weight / 2, 2 * weight), (0.0, max(1.0, 2 * bias)), CELLS)

@@ -175,11 +175,11 @@ def catalog() -> Catalog:
     return Catalog(tuple(sorted(_ROWS, key=_place)))
 
 
-def _place(row: Row) -> tuple[int, str]:
+def _place(row: Row) -> tuple[int, bool, str]:
     """isogain's own rows by group, then framework by framework, whatever was imported first."""
-    if row.group in GROUPS:
-        return GROUPS.index(row.group), ""
-    return len(GROUPS), row.make.__module__
+    module = row.make.__module__
+    group = GROUPS.index(row.group) if row.group in GROUPS else len(GROUPS)
+    return group, not module.endswith(".schemes"), module
 
 
 @lru_cache(maxsize=1)

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from isogain.graph.plan import PlanError
 from isogain.torch.guard import Untouched
 from isogain.torch.inspection import _batch, _called, _eager, _loss_of
+from isogain.torch.shards import is_dtensor
 from isogain.torch.tape import Tape
 from isogain.torch.tensors import Value, is_wrapped, tensors_in
 
-__all__ = ["Gauge", "gauge"]
+__all__ = ["Gauge", "Loss", "gauge", "mean_square"]
 
 Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
@@ -47,7 +49,7 @@ class Gauge(Tape):
         if tensor is None or tensor.is_meta or is_wrapped(tensor) or tensor.layout != torch.strided:
             return
         index = self.nodes[-1].index
-        self.sizes[index] = _power(tensor)
+        self.sizes[index] = mean_square(tensor)
         if tensor.requires_grad:
             if not any(self.nodes[one].learnt for one in self.nodes[-1].inputs):
                 self.firsts.append(tensor)
@@ -55,7 +57,7 @@ class Gauge(Tape):
             tensor.register_hook(hook)  # type: ignore[no-untyped-call]
 
     def _gradient(self, index: int, gradient: Tensor) -> None:
-        self.gradients[index] = _power(gradient)
+        self.gradients[index] = mean_square(gradient)
 
     def size(self, index: int) -> float:
         """Root mean square of a node's output; nan where it was not measured."""
@@ -68,20 +70,27 @@ class Gauge(Tape):
         return math.nan if found is None else math.sqrt(float(found))
 
 
-def _power(tensor: Tensor) -> Tensor:
+def mean_square(tensor: Tensor) -> Tensor:
+    """E[|x|^2], in float32 or better, of real and complex tensors."""
     flat = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
-    length: Tensor = torch.linalg.vector_norm(flat, dtype=torch.float32)
-    return length.square() / max(flat.numel(), 1)
+    precision = torch.float64 if flat.dtype == torch.float64 else torch.float32
+    length: Tensor = torch.linalg.vector_norm(flat, dtype=precision)
+    return length.square() / max(tensor.numel(), 1)
 
 
-def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool) -> Gauge:
+def gauge(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool,
+    recorder: Callable[..., Gauge] | None = None,
+) -> Gauge:  # fmt: skip
     """One forward pass, and if `back` one backward pass, watched; the model is as before afterwards."""
+    _check_sharding(model)
     if any(parameter.is_meta for parameter in model.parameters()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
         back = False
     positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
     with Untouched(model) as guard, _eager(), torch.enable_grad() if back else torch.no_grad():
-        found = Gauge(model, guard, _batch(positional, named), measure=False)
+        batch = _batch(positional, named)
+        found = recorder(model, guard, batch) if recorder else Gauge(model, guard, batch, measure=False)
         found.mark_inputs((positional, named))
         with found.scopes(), found:
             output = _called(lambda: model(*positional, **named), "the model raised in forward")
@@ -90,6 +99,16 @@ def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = Non
         if back:
             _backward(found, output, loss)
     return found
+
+
+def _check_sharding(model: nn.Module) -> None:
+    """Refuses a sharded model: its shards are gathered under other names on the way."""
+    sharded = [name for name, parameter in model.named_parameters() if is_dtensor(parameter)]
+    if sharded:
+        raise PlanError(
+            f"{sharded[0]} and {len(sharded) - 1} more parameters are sharded; no forward pass shows which "
+            "of them it uses; plan before sharding (on the meta device, say), then apply_(model, plan, seed)"
+        )
 
 
 def _own_copy(tensor: Tensor) -> Tensor:

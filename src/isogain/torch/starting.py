@@ -42,9 +42,9 @@ def init_(
 ) -> Receipt:
     """Starts a model as well as theory allows, in place; returns the Receipt.
 
-    The plan is made from one watched forward pass, drawn, and calibrated in a second one, in which every
-    weight whose output misses the plan's size is scaled as it runs; a third one, with a backward pass,
-    verifies.  The same seed gives the same bits, also on a model that was started before.
+    The plan is made from one watched forward pass and drawn; in a second one every weight whose output
+    misses the plan's size is scaled as it runs, and a backward pass from there verifies.  The same seed
+    gives the same bits, also on a model that was started before.
 
     A model that nothing in its structure forbids to keep its own start, and in which `inspect` finds nothing,
     is left as it is (`keep_healthy=False` draws it all the same), and so is one that the plan made worse by
@@ -61,7 +61,7 @@ def init_(
     rules_of(recipe)
     model = _plain(model)
     given = _arguments(inputs)
-    before = gauge(model, *given, loss, back=True)
+    before = gauge(model, *given, loss, back=findings)
     plan = plan_of(before, before.graph(before.returned), exclude=exclude, recipe=recipe)
     meta = any(parameter.is_meta for parameter in model.parameters())
     optional = keep_healthy and not plan.needed and not meta and model not in _STARTED
@@ -72,8 +72,7 @@ def init_(
     kept = Snapshot(model, plan)
     try:
         apply_(model, plan, seed)
-        scaled = calibrate(model, plan, *given)
-        after = gauge(model, *given, loss, back=True)
+        scaled, after = calibrate(model, plan, *given, loss)
         second = inspect(model, inputs, loss) if first is not None else None
     except BaseException:
         kept.restore()

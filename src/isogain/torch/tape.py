@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from isogain.core.activations import Activation, ActivationError, activation
-from isogain.graph import Node
+from isogain.graph import Node, WeightUse
 from isogain.graph.links import Link
 from isogain.torch.capture import Recorder
 from isogain.torch.operations import plain_name
-from isogain.torch.tensors import Value, tensors_in
+from isogain.torch.tensors import UNKNOWN, Value, tensors_in
+from isogain.torch.weights import find_weight
 
 __all__ = ["Tape", "TapeActivations"]
 
@@ -68,6 +69,17 @@ class Tape(Recorder):
         super()._content(name, args, kwargs, sources, result, units)
         if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
             self._calls_of(self.nodes[-1], args, kwargs, nodes)
+
+    def _weight(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WeightUse | None:
+        """As Recorder's, without the size of the weight, which no plan asks for."""
+        found = find_weight(plain_name(name), args, kwargs, self._described)
+        return found[0] if found else None
+
+    def _described(self, tensor: Any) -> tuple[str, bool] | None:
+        value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
+        if value.content or not value.parameters:
+            return None
+        return self._main(value.parameters), value.flipped
 
     def _expression(
         self, name: str, sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any

@@ -52,19 +52,25 @@ class Target:
         self.set(fresh)
 
     @torch.no_grad()
-    def scale(self, factor: float) -> bool:
-        """Multiplies the weight by a number; False, and nothing done, where a parametrization undoes that."""
+    def scale(self, factor: float) -> None:
+        """Multiplies the weight by a number."""
         if self.set is None or self.get is None:
             self.like.mul_(factor)
+        else:
+            self.set(self.get() * factor)
+
+    @torch.no_grad()
+    def free(self) -> bool:
+        """Whether scaling it scales what the module uses: a spectral norm, say, divides it out again."""
+        if self.set is None or self.get is None:
             return True
         kept = [tensor.detach().clone() for tensor in self.tensors]
         before = self.get()
-        self.set(before * factor)
-        if torch.allclose(self.get(), before * factor, rtol=1e-2, atol=0):
-            return True
+        self.scale(2.0)
+        free = torch.allclose(self.get(), 2 * before, rtol=1e-2, atol=0)
         for tensor, value in zip(self.tensors, kept, strict=True):
             tensor.copy_(value)
-        return False
+        return free
 
 
 def public_path(name: str) -> str:

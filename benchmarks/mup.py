@@ -23,7 +23,7 @@ from torch.nn import functional
 
 import isogain.torch as igt
 
-CONTEXT, BATCH, HEAD, BASE, STEPS = 32, 8, 16, 64, 120
+CONTEXT, BATCH, HEAD, BASE, STEPS = 32, 8, 16, 64, 60
 RECIPES = {"mup": "muP", "usual": "usual parametrization"}
 RUNS = Path(__file__).resolve().parent / "mup.jsonl"
 GRID = [2.0**-k for k in range(13, 1, -1)]
@@ -89,16 +89,16 @@ def batch_of(text: torch.Tensor, step: int, seed: int) -> tuple[torch.Tensor, to
 def start(
     width: int, characters: int, recipe: str, lr: float, seed: int
 ) -> tuple[nn.Module, torch.optim.Optimizer]:
-    """A model and its optimizer; the usual parametrization is plan's own start with one rate for all."""
+    """A model and its optimizer; as usual is PyTorch's own start with one rate for all."""
     torch.manual_seed(seed)
     model = Characters(width, characters)
-    text = torch.zeros(2, CONTEXT, dtype=torch.long)
+    groups = [{"params": list(model.parameters()), "lr": lr}]
     if recipe == "mup":
+        text = torch.zeros(2, CONTEXT, dtype=torch.long)
         plan = igt.plan(model, text, recipe="mup", base=Characters(BASE, characters))
-    else:
-        plan = igt.plan(model, text)
-    igt.apply_(model, plan, seed=seed)
-    return model, torch.optim.Adam(plan.param_groups(lr, "adam"), betas=(0.9, 0.95))
+        igt.apply_(model, plan, seed=seed)
+        groups = plan.param_groups(lr, "adam")
+    return model, torch.optim.Adam(groups, betas=(0.9, 0.95))
 
 
 def train(text: torch.Tensor, width: int, recipe: str, lr: float, seed: int) -> float:
@@ -204,7 +204,7 @@ def coordinate_checks(text: torch.Tensor, widths: list[int]) -> None:
     def loss(output: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(output.flatten(0, 1), targets.flatten())
 
-    for recipe in ("mup", "default"):
+    for recipe in ("mup", None):
         check = igt.coordinate_check(
             lambda width: Characters(width, characters), widths, inputs, recipe=recipe, loss=loss, lr=2**-8
         )

@@ -479,3 +479,24 @@ class TestCoordinateCheck:
             Net, (32, 128), TEXT, loss=text_loss, optimizer="sgd", lr=0.3, seeds=(0,), steps=2
         )
         assert max(check.spread.values()) < 1.6, str(check)
+
+
+def test_sharded_models_get_the_same_start_and_their_own_parameters(tmp_path):
+    """FSDP2 over one process: the groups hold the sharded parameters, and apply_ the same bits."""
+    distributed = pytest.importorskip("torch.distributed")
+    fsdp = pytest.importorskip("torch.distributed.fsdp")
+    if not distributed.is_gloo_available() or not hasattr(fsdp, "fully_shard"):
+        pytest.skip("needs gloo and FSDP2")
+    whole, sharded = Net(32), Net(32)
+    plan = igt.plan(sharded, TEXT, recipe="mup", base=16)
+    igt.apply_(whole, plan, seed=3)
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        fsdp.fully_shard(sharded, mesh=distributed.init_device_mesh("cpu", (1,)))
+        igt.apply_(sharded, plan, seed=3)
+        groups = plan.param_groups(0.01, "adamw")
+        assert all(hasattr(one, "full_tensor") for group in groups for one in group["params"])
+        for (path, ours), theirs in zip(whole.named_parameters(), sharded.parameters(), strict=True):
+            assert torch.equal(ours, theirs.full_tensor()), path
+    finally:
+        distributed.destroy_process_group()

@@ -1,6 +1,6 @@
 """What an inspection costs beside one plain forward and backward pass, and beside TorchLens.
 
-    python benchmarks/inspect_cost.py [--repeats 7] [--threads N]
+    python benchmarks/inspect_cost.py [--repeats 7] [--threads N] [--only NAME] [--monitor]
 
 Prints, for three models, medians of: a plain forward and backward pass, `igt.inspect`, and TorchLens' capture
 of the forward pass alone (where it is installed), as seconds and as multiples; then peak memory of the
@@ -116,12 +116,32 @@ def child(name: str, what: str) -> None:
 
     torch.manual_seed(0)
     made = MODELS[name]()
-    small = nn.Sequential(nn.Linear(4, 4))
-    {"plain": plain, "inspect": inspected}[what](small, torch.randn(2, 4), lambda o: o.sum())
+    # what is imported on first use, SciPy above all, is not what is measured either
+    small = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8))
+    inspected(small, torch.randn(8, 8), lambda o: o.sum())
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
     before = _status("VmRSS")
     {"plain": plain, "inspect": inspected}[what](*made)
     print((_status("VmHWM") - before) / 1024)
+
+
+def monitored(steps: int = 256) -> None:
+    """Prints what a Monitor that looks at steps 0, 1, 2, 4, ... adds to a short training."""
+    import isogain.torch as igt
+
+    torch.manual_seed(0)
+    model, inputs, loss = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    monitor, started = igt.Monitor(model, inputs, loss), time.perf_counter()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(model(inputs)).backward()
+        optimizer.step()
+        monitor.step()
+    total, looks = time.perf_counter() - started, len(monitor.snapshots)
+    spent = monitor.seconds
+    print(f"monitor: {looks} looks in {steps} steps of {(total - spent) / steps:.3f} s took {spent:.2f} s, "
+          f"{spent / (total - spent):.1%} on top")  # fmt: skip
 
 
 def _status(field: str) -> int:
@@ -134,6 +154,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--only", default="", help="a part of a model's name")
+    parser.add_argument("--monitor", action="store_true", help="what a Monitor adds to a training instead")
     parser.add_argument("--child", nargs=2)
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -142,9 +164,14 @@ def main() -> None:
         return
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.monitor:
+        monitored()
+        return
     has_lens = importlib.util.find_spec("torchlens") is not None
     print(f"{'model':12} {'plain s':>9} {'inspect':>9} {'torchlens':>10}  memory: plain MB, inspect, ratio")
     for name, make in MODELS.items():
+        if options.only not in name:
+            continue
         torch.manual_seed(0)
         made = make()
         base = seconds(plain, made, options.repeats)

@@ -183,6 +183,15 @@ def test_compare_ranks_and_leaves_the_model_alone():
         found["nothing"]
 
 
+def test_compare_by_default_has_init_and_init_is_among_the_best():
+    found = igt.compare(chain(30), X, seeds=1, loss=loss)
+    assert {ranked.scheme for ranked in found.ranking} == {
+        "default", "he_normal", "xavier_normal", "orthogonal", "init_",
+    }  # fmt: skip
+    assert found["init_"].verdict == "healthy"
+    assert found["init_"].badness < found["default"].badness
+
+
 def test_monitor_looks_at_powers_of_two_and_measures_the_step():
     torch.manual_seed(0)
     model, scalars = chain(2), []

@@ -104,15 +104,15 @@ class Comparison:
 def compare(
     model: nn.Module,
     inputs: Any,
-    schemes: Sequence[Scheme] = ("default", "he_normal", "xavier_normal", "orthogonal"),
+    schemes: Sequence[Scheme] = ("default", "he_normal", "xavier_normal", "orthogonal", "init_"),
     seeds: int | Iterable[int] = 3,
     loss: Loss | None = None,
 ) -> Comparison:
     """The same batch on copies of the model started by each scheme, ranked; the model is untouched.
 
-    A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_", a name of
-    the catalog or an Initializer for every linear and convolution weight (biases zero, the rest as is),
-    or a callable (model, seed) that initialises in place.  Raises InspectError for an unknown scheme.
+    A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_"
+    (isogain.torch.init_), a name of the catalog or an Initializer for every linear and convolution weight
+    (biases zero, the rest as is), or a callable (model, seed) that initialises in place.  Raises InspectError for an unknown scheme.
 
     >>> print(compare(model, inputs, schemes=("current", "he_normal"), seeds=3))  # doctest: +SKIP
     """

@@ -112,7 +112,8 @@ def compare(
 
     A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_"
     (isogain.torch.init_), a name of the catalog or an Initializer for every linear and convolution weight
-    (biases zero, the rest as is), or a callable (model, seed) that initialises in place.  Raises InspectError for an unknown scheme.
+    (biases zero, the rest as is), or a callable (model, seed) that initialises in place.
+    Raises InspectError for an unknown scheme.
 
     >>> print(compare(model, inputs, schemes=("current", "he_normal"), seeds=3))  # doctest: +SKIP
     """

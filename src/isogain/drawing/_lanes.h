@@ -53,6 +53,18 @@ INLINE N(vf) N(lookup)(const float *table, N(vi) index)
 {
     return (N(vf))_mm512_permutex2var_ps(_mm512_load_ps(table), (__m512i)index, _mm512_load_ps(table + 16));
 }
+/* The words that a and b round to in bfloat16, side by side. */
+INLINE void N(store_bfloat16s)(uint16_t *out, N(vf) a, N(vf) b)
+{
+    static const uint16_t UPPER[32] __attribute__((aligned(64))) = {
+        1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
+        33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+    const __m512i most = _mm512_set1_epi32(0x7FFF), one = _mm512_set1_epi32(1), odd = _mm512_set1_epi32(0x10000);
+    __m512i x = _mm512_add_epi32((__m512i)a, most), y = _mm512_add_epi32((__m512i)b, most);
+    x = _mm512_mask_add_epi32(x, _mm512_test_epi32_mask((__m512i)a, odd), x, one);
+    y = _mm512_mask_add_epi32(y, _mm512_test_epi32_mask((__m512i)b, odd), y, one);
+    _mm512_storeu_si512(out, _mm512_permutex2var_epi16(x, _mm512_load_si512(UPPER), y));
+}
 INLINE N(vh) N(to_half)(N(vf) x) { return (N(vh))_mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT); }
 
 #else

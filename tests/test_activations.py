@@ -14,11 +14,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate
+from scipy import integrate, special
 
-from isogain.core.activations import ROWS, ActivationError, activation, names
-from isogain.core.activations.closed_forms import ClosedForms
-from isogain.core.quadrature import ExpectationError, expectations
+from isogain.core.activations import ROWS, ActivationError, activation, functions, names
+from isogain.core.activations.closed_forms import ClosedForms, erfcx
+from isogain.core.quadrature import ExpectationError, expectations, legendre
 from isogain.theory import cross_moment
 
 EVERY = names()
@@ -76,6 +76,23 @@ def adaptive(phi, power, variance, mean=0.0):
 
     pieces = itertools.pairwise(cuts)
     return sum(integrate.quad(integrand, a, b, epsabs=1e-13, epsrel=1e-13, limit=400)[0] for a, b in pieces)
+
+
+def test_functions_of_the_normal_law_to_rounding():
+    """ndtr, expit, erf and erfcx, made of the C library's, against SciPy's."""
+    x = np.linspace(-9, 9, 20_001)
+    np.testing.assert_allclose(functions.ndtr(x), special.ndtr(x), rtol=1e-13, atol=0)
+    np.testing.assert_allclose(functions.expit(40 * x), special.expit(40 * x), rtol=1e-15, atol=0)
+    np.testing.assert_allclose(functions.erf(x), special.erf(x), rtol=1e-15, atol=0)
+    y = np.geomspace(1e-3, 1e8, 400)
+    np.testing.assert_allclose([erfcx(float(v)) for v in y], special.erfcx(y), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("order", [2, 15, 40])
+def test_quadrature_integrates_polynomials_exactly(order):
+    nodes, weights = legendre(order)
+    for power in range(2 * order):
+        assert weights @ nodes**power == pytest.approx(1 / (power + 1), rel=1e-14)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -223,6 +240,25 @@ def test_torch_callables(function):
     found, known = activation(function).moments(), activation("gelu").moments()
     assert found.second.value == pytest.approx(known.second.value, rel=1e-12)
     assert found.slope_second.value == pytest.approx(known.slope_second.value, rel=1e-9)
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.parametrize("name", ["tanh", "leaky_relu"])
+def test_jax_callables(name, jitted):
+    """In float64 whatever the user's setting, slopes by jax.grad, kinks found; the setting is left alone."""
+    jax = pytest.importorskip("jax")
+    function = {"tanh": jax.numpy.tanh, "leaky_relu": jax.nn.leaky_relu}[name]
+    before = jax.config.jax_enable_x64
+    phi = activation(jax.jit(function) if jitted else function)
+    known = activation(name)
+    assert phi.kinks == known.kinks
+    ours, theirs = phi.moments(1.3), known.moments(1.3)
+    for key in ("mean", "second", "fourth", "slope_second", "bend"):
+        one, other = getattr(ours, key), getattr(theirs, key)
+        assert abs(one.value - other.value) <= one.error + other.error < 1e-7, key
+    assert jax.config.jax_enable_x64 == before
+    with pytest.raises(ActivationError, match="not elementwise"):
+        activation(jax.nn.softmax)
 
 
 def test_other_callables():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import isogain as ig
 from isogain.core.activations import activation, names
 from isogain.theory import MeanField, TheoryError, critical_point, cross_moment, mirrored, phase_diagram
 from isogain.theory.hermite import hermite_coefficients
@@ -214,6 +215,35 @@ def test_bent_odd_parts_are_computed_and_their_loss_is_simulated(name):
     z = np.random.default_rng(0).standard_normal(1_000_000)
     simulated = ((phi(z) - phi(-z)) ** 2 * found.scale**2).mean()
     assert found.variance_rate == pytest.approx(simulated, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "silu", "relu6", "mish", "elu"])
+def test_the_isometry_error_of_fifty_mirrored_layers(name):
+    """Against networks drawn by `MirroredOrthogonal`, forward, 50 layers of 256: ln of the squared length."""
+    phi, found, changes = activation(name), mirrored(name), []
+    for seed in range(4):
+        x = np.random.default_rng(seed).standard_normal((256, 8))
+        x /= np.sqrt((x**2).mean(0))
+        first = ig.MirroredOrthogonal(activation=name, position="first")
+        hidden = ig.MirroredOrthogonal(activation=name, position="hidden")
+        z = ig.draw(first, (256, 256), layout="out in", seed=seed, path="0", dtype="float64") @ x
+        start = (z**2).mean(0)
+        for layer in range(1, 51):
+            weights = ig.draw(
+                hidden, (256, 256), layout="out in", seed=seed, path=str(layer), dtype="float64"
+            )
+            z = weights @ phi(z)
+        changes.extend(np.log((z**2).mean(0) / start))
+    predicted = found.isometry_error(50)
+    if name in ("relu", "gelu", "silu"):
+        assert predicted == 0
+        assert np.abs(changes).max() < 1e-12
+    elif name == "relu6":  # bends beyond 6 standard deviations only
+        assert predicted < 1e-6
+        assert np.abs(changes).max() < 1e-6
+    else:
+        assert abs(np.mean(changes)) == pytest.approx(predicted, rel=0.04)
+        assert predicted > 1
 
 
 def test_even_and_flat_functions_cannot_be_mirrored():

@@ -8,16 +8,19 @@ orthogonal linear map at the start (Balduzzi et al. 2017, arXiv 1702.08591).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
 from isogain.core.activations import Activation, activation
 from isogain.core.quadrature import Floats, expectations
+from isogain.theory.maps import log_second
 
 __all__ = ["Mirrored", "is_odd", "mirrored", "odd_part"]
 
+MOST_LAYERS, LOST = 2000, -40.0
+"""Layers that are followed, and the ln of a variance at which a signal counts as lost."""
 LINEAR = 1e-9
 """Share of psi that may be curved for the start to count as exactly linear (rounding, not modelling)."""
 
@@ -38,6 +41,8 @@ class Mirrored:
     variance_rate: float
     usable: bool
     why: str
+    odd: Activation = field(repr=False, compare=False)
+    """psi itself."""
 
     @property
     def linear(self) -> bool:
@@ -48,8 +53,15 @@ class Mirrored:
         return 1 / self.slope if self.slope else math.inf
 
     def isometry_error(self, depth: int) -> float:
-        """|ln of the gain| of the squared length after `depth` layers, to first order in the curvature."""
-        return abs(depth * math.log(self.variance_rate)) if self.variance_rate > 0 else math.inf
+        """|ln of the factor on the squared length| after `depth` layers, psi followed layer by layer."""
+        if not self.usable:
+            return math.inf
+        log_v = start = math.log(self.variance)
+        for _ in range(0 if self.linear else min(depth, MOST_LAYERS)):
+            before, log_v = log_v, log_second(self.odd, log_v) - 2 * math.log(abs(self.slope))
+            if abs(log_v - before) < 1e-7 or log_v < LOST:
+                break
+        return abs(log_v - start)
 
 
 def is_odd(phi: Activation) -> bool:
@@ -98,8 +110,8 @@ def mirrored(which: Activation | str, variance: float = 1.0) -> Mirrored:
     (power, along), _ = expectations(integrand, [kink / std for kink in psi.kinks])
     if power < 1e-20 or abs(slope) < 1e-9:
         why = "it is even around 0, so mirroring cancels it" if power < 1e-20 else "it has no slope at 0"
-        return Mirrored(phi.name, variance, 0.0, 1.0, 0.0, False, why)
+        return Mirrored(phi.name, variance, 0.0, 1.0, 0.0, False, why, psi)
     curvature = max(1 - float(along) ** 2 / float(power), 0.0)
     rate = float(power) / (slope**2 * variance)
     why = "phi(z) - phi(-z) is linear" if curvature < LINEAR else "phi(z) - phi(-z) bends"
-    return Mirrored(phi.name, variance, slope, curvature, rate, True, why)
+    return Mirrored(phi.name, variance, slope, curvature, rate, True, why, psi)

@@ -5,6 +5,7 @@ A framework is recognised when the user has already imported it (`sys.modules`);
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 import warnings
@@ -23,6 +24,8 @@ SPAN = 64.0
 """Kinks are looked for on [-SPAN, SPAN]."""
 MOST_KINKS = 64
 STEP = 2.0**-12
+SHORTEST = 9
+"""log2 of the least size in which a JAX function is called."""
 
 
 class ActivationError(IsogainError):
@@ -69,11 +72,9 @@ def _numpy(callable_: Callable[..., Any]) -> tuple[Function, None] | None:
 
 
 def _floats(result: Any) -> Any:
-    """A NumPy or JAX array in float64; anything else as it is, for the caller to refuse."""
-    jax = sys.modules.get("jax")
-    if isinstance(result, np.ndarray) or (jax is not None and isinstance(result, jax.Array)):
-        result = np.asarray(result)
-        return result.astype(np.float64) if result.dtype.kind in "fiub" else result
+    """A NumPy array in float64; anything else as it is, for another framework or a refusal."""
+    if isinstance(result, np.ndarray) and result.dtype.kind in "fiub":
+        return result.astype(np.float64)
     return result
 
 
@@ -107,11 +108,25 @@ def _jax(callable_: Callable[..., Any]) -> tuple[Function, Function] | None:
     if jax is None:
         return None
 
-    def derivative(x: Floats) -> Floats:
-        gradient = jax.grad(lambda leaf: callable_(leaf).sum())
-        return np.asarray(gradient(jax.numpy.asarray(x)), dtype=np.float64)
+    def run(function: Callable[..., Any], x: Floats) -> Any:
+        # JAX compiles anew for every shape: sizes are rounded up to few of them
+        padded = np.zeros(1 << max(SHORTEST, (x.size - 1).bit_length()))
+        padded[: x.size] = np.ravel(x)
+        with _double_precision(jax):
+            result = function(jax.numpy.asarray(padded))
+        if not isinstance(result, jax.Array) or result.shape != padded.shape:
+            return result
+        return np.asarray(result, dtype=np.float64)[: x.size].reshape(x.shape)
 
-    return (lambda x: _floats(callable_(jax.numpy.asarray(x)))), derivative
+    gradient = jax.grad(lambda leaf: callable_(leaf).sum())
+    return (lambda x: run(callable_, x)), (lambda x: np.asarray(run(gradient, x)))
+
+
+def _double_precision(jax: Any) -> Any:
+    """A context in which JAX computes in float64, whatever the user's setting; it leaves that alone."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    return importlib.import_module("jax.experimental").enable_x64(True)
 
 
 def _scalar(callable_: Callable[..., Any]) -> tuple[Function, None]:

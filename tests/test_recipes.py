@@ -117,14 +117,15 @@ class TestAgainstTransformers:
         assert spread(plan["vit.embeddings.cls_token"]) == 1e-6
         assert plan["classifier.weight"].initializer == ig.Zeros()
 
-    def test_neox_and_olmo_by_layer(self):
+    @pytest.mark.parametrize("parallel", [False, True])
+    def test_neox_and_olmo_by_layer(self, parallel):
         config = transformers.GPTNeoXConfig(
             hidden_size=64,
             num_hidden_layers=3,
             num_attention_heads=2,
             intermediate_size=96,
             vocab_size=60,
-            use_parallel_residual=False,
+            use_parallel_residual=parallel,
         )
         model = transformers.GPTNeoXForCausalLM(config)
         plan = igt.plan(model, {"input_ids": tokens(2, 8)}, recipe="neox")

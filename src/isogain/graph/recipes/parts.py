@@ -10,7 +10,7 @@ from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Kind, Node
 from isogain.graph.scene import Scene, Site
 
-__all__ = ["Part", "layer_count", "part_of", "scalar_of_branch", "side_of", "streams_of"]
+__all__ = ["Part", "ends_branch", "layer_count", "part_of", "scalar_of_branch", "side_of", "streams_of"]
 
 _POSITION = re.compile(r"(^|[._])(pos|wpe|position|relative)", re.IGNORECASE)
 _CLASS = re.compile(r"(^|[._])(cls|class|dist)", re.IGNORECASE)
@@ -68,10 +68,27 @@ def _weight(scene: Scene, node: Node) -> Part:
         return Part(kind, made, size, _stream_width(scene), in_branch=bool(made))
     stream, block, branch = place
     return Part(
-        "branch_end" if branch[-1] == node.index else "weight", made, size,
+        "branch_end" if ends_branch(scene, node.index, branch) else "weight", made, size,
         _width(scene, block), layer_count(scene, stream), _layer(scene, stream, block),
         side_of(scene, stream), True,
     )  # fmt: skip
+
+
+def ends_branch(scene: Scene, index: int, branch: Sequence[int]) -> bool:
+    """Whether a weight of a branch is its last, or one of several side by side that are added up."""
+    if branch[-1] == index:
+        return True
+    sums = {block.sum for block in scene.blocks.all}
+    for _ in range(8):
+        readers = scene.graph.consumers[index]
+        if len(readers) != 1:
+            return False
+        index = readers[0]
+        if index in sums:
+            return True
+        if scene.graph.nodes[index].kind not in ("shape", "dropout", "multiply", "norm", "add"):
+            return False
+    return False
 
 
 def _table(site: Site, width: int) -> Part:

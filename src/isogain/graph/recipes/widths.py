@@ -23,7 +23,7 @@ from isogain.errors import LayoutError
 from isogain.graph.nodes import Node
 from isogain.graph.plan import PlanError
 from isogain.graph.recipes.options import Rates, options_of, prescribes, says
-from isogain.graph.recipes.parts import streams_of
+from isogain.graph.recipes.parts import ends_branch, streams_of
 from isogain.graph.roles import family
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, tidy
@@ -177,7 +177,9 @@ def _depth_factor(site: Site) -> float | None:
     nodes = [one for one in site.nodes if one.weight is not None and one.weight.bias == site.name]
     node = site.node or (nodes[0] if nodes else None)
     place = site.scene.blocks.of_weight.get(node.index) if node is not None else None
-    if place is None or node is None or place[2][-1] != node.index or place[0] not in streams_of(site.scene):
+    if place is None or node is None or place[0] not in streams_of(site.scene):
+        return None
+    if not ends_branch(site.scene, node.index, place[2]):
         return None
     base = site.scene.options.get("base_depth", 1)
     if isinstance(base, bool) or not isinstance(base, int) or base < 1:

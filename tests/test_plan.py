@@ -564,3 +564,22 @@ def test_the_command(tmp_path, monkeypatch):
     assert json.loads(meta.output)["entries"]
     wrong = runner.invoke(app, ["plan", "planned_models:make", "--input", "f32[4,9]"])
     assert wrong.exit_code == 2
+
+
+def test_weights_that_stay_break_the_pairs_around_them():
+    """A layer that keeps its own weights cannot read halves, and makes none."""
+    model, x = mlp(nn.ReLU), torch.randn(64, 32)
+    plan = igt.plan(model, x, exclude="20.weight")
+    positions = [getattr(plan[f"{k}.weight"].initializer, "position", None) for k in (16, 18, 20, 22, 24)]
+    assert positions == ["hidden", "last", None, "first", "hidden"]
+    igt.init_(model, x, exclude="20.weight")
+    forward, _ = sizes(model, x)
+    assert max(forward[10:-1]) / min(forward[11:-1]) < 1.1
+
+
+def test_depthwise_and_tied_readers_make_no_pairs():
+    layers = [part for _ in range(10) for part in (nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())]
+    model = nn.Sequential(*layers, nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.ReLU(), nn.Conv2d(16, 4, 1))
+    plan = igt.plan(model, torch.randn(2, 16, 8, 8))
+    assert plan["18.weight"].initializer.position == "last"
+    assert not isinstance(plan["20.weight"].initializer, ig.MirroredOrthogonal)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from isogain.graph.rules.plain import LINEAR
-from isogain.graph.rules.shared import recurs
 from isogain.graph.scene import Scene
 
 __all__ = ["needs"]
@@ -39,7 +38,7 @@ def _streams(scene: Scene) -> Iterator[str]:
 
 
 def _cells(scene: Scene) -> Iterator[str]:
-    by_hand = any(recurs(scene, use.name) for use in scene.graph.parameters)
+    by_hand = any(scene.recurs(use.name) for use in scene.graph.parameters)
     if by_hand or any(node.kind == "recurrent" for node in scene.graph.nodes):
         yield "recurrent weights: orthogonal ones keep what a cell remembers"
 

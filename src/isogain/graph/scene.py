@@ -12,6 +12,7 @@ from isogain.graph.blocks import Blocks
 from isogain.graph.chains import Chain, PlainChains
 from isogain.graph.links import Link, Links
 from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
+from isogain.graph.pairing import paired_weights
 from isogain.theory.deep_start import DeepStart, deep_start
 
 __all__ = ["Own", "Scene", "Site"]
@@ -50,6 +51,8 @@ class Scene:
     notes: list[str] = field(default_factory=list)
     shifted: frozenset[str] = frozenset()
     """Parameters that are used as 1 + w."""
+    fixed: frozenset[str] = frozenset()
+    """Parameters that will keep what they have: frozen, excluded, or impossible to write."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the recipe was told."""
 
@@ -100,50 +103,10 @@ class Scene:
         """Whether Gaussian weights would stray too far over this chain."""
         return chain.depth > DEEP or chain.spread > SPREAD
 
-    def mirrors(self, link: Link) -> bool:
-        """Whether the halves that a mirrored weight makes could be read at the end of this link."""
-        chain = self.chains.of.get(link.target)
-        phi = self.activation(link)
-        if chain is None or phi is None or not link.paired or not self.deep(chain):
-            return False
-        return self.start(chain, phi).kind == "mirrored"
-
     @cached_property
     def paired(self) -> frozenset[int]:
         """Weights whose outputs come in mirrored halves: all that read them can undo it."""
-        found = set()
-        for source, links in self.links.out_of.items():
-            node = self.graph.nodes[source]
-            readers = self.links.readers.get(source, frozenset())
-            all_linked = readers == {link.target for link in links}
-            if node.kind == "weight" and self._halves(node) and all_linked and all(map(self.mirrors, links)):
-                found.add(source)
-        return self._consistent(found)
-
-    def _consistent(self, found: set[int]) -> frozenset[int]:
-        """Without weights used several times that would have to be paired at one place and not at another."""
-        while True:
-            clashing = {
-                one
-                for node in self.graph.nodes
-                if node.weight is not None
-                for one in self.uses_of(node.weight.name)
-                if one in found and len({use in found for use in self.uses_of(node.weight.name)}) > 1
-            }
-            if not clashing:
-                return frozenset(found)
-            found -= clashing
-
-    def _halves(self, node: Node) -> bool:
-        use = node.weight
-        if use is None or use.groups > 1 or "stack" in use.layout or "(" in use.layout:
-            return False
-        return use.fans is not None and self._outputs(use) >= 2
-
-    @staticmethod
-    def _outputs(use: WeightUse) -> int:
-        words = use.layout.split()
-        return use.shape[words.index("out")] if "out" in words else 0
+        return paired_weights(self)
 
     @cached_property
     def _uses(self) -> dict[str, tuple[int, ...]]:
@@ -156,6 +119,17 @@ class Scene:
     def uses_of(self, name: str) -> tuple[int, ...]:
         """The nodes that multiply by this parameter."""
         return self._uses.get(name, ())
+
+    def recurs(self, name: str) -> bool:
+        """Whether a weight is applied at least three times, to what came of its own results."""
+        uses = self.uses_of(name)
+        if len(uses) < 3:
+            return False
+        reached = {uses[0]}
+        for node in self.graph.nodes[uses[0] + 1 : uses[1] + 1]:
+            if reached.intersection(node.inputs):
+                reached.add(node.index)
+        return uses[1] in reached
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -79,18 +79,28 @@ def plan_of(
     """The plan of a recorded model."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     values = own_values(tape.model) if own is None else own
+    _check_patterns(patterns, graph)
     scene = Scene(
-        graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted), options=options or {}
-    )
-    _check_patterns(patterns, scene)
+        graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted),
+        fixed=frozenset(_fixed(tape.model, graph, patterns)), options=options or {},
+    )  # fmt: skip
     entries = _entries(tape.model, scene, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
     return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
 
 
-def _check_patterns(patterns: tuple[str, ...], scene: Scene) -> None:
-    uses = [name for use in scene.graph.parameters for name in (use.name, *use.aliases)]
+def _fixed(model: nn.Module, graph: Graph, patterns: tuple[str, ...]) -> Iterator[str]:
+    """Parameters that no rule will write."""
+    found = targets(model)
+    for use in graph.parameters:
+        target = found[stable_path(public_path(use.name))]
+        if _protected([use], patterns) or target.fixed:
+            yield use.name
+
+
+def _check_patterns(patterns: tuple[str, ...], graph: Graph) -> None:
+    uses = [name for use in graph.parameters for name in (use.name, *use.aliases)]
     names = [*uses, *map(public_path, uses)]
     lost = [one for one in patterns if not any(fnmatchcase(name, one) for name in names)]
     if lost:

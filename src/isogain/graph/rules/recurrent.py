@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from isogain.core.initializers import GateBias, Orthogonal, VarianceScaling, Zeros
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import recurs
 from isogain.graph.scene import Site
 
 __all__: list[str] = []
@@ -44,7 +43,7 @@ def square_reuse(site: Site) -> Decision | None:
     if use is None or len(use.shape) != 2 or site.node is None:
         return None
     rows, columns = use.shape if use.layout == "out in" else use.shape[::-1]
-    if rows % columns or not recurs(site.scene, site.name):
+    if rows % columns or not site.scene.recurs(site.name):
         return None
     gates = rows // columns
     layout = "out in" if gates == 1 else f"({gates} out) in"

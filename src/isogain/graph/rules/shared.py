@@ -7,7 +7,7 @@ import math
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.scene import Scene
 
-__all__ = ["behind", "recurs", "sizes", "tidy"]
+__all__ = ["behind", "sizes", "tidy"]
 
 
 def tidy(value: float) -> float:
@@ -53,15 +53,3 @@ def _gate(scene: Scene, source: int) -> tuple[str, float] | None:
             if phi is not None:
                 return phi.name, phi.moments(1.0).second.value
     return None
-
-
-def recurs(scene: Scene, name: str) -> bool:
-    """Whether a weight is applied at least three times, to what came of its own results."""
-    uses = scene.uses_of(name)
-    if len(uses) < 3:
-        return False
-    reached = {uses[0]}
-    for node in scene.graph.nodes[uses[0] + 1 : uses[1] + 1]:
-        if reached.intersection(node.inputs):
-            reached.add(node.index)
-    return uses[1] in reached

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
+BACKENDS = [name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)]
+os.environ.setdefault("KERAS_BACKEND", BACKENDS[0] if BACKENDS else "numpy")
+"""Keras reads it when it is first imported, and would look for TensorFlow."""
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 
 

@@ -44,6 +44,8 @@ def modules() -> list[str]:
 def test_examples_in_docstrings_run(name):
     if name.startswith("isogain.jax"):
         pytest.importorskip("jax")
+    if name.startswith("isogain.keras"):
+        pytest.importorskip("keras")
     module = importlib.import_module(name)
     options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     names = {"np": np, "ig": ig} | ({"torch": importlib.import_module("torch")} if "torch" in name else {})

@@ -47,7 +47,8 @@ Initializer = jax.nn.initializers.Initializer
 
 
 def _make(name: str, dtype: Any, **parameters: Any) -> JaxInitializer:
-    return JaxInitializer(get(f"jax.{name}", **parameters), dtype=dtype)
+    plain = {key: value.item() if hasattr(value, "item") else value for key, value in parameters.items()}
+    return JaxInitializer(get(f"jax.{name}", **plain), dtype=dtype)
 
 
 zeros = JaxInitializer(Zeros())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -107,8 +108,8 @@ def to_keras(
 
 
 def _checked_seed(seed: Any) -> Any:
-    if seed is None:  # Keras' own choice, which keras.utils.set_random_seed governs
-        return int(keras.random.SeedGenerator().get_config()["seed"])
+    if seed is None:  # as Keras chooses: from Python's generator, which keras.utils.set_random_seed governs
+        return random.randint(1, 10**9)
     if isinstance(seed, Mapping):
         return keras.saving.deserialize_keras_object(seed)
     if isinstance(seed, keras.random.SeedGenerator) or (isinstance(seed, int) and not isinstance(seed, bool)):

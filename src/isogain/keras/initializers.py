@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import keras
 
 from isogain.core.catalog import get as scheme
+from isogain.errors import InitializerError
 from isogain.keras.initializer import IsogainInitializer
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
+    "get",
+    "serialize",
 ]
 
 Axes = Sequence[int] | None
@@ -136,6 +140,7 @@ class VarianceScaling(Named):
         input_axes: Axes = None,
         output_axes: Axes = None,
     ) -> None:
+        _check_as_keras(scale, mode, distribution)
         super().__init__(
             seed,
             scale=scale,
@@ -198,5 +203,49 @@ class Orthogonal(Named):
         super().__init__(seed, gain=gain)
 
 
-for _name in __all__:
-    keras.saving.register_keras_serializable(package="isogain")(globals()[_name])
+def _check_as_keras(scale: float, mode: str, distribution: str) -> None:
+    """Keras' own refusals in Keras' words, which code that catches them may look for."""
+    if scale <= 0.0:
+        raise InitializerError(f"Argument `scale` must be positive float. Received: scale={scale}")
+    modes = ("fan_in", "fan_out", "fan_avg")
+    if str(mode).lower() not in modes:
+        raise InitializerError(f"Invalid `mode` argument: {mode!r}; it is one of {', '.join(modes)}")
+    kinds = ("uniform", "truncated_normal", "untruncated_normal", "normal")
+    if str(distribution).lower() not in kinds:
+        raise InitializerError(
+            f"Invalid `distribution` argument: {distribution!r}; it is one of {', '.join(kinds)}"
+        )
+
+
+CLASSES: dict[str, type[Named]] = {
+    kind.__name__: kind
+    for kind in (
+        Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, LecunNormal, LecunUniform, Ones,
+        Orthogonal, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, Zeros,
+    )
+}  # fmt: skip
+ALIASES = {
+    "normal": "RandomNormal", "uniform": "RandomUniform", "one": "Ones", "zero": "Zeros",
+    "orthogonalinitializer": "Orthogonal", "identityinitializer": "Identity",
+}  # fmt: skip
+
+
+def get(identifier: Any) -> Any:
+    """Return what keras.initializers.get does, of isogain's classes where a name of Keras' is given.
+
+    >>> type(get("glorot_uniform")).__module__
+    'isogain.keras.initializers'
+    """
+    if isinstance(identifier, str):
+        plain = identifier.replace("_", "").lower()
+        found = {name.lower(): kind for name, kind in CLASSES.items()}
+        kind = found.get(plain) or CLASSES.get(ALIASES.get(plain, ""))
+        if kind is not None:
+            return kind()
+    return keras.initializers.get(identifier)
+
+
+serialize, deserialize = keras.initializers.serialize, keras.initializers.deserialize
+
+for _kind in CLASSES.values():
+    keras.saving.register_keras_serializable(package="isogain")(_kind)

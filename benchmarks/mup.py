@@ -183,9 +183,10 @@ def main() -> None:
     parser.add_argument(
         "--check", default="", help="widths of a coordinate check, for example 64,128,256,512"
     )
+    parser.add_argument("--pictures", type=Path, help="folder for the coordinate checks' pictures")
     given = parser.parse_args()
     text, widths = corpus(), [int(one) for one in given.widths.split(",")]
-    for recipe in given.recipes.split(","):
+    for recipe in given.recipes.split(",") if given.recipes else ():
         rates = sweep(Runs(text), recipe, widths, given.seeds)
         moved = max(rates.values()) / min(rates.values())
         print(
@@ -193,10 +194,10 @@ def main() -> None:
             flush=True,
         )
     if given.check:
-        coordinate_checks(text, [int(one) for one in given.check.split(",")])
+        coordinate_checks(text, [int(one) for one in given.check.split(",")], given.pictures)
 
 
-def coordinate_checks(text: torch.Tensor, widths: list[int]) -> None:
+def coordinate_checks(text: torch.Tensor, widths: list[int], folder: Path | None) -> None:
     """Slopes and spreads of every layer, muP and as usual."""
     characters = int(text.max()) + 1
     inputs, targets = batch_of(text, 0, 0)
@@ -209,6 +210,9 @@ def coordinate_checks(text: torch.Tensor, widths: list[int]) -> None:
             lambda width: Characters(width, characters), widths, inputs, recipe=recipe, loss=loss, lr=2**-8
         )
         print(check, flush=True)
+        if folder is not None:
+            name = f"coordinate-check-{'mup' if recipe else 'usual'}.png"
+            check.to_png(folder).rename(folder / name)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 Every model is drawn, also those that init_ would leave alone, and inspected before and after.  The gain
 of an unnormalised layer is the size of the next layer's output over its own, on links with nothing but
-activations between two weights, outside residual branches and away from norms; the gradient's is the
-same backwards, by its length.  Beside them stands the model's own.
+activations between two weights, outside residual branches; the gradient's is the same backwards, by its
+length.  Beside them stands the model's own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def layer_gains(found: Gauge) -> list[tuple[str, float, float]]:
     scene = Scene(found.graph(found.returned), TapeActivations(found))
     rows = []
     for chain in scene.chains.all:
-        if chain.normalised or any(one in scene.blocks.of_weight for one in chain.weights):
+        if any(one in scene.blocks.of_weight for one in chain.weights):
             continue
         for link in chain.links:
             source, target = scene.graph.nodes[link.source], scene.graph.nodes[link.target]

@@ -284,3 +284,37 @@ def test_every_rank_plans_alike_and_shards_gather_to_the_whole():
     for name, value in model.state_dict().items():
         assert torch.equal(value, torch.from_numpy(found["weights"][name]))
     assert "plan before sharding" in found["said 0"]
+
+
+def test_dropout_does_not_let_the_random_state_in():
+    results = []
+    for seed in (1, 2):
+        torch.manual_seed(0)
+        model, x = Busy(), torch.randn(16, 8)
+        torch.manual_seed(seed)
+        igt.init_(model, x, seed=3, keep_healthy=False)
+        results.append(weights(model))
+    assert same(*results)
+
+
+def test_corner_cases():
+    assert igt.init_(nn.ReLU(), torch.randn(2, 3)).written == ()
+    with pytest.raises(InspectError, match="lazy"):
+        igt.init_(nn.LazyLinear(3), torch.randn(2, 3))
+    model = mlp(nn.ReLU, depth=12)
+    receipt = igt.init_(model, None, seed=2)
+    assert "guessed" in receipt.plan.notes[0]
+    twin = mlp(nn.ReLU, depth=12)
+    igt.apply_(twin, igt.plan(twin), seed=2)
+    assert same(weights(model), weights(twin))
+
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.line = nn.Linear(4, 4)
+
+        def forward(self, *, left, right):
+            return {"both": [self.line(left), right]}
+
+    named = {"left": torch.randn(2, 4), "right": torch.ones(2)}
+    assert len(igt.init_(Named(), named, keep_healthy=False).written) == 2

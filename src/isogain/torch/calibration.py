@@ -89,7 +89,8 @@ def _factor(entry: Entry, carried: Tensor, shift: Tensor | None) -> float:
     if not (power > 0 and wanted > 0 and math.isfinite(power)):
         return 1.0
     factor = math.sqrt(wanted / power)
-    return 1.0 if abs(factor - 1) <= entry.steady else factor
+    # four digits: what rounding differs by from machine to machine shall not show in the weights
+    return 1.0 if abs(factor - 1) <= entry.steady else float(f"{factor:.4g}")
 
 
 def calibrate(

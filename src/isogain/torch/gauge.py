@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from isogain.graph.plan import PlanError
 from isogain.torch.guard import Untouched
-from isogain.torch.inspection import _batch, _called, _eager, _loss_of
+from isogain.torch.inspection import _batch, _called, _check, _eager, _loss_of
 from isogain.torch.shards import is_dtensor
 from isogain.torch.tape import Tape
 from isogain.torch.tensors import Value, is_wrapped, tensors_in
@@ -84,11 +84,13 @@ def gauge(
 ) -> Gauge:  # fmt: skip
     """One forward pass, and if `back` one backward pass, watched; the model is as before afterwards."""
     _check_sharding(model)
+    _check(model, loss, "default")
     if any(parameter.is_meta for parameter in model.parameters()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
         back = False
     positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
     with Untouched(model) as guard, _eager(), torch.enable_grad() if back else torch.no_grad():
+        torch.manual_seed(0)  # dropout and its like do the same in every start; the guard puts the state back
         batch = _batch(positional, named)
         found = recorder(model, guard, batch) if recorder else Gauge(model, guard, batch, measure=False)
         found.mark_inputs((positional, named))

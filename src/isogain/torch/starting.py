@@ -12,14 +12,16 @@ from torch import nn
 
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
-from isogain.graph.rules.registry import DEFAULT, rules_of
+from isogain.graph.recipes import check_options
+from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.apply import apply_
 from isogain.torch.calibration import calibrate
 from isogain.torch.gauge import Gauge, gauge
 from isogain.torch.inspection import _arguments, _plain, inspect
 from isogain.torch.materialize import stable_path
-from isogain.torch.planning import plan_of
+from isogain.torch.planning import plan, plan_of
+from isogain.torch.rates import parameters_of, shapes_of_base
 from isogain.torch.targets import targets
 
 __all__ = ["init_"]
@@ -39,6 +41,7 @@ def init_(
     recipe: str = DEFAULT,
     keep_healthy: bool = True,
     findings: bool = False,
+    **options: Any,
 ) -> Receipt:
     """Starts a model as well as theory allows, in place; returns the Receipt.
 
@@ -49,8 +52,10 @@ def init_(
     A model that nothing in its structure forbids to keep its own start, and in which `inspect` finds nothing,
     is left as it is (`keep_healthy=False` draws it all the same), and so is one that the plan made worse by
     these measures.  Frozen parameters and those that fit `exclude` are never written: pretrained weights
-    cannot be told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after.
-    Buffers, modes, gradients and all random states are as before.
+    cannot be told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after;
+    `recipe` and its options are those of `plan`, and a recipe asked for is always drawn.
+    Buffers, modes, gradients and all random states are as before; a model that draws random numbers gets
+    the same ones whatever those are.  Without inputs (None) nothing is measured: the plan is drawn as it is.
 
     Raises PlanError or InspectError, with the model as it was, when it cannot be planned, run or written.
 
@@ -58,21 +63,25 @@ def init_(
     >>> init_(model, torch.randn(32, 8), seed=1).plan_hash == init_(model, torch.randn(32, 8)).plan_hash
     True
     """
-    rules_of(recipe)
+    check_options(recipe, options)
     model = _plain(model)
+    if inputs is None:
+        return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = _arguments(inputs)
     before = gauge(model, *given, loss, back=findings)
-    plan = plan_of(before, before.graph(before.returned), exclude=exclude, recipe=recipe)
+    made = plan_of(
+        before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
+    ).bind(parameters_of(model))
     meta = any(parameter.is_meta for parameter in model.parameters())
-    optional = keep_healthy and not plan.needed and not meta and model not in _STARTED
+    optional = keep_healthy and recipe == DEFAULT and not made.needed and not meta and model not in _STARTED
     first = inspect(model, inputs, loss) if (optional or findings) and not meta else None
     if optional and first is not None and first.verdict == "healthy":
         why = "its own start is healthy, and nothing in its structure asks for another"
-        return _receipt(plan, seed, before, before, {}, first, first, why)
-    kept = Snapshot(model, plan)
+        return _receipt(made, seed, before, before, {}, first, first, why)
+    kept = Snapshot(model, made)
     try:
-        apply_(model, plan, seed)
-        scaled, after = calibrate(model, plan, *given, loss)
+        apply_(model, made, seed)
+        scaled, after = calibrate(model, made, *given, loss)
         second = inspect(model, inputs, loss) if first is not None else None
     except BaseException:
         kept.restore()
@@ -80,17 +89,17 @@ def init_(
     if optional and first is not None and second is not None and _worse(second, first):
         kept.restore()
         why = f"the plan's start is {second.verdict} ({second.cause}), its own {first.verdict}"
-        return _receipt(plan, seed, before, before, {}, first, first, why)
+        return _receipt(made, seed, before, before, {}, first, first, why)
     _STARTED.add(model)
-    return _receipt(plan, seed, before, after, scaled, first, second, "")
+    return _receipt(made, seed, before, after, scaled, first, second, "")
 
 
 class Snapshot:
     """Copies of the parameters a plan writes, to put them back."""
 
-    def __init__(self, model: nn.Module, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, made: Plan) -> None:
         found = targets(model)
-        paths = [entry.path for entry in plan.drawn if entry.path in found]
+        paths = [entry.path for entry in made.drawn if entry.path in found]
         tensors = [tensor for path in paths for tensor in found[path].tensors if not tensor.is_meta]
         self._kept = [(tensor, tensor.detach().clone()) for tensor in tensors]
 
@@ -110,14 +119,14 @@ def _worse(after: Report, before: Report) -> bool:
 
 
 def _receipt(
-    plan: Plan, seed: int, before: Gauge, after: Gauge, scaled: Mapping[str, float],
+    made: Plan, seed: int, before: Gauge, after: Gauge, scaled: Mapping[str, float],
     first: Report | None, second: Report | None, left: str,
 ) -> Receipt:  # fmt: skip
     written = tuple(
-        Written(entry.path, str(entry.initializer), scaled.get(entry.path, 1.0)) for entry in plan.drawn
+        Written(entry.path, str(entry.initializer), scaled.get(entry.path, 1.0)) for entry in made.drawn
     )
     return Receipt(
-        plan, seed, () if left else written, tuple(_gains(plan, before, after)),
+        made, seed, () if left else written, tuple(_gains(made, before, after)),
         _codes(first), _codes(second), first.verdict if first else "", second.verdict if second else "", left,
         (before.loss, after.loss),
     )  # fmt: skip
@@ -127,13 +136,13 @@ def _codes(report: Report | None) -> tuple[str, ...] | None:
     return None if report is None else tuple(finding.key for finding in report.findings)
 
 
-def _gains(plan: Plan, before: Gauge, after: Gauge) -> Iterator[Gain]:
+def _gains(made: Plan, before: Gauge, after: Gauge) -> Iterator[Gain]:
     """One row for each operation with a weight, in execution order."""
     for node in after.nodes:
         if node.index not in after.sizes or node.weight is None:
             continue
         name = stable_path(node.weight.name)
-        predicted = plan[name].signal if name in plan else math.nan
+        predicted = made[name].signal if name in made else math.nan
         same = before.nodes[node.index].op == node.op if node.index < len(before.nodes) else False
         old = before if same else None
         yield Gain(

@@ -69,7 +69,7 @@ def _characters(norm: modern.Norm) -> Row:
     return Row(
         f"transformer-{norm}", f"transformer, 24 blocks, {norm}-norm, characters", goal,
         lambda: modern.CharacterModel(tasks.alphabet_size(), norm), tasks.text,
-        ("isogain", "default", "GPT-2"), rates={"adamw": (3e-4, 1e-3, 3e-3)}, updates=100, batch=8,
+        ("isogain", "default", "GPT-2"), rates={"adamw": (3e-4, 1e-3, 3e-3)}, updates=120, batch=8,
     )  # fmt: skip
 
 
@@ -94,7 +94,8 @@ ROWS: dict[str, Row] = {
         _very_deep("gelu", "orthogonal"),
         Row(
             "mnist-cnn50", "MNIST, plain CNN of 50 convolutions", "≥ 0.95", plain.convolutions, tasks.mnist,
-            ("isogain", "default", "kaiming", "orthogonal"), 0.95, rates={"sgd": SGD}, updates=300, batch=64,
+            ("isogain", "default", "kaiming", "orthogonal"), 0.95,
+            rates={"sgd": (3e-3, 1e-2)}, updates=800, batch=32,
         ),
         Row(
             "residual-100", "residual network, 100 blocks, no normalization", "≥ default, Fixup",

@@ -1,0 +1,72 @@
+"""What igt.init_ costs: seconds against LSUV 0.3.0 in the same run, and forward passes, on a plain stack.
+
+python benchmarks/starts_cost.py --depth 100 --width 256 --rounds 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from starting.competitors import STARTS
+from starting.plain import stack
+
+
+def seconds(start: str, model: Callable[[], nn.Module], inputs: Tensor, rounds: int) -> list[float]:
+    """Wall time of one start on fresh models, the first time (imports, caches) apart."""
+    times = []
+    for seed in range(rounds + 1):
+        torch.manual_seed(seed)
+        fresh = model()
+        began = time.perf_counter()
+        STARTS[start](fresh, inputs, seed)
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def passes(model: nn.Module, inputs: Tensor) -> int:
+    """How often init_ runs the model forward."""
+    count = 0
+
+    def counted(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    first = next(module for module in model.modules() if isinstance(module, nn.Linear))
+    handle = first.register_forward_pre_hook(counted)
+    STARTS["isogain"](model, inputs, 0)
+    handle.remove()
+    return count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--depth", type=int, default=100)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    def model() -> nn.Module:
+        return stack("relu", arguments.depth, arguments.width, inputs=arguments.width)
+
+    inputs = torch.randn(arguments.batch, arguments.width)
+    print(f"forward passes of init_: {passes(model(), inputs)}")
+    took = {start: seconds(start, model, inputs, arguments.rounds) for start in ("isogain", "LSUV")}
+    for start, times in took.items():
+        print(f"{start:8} median {statistics.median(times[1:]):7.3f} s, first {times[0]:7.3f} s")
+    ratio = statistics.median(took["LSUV"][1:]) / statistics.median(took["isogain"][1:])
+    print(f"LSUV takes {ratio:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +14,7 @@ from isogain.cli.printing import show
 
 if TYPE_CHECKING:
     from isogain.lab.outcome import Outcome
-    from isogain.theory import Advice
+    from isogain.theory import Advice, Prediction
 
 __all__ = ["register"]
 
@@ -173,23 +174,43 @@ def advise(
     if as_json:
         typer.echo(json.dumps(advice.to_dict(), indent=2, allow_nan=False))
         return
-    _print_advice(advice)
+    from isogain.cli.theory_outcomes import advice_outcome, advised_prediction
+
+    prediction = advised_prediction(advice)
+    _print_advice(advice, prediction)
     if html is not None:
-        from isogain.cli.theory_outcomes import advice_outcome
         from isogain.report import write_page
 
-        outcome = advice_outcome(advice)
+        outcome = advice_outcome(advice, prediction)
         page = write_page([outcome], html, title=outcome.title, summary=outcome.answer)
         typer.echo(f"\nPage  {page}")
 
 
-def _print_advice(advice: Advice) -> None:
-    """Choices with reasons, what to expect, and the questions with their answers."""
+def _print_advice(advice: Advice, prediction: Prediction | None) -> None:
+    """Choices with reasons, what to expect with a picture, and the questions with their answers."""
     from rich.padding import Padding
 
-    show(str(advice))
+    for line in str(advice).split("\n"):
+        text = line.lstrip()
+        show(Padding(text, (0, 0, 0, len(line) - len(text))))
+    if prediction is not None and len(prediction.layers) > 1:
+        show("", *_picture(prediction))
     for one in advice.answers:
         show(f"\n{one.question}", Padding(one.answer, (0, 0, 0, 2)))
+
+
+def _picture(prediction: Prediction) -> list[str]:
+    """Typical size of signals and gradients from the first layer to the last, one line each."""
+    from isogain.report.terminal import sparkline
+
+    lines = []
+    for name, key in (("signals", "typical_variance"), ("gradients", "typical_gradient_variance")):
+        sizes = [math.log(getattr(layer, key)) / 2 for layer in prediction.layers]
+        low, high = min(sizes), max(sizes)
+        middle, half = (low + high) / 2, max((high - low) / 2, math.log(2))  # a factor 4 fills the line
+        picture = sparkline(sizes, middle - half, middle + half)
+        lines.append(f"  {name:<10} {picture}  {math.exp(sizes[0]):.3g} to {math.exp(sizes[-1]):.3g}")
+    return lines
 
 
 def _numbers(pairs: list[str] | None) -> dict[str, float]:

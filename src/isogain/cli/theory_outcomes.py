@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 
 from isogain._version import __version__
-from isogain.core.activations import Activation
+from isogain.core.activations import Activation, activation
+from isogain.core.initializers import DeltaOrthogonal, Normal, Orthogonal, VarianceScaling
 from isogain.lab.outcome import Chart, Column, Outcome, Table
-from isogain.theory import Advice, CriticalPoint, FixedPoint, Prediction, phase_diagram
+from isogain.theory import Advice, CriticalPoint, FixedPoint, Prediction, phase_diagram, predict
 from isogain.theory.pairs import TheoryError
 
-__all__ = ["advice_outcome", "theory_outcome"]
+__all__ = ["advice_outcome", "advised_prediction", "theory_outcome"]
 
 DEEPEST = 1000.0
 """Trainable depths are drawn up to this."""
 CELLS = 24
+FOLLOWED = 200
+"""Layers of an advised network that are drawn."""
 LAYERS = 12
 
 
@@ -184,7 +187,37 @@ def _moment_table(phi: Activation) -> Table:
     return Table("Moments", columns, tuple(rows))
 
 
-def advice_outcome(advice: Advice) -> Outcome:
+def _function(advice: Advice) -> Activation:
+    """The activation that was asked about, by the name that the situation prints."""
+    name, _, inside = advice.situation.activation.partition("(")
+    numbers = dict(part.split("=") for part in inside.rstrip(")").split(", ") if part)
+    return activation(name, **{key: float(value) for key, value in numbers.items()})
+
+
+def advised_prediction(advice: Advice) -> Prediction | None:
+    """What `predict` says of the start that is advised; None where it has no rule (mirrored weights)."""
+    asked, roles = advice.situation, {one.role: one.initializer for one in advice.choices}
+    hidden, bias = roles["hidden"], roles.get("bias")
+    norm = asked.normalization if asked.normalization in ("batch", "layer", "rms") else None
+    if isinstance(hidden, VarianceScaling):
+        variance, weights = hidden.scale, "gaussian"
+    elif isinstance(hidden, (Orthogonal, DeltaOrthogonal)):
+        variance, weights = hidden.gain**2, "orthogonal"
+    else:
+        return None
+    if asked.normalization and norm is None:
+        return None
+    try:
+        return predict(
+            _function(advice), variance, bias.std**2 if isinstance(bias, Normal) else 0.0,
+            min(asked.depth, FOLLOWED), asked.width, weights=weights, pairs=False,  # type: ignore[arg-type]
+            normalization=norm, residual=asked.depth**-0.5 if asked.residual else None,  # type: ignore[arg-type]
+        )  # fmt: skip
+    except TheoryError:
+        return None
+
+
+def advice_outcome(advice: Advice, prediction: Prediction | None = None) -> Outcome:
     """What `isogain advise` shows."""
     limit = advice.trainable_depth
     reach = "no limit found" if math.isinf(limit) else f"about {limit:.0f} layers"
@@ -202,7 +235,7 @@ def advice_outcome(advice: Advice) -> Outcome:
         title=f"Advice: {advice.situation}",
         question=f"Which initial weights suit {advice.situation}?",
         answer=f"{advice.method[0].upper()}{advice.method[1:]}.",
-        charts=(),
+        charts=tuple(_curves(prediction)[:2]) if prediction else (),
         tables=(
             Table("What to use", (Column("role", "role"), Column("initializer", "initializer"),
                                   Column("reason", "because")), choices),

@@ -583,3 +583,40 @@ def test_depthwise_and_tied_readers_make_no_pairs():
     plan = igt.plan(model, torch.randn(2, 16, 8, 8))
     assert plan["18.weight"].initializer.position == "last"
     assert not isinstance(plan["20.weight"].initializer, ig.MirroredOrthogonal)
+
+
+def test_receipts_are_data_and_readable():
+    model, x = mlp(nn.ReLU, depth=12), torch.randn(64, 32)
+    receipt = igt.init_(model, x, seed=3, findings=True)
+    data = json.loads(receipt.to_json())
+    assert (data["schema"], data["seed"], data["plan_hash"]) == ("isogain.receipt/1", 3, receipt.plan.hash)
+    assert len(data["written"]) == 24
+    forward, _ = sizes(model, x)
+    measured = [gain.after for gain in receipt.gains]
+    assert measured == pytest.approx(forward, rel=1e-3)
+    assert [gain.predicted for gain in receipt.gains] == pytest.approx([1.0] * 11 + [0.3])
+    ratio = [gain.gradient_after / receipt.gains[-1].gradient_after for gain in receipt.gains[:-1]]
+    assert max(ratio) / min(ratio) < 1.2
+    assert receipt.spread[1] < receipt.spread[0]
+    text = str(receipt)
+    assert "24 parameters written" in text
+    assert "decades before" in text
+    assert "inspected: " in text
+    assert "<li>" in receipt._repr_html_()
+    assert "24 written" in repr(receipt)
+
+
+def test_names_are_escaped_in_html():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.add_module("<b>", nn.Linear(4, 4))
+
+        def forward(self, x):
+            return self._modules["<b>"](x)
+
+    plan = igt.plan(Odd(), torch.randn(2, 4))
+    assert "<b>" not in plan._repr_html_()
+    assert (
+        "<b>" not in igt.init_(Odd(), torch.randn(2, 4), exclude="<b>.bias", keep_healthy=False)._repr_html_()
+    )

@@ -7,8 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import isogain.torch as igt  # noqa: E402
-from corpus import broken  # noqa: E402, F401
+from corpus import broken, broken_kinds  # noqa: E402, F401
 from corpus.cases import BROKEN  # noqa: E402
+from isogain.inspect import CODES  # noqa: E402
 
 MENDED = {
     "torch_default_deep_relu": ("vanishing-backward", "rank-collapse", "constant-output"),
@@ -33,6 +34,19 @@ MENDED = {
     "nan_weight": ("non-finite",),
     "old_memory": ("uninitialized",),
     "dcgan_loop_without_mean": ("vanishing-forward",),
+    "residual_without_norm": ("exploding-forward",),
+    "ordered_phase": ("rank-collapse", "constant-output"),
+    "on_meta": ("uninitialized",),
+    "transposed_fans": ("exploding-forward",),
+    "oversmoothed": ("vanishing-forward", "vanishing-backward"),
+    "loud_hyper": ("exploding-forward", "exploding-backward"),
+    "loud_complex": ("exploding-forward", "exploding-backward"),
+    "shifted_norms": ("dead-units",),
+    "small_weight_norm": ("vanishing-backward", "rank-collapse"),
+    "half_close": ("dtype-headroom",),
+    "copied_experts": ("identical-layers",),
+    "dropped_branch": ("unused-parameter",),
+    "small_inception": ("vanishing-forward",),
 }
 
 
@@ -45,9 +59,16 @@ def test_the_first_fix_mends(name):
         finding = next(f for f in before.findings if f.code in MENDED[name])
         assert finding.fix
         with torch.no_grad():
-            exec(finding.fix, {"model": model, "torch": torch, "igt": igt})
+            exec(finding.fix, {"model": model, "torch": torch, "igt": igt, "inputs": inputs})
+        if "bfloat16" in finding.fix:
+            inputs = inputs.bfloat16()  # as the finding says
         after = igt.inspect(model, inputs, loss)
     assert finding.code not in {f.code for f in after.findings if f.severity != "info"}, str(after)
+
+
+def test_every_code_that_a_line_can_mend_is_among_them():
+    # a loss that is not finite for its own reasons, and norms in a row, need more than a line
+    assert {code for codes in MENDED.values() for code in codes} == set(CODES)
 
 
 def test_the_fix_for_unscaled_targets_is_about_the_targets():

@@ -8,10 +8,10 @@ from statistics import median
 
 from isogain.graph import Node, family
 from isogain.inspect.chains import common_activation
-from isogain.inspect.steps import critical_gain
+from isogain.inspect.steps import BOUNDED, critical_gain
 from isogain.inspect.table import Table
 
-__all__ = ["cause_of", "gain_name", "mend", "place"]
+__all__ = ["cause_of", "gain_name", "pattern", "place"]
 
 _NAMED_GAINS = (
     (1 / math.sqrt(3), "PyTorch's default gain"),
@@ -64,55 +64,13 @@ def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
         return f"{front}, which needs {needed:.2f}"
     saturated = [
         table.forward[n.index].saturated_fraction for n in table.graph.nodes
-        if n.kind == "activation" and n.index in table.forward
+        if n.activation in BOUNDED and n.index in table.forward
     ]  # fmt: skip
     if any(share > 0.2 for share in saturated):
         return f"{front}; its units saturate, where slopes are near 0"
     if name in ("sigmoid", "hard_sigmoid"):
         return f"{front}, whose slope is at most 1/4 and whose mean is not 0"
     return f"{front}, repeated without normalization or skip connections"
-
-
-def mend(table: Table, weights: Sequence[Node]) -> str:
-    """The line that gives these layers the gain their activation needs."""
-    if not weights:
-        return ""
-    name, settings = common_activation(table, weights)
-    layers = _layer_types(weights)
-    if name in ("sigmoid", "hard_sigmoid"):
-        return (
-            f"[(torch.nn.init.orthogonal_(m.weight, 4.0), "
-            f"m.bias.data.copy_(-m.weight.data.flatten(1).sum(1) / 2)) "
-            f"for m in model.modules() if isinstance(m, {layers})]"
-        )
-    gain = critical_gain(name, settings, 1.0)
-    if name in ("tanh", "erf", "sin", "arctan", "softsign", "hard_tanh"):
-        return f"[igt.orthogonal_(m.weight, gain=1.0) for m in model.modules() if isinstance(m, {layers})]"
-    if name in ("relu", "linear", "leaky_relu"):
-        slope = settings.get("negative_slope", 0.0)
-        nonlinearity = {"relu": "'relu'", "linear": "'linear'", "leaky_relu": f"'leaky_relu', a={slope:g}"}[
-            name
-        ]
-        return (
-            f"[igt.kaiming_normal_(m.weight, nonlinearity={nonlinearity}) "
-            f"for m in model.modules() if isinstance(m, {layers})]"
-        )
-    if not math.isfinite(gain):
-        return ""
-    return (
-        f"[igt.xavier_normal_(m.weight, gain={gain:.4g}) for m in model.modules() if isinstance(m, {layers})]"
-    )
-
-
-def _layer_types(weights: Sequence[Node]) -> str:
-    ops = {node.op for node in weights}
-    names = [
-        name for op, name in (
-            ("linear", "torch.nn.Linear"), ("conv1d", "torch.nn.Conv1d"), ("conv2d", "torch.nn.Conv2d"),
-            ("conv3d", "torch.nn.Conv3d"), ("conv_transpose2d", "torch.nn.ConvTranspose2d"),
-        ) if op in ops
-    ]  # fmt: skip
-    return f"({', '.join(names)})" if len(names) > 1 else names[0] if names else "torch.nn.Linear"
 
 
 def pattern(paths: Sequence[str]) -> str:

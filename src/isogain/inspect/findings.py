@@ -31,7 +31,7 @@ class Finding:
     expected: str
     why: str
     fix: str
-    """Python that mends it, with `model` in scope; empty where no line of code can."""
+    """Python that mends it, with `model`, `inputs`, torch and igt in scope; empty where no line can."""
     paths: tuple[str, ...] = ()
     """Every place, where `path` stands for several."""
 

@@ -15,8 +15,10 @@ from isogain.core.activations import activation
 from isogain.errors import IsogainError
 from isogain.theory import MeanField, critical_point
 
-__all__ = ["UNKNOWN_NOISE", "Step", "critical_gain", "forward_gain", "step"]
+__all__ = ["BOUNDED", "UNKNOWN_NOISE", "Step", "critical_gain", "forward_gain", "step"]
 
+BOUNDED = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "erf", "arctan")
+"""Activations that are flat on both sides; half of a ReLU is flat by nature."""
 UNKNOWN_NOISE = 5.0
 """n times the variance of ln q that a layer adds where no activation is known: ReLU's, among the largest."""
 PLACES_PER_E = 4

@@ -36,7 +36,7 @@ def forward_summary(
     return Forward(
         mean=values.mean, rms=values.rms, minimum=low, maximum=high,
         zero_fraction=values.zero_fraction, finite=finite, size=tensor.numel(),
-        distance=math.nan if first is None or first.is_complex() else distance(first),
+        distance=math.nan if first is None else distance(first),
         position_distance=math.nan if places is None else distance(places),
         scales=scales_of(values), spectrum=None if seen is None else spectrum(seen),
         channels=None if seen is None else _channels(seen), **(units or {}),

@@ -107,6 +107,8 @@ def samples(tensor: Tensor, batch: int) -> Tensor | None:
         return None
     rows = tensor.detach().movedim(axis, 0)[:SAMPLES]
     rows = rows.reshape(rows.shape[0], -1)
+    if rows.is_complex():
+        rows = torch.view_as_real(rows).flatten(1)
     step = -(-rows.shape[1] // FEATURES)
     return rows[:, :: step | 1].float() if step > 1 else rows.float()
 
@@ -115,6 +117,8 @@ def positions(tensor: Tensor) -> Tensor | None:
     if tensor.dim() != 3 or tensor.shape[1] < 2:
         return None
     row = tensor.detach()[0]
+    if row.is_complex():
+        row = torch.view_as_real(row).flatten(1)
     return row[:: -(-row.shape[0] // SAMPLES), :FEATURES].float()
 
 

@@ -10,9 +10,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
-from isogain.inspect.causes import cause_of, mend, place
+from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.mending import mend
 from isogain.inspect.rules.peers import apart_from_peers
 from isogain.inspect.table import Table
 
@@ -143,7 +144,8 @@ def _forward_finding(
     return Finding(
         code, severity, place(worst), f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         _expected_words(natural, chain.course.band(), chain),
-        cause_of(table, weights, change, "signal"), mend(table, weights), _paths(weights),
+        cause_of(table, weights, change, "signal"), mend(table, weights, change, chain.residual),
+        _paths(weights),
     )  # fmt: skip
 
 
@@ -256,8 +258,17 @@ def _backward_finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"gradient {lengths[0]:.2g} at {place(last)} -> {lengths[1]:.2g} here ({change:+.1f} decades)",
         _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain),
-        cause_of(table, weights, change, "gradient"), mend(table, weights), _paths(weights),
+        cause_of(table, weights, change, "gradient"), _mend_back(table, chain, weights, change),
+        _paths(weights),
     )  # fmt: skip
+
+
+def _mend_back(table: Table, chain: Chain, weights: Sequence[Node], change: float) -> str:
+    """Between norms no gain changes what comes back: only skips, or other norms, do."""
+    between = [n for n in chain.nodes if n.kind == "norm"]
+    if change > 0 and not chain.residual and len(between) > 2:
+        return ""
+    return mend(table, weights, change, chain.residual)
 
 
 def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:

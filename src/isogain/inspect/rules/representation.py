@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node
-from isogain.inspect.causes import cause_of, mend, place
+from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
+from isogain.inspect.mending import mend
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.table import Table
 
@@ -80,9 +81,15 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     return Finding(
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
-        cause_of(table, weights, change, f"difference between {what}"), mend(table, weights),
+        cause_of(table, weights, change, f"difference between {what}"), _mend(table, weights, what),
         tuple(dict.fromkeys(place(n) for n in weights)),
     )  # fmt: skip
+
+
+def _mend(table: Table, weights: Sequence[Node], what: str) -> str:
+    """Attention that averages positions needs skips around it, whatever its gain."""
+    mixing = any(n.kind in ("attention", "softmax") for n in table.graph.nodes)
+    return "" if what == "positions" or mixing else mend(table, weights)
 
 
 def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> float:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from isogain.graph import Node, family
-from isogain.inspect.causes import mend, pattern
+from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.mending import mend
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["identical_layers", "symmetric_units"]

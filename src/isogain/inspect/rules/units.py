@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
-from isogain.inspect.causes import gain_name, mend, pattern, place
+from isogain.inspect.causes import gain_name, pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.mending import mend, zeroed
+from isogain.inspect.steps import BOUNDED
 from isogain.inspect.table import Forward, Table
 
 __all__ = ["dead_units", "saturated_units"]
 
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)
-BOUNDED = ("tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "erf", "arctan")
-"""Activations that are flat on both sides; half of a ReLU is flat by nature."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -69,10 +69,11 @@ def _why_dead(table: Table, node: Node) -> str:
 
 def _mend_dead(table: Table, node: Node, weights: Sequence[Node]) -> str:
     biases = [w.weight.bias for w in weights if w.weight and w.weight.bias]
-    shifted = [b for b in biases if table.parameters[b].rms > 0.1]
-    if shifted:
-        return f"[torch.nn.init.zeros_(model.get_parameter(n)) for n in {sorted(set(shifted))!r}]"
-    return mend(table, weights)
+    norm = table.graph.preceding(node.index, ("norm",), 3)
+    biases += [name for name in norm.parameters if name.endswith("bias")] if norm else []
+    families = {family(name) for name in biases if table.parameters[name].rms > 0.1}
+    shifted = [name for name, s in table.parameters.items() if family(name) in families and s.rms > 0.1]
+    return zeroed(shifted) if shifted else mend(table, weights)
 
 
 def saturated_units(table: Table) -> Iterator[Finding]:

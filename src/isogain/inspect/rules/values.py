@@ -96,7 +96,7 @@ def uninitialized(table: Table) -> Iterator[Finding]:
             f"device or of size 0",
             "values", "there are no numbers to train: materialise the model (to_empty and an "
             "initialization, or "
-            "gather sharded weights) first", "", tuple(empty),
+            "gather sharded weights) first", "igt.init_(model, inputs)", tuple(empty),
         )  # fmt: skip
     garbage = [state for state in table.parameters.values() if state.on_device and _garbage(state)]
     if garbage:
@@ -130,8 +130,8 @@ def dtype_headroom(table: Table) -> Iterator[Finding]:
             "dtype-headroom", "warning", place(node), f"{forward.largest:.3g} in {node.dtype}",
             f"below {LARGEST[node.dtype] / HEADROOM:.3g}, an eighth of its largest number",
             f"{node.dtype} ends at {LARGEST[node.dtype]:.3g}: a few steps of growth, or an unlucky "
-            f"batch, overflow",
-            "", tuple(place(n) for n, _ in tight),
+            f"batch, overflow; bfloat16 reaches as far as float32 (the inputs have to follow)",
+            "model.to(torch.bfloat16)", tuple(place(n) for n, _ in tight),
         )  # fmt: skip
     yield from _underflow(table)
 

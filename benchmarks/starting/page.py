@@ -25,8 +25,9 @@ WORDS = {"better": "ahead of all", "level": "level with the best", "worse": "beh
 def lines(records: Mapping[Key, Record], seeds: Sequence[int], rows: Sequence[Row]) -> list[str]:
     """The table in Markdown, a line for each row and optimizer."""
     table = [
-        "| task | optimizer | must reach | isogain | reached | against the best of the others | the others |",
-        "|---|---|---|---|---|---|---|",
+        "| task | optimizer | must reach | isogain | reached | against the best of the others | the others "
+        "| start, s |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     return table + [
         _line(row, optimizer, _cells(row, records, optimizer, seeds))
@@ -46,13 +47,21 @@ def _line(row: Row, optimizer: str, cells: Mapping[str, Cell | None]) -> str:
     lower = row.task().measure == "loss"
     others = [found for start, found in cells.items() if found and start != "isogain"]
     head = f"| {row.title} | {'AdamW' if optimizer == 'adamw' else 'SGD'} | {row.goal}"
-    told = ", ".join(f"{start} {_number(found)}" for start, found in cells.items() if start != "isogain")
+    told = ", ".join(f"{found.start} {_number(found)}" for found in others)
+    missing = [start for start, found in cells.items() if not found and start != "isogain"]
+    if missing:
+        told = "; ".join(filter(None, (told, f"not run: {', '.join(missing)}" if others else "not run")))
     if ours is None:
-        return f"{head} | not run | – | – | {told} |"
+        return f"{head} | not run | – | – | {told} | – |"
     yes = "yes" if reached(row, ours, others, lower) else "**no**"
     against = WORDS[_against(ours, others, lower)] if others else "–"
     spread = f"{_number(ours)} ({min(ours.scores):.3f}–{max(ours.scores):.3f})" if ours.scores else "diverged"
-    return f"{head} | {spread} | {yes} | {against} | {told} |"
+    return f"{head} | {spread} | {yes} | {against} | {told} | {_costs(ours, cells.get('LSUV'))} |"
+
+
+def _costs(ours: Cell, lsuv: Cell | None) -> str:
+    """Seconds that the start itself takes, before training."""
+    return f"{ours.init_s:.2f}" + (f" (LSUV {lsuv.init_s:.2f})" if lsuv else "")
 
 
 def _against(ours: Cell, others: Sequence[Cell], lower: bool) -> str:
@@ -61,9 +70,7 @@ def _against(ours: Cell, others: Sequence[Cell], lower: bool) -> str:
     return next(word for word in ("worse", "level", "better") if word in verdicts)
 
 
-def _number(found: Cell | None) -> str:
-    if found is None:
-        return "not run"
+def _number(found: Cell) -> str:
     if not found.scores:
         return f"diverged {found.diverged}/{found.runs}"
     lost = f" ({found.diverged}/{found.runs} diverged)" if found.diverged else ""

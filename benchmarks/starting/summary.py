@@ -79,9 +79,10 @@ def verdict(ours: Cell, other: Cell, lower: bool) -> Verdict:
 
 
 def reached(row: Row, ours: Cell, others: Iterable[Cell], lower: bool) -> bool:
-    """Whether the row's goal is met: its number, and no start that it is compared with is better."""
+    """Whether the row's goal is met: its number, or where it has none or asks for it, nothing is better."""
+    behind = any(verdict(ours, other, lower) == "worse" for other in others)
     if row.reach is None:
-        return all(verdict(ours, other, lower) != "worse" for other in others)
-    if ours.diverged:
+        return not behind
+    if ours.diverged or (row.best and behind):
         return False
     return (min(ours.scores) if row.every else ours.mean) >= row.reach

@@ -620,3 +620,20 @@ def test_names_are_escaped_in_html():
     assert (
         "<b>" not in igt.init_(Odd(), torch.randn(2, 4), exclude="<b>.bias", keep_healthy=False)._repr_html_()
     )
+
+
+@pytest.mark.parametrize("channels", [8, 9])
+def test_a_whole_kernel_of_pairs_is_an_isometry_where_it_tiles(channels):
+    """Kernel 2 at stride 2 reads every pixel once: relu between [Q; -Q] and [Q, -Q] over whole kernels keeps
+    lengths, whatever odd channel is left over."""
+    first = ig.draw(
+        ig.MirroredOrthogonal(position="first"), (channels, 4, 1, 1), layout="out in *", seed=0, path="a"
+    )
+    whole = ig.MirroredOrthogonal(position="last", centre="whole")
+    last = ig.draw(whole, (16, channels, 2, 2), layout="out in *", seed=0, path="b")
+    x = torch.randn(5, 4, 6, 6)
+    between = functional.relu(functional.conv2d(x, torch.from_numpy(first)))
+    y = functional.conv2d(between, torch.from_numpy(last), stride=2)
+    assert torch.allclose(y.square().sum((1, 2, 3)), x.square().sum((1, 2, 3)), rtol=1e-4)
+    law = whole.law((16, channels, 2, 2), layout="out in *")
+    assert float((last**2).mean() ** 0.5) == pytest.approx(law.std, rel=1e-5)

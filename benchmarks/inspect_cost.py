@@ -125,7 +125,7 @@ def child(name: str, what: str) -> None:
     print((_status("VmHWM") - before) / 1024)
 
 
-def monitored(steps: int = 256) -> None:
+def monitored(steps: int = 100) -> None:
     """Prints what a Monitor that looks at steps 0, 1, 2, 4, ... adds to a short training."""
     import isogain.torch as igt
 

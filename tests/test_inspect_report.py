@@ -148,8 +148,11 @@ def test_page_in_a_browser(tmp_path):
         assert visible() < folded + 30
         page.keyboard.press("Escape")
         assert visible() == folded + 30
-        page.set_viewport_size({"width": 400, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert page.locator("#layers svg").count() > 30  # a histogram for every layer
+        assert page.locator("#formats tbody tr").count() == 4
+        assert page.locator("#repeat").inner_text().count("torch") >= 2
+        page.set_viewport_size({"width": 320, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
         assert problems == []
         assert requests == [page_file.as_uri()]
 

@@ -314,6 +314,45 @@ def test_the_base_is_a_width_or_a_model_or_the_plain_table():
     assert meta.hash == by_model.hash
 
 
+class Recurrent(nn.Module):
+    """An LSTM over raw features or over an embedding."""
+
+    def __init__(self, width: int, embedded: bool) -> None:
+        super().__init__()
+        self.table = nn.Embedding(60, width) if embedded else nn.Identity()
+        self.cell = nn.LSTM(width if embedded else 5, width, num_layers=2, batch_first=True)
+        self.head = nn.Linear(width, 60)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.cell(self.table(x))[0])
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_recurrent_cells_are_hidden_weights(embedded):
+    model, inputs = Recurrent(32, embedded), TEXT if embedded else torch.randn(4, 6, 5)
+    for base in (8, Recurrent(8, embedded)):
+        adam = rates(igt.plan(model, inputs, recipe="mup", base=base), model, "adam")
+        assert adam["cell.weight_ih_l0"] == (1 / 4 if embedded else 1.0)
+        assert {adam[f"cell.weight_{part}"] for part in ("hh_l0", "ih_l1", "hh_l1")} == {1 / 4}
+        assert {adam[f"cell.bias_{part}"] for part in ("ih_l0", "hh_l1")} == {1.0}
+        assert adam["head.weight"] == 1 / 4
+
+
+def test_convolutions_and_plain_networks_by_width_or_model():
+    def network(n: int) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(3, n, 3), nn.BatchNorm2d(n), nn.ReLU(), nn.Conv2d(n, 2 * n, 3, groups=2), nn.ReLU(),
+            nn.ConvTranspose2d(2 * n, n, 2, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n, 5),
+        )  # fmt: skip
+
+    model = network(32)
+    for base in (8, network(8)):
+        plan = igt.plan(model, torch.randn(2, 3, 10, 10), recipe="mup", base=base)
+        adam, sgd = rates(plan, model, "adam"), rates(plan, model, "sgd")
+        assert [adam[f"{k}.weight"] for k in (0, 1, 3, 5, 9)] == [1.0, 1.0, 1 / 4, 1 / 4, 1 / 4]
+        assert [sgd[f"{k}.weight"] for k in (0, 1, 3, 5, 9)] == [4.0, 4.0, 1.0, 1.0, 1 / 4]
+
+
 def test_spectral_and_completep():
     model = Net(64, blocks=4)
     spectral = igt.plan(model, TEXT, recipe="spectral", base=16)

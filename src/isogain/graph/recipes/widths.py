@@ -45,6 +45,8 @@ def multipliers(site: Site) -> tuple[float, float]:
         return _against_shapes(site, base)
     factor = _width(site.scene) / _checked(base)
     node = site.node
+    if node is None and _cell(site) is not None:
+        return (factor if _reads_hidden(site) else 1.0), factor
     if node is None:
         return 1.0, 1.0 if _of_head(site) else factor
     grows_in = node.kind != "embedding" and node.role != "first weight" and not _reads_input(site.scene, node)
@@ -64,6 +66,8 @@ def _against_shapes(site: Site, base: Mapping[str, tuple[int, ...]]) -> tuple[fl
     if len(other) != len(shape):
         raise PlanError(f"{site.name} has shape {shape}, in the base model {other}")
     use = site.use
+    if use is None and _cell(site) is not None:
+        return shape[-1] / other[-1], shape[0] / other[0]
     if use is None or site.node is None or site.node.kind == "embedding" or use.fans is None:
         return 1.0, shape[-1] / other[-1] if shape else 1.0
     flipped = use.shape != shape and use.shape == shape[::-1]
@@ -76,6 +80,19 @@ def _against_shapes(site: Site, base: Mapping[str, tuple[int, ...]]) -> tuple[fl
     except LayoutError as error:
         raise PlanError(f"{site.name} in the base model: {error}") from error
     return use.fans.fan_in / small.fan_in, use.fans.fan_out / small.fan_out
+
+
+def _cell(site: Site) -> Node | None:
+    """The recurrent cell that a matrix (gates * units, inputs) belongs to."""
+    cells = (node for node in site.nodes if node.kind == "recurrent")
+    return next(cells, None) if len(site.parameter.shape) == 2 else None
+
+
+def _reads_hidden(site: Site) -> bool:
+    """Whether a cell's matrix reads its own state, a layer below, or anything learnt before the cell."""
+    cell = _cell(site)
+    first = "weight_ih" in site.last_name and site.last_name.removesuffix("_reverse")[-3:] in ("_l0", "_ih")
+    return not first or (cell is not None and not _reads_input(site.scene, cell))
 
 
 def _counterpart(name: str, base: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:

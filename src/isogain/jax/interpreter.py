@@ -29,6 +29,9 @@ THROUGH = ("mul", "add", "sub", "div", "max", "neg", "convert_element_type", "br
            "squeeze", "copy", "stop_gradient", "integer_pow", "square")  # fmt: skip
 """What an inverse size may go through and remain one."""
 
+GATES = {"tanh": "gelu_tanh", "erf": "gelu", "sigmoid": "silu"}
+"""x g(x) by its bounded part: jax.nn.gelu is not a call of its own, so nothing else names it."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -43,6 +46,8 @@ class Known:
     size: bool = False
     """Whether it is a signal's own size, or its inverse."""
     channel_axis: int = -1
+    reduced: bool = False
+    """Whether it is a statistic of a signal, taken over its channels: no layer's output."""
 
 
 NOTHING = Known()
@@ -147,11 +152,34 @@ class Interpreter:
         if kind == "multiply" and _divides_by_size(operands, result):
             return self._node(equation, "norm", name, knowns, result, contents[0].channel_axis)
         if kind in ("add", "multiply"):
-            if all(known.size for known in contents) or not _meets(operands, result):
+            if name == "div" and _by_its_sum(operands):
+                return self._node(equation, "softmax", name, knowns, result, contents[0].channel_axis)
+            if any(known.size or known.reduced for known in contents) or not _meets(operands, result):
                 return None
+            if kind == "add" and len(contents) > 1 and len({known.nodes for known in contents}) == 1:
+                return None  # x + 0.044715 x^3 and its like: still a function of one signal
+            if name == "mul" and (gated := self._gated(contents)) is not None:
+                node = self._node(
+                    equation, "activation", gated, contents[:1], result, contents[0].channel_axis
+                )
+                return replace(node, activation=gated)
         elif kind is None:
             return None
         return self._node(equation, kind, name, knowns, result, contents[0].channel_axis)
+
+    def _gated(self, contents: list[Known]) -> str | None:
+        """The activation x g(x), written out: the product of a signal and a bounded function of itself.
+
+        What the bounded function was recorded as is then a part of it, and no activation of its own.
+        """
+        for signal, gate in (contents, contents[::-1]) if len(contents) == 2 else ():
+            if len(gate.nodes) != 1 or gate.nodes == signal.nodes:
+                continue
+            inner = self.nodes[gate.nodes[0]]
+            if inner.kind == "activation" and inner.inputs == signal.nodes and inner.activation in GATES:
+                self.nodes[inner.index] = replace(inner, kind="other", activation=None)
+                return GATES[inner.activation]
+        return None
 
     def _weight(self, equation: Any, operands: list[tuple[Any, Known]]) -> tuple[str, WeightUse] | None:
         """The kind of node and the weight it uses, where one operand is made of parameters alone."""
@@ -187,7 +215,7 @@ class Interpreter:
             any(known.learnt or known.parameters for known in knowns),
             tuple(dict.fromkeys(one for known in contents if size for one in known.parameters))
             + tuple(one for known in knowns if size and not known.content for one in known.parameters),
-            None, size, axis,
+            None, size, axis, _reduces(equation, contents, operands) or all(one.reduced for one in contents),
         )  # fmt: skip
 
     def _node(
@@ -261,7 +289,7 @@ def _activation(equation: Any, name: str, operands: list[tuple[Any, Known]]) -> 
     inputs = [(v, k) for v, k in operands if k.content]
     if len(equation.outvars) != 1 or len(inputs) != 1 or jnp.shape(inputs[0][0]) != out.shape:
         return None
-    if inputs[0][1].size or not _inexact(inputs[0][0]):
+    if inputs[0][1].size or inputs[0][1].reduced or not _inexact(inputs[0][0]):
         return None
     if name == "max":
         others = [v for v, k in operands if not k.content and not k.parameters]
@@ -271,6 +299,14 @@ def _activation(equation: Any, name: str, operands: list[tuple[Any, Known]]) -> 
             return None
         return activation_named(name, approximate=not _uses(equation, "erf", "erfc"))
     return activation_named(name)
+
+
+def _reduces(equation: Any, contents: list[Known], operands: list[tuple[Any, Known]]) -> bool:
+    """Whether an operation sums (or the like) over the channels of a signal."""
+    if not equation.primitive.name.startswith("reduce_") or "axes" not in equation.params:
+        return False
+    ndim = jnp.ndim(operands[0][0])
+    return contents[0].channel_axis % ndim in {axis % ndim for axis in equation.params["axes"]}
 
 
 def _is_zero(value: Any) -> bool:
@@ -301,6 +337,12 @@ def _meets(operands: list[tuple[Any, Known]], result: Any) -> bool:
     """Whether a sum or product joins two signals, or a signal and parameters; constants change only size."""
     makers = [known for _, known in operands if known.content or known.parameters]
     return len(makers) > 1 and jnp.ndim(result) > 0
+
+
+def _by_its_sum(operands: list[tuple[Any, Known]]) -> bool:
+    """Whether a signal is divided by a statistic of itself."""
+    (_, above), (_, below) = operands
+    return above.content and below.reduced and above.nodes == below.nodes
 
 
 def _divides_by_size(operands: list[tuple[Any, Known]], result: Any) -> bool:

@@ -24,6 +24,7 @@ ACTIVATIONS = {
     "atan": "arctan",
     "tanh": "tanh",
     "erf": "erf",
+    "erfc": "erf",
     "sin": "sin",
 }
 """The name of a jitted function or a primitive -> the name in the table of activations."""

@@ -18,6 +18,7 @@ from isogain.errors import InitializerError
 from isogain.keras.initializer import IsogainInitializer
 
 __all__ = [
+    "STFT",
     "Constant",
     "GlorotNormal",
     "GlorotUniform",
@@ -245,6 +246,8 @@ def get(identifier: Any) -> Any:
     return keras.initializers.get(identifier)
 
 
+STFT = keras.initializers.STFT
+"""Keras' own: a fixed transform, in which there is nothing to draw."""
 serialize, deserialize = keras.initializers.serialize, keras.initializers.deserialize
 
 for _kind in CLASSES.values():

@@ -14,6 +14,8 @@ from starting.tasks import Task
 SGD = (1e-3, 3e-3, 1e-2)
 ADAMW = (1e-4, 3e-4, 1e-3)
 DEEP = (1e-4, 3e-4, 1e-3)
+OTHERS = list(plain.ACTIVATIONS)[6:]
+"""Activations that are trained with SGD only, after the others."""
 PLAIN = ("isogain", "default", "xavier", "kaiming", "orthogonal", "LSUV", "AutoInit")
 
 
@@ -46,6 +48,7 @@ def _digits(activation: str) -> Row:
     return Row(
         f"digits-{activation}", f"digits, 50 × 128 plain, {activation}", goal,
         partial(plain.stack, activation, 50, 128), tasks.digits, PLAIN, reach, every, bent,
+        {"sgd": SGD} if activation in OTHERS else {"sgd": SGD, "adamw": ADAMW},
     )  # fmt: skip
 
 
@@ -80,9 +83,10 @@ def _characters(norm: modern.Norm) -> Row:
 
 def _recurrent(name: str, cell: type[nn.RNNBase], copying: bool) -> Row:
     inputs, classes = (10, 10) if copying else (1, 10)
+    task = "copy, T = 100 (loss)" if copying else "sequential digits"
     return Row(
         f"{name}-{'copy' if copying else 'digits'}",
-        f"{'LSTM' if name == 'lstm' else 'tanh RNN'}, {'copy, T = 100 (loss)' if copying else 'sequential digits'}",
+        f"{'LSTM' if name == 'lstm' else 'tanh RNN'}, {task}",
         "≥ default, orthogonal",
         lambda: plain.Recurrent(cell, inputs, 64, classes, copying),
         tasks.copying if copying else tasks.digit_sequence,
@@ -114,19 +118,22 @@ ROWS: dict[str, Row] = {
                  rates={"sgd": (3e-2, 1e-1, 3e-1)}),
         _against("efficientnet", "transformers' EfficientNet", modern.efficientnet, tasks.digit_colours,
                  updates=100, batch=16),
-        _against("autoencoder", "autoencoder, 8 layers, tanh (loss)", modern.autoencoder, tasks.reconstruction),
-        _against("generator", "transposed-convolution generator (loss)", modern.generator, tasks.generation),
+        _against("autoencoder", "autoencoder, 8 layers, tanh (loss)", modern.autoencoder,
+                 tasks.reconstruction),
+        _against("generator", "transposed-convolution generator (loss)", modern.generator,
+                 tasks.generation),
         _against("unet", "U-Net, denoising (loss)", modern.UNet, partial(tasks.reconstruction, 1.0, True)),
         _against("mixer", "MLP-Mixer, 4 blocks", modern.Mixer, tasks.digit_images),
         _against("convnext", "transformers' ConvNeXt", modern.convnext, partial(tasks.digit_colours, 8)),
         _against("experts", "mixture of experts, 4 blocks", modern.mixture, tasks.digits),
         _against("vit", "transformers' ViT", modern.vit, partial(tasks.digit_colours, 8)),
-        _against("mamba", "transformers' Mamba, characters (loss)", lambda: modern.mamba(tasks.alphabet_size()),
-                 tasks.text, updates=60, batch=8),
+        _against("mamba", "transformers' Mamba, characters (loss)",
+                 lambda: modern.mamba(tasks.alphabet_size()), tasks.text, updates=60, batch=8),
         *(_recurrent(name, cell, copying) for copying in (False, True)
           for name, cell in (("lstm", nn.LSTM), ("rnn", nn.RNN))),
     )
 }  # fmt: skip
 
-LATER = {f"digits-{activation}" for activation in list(plain.ACTIVATIONS)[6:]}
+LATER = {f"digits-{activation}" for activation in OTHERS}
 """Rows that can wait: the first six say nearly all of it."""
+SLOW = {"digits500-relu", "digits500-gelu", "mnist-cnn50"}

@@ -1,6 +1,7 @@
 """Refit the polynomials of the drawing, compare them with the table, and write the C header.
 
     python benchmarks/draw_polynomials.py            the largest error of each fit
+    python benchmarks/draw_polynomials.py --quantile the same for the thirty pieces of the normal quantile
     python benchmarks/draw_polynomials.py --header   rewrite src/isogain/drawing/_coefficients.h
 
 Needs mpmath.  The table is frozen: a better fit would change everybody's weights.
@@ -8,13 +9,15 @@ Needs mpmath.  The table is frozen: a better fit would change everybody's weight
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import isogain
-from isogain.drawing.polynomials import TABLES
+from isogain.drawing.polynomials import DEEP32, QUANTILE32, TABLES
 
 HEADER = Path(isogain.__file__).parent / "drawing" / "_coefficients.h"
 
@@ -117,5 +120,52 @@ def compare() -> None:
         print(f"{name}: largest error of the rounded table {mp.nstr(error, 3)}, refitted within {change:.1e}")
 
 
+def compare_quantile(exponents: range = range(16, 31)) -> None:
+    """Each half octave of the normal quantile refitted, against its row of the table; then the deep tail."""
+    import mpmath as mp
+
+    mp.mp.dps = 40
+    quarter = mp.mpf(1) / 4
+    for exponent, half in itertools.product(exponents, (0, 1)):
+        middle = quarter * 5 + mp.mpf(half) / 2
+
+        @cache
+        def z(r: Any, middle: Any = middle, exponent: int = exponent) -> Any:
+            return normal_quantile(((r + middle) * mp.mpf(2) ** exponent + 0.5) / mp.mpf(2) ** 32)
+
+        row = [QUANTILE32[k][(2 * (exponent + 127) + half) % 32] for k in range(6)]
+        _report(f"QUANTILE32 {exponent} {half}", z, row, -quarter, quarter)
+    near, far = (1 / mp.sqrt(2 * bits * mp.log(2)) for bits in (mp.mpf(16), mp.mpf(57)))
+    deep = cache(lambda x: normal_quantile(mp.exp(-1 / x**2 / 2)) - 1 / x)
+    _report("DEEP32", deep, list(DEEP32), far, near)
+
+
+def _report(name: str, f: Callable[[Any], Any], table: list[float], low: Any, high: Any) -> None:
+    import mpmath as mp
+
+    places = [low + (high - low) * mp.mpf(k) / 97 for k in range(98)]
+    best = minimax(f, len(table) - 1, low, high, lambda x: 1)
+    for text, fit in (("table", table), ("refitted", best)):
+        error = max(abs(mp.polyval(list(fit)[::-1], x) - f(x)) for x in places)
+        print(f"{name}: largest error {mp.nstr(error, 3)} ({text})", flush=True)
+
+
+def normal_quantile(p: Any) -> Any:
+    """z with P(Z > z) = p, for p below 1/2, by Halley's steps."""
+    import mpmath as mp
+
+    z = mp.sqrt(-2 * mp.log(p)) - mp.mpf(1) / 2
+    for _ in range(60):
+        step = (mp.erfc(z / mp.sqrt(2)) / 2 - p) * mp.sqrt(2 * mp.pi) * mp.exp(z * z / 2)
+        step /= 1 + z * step / 2
+        z += step
+        if abs(step) < mp.mpf(10) ** -35:
+            break
+    return z
+
+
 if __name__ == "__main__":
-    write_header() if "--header" in sys.argv else compare()
+    if "--header" in sys.argv:
+        write_header()
+    else:
+        compare_quantile() if "--quantile" in sys.argv else compare()

@@ -256,6 +256,13 @@ def test_the_flat_share_of_any_activation():
         assert layer.forward.saturated_fraction == pytest.approx(expected, abs=0.03), op
 
 
+def test_the_flat_share_of_pictures_is_not_that_of_their_border():
+    x = torch.zeros(8, 3, 32, 32)
+    x[..., 1:] = 10.0  # flat everywhere but in the first column
+    layer = igt.inspect(nn.Sequential(nn.Identity(), nn.Tanh()), x + 0 * torch.randn(8, 3, 32, 32)).layers[-1]
+    assert layer.forward.saturated_fraction == pytest.approx(31 / 32, abs=0.1)
+
+
 def test_correlation_is_one_minus_distance():
     one = Forward(0.0, 1.0, -1.0, 1.0, 0.0, True, 4, distance=0.25)
     assert one.correlation == 0.75

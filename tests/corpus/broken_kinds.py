@@ -38,7 +38,7 @@ def oversmoothed() -> Made:
     source="graph convolutions with unscaled standard normal weights",
 )
 def loud_graph() -> Made:
-    model = kinds.GraphConvolution(5)
+    model = kinds.GraphConvolution(8)
     for weight in model.weights:
         nn.init.normal_(weight)
     return model, torch.randn(40, 16), None

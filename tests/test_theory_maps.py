@@ -99,6 +99,23 @@ def test_the_correlation_map_is_symmetric(q, c, name):
         )
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    name=st.sampled_from(["relu", "tanh", "gelu", "elu", "softplus"]),
+    weight=st.floats(0.2, 4),
+    bias=st.floats(0, 1),
+    q=st.floats(0.1, 5),
+    distance=st.floats(1e-4, 0.9),
+)
+def test_equal_inputs_stay_equal_and_nearer_ones_nearer(name, weight, bias, q, distance):
+    """c = 1 is fixed, and the correlation map rises for correlations of at least 0."""
+    field = MeanField(activation(name), weight, bias)
+    assert field.distance(q, 0.0) == 0
+    nearer, farther = field.distance(q, distance), field.distance(q, 1.1 * distance)
+    assert 0 < nearer < farther
+    assert farther <= 1.1 * distance * field.distance_rate(q, 0.0) * (1 + 1e-7)
+
+
 @pytest.mark.parametrize(
     ("name", "weight", "bias", "q", "tolerance"),
     [

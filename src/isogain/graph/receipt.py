@@ -105,8 +105,9 @@ class Receipt:
         scaled = f", {len(self.scaled)} of them scaled in calibration" if self.scaled else ""
         lines.append(f"{len(self.written)} parameters written{scaled}; {kept} kept")
         for name, (before, after) in (("signals", self.spread), ("gradients", self.gradient_spread)):
-            if math.isfinite(after):
-                lines.append(f"{name} differ by {_shown(before)} decades before, {_shown(after)} after")
+            if not math.isnan(after):
+                then = "" if math.isnan(before) else f"{_shown(before)} decades before, "
+                lines.append(f"{name} differ by {then}{_shown(after)} decades after")
         if all(map(math.isfinite, self.losses)):
             lines.append(f"loss {self.losses[0]:.4g} before, {self.losses[1]:.4g} after")
         if self.findings_before is not None and self.findings_after is not None:

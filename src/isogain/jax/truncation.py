@@ -26,9 +26,9 @@ def truncated_normal(key: Any, law: TruncatedNormalLaw, shape: tuple[int, ...], 
     until every element has one, so that neither end nor tail is ever made up.
     """
     recipe = recipe_for(law, Dtype.of(jnp.dtype(working).name))
-    if recipe.kind is Kind.TRUNCATED_BY_NORMAL:
-        return law.location + law.scale * _by_inverse(key, law.alpha, law.beta, shape, working)
-    return _by_rejection(key, recipe, shape, working)
+    if recipe.kind in (Kind.TRUNCATED_BY_UNIFORM, Kind.TRUNCATED_BY_EXPONENTIAL):
+        return _by_rejection(key, recipe, shape, working)
+    return law.location + law.scale * _by_inverse(key, law.alpha, law.beta, shape, working)
 
 
 def open_uniform(key: Any, shape: tuple[int, ...], working: Any) -> Any:

@@ -14,14 +14,14 @@ test: $(VENV)/dev browser    ## the whole test suite
 
 lint: $(VENV)/dev            ## style, types, import contract
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check src tests benchmarks docs/generate.py setup.py
+	$(BIN)/ruff format --check src tests benchmarks docs/generate.py docs/pictures.py setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 check: lint test
 
-bench: $(VENV)/dev           ## every benchmark, one after the other; read docs/benchmarks.md first
-	for script in benchmarks/draw.py benchmarks/lab.py benchmarks/theory.py; do $(BIN)/python $$script || exit 1; done
+bench: $(VENV)/dev           ## the short benchmarks; docs/benchmarks.md has the rest
+	for script in benchmarks/draw.py benchmarks/lab.py benchmarks/inspect_cost.py; do $(BIN)/python $$script || exit 1; done
 
 docs: $(VENV)/dev            ## the pages that are generated from the tables
 	$(BIN)/python docs/generate.py

@@ -93,7 +93,8 @@ def _stale(row: Row, store: Store) -> str | None:
     """The row's name, where isogain would now decide otherwise than in the stored runs."""
     import isogain.torch as igt
 
-    stored = {r.get("plan") for r in store.records().values() if r["row"] == row.name and r["seed"] == 0} - {None}
+    first = [run for run in store.records().values() if run["row"] == row.name and run["seed"] == 0]
+    stored = {run.get("plan") for run in first} - {None}
     if not stored:
         return None
     return None if stored == {igt.plan(*fresh(row, 0)).hash} else row.name

@@ -32,11 +32,11 @@ $(VENV)/pip: constraints.txt
 	$(PIP) pip setuptools
 	touch $@
 
-$(VENV)/lab: $(VENV)/pip pyproject.toml setup.py $(wildcard src/isogain/drawing/*.[ch])
+$(VENV)/lab: $(VENV)/pip pyproject.toml setup.py src/isogain/_version.py $(wildcard src/isogain/drawing/*.[ch])
 	$(PIP) --editable '.[lab]'
 	touch $@
 
-$(VENV)/dev: $(VENV)/pip pyproject.toml setup.py $(wildcard src/isogain/drawing/*.[ch])
+$(VENV)/dev: $(VENV)/pip pyproject.toml setup.py src/isogain/_version.py $(wildcard src/isogain/drawing/*.[ch])
 	$(PIP) --editable '.[dev]'
 	touch $@
 

@@ -9,7 +9,7 @@ jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
 from isogain.errors import InspectError  # noqa: E402
-from isogain.jax import inspect  # noqa: E402
+from isogain.jax import inspect, rescale  # noqa: E402
 from isogain.jax.inspection import measure  # noqa: E402
 
 KEYS = jax.random.split(jax.random.key(0), 20)
@@ -162,7 +162,20 @@ def test_findings_name_the_parameter():
     )
     unused = [*stack(1.4, depth=2), {"kernel": jnp.ones((3, 3)), "bias": jnp.zeros(3)}]
     found = inspect(lambda p, x: chain(jax.nn.relu)(p[:2], x), unused, X).findings
-    assert any(f.code == "unused-parameter" and "2.kernel" in f.path for f in found)
+    assert any(f.code == "unused-parameter" and "2.kernel" in f.paths for f in found)
+
+
+def test_a_fix_is_a_line_of_jax_that_mends():
+    params = stack(0.7, depth=20)
+    report = inspect(chain(jax.nn.relu), params, X)
+    assert report.verdict == "critical"
+    scope = {"params": params, "isogain": __import__("isogain.jax")}
+    exec(report.findings[0].fix, scope)
+    assert not any("torch" in finding.fix for finding in report.findings)
+    after = inspect(chain(jax.nn.relu), scope["params"], X)
+    assert not {f.code for f in after.findings} & {"vanishing-forward", "vanishing-backward"}
+    with pytest.raises(InspectError, match="no parameters named"):
+        rescale(params, {"kernel.99": 2.0})
 
 
 def test_the_callers_arrays_and_keys_are_left_alone():

@@ -18,6 +18,8 @@ from isogain.graph import Graph, Node, ParameterUse, assign_roles
 from isogain.inspect import Report, judge
 from isogain.inspect.table import Coverage, ParameterState, Table
 from isogain.jax.interpreter import Interpreter, Known
+from isogain.jax.mending import in_jax
+from isogain.jax.names import parameter_names, path_text
 from isogain.jax.summaries import backward_summary, forward_summary, parameter_state, unit_summary
 
 __all__ = ["inspect", "measure"]
@@ -45,7 +47,7 @@ def inspect(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss |
     >>> inspect(lambda p, x: jax.nn.relu(x @ p[0]) @ p[1], params, inputs).verdict
     'healthy'
     """
-    return judge(measure(function, params, inputs, loss))
+    return in_jax(judge(measure(function, params, inputs, loss)))
 
 
 def measure(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss | None = None) -> Table:
@@ -93,7 +95,7 @@ class _Model:
         chosen = [k for k, (_, leaf) in enumerate(leaves) if _is_parameter(leaf)]
         if not chosen:
             raise InspectError(f"params holds no arrays of floating point numbers: {type(params).__name__}")
-        names = _names([leaves[k][0] for k in chosen])
+        names = parameter_names([leaves[k][0] for k in chosen])
         values = [jnp.asarray(leaves[k][1]) for k in chosen]
         positional, named = _arguments(inputs)
         given, shape = jax.tree_util.tree_flatten((positional, named))
@@ -113,7 +115,7 @@ class _Model:
         closed, outputs = _called(
             lambda: jax.make_jaxpr(flat, return_shape=True)(values, arrays), "the function raised"
         )
-        trainable = [not any(word in _path_text(leaves[k][0]) for word in FROZEN) for k in chosen]
+        trainable = [not any(word in path_text(leaves[k][0]) for word in FROZEN) for k in chosen]
         return _Model(closed, names, values, trainable, arrays, outputs, Interpreter(lambda n, v, b: v), [])
 
     def run(self, parameters: list[Any], arrays: list[Any], hook: Any) -> list[Any]:
@@ -220,17 +222,6 @@ def _coverage(model: _Model, batch: int) -> Coverage:
         total, total - sum(sizes[name] for name in missed), model.last.operations,
         sum(node.kind != "input" for node in model.last.nodes), missed, (), tuple(skipped),
     )  # fmt: skip
-
-
-def _names(paths: list[Any]) -> list[str]:
-    """'Dense_0.kernel' for each path of a tree, without Flax's own 'params' in front and 'value' behind."""
-    names = [_path_text(path) for path in paths]
-    names = [name.removesuffix(".value").removesuffix(".raw_value") for name in names]
-    return [name.removeprefix("params.") or "parameter" for name in names]
-
-
-def _path_text(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".").lstrip(".") or "parameter"
 
 
 def _is_parameter(leaf: Any) -> bool:

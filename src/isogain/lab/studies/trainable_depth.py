@@ -17,7 +17,7 @@ from isogain.lab.studies.common import claim, listed, outcome
 from isogain.theory import FixedPoint, MeanField
 
 WIDTH = 300
-DEPTHS = (10, 20, 40, 80, 160)
+DEPTHS = (10, 20, 40, 80)
 WEIGHT_VARIANCES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 BIAS_VARIANCE = 0.05
 SCALES = 6

@@ -10,7 +10,16 @@ import torch
 
 from isogain.inspect.formats import Scales
 from isogain.inspect.table import Backward, Channels, Forward, Spectrum
-from isogain.torch.sampling import Numbers, distance, extremes, observations, positions, samples, spread
+from isogain.torch.sampling import (
+    Numbers,
+    distance,
+    extremes,
+    observations,
+    positions,
+    samples,
+    spread,
+    sum_of_squares,
+)
 
 __all__ = ["KEPT", "ROWS", "backward_summary", "forward_summary", "kept_sample", "scales_of", "spectrum"]
 
@@ -60,9 +69,9 @@ def scales_of(values: Numbers) -> Scales:
 
 def spectrum(rows: Tensor) -> Spectrum | None:
     """Effective and stable rank of (observations, units), from the eigenvalues of the smaller Gram matrix."""
-    matrix = rows.numpy(force=True).astype(np.float64)
+    matrix = rows.detach().cpu().double()
     small = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    squares = np.linalg.eigvalsh(small @ small.T).clip(0.0)
+    squares = torch.linalg.eigvalsh(small @ small.T).clamp_min(0.0).numpy()
     if not squares[-1] > 0:
         return None
     singular = np.sqrt(squares)
@@ -98,7 +107,7 @@ def backward_summary(gradient: Tensor, signal: Tensor | None = None) -> Backward
 def _met(gradient: Tensor, signal: Tensor) -> float:
     """Root mean square of the product, in float64: both may be tiny."""
     both = gradient.numpy(force=True).astype(np.float64) * signal.numpy(force=True)
-    return math.sqrt(float(both @ both) / max(len(both), 1))
+    return math.sqrt(sum_of_squares(both) / max(len(both), 1))
 
 
 def kept_sample(tensor: Tensor) -> Tensor:

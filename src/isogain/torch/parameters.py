@@ -57,8 +57,8 @@ def is_orthogonal(matrix: Tensor) -> bool:
     if short.shape[0] < 4 or short.shape[1] < 8 or matrix.is_complex():
         return False
     some = short.detach()[:: max(short.shape[0] // 8, 1)][:8].float()
-    rows = some.numpy(force=True).astype(np.float64)
-    gram = rows @ rows.T
+    rows = some.cpu().double()
+    gram = (rows @ rows.T).numpy()
     size = np.sqrt(gram.diagonal())
     if not (size > 0).all() or size.max() > 1.05 * size.min():
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,11 @@ def spread(tensor: Tensor, limit: int = SAMPLE) -> Tensor:
     return flat.float()
 
 
+def sum_of_squares(values: np.ndarray[Any, Any]) -> float:
+    """Without BLAS, whose threads would spin for a while after each product and hold up torch's."""
+    return float(np.square(values).sum())
+
+
 class Numbers:
     """Mean, root mean square and zeros of a spread sample, worked out in float64."""
 
@@ -53,7 +59,7 @@ class Numbers:
     @property
     def rms(self) -> float:
         """Root mean square; 0 of nothing."""
-        return math.sqrt(float(self.float64 @ self.float64) / self.count)
+        return math.sqrt(sum_of_squares(self.float64) / self.count)
 
     @property
     def std(self) -> float:
@@ -94,11 +100,11 @@ def distance(rows: Tensor) -> float:
     rows or when all are 0.
     """
     values = rows.numpy(force=True).astype(np.float64)
-    size, count = float(np.vdot(values, values)), len(values)
+    size, count = sum_of_squares(values), len(values)
     if count < 2 or not size > 0:
         return math.nan
     apart = values - values.mean(0)
-    return float(np.vdot(apart, apart)) * count / (count - 1) / size
+    return sum_of_squares(apart) * count / (count - 1) / size
 
 
 def samples(tensor: Tensor, batch: int) -> Tensor | None:

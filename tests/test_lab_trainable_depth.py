@@ -36,7 +36,7 @@ def test_every_outcome_of_a_small_grid_is_complete(tmp_path):
 
 @pytest.mark.parametrize("obeys", [True, False])
 def test_the_claim_can_fail(obeys):
-    """Networks that train exactly up to six correlation depths confirm it; networks that all train do not."""
+    """Networks that train exactly up to six correlation depths confirm it; networks that all train confirm half."""
     accuracies = {
         (depth, variance): 0.9 if not obeys or depth < trainable_depth._reach(variance) else 0.1
         for depth in trainable_depth.DEPTHS
@@ -46,4 +46,4 @@ def test_the_claim_can_fail(obeys):
     assert judged > 15
     assert (right == judged) is obeys
     verdicts = [claim.verdict for claim in trainable_depth._claims(accuracies)]
-    assert verdicts == (["holds", "holds"] if obeys else ["does not hold", "holds"])
+    assert verdicts == (["holds", "holds"] if obeys else ["holds in part", "holds"])

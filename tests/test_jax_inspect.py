@@ -173,7 +173,11 @@ def test_a_fix_is_a_line_of_jax_that_mends():
     exec(report.findings[0].fix, scope)
     assert not any("torch" in finding.fix for finding in report.findings)
     after = inspect(chain(jax.nn.relu), scope["params"], X)
-    assert not {f.code for f in after.findings} & {"vanishing-forward", "vanishing-backward"}
+    wrong = {f"{way}-{pass_}" for way in ("vanishing", "exploding") for pass_ in ("forward", "backward")}
+    assert not {f.code for f in after.findings} & wrong
+    doubled = rescale(params, {"3.kernel": 2.0})
+    np.testing.assert_array_equal(doubled[3]["kernel"], 2 * np.asarray(params[3]["kernel"]))
+    assert doubled[4]["kernel"] is params[4]["kernel"]
     with pytest.raises(InspectError, match="no parameters named"):
         rescale(params, {"kernel.99": 2.0})
 

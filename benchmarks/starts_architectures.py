@@ -23,8 +23,8 @@ import torch
 
 import isogain.torch as igt
 from isogain.graph.scene import Scene
+from isogain.torch.calling import arguments_of
 from isogain.torch.gauge import Gauge, gauge
-from isogain.torch.inspection import _arguments
 from isogain.torch.tape import TapeActivations
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -56,7 +56,7 @@ def run(name: str, build: Any) -> dict[str, Any]:
         torch.manual_seed(0)
         model, inputs = build()
         clock = time.perf_counter()
-        positional, named = _arguments(inputs)
+        positional, named = arguments_of(inputs)
         model(*positional, **named)
         forward_time = time.perf_counter() - clock
         before = layer_gains(gauge(model, positional, named, back=True))

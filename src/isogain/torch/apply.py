@@ -12,8 +12,8 @@ from torch import nn
 from isogain.errors import DrawError, IsogainError
 from isogain.graph.plan import Entry, Plan, PlanError
 from isogain.graph.receipt import Receipt, Written
+from isogain.torch.calling import plain_module
 from isogain.torch.fill import prepare
-from isogain.torch.inspection import _plain
 from isogain.torch.meta import materialize_kept
 from isogain.torch.targets import Target, targets
 
@@ -44,7 +44,7 @@ def apply_(model: nn.Module, plan: Plan, seed: int = 0) -> Receipt:
     >>> len(apply_(model, plan(model, torch.randn(8, 4)), seed=1).written)
     2
     """
-    model = _plain(model)
+    model = plain_module(model)
     jobs = _jobs(model, plan, seed)
     if any(parameter.is_meta for parameter in model.parameters()):
         materialize_kept(model, plan, seed)

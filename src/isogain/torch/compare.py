@@ -16,9 +16,10 @@ from isogain.core.catalog import get
 from isogain.core.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
+from isogain.torch.calling import Loss
 from isogain.torch.fill import fill_
 from isogain.torch.guard import Untouched
-from isogain.torch.inspection import Loss, inspect
+from isogain.torch.inspection import inspect
 
 __all__ = ["Comparison", "Ranked", "compare"]
 

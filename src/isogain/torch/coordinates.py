@@ -13,7 +13,7 @@ from isogain.errors import InspectError
 from isogain.graph.groups import optimizer_kind
 from isogain.inspect.coordinates import CoordinateCheck, Movement
 from isogain.torch.apply import apply_
-from isogain.torch.inspection import _arguments, _plain
+from isogain.torch.calling import arguments_of, plain_module
 from isogain.torch.materialize import stable_path
 from isogain.torch.planning import plan
 
@@ -84,7 +84,7 @@ def _started(
 ) -> tuple[nn.Module, Any]:
     """The model of this width, started, and its plan (None: as built)."""
     torch.manual_seed(seed)
-    model = _plain(make(width))
+    model = plain_module(make(width))
     if recipe is None:
         return model, None
     options: dict[str, Any] = {"base": make(base)} if recipe in WIDTH_RECIPES else {}
@@ -113,7 +113,7 @@ def _watch(
 ) -> list[Movement]:
     """Train for a few steps on one batch; the movement of every layer after each of them."""
     stepper = torch.optim.Adam(groups) if kind == "adam" else torch.optim.SGD(groups)
-    positional, named = _arguments(batch)
+    positional, named = arguments_of(batch)
     start: dict[str, Tensor] = {}
     found: list[Movement] = []
     for step in range(steps + 1):

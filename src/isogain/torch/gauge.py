@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from isogain.graph.plan import PlanError
+from isogain.torch.calling import batch_of, called, check_call, eager, loss_of
 from isogain.torch.guard import Untouched
-from isogain.torch.inspection import _batch, _called, _check, _eager, _loss_of
 from isogain.torch.shards import is_dtensor
 from isogain.torch.tape import Tape
 from isogain.torch.tensors import Value, is_wrapped, tensors_in
@@ -84,18 +84,18 @@ def gauge(
 ) -> Gauge:  # fmt: skip
     """One forward pass, and if `back` one backward pass, watched; the model is as before afterwards."""
     _check_sharding(model)
-    _check(model, loss, "default")
+    check_call(model, loss, "default")
     if any(parameter.is_meta for parameter in model.parameters()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
         back = False
     positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
-    with Untouched(model) as guard, _eager(), torch.enable_grad() if back else torch.no_grad():
+    with Untouched(model) as guard, eager(), torch.enable_grad() if back else torch.no_grad():
         torch.manual_seed(0)  # dropout and its like do the same in every start; the guard puts the state back
-        batch = _batch(positional, named)
+        batch = batch_of(positional, named)
         found = recorder(model, guard, batch) if recorder else Gauge(model, guard, batch, measure=False)
         found.mark_inputs((positional, named))
         with found.scopes(), found:
-            output = _called(lambda: model(*positional, **named), "the model raised in forward")
+            output = called(lambda: model(*positional, **named), "the model raised in forward")
         indices = (found.value(tensor).node for tensor in tensors_in(output))
         found.returned = tuple(dict.fromkeys(i for i in indices if i is not None))
         if back:
@@ -118,10 +118,10 @@ def _own_copy(tensor: Tensor) -> Tensor:
 
 
 def _backward(found: Gauge, output: Any, loss: Loss | None) -> None:
-    value, _ = _loss_of(found, output, loss)
+    value, _ = loss_of(found, output, loss)
     if value is None or not value.requires_grad:
         return
     found.loss = float(value.detach())
     leaves, found.firsts = found.firsts, []
     if leaves:
-        _called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")
+        called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -15,13 +14,21 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from isogain._version import __version__
-from isogain.errors import InspectError
 from isogain.inspect import Report, judge
 from isogain.inspect.table import Coverage, ParameterState, Table
+from isogain.torch.calling import (
+    Loss,
+    arguments_of,
+    batch_of,
+    called,
+    check_call,
+    eager,
+    loss_of,
+    plain_module,
+)
 from isogain.torch.capture import Recorder
 from isogain.torch.guard import Untouched
 from isogain.torch.jacobian import measure_jacobian
-from isogain.torch.measures import ROWS
 from isogain.torch.parameters import parameter_state
 from isogain.torch.tensors import tensors_in
 from isogain.torch.weights import unit_axis
@@ -29,7 +36,6 @@ from isogain.torch.weights import unit_axis
 __all__ = ["inspect", "measure"]
 
 Tensor = torch.Tensor
-Loss = Callable[[Any], Tensor]
 
 
 Level = Literal["default", "full"]
@@ -58,42 +64,19 @@ def inspect(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
 
 def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: Level = "default") -> Table:
     """The Table of everything measured on one forward and one backward pass; changes nothing."""
-    model = _plain(model)
-    _check(model, loss, level)
+    model = plain_module(model)
+    check_call(model, loss, level)
     unready = _unready(model)
     if unready:
         return _not_run(model, unready)
-    positional, named = _arguments(inputs)
-    with Untouched(model) as guard, _eager():
-        recorder = Recorder(model, guard, _batch(positional, named), level=level)
+    positional, named = arguments_of(inputs)
+    with Untouched(model) as guard, eager():
+        recorder = Recorder(model, guard, batch_of(positional, named), level=level)
         try:
             return _passes(recorder, positional, named, loss)
         finally:
             for handle in recorder.meter.handles:
                 handle.remove()
-
-
-def _plain(model: Any) -> nn.Module:
-    if not isinstance(model, nn.Module):
-        raise InspectError(
-            f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it "
-            f"in a Module"
-        )
-    inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
-    return inner if isinstance(inner, nn.Module) else model
-
-
-def _check(model: nn.Module, loss: Loss | None, level: str) -> None:
-    if level not in ROWS:
-        raise InspectError(f"level must be one of {', '.join(map(repr, ROWS))}, got {level!r}")
-    if loss is not None and not callable(loss):
-        raise InspectError(f"loss must be a callable on the model's output, got {type(loss).__name__}")
-    lazy = [n for n, p in model.named_parameters() if nn.parameter.is_lazy(p)]
-    if lazy:
-        raise InspectError(
-            f"{len(lazy)} lazy parameters have no shape yet ({', '.join(lazy[:3])}): call the model "
-            f"once first"
-        )
 
 
 def _unready(model: nn.Module) -> list[str]:
@@ -110,33 +93,6 @@ def _not_run(model: nn.Module, unready: list[str]) -> Table:
     return Table(recorder.graph(()), {}, {}, states, coverage=coverage, settings=_settings(model))
 
 
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(inputs, Mapping):
-        return (), {str(name): _copied(value) for name, value in inputs.items()}
-    if isinstance(inputs, (tuple, list)) and not hasattr(inputs, "_fields"):
-        return tuple(_copied(value) for value in inputs), {}
-    return (_copied(inputs),), {}
-
-
-def _copied(value: Any) -> Any:
-    """The same with tensors of its own: a model may write into what it is given."""
-
-    def copy(tensor: Tensor) -> Tensor:
-        return tensor.detach().clone().requires_grad_(tensor.requires_grad)
-
-    return pytree.tree_map_only(Tensor, copy, value)
-
-
-def _batch(positional: tuple[Any, ...], named: dict[str, Any]) -> int:
-    sizes = [t.shape[0] for t in tensors_in((positional, named)) if t.dim() > 0]
-    return sizes[0] if sizes else 1
-
-
-def _eager() -> AbstractContextManager[Any]:
-    stance = getattr(torch.compiler, "set_stance", None)
-    return stance("force_eager") if stance is not None else nullcontext()
-
-
 def _passes(
     recorder: Recorder, positional: tuple[Any, ...], named: dict[str, Any], loss: Loss | None
 ) -> Table:
@@ -146,8 +102,8 @@ def _passes(
             positional, named = _differentiable(recorder, (positional, named))
         recorder.mark_inputs((positional, named))
         with recorder.scopes(), recorder:
-            output = _called(lambda: recorder.model(*positional, **named), "the model raised in forward")
-        value, source = _loss_of(recorder, output, loss)
+            output = called(lambda: recorder.model(*positional, **named), "the model raised in forward")
+        value, source = loss_of(recorder, output, loss)
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
         skipped: list[str] = []
@@ -177,42 +133,6 @@ def _differentiable(recorder: Recorder, inputs: Any) -> Any:
     return pytree.tree_map_only(Tensor, leaf, inputs)
 
 
-def _called(run: Callable[[], Any], what: str) -> Any:
-    try:
-        return run()
-    except InspectError:
-        raise
-    except torch.OutOfMemoryError as error:
-        raise InspectError(f"{what}: out of memory; inspect a smaller batch. {error}") from error
-    except Exception as error:
-        raise InspectError(f"{what}: {type(error).__name__}: {error}") from error
-
-
-def _loss_of(recorder: Recorder, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:
-    if loss is not None:
-        with recorder:
-            value = _called(lambda: loss(output), "the loss raised")
-        if not isinstance(value, Tensor):
-            raise InspectError(f"the loss must give a tensor, got {type(value).__name__}")
-        return (value if value.dim() == 0 else value.mean()), "loss"
-    given = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
-    if isinstance(given, Tensor) and given.is_floating_point():
-        return (given if given.dim() == 0 else given.mean()), "output.loss"
-    return _projection(output), "random projection"
-
-
-def _projection(output: Any) -> Tensor | None:
-    """The sum over outputs of <v, output> / sqrt(size), v random signs; None if nothing is learnt."""
-    generator = torch.Generator().manual_seed(0)
-    parts = []
-    for tensor in tensors_in(output):
-        if tensor.requires_grad and tensor.numel() and (tensor.is_floating_point() or tensor.is_complex()):
-            signs = torch.randint(0, 2, tensor.shape, generator=generator, dtype=torch.int8) * 2 - 1
-            flat = torch.view_as_real(tensor).sum(-1) if tensor.is_complex() else tensor
-            parts.append((flat.float() * signs.to(tensor.device)).sum() / math.sqrt(tensor.numel()))
-    return torch.stack([part.cpu() for part in parts]).sum() if parts else None
-
-
 def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> dict[str, Tensor | None]:
     trainable = {name: p for name, p in recorder.parameters.items() if p.requires_grad}
     if value is None or not value.requires_grad:
@@ -223,7 +143,7 @@ def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> 
     if not leaves:
         skipped.append("gradients of parameters: none is trainable")
         return {}
-    found = _called(lambda: _differentiated(value, leaves, again), "the backward pass raised")
+    found = called(lambda: _differentiated(value, leaves, again), "the backward pass raised")
     gradients = dict(zip(trainable, found, strict=True))
     _behind_gates(recorder, leaves)
     return gradients

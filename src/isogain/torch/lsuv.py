@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from isogain.errors import InitializerError, InspectError
+from isogain.torch.calling import arguments_of, called, eager, plain_module
 from isogain.torch.fill import fill_
 from isogain.torch.guard import Untouched
-from isogain.torch.inspection import _arguments, _called, _eager, _plain
 from isogain.torch.materialize import stable_path
 
 __all__ = ["lsuv_"]
@@ -47,7 +47,7 @@ def lsuv_(
 
     Source: Mishkin & Matas 2016, arXiv 1511.06422, algorithm 1.
     """
-    model = _plain(model)
+    model = plain_module(model)
     layers = {
         path: module
         for path, module in model.named_modules()
@@ -66,15 +66,15 @@ def _scaled(
     model: nn.Module, layers: dict[str, Any], inputs: Any, seed: int, tolerance: float, iterations: int
 ) -> list[tuple[nn.Parameter, Tensor]]:
     """The weights that the pass arrives at; the model itself is put back."""
-    positional, named = _arguments(inputs)
-    with Untouched(model) as guard, _eager(), torch.no_grad():
+    positional, named = arguments_of(inputs)
+    with Untouched(model) as guard, eager(), torch.no_grad():
         model.eval()
         for path, layer in layers.items():
             for parameter in _parameters(layer):
                 guard.keep(parameter)
             _draw(layer, path, seed)
             layer.register_forward_hook(_Scaler(path, tolerance, iterations), with_kwargs=True)
-        _called(lambda: model(*positional, **named), "the model raised in forward")
+        called(lambda: model(*positional, **named), "the model raised in forward")
         return [(p, p.detach().clone()) for layer in layers.values() for p in _parameters(layer)]
 
 

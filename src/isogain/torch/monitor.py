@@ -13,7 +13,8 @@ from torch import nn
 
 from isogain.errors import InspectError
 from isogain.inspect import Report
-from isogain.torch.inspection import Loss, inspect
+from isogain.torch.calling import Loss
+from isogain.torch.inspection import inspect
 
 __all__ = ["HuggingFaceMonitor", "LightningMonitor", "Monitor", "Snapshot", "is_due"]
 

@@ -16,9 +16,9 @@ from isogain.graph.recipes import check_options, notes_of, rates_of
 from isogain.graph.rules import decide
 from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
+from isogain.torch.calling import arguments_of, plain_module
 from isogain.torch.gauge import gauge
 from isogain.torch.guessing import guessed
-from isogain.torch.inspection import _arguments, _plain
 from isogain.torch.materialize import stable_path
 from isogain.torch.rates import parameters_of, shapes_of_base
 from isogain.torch.sampling import spread
@@ -59,11 +59,11 @@ def plan(
     """
     rules_of(recipe)
     check_options(recipe, options)
-    model = _plain(model)
+    model = plain_module(model)
     if inputs is None:
         tape, notes = guessed(model)
     else:
-        tape, notes = gauge(model, *_arguments(inputs), back=False), ()
+        tape, notes = gauge(model, *arguments_of(inputs), back=False), ()
     found = plan_of(
         tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, own=own_values(model), notes=notes,
         options=shapes_of_base(options),

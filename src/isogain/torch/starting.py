@@ -17,8 +17,9 @@ from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.apply import apply_
 from isogain.torch.calibration import calibrate
+from isogain.torch.calling import arguments_of, plain_module
 from isogain.torch.gauge import Gauge, gauge
-from isogain.torch.inspection import _arguments, _plain, inspect
+from isogain.torch.inspection import inspect
 from isogain.torch.materialize import stable_path
 from isogain.torch.planning import plan, plan_of
 from isogain.torch.rates import parameters_of, shapes_of_base
@@ -64,10 +65,10 @@ def init_(
     True
     """
     check_options(recipe, options)
-    model = _plain(model)
+    model = plain_module(model)
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
-    given = _arguments(inputs)
+    given = arguments_of(inputs)
     before = gauge(model, *given, loss, back=findings)
     made = plan_of(
         before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)

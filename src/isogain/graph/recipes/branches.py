@@ -6,7 +6,7 @@ from isogain.core.catalog import get
 from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block
 from isogain.graph.recipes.options import says
-from isogain.graph.recipes.parts import scalar_of_branch, streams_of
+from isogain.graph.recipes.parts import leads_to_sum, scalar_of_branch, streams_of
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, tidy
 from isogain.graph.scene import Scene, Site
@@ -102,28 +102,15 @@ def _without_scales(scene: Scene) -> list[str]:
 @rule(order=10, recipe="zero-gamma")
 def zero_gamma(site: Site) -> Decision | None:
     """The scale of the last norm of a branch that ends in one."""
-    if "bias" in site.last_name or not any(_ends_branch(site.scene, node.index) for node in site.nodes):
+    if "bias" in site.last_name or not any(
+        leads_to_sum(site.scene, node.index, ("shape", "dropout"), 4) for node in site.nodes
+    ):
         return None
     if not all(node.kind == "norm" for node in site.nodes):
         return None
     return Decision(
         get("zero_gamma"), "zero-gamma: the norm that ends a branch", layout="*", role="norm at branch end"
     )
-
-
-def _ends_branch(scene: Scene, index: int) -> bool:
-    """Whether a norm is followed by the sum of a block, through nothing but shapes and dropout."""
-    sums = {block.sum for block in scene.blocks.all}
-    for _ in range(4):
-        readers = scene.graph.consumers[index]
-        if len(readers) != 1:
-            return False
-        index = readers[0]
-        if index in sums:
-            return True
-        if scene.graph.nodes[index].kind not in ("shape", "dropout"):
-            return False
-    return False
 
 
 @says("fixup")

@@ -10,7 +10,16 @@ from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Kind, Node
 from isogain.graph.scene import Scene, Site
 
-__all__ = ["Part", "ends_branch", "layer_count", "part_of", "scalar_of_branch", "side_of", "streams_of"]
+__all__ = [
+    "Part",
+    "ends_branch",
+    "layer_count",
+    "leads_to_sum",
+    "part_of",
+    "scalar_of_branch",
+    "side_of",
+    "streams_of",
+]
 
 _POSITION = re.compile(r"(^|[._])(pos|wpe|position|relative)", re.IGNORECASE)
 _CLASS = re.compile(r"(^|[._])(cls|class|dist)", re.IGNORECASE)
@@ -76,17 +85,22 @@ def _weight(scene: Scene, node: Node) -> Part:
 
 def ends_branch(scene: Scene, index: int, branch: Sequence[int]) -> bool:
     """Whether a weight of a branch is its last, or one of several side by side that are added up."""
-    if branch[-1] == index:
-        return True
+    return branch[-1] == index or leads_to_sum(
+        scene, index, ("shape", "dropout", "multiply", "norm", "add"), 8
+    )
+
+
+def leads_to_sum(scene: Scene, index: int, through: Sequence[str], steps: int) -> bool:
+    """Whether an operation is followed by the sum of a block, with nothing but these kinds between them."""
     sums = {block.sum for block in scene.blocks.all}
-    for _ in range(8):
+    for _ in range(steps):
         readers = scene.graph.consumers[index]
         if len(readers) != 1:
             return False
         index = readers[0]
         if index in sums:
             return True
-        if scene.graph.nodes[index].kind not in ("shape", "dropout", "multiply", "norm", "add"):
+        if scene.graph.nodes[index].kind not in through:
             return False
     return False
 

@@ -70,9 +70,10 @@ def _named(name: str, parameters: dict[str, Any]) -> Activation:
             f"activation {name!r}: approximate={approximate!r} is not 'none' or 'tanh' of gelu"
         )
     if row is None:
-        close = difflib.get_close_matches(_plain(name), _index(), n=3)
-        hint = f"did you mean {', '.join(_index()[key].name for key in close)}?" if close else ""
-        raise ActivationError(f"no activation is called {name!r}. {hint} Known: {', '.join(names())}")
+        keys = difflib.get_close_matches(_plain(name), _index(), n=3)
+        close = dict.fromkeys(_index()[key].name for key in keys)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise ActivationError(f"no activation is called {name!r}.{hint} Known: {', '.join(names())}")
     return _from_row(row.name, _numbers(row, parameters))
 
 

@@ -73,7 +73,7 @@ def _named(name: str, parameters: dict[str, Any]) -> Activation:
         keys = difflib.get_close_matches(_plain(name), _index(), n=3)
         close = dict.fromkeys(_index()[key].name for key in keys)
         hint = f"; did you mean {' or '.join(close)}?" if close else "."
-        raise ActivationError(f"no activation is called {name!r}.{hint} Known: {', '.join(names())}")
+        raise ActivationError(f"no activation is called {name!r}{hint} Known: {', '.join(names())}")
     return _from_row(row.name, _numbers(row, parameters))
 
 

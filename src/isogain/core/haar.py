@@ -13,6 +13,8 @@ Array = NDArray[Any]
 
 _BLOCK = 128
 """Reflectors applied at once; measured, 64 to 256 are within a tenth of each other."""
+_SMALL, _SMALL_BLOCK = 256, 32
+"""Up to this many columns, smaller blocks: fewer operations, and products too small for BLAS's threads."""
 _ROWS = 512
 """Rows updated at once: the products stay in the cache, the temporary below a few megabytes."""
 
@@ -24,16 +26,19 @@ def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
     reflector that maps x_k to a multiple of e_k, it is H_1 H_2 ... E diag(-sign x_kk), the Q that the
     QR decomposition of a Gaussian matrix would have (Stewart 1980, section 3) at half its cost; its
     transpose where there are as many columns as rows, or more.  The products are applied in blocks
-    I - U T U^T with T^-1 = 1 + (the strict upper triangle of U^T U) (Puglisi 1992).  Arrays that
-    are not NumPy's go through their own library's QR.
+    I - U T U^T with T^-1 = 1 + (the strict upper triangle of U^T U) (Puglisi 1992).
+
+    NumPy's normals are used up: the matrix takes their memory, and a few megabytes besides.  Other
+    libraries' arrays go through their own QR.
     """
     if not isinstance(normals, np.ndarray):
         return _by_qr(rows, columns, normals)
     tall, wide = max(rows, columns), min(rows, columns)
-    q = np.array(normals.reshape(wide, tall))  # row k: first the reflector, then column k of Q
+    q = normals.reshape(wide, tall)  # row k: first the reflector, then column k of Q
     signs = _reflectors(q)
-    for first in range((wide - 1) // _BLOCK * _BLOCK, -1, -_BLOCK):
-        _apply_block(q, first, min(first + _BLOCK, wide))
+    block = _SMALL_BLOCK if wide <= _SMALL else _BLOCK
+    for first in range((wide - 1) // block * block, -1, -block):
+        _apply_block(q, first, min(first + block, wide))
     q *= signs[:, None]
     return q if columns >= rows else q.T
 

@@ -128,6 +128,8 @@ class MirroredOrthogonal(Initializer):
         require_matrix(self, geometry)
         slope, position = self.slope(), self.position
         _, outputs, inputs, receptive = geometry.canonical_sizes()
+        if math.prod(geometry.shape):
+            structured.halves(outputs, inputs, position)
         size = math.prod(receptive) if self.centre == "whole" else 1
 
         def make(rows: int, columns: int, normals: structured.Array) -> structured.Array:

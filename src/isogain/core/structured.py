@@ -24,6 +24,7 @@ __all__ = [
     "bilinear_law",
     "centre_law",
     "haar_orthogonal",
+    "halves",
     "masked_normal_law",
     "matrix_law",
     "mirrored",
@@ -55,13 +56,7 @@ def mirrored(
     (Balduzzi et al. 2017, section 4).  A unit left over by an odd size reads an ordinary row and is
     read by nobody, so it disturbs nothing at the start and can learn from the first step on.
     """
-    half_out = outputs // 2 if position in ("first", "hidden") else outputs
-    half_in = inputs // 2 if position in ("hidden", "last") else inputs
-    if half_out == 0 or half_in == 0:
-        raise InitializerError(
-            f"MirroredOrthogonal(position={position!r}) needs two units or more on its mirrored side, "
-            f"but the weight maps {inputs} inputs to {outputs} outputs"
-        )
+    half_out, half_in = halves(outputs, inputs, position)
     q = make(half_out, half_in, normals[: half_out * half_in])
     xp = namespace(q)
     if position in ("hidden", "last"):
@@ -71,6 +66,18 @@ def mirrored(
     if q.shape[0] < outputs:
         q = xp.concatenate([q, q[:1]], axis=0)
     return widened(q, inputs)
+
+
+def halves(outputs: int, inputs: int, position: str) -> tuple[int, int]:
+    """The size of Q in a mirrored layer; InitializerError where a mirrored side has less than two units."""
+    half_out = outputs // 2 if position in ("first", "hidden") else outputs
+    half_in = inputs // 2 if position in ("hidden", "last") else inputs
+    if half_out == 0 or half_in == 0:
+        raise InitializerError(
+            f"MirroredOrthogonal(position={position!r}) needs two units or more on its mirrored side, "
+            f"but the weight maps {inputs} inputs to {outputs} outputs"
+        )
+    return half_out, half_in
 
 
 def widened(matrix: Array, columns: int) -> Array:
@@ -101,7 +108,7 @@ def matrix_law(
     each = outputs * columns
 
     def build(normals: Normals) -> Array:
-        matrices = [gain * make(outputs, columns, normals(k * each, each)) for k in range(stack)]
+        matrices = [_times(gain, make(outputs, columns, normals(k * each, each))) for k in range(stack)]
         return geometry.from_canonical(_stacked(matrices, (stack, outputs, inputs, *receptive)))
 
     return StructuredLaw(name, build, abs(gain) * rms, stack * each)
@@ -122,7 +129,7 @@ def centre_law(
     around = [(at, size - 1 - at) for at, size in zip(place, receptive, strict=True)]
 
     def build(normals: Normals) -> Array:
-        matrices = [gain * make(outputs, inputs, normals(k * each, each)) for k in range(stack)]
+        matrices = [_times(gain, make(outputs, inputs, normals(k * each, each))) for k in range(stack)]
         if not math.prod(receptive):
             return np.zeros(geometry.shape)
         kernel = _stacked(matrices, (stack, outputs, inputs, *[1] * len(receptive)))
@@ -133,9 +140,18 @@ def centre_law(
     return StructuredLaw(name, build, abs(gain) * rms / math.sqrt(max(math.prod(receptive), 1)), stack * each)
 
 
+def _times(gain: float, matrix: Array) -> Array:
+    """gain * matrix, in NumPy without a second matrix."""
+    if isinstance(matrix, np.ndarray):
+        return np.multiply(matrix, gain, out=matrix)
+    return gain * matrix
+
+
 def _stacked(matrices: list[Array], shape: tuple[int, ...]) -> Array:
     if not matrices:
         return np.zeros(shape)
+    if len(matrices) == 1:
+        return matrices[0].reshape(shape)
     stacked: Array = namespace(matrices[0]).stack(matrices).reshape(shape)
     return stacked
 

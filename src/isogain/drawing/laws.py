@@ -186,9 +186,10 @@ def _structured(
     law: StructuredLaw, target: Dtype, key: Key, region: Region, threads: int, out: NDArray[Any]
 ) -> None:
     recipe = recipe_for(NormalLaw(0.0, 1.0), target.as_working)
+    lent = _lent(law, target, region, out)
 
     def normals(first: int, count: int) -> NDArray[Any]:
-        values = np.empty(count, target.working)
+        values = lent if first == 0 and count == lent.size else np.empty(count, target.working)
         if count:
             fill(values, key, recipe, Region.of((first + count,), slice(first, first + count)), threads)
         return values
@@ -201,3 +202,14 @@ def _structured(
         _bits(out)[...] = variates.to_bfloat16(part.astype(np.float32))
     else:
         out[...] = part
+
+
+def _lent(law: StructuredLaw, target: Dtype, region: Region, out: NDArray[Any]) -> NDArray[Any]:
+    """The target's own memory, flat, where a law's only stretch of normals fits it; else nothing.
+
+    Large matrices are then built in place, and a draw needs no second one.
+    """
+    whole = region.size == law.normals == out.size and target.name != "bfloat16"
+    if whole and out.flags.c_contiguous and out.dtype == target.working:
+        return out.reshape(-1)
+    return np.empty(0, target.working)

@@ -104,12 +104,12 @@ ROWS: dict[str, Row] = {
         Row(
             "mnist-cnn50", "MNIST, plain CNN of 50 convolutions", "≥ 0.95", plain.convolutions, tasks.mnist,
             ("isogain", "default", "kaiming", "orthogonal"), 0.95,
-            rates={"sgd": (3e-3, 1e-2)}, updates=800, batch=32,
+            rates={"sgd": (1e-3, 3e-3)}, updates=1600, batch=32,
         ),
         Row(
             "residual-100", "residual network, 100 blocks, no normalization", "≥ default, Fixup",
             plain.ResidualStack, tasks.digits, ("isogain", "default", "kaiming", "Fixup"),
-            rates={"sgd": (3e-4, *SGD)},
+            rates={"sgd": (3e-4, *SGD, 3e-2)},
         ),
         *(_characters(norm) for norm in ("pre", "post", "none")),
         _against("mlp-2", "2-layer MLP, digits", partial(plain.stack, "relu", 2, 128), tasks.digits,

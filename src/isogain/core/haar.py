@@ -77,8 +77,7 @@ def _apply_block(q: Array, first: int, last: int) -> None:
     """Rows `first` on of q, which hold Q^T of the later reflectors, times this block's product."""
     size = last - first
     u = q[first:last, first:].copy()
-    inverse = np.triu(u @ u.T, 1) + np.eye(size, dtype=q.dtype)
-    t = np.linalg.inv(inverse)
+    t = _inverse(np.triu(u @ u.T, 1) + np.eye(size, dtype=q.dtype))
     q[first:last, first:] = 0
     q[np.arange(first, last), np.arange(first, last)] = 1
     weights = np.empty((len(q) - first, size), q.dtype)
@@ -88,3 +87,14 @@ def _apply_block(q: Array, first: int, last: int) -> None:
     for row in range(first, len(q), _ROWS):
         part = q[row : row + _ROWS, first:]
         part -= weights[row - first : row - first + len(part)] @ u
+
+
+def _inverse(upper: Array) -> Array:
+    """Of an upper triangular matrix, by halves: pieces so small that LAPACK starts no threads for them."""
+    size = len(upper)
+    if size <= _SMALL_BLOCK:
+        return np.linalg.inv(upper)
+    half = size // 2
+    first, last = _inverse(upper[:half, :half]), _inverse(upper[half:, half:])
+    corner = -(first @ upper[:half, half:] @ last)
+    return np.block([[first, corner], [np.zeros_like(corner.T), last]])

@@ -69,7 +69,7 @@ def test_functional_raw_and_reused_weights():
 
     report = igt.inspect(Net(), torch.randn(5, 8))
     assert report.coverage.share == 1
-    assert [op for _, op in weights(report)] == ["matmul", "linear", "linear"]
+    assert [op for _, op in weights(report)] == ["matmul", "linear", "einsum", "linear"]
     assert len(report.table.graph.by_parameter["layer.weight"].nodes) == 2
 
 

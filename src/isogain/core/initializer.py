@@ -134,15 +134,19 @@ def _encode(value: Any) -> Any:
         raise InitializerError(
             f"{value!r} is a function, which JSON cannot hold; use the name of an activation"
         )
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Initializer):
+        return value.to_dict()
+    return [_encode(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _decode(value: Any) -> Any:
     if isinstance(value, Mapping) and set(value) == {"real", "imag"}:
         return complex(value["real"], value["imag"])
-    if value in ("inf", "-inf"):
-        return float(value)
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, Mapping) and "initializer" in value:
+        return Initializer.from_dict(value)
+    if isinstance(value, list):
+        return tuple(map(_decode, value))
+    return float(value) if value in ("inf", "-inf") else value
 
 
 def require_choice(owner: object, name: str, choices: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from isogain.core.gates import ChronoBias, StepBias
 from isogain.core.identities import PaddedIdentity, ZerO
 from isogain.core.initializer import Initializer
 from isogain.core.orthogonals import DeltaOrthogonal, MirroredOrthogonal, Orthogonal
+from isogain.core.packed import Packed
 from isogain.core.patterns import (
     Bilinear,
     Dirac,
@@ -45,6 +46,7 @@ __all__ = [
     "Normal",
     "Ones",
     "Orthogonal",
+    "Packed",
     "PaddedIdentity",
     "PositiveUnitball",
     "PowerScaling",

@@ -129,7 +129,7 @@ class Links:
         if node.kind == "activation":
             return node.activation != "glu"
         if node.kind in ("dropout", "shape"):
-            return True
+            return not self._narrows(node)
         if node.kind == "pool":
             return node.op != "interpolate" and not node.op.startswith("lp_pool")
         if node.kind in ("add", "multiply") or (node.kind == "other" and node.op in _ELEMENTWISE):
@@ -137,6 +137,16 @@ class Links:
                 return False
             return self._size(node) == max((self._size_of(one) for one in node.inputs), default=0)
         return False
+
+    def _narrows(self, node: Node) -> bool:
+        """Whether a node hands on some of the channels that it reads, so that others go another way."""
+        if node.selected is None or not node.selected.proper:
+            return False
+        before = self.graph.nodes[node.inputs[0]].selected if node.inputs else None
+        mine = node.selected.stripes
+        if before is None or before.origin != node.selected.origin or before.stripes is None or mine is None:
+            return before is None or before.origin != node.selected.origin
+        return mine.run * mine.count < before.stripes.run * before.stripes.count
 
     def _numel(self, name: str) -> int:
         use = self.graph.by_parameter.get(name)

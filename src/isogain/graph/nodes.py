@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from isogain.core.fans import Fans, fans
 from isogain.errors import LayoutError
+from isogain.graph.selection import Selection, Stripes
 
 __all__ = ["KINDS", "Graph", "Kind", "Node", "ParameterUse", "WeightUse"]
 
@@ -37,6 +38,10 @@ class WeightUse:
     """Root mean square of the weight as used."""
     constant: bool | None = None
     """For a weight that several parameters make: whether all its elements, as used, are one value."""
+    own: tuple[str, ...] = ()
+    """What each axis of the parameter itself is to the operation, where it was followed."""
+    taken: tuple[Stripes | None, ...] = ()
+    """For each axis of the parameter the entries that are used; None: all of them."""
 
     @cached_property
     def fans(self) -> Fans | None:
@@ -83,6 +88,13 @@ class ParameterUse:
     """Whether any operation read it, also one outside the signal path."""
     optional: bool = False
     """For one that none read: whether the model's code names it, in a branch that was not taken."""
+    whole: str = ""
+    """The parameter that this is a part of, if it is only one."""
+
+    @property
+    def model_name(self) -> str:
+        """Its name in the model."""
+        return self.whole or self.name
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,8 @@ class Node:
     module: str = ""
     """Class name of the module it ran in."""
     role: str = ""
+    selected: Selection | None = None
+    """For a shape operation: which channels of the node that made them it hands on."""
 
 
 @dataclass(frozen=True)

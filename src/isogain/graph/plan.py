@@ -13,7 +13,9 @@ from typing import Any
 from isogain.core.catalog import get
 from isogain.core.fans import Fans, fans
 from isogain.core.initializer import Initializer
+from isogain.core.packed import Packed
 from isogain.errors import IsogainError, LayoutError
+from isogain.graph.packing import Packing
 
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
 
@@ -48,6 +50,8 @@ class Entry:
     """The parameters behind a parametrized weight, which is set through its right inverse."""
     rates: tuple[tuple[str, float], ...] = ()
     """(kind of optimizer, factor on the learning rate), where the recipe prescribes one."""
+    packing: Packing | None = None
+    """How several maps lie in it, where the graph shows that."""
 
     @property
     def kept(self) -> bool:
@@ -83,6 +87,8 @@ class Entry:
                 found[name] = list(getattr(self, name))
         if self.rates:
             found["rates"] = dict(self.rates)
+        if self.packing is not None:
+            found["packing"] = self.packing.to_dict()
         return found
 
     @staticmethod
@@ -94,6 +100,8 @@ class Entry:
             for name in ("shape", "aliases", "originals"):
                 content[name] = tuple(content.get(name, ()))
             content["rates"] = tuple(dict(content.get("rates", {})).items())
+            if "packing" in content:
+                content["packing"] = Packing.from_dict(content["path"], content["packing"])
             if isinstance(content.get("stride"), list):
                 content["stride"] = tuple(content["stride"])
             return Entry(initializer=None if law is None else Initializer.from_dict(law), **content)
@@ -145,19 +153,35 @@ class Plan(Mapping[str, Entry]):
     __hash__ = None  # type: ignore[assignment]
 
     def __setitem__(self, path: str, initializer: str | Initializer | None) -> None:
-        """Gives a parameter another initializer (a name of the catalog, a value, or None: keep it)."""
+        """Gives a parameter another initializer (a name of the catalog, a value, or None: keep it).
+
+        Where a weight holds several maps (`entry.packing`), each of them gets it, with its own fans.
+        """
         entry = self[path]
         law = get(initializer) if isinstance(initializer, str) else initializer
         if law is not None and not isinstance(law, Initializer):
             raise PlanError(
                 f"{path}: an initializer, a name of the catalog or None, got {type(law).__name__}"
             )
+        layout = entry.layout
+        if law is not None and entry.packing is not None:
+            law, layout = self._for_parts(entry, law)
         if law is not None:
-            self._check(entry, law)
+            self._check(replace(entry, layout=layout), law)
         self._entries[entry.path] = replace(
             entry, initializer=law, reason="kept on request" if law is None else "chosen by hand",
-            gain=math.nan, signal=math.nan,
+            gain=math.nan, signal=math.nan, layout=layout,
         )  # fmt: skip
+
+    @staticmethod
+    def _for_parts(entry: Entry, law: Initializer) -> tuple[Initializer, str]:
+        """The law for each of the maps in a weight; one that says itself how they lie as it is."""
+        packing = entry.packing
+        assert packing is not None
+        if isinstance(law, Packed):
+            return law, packing.layout
+        geometry = {"groups": entry.groups, "stride": entry.stride, "transposed": entry.transposed}
+        return packing.law_of([law] * len(packing.names), entry.shape, geometry)
 
     @staticmethod
     def _check(entry: Entry, law: Initializer) -> None:
@@ -221,9 +245,10 @@ class Plan(Mapping[str, Entry]):
 
     @property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits that are equal for equal decisions (reasons and notes left out)."""
+        """Sixteen hexadecimal digits that are equal for equal decisions; reasons, roles, notes left out."""
+        told = ("reason", "role", "packing")
         decisions = [
-            {key: value for key, value in entry.to_dict().items() if key not in ("reason", "role")}
+            {key: value for key, value in entry.to_dict().items() if key not in told}
             for entry in self.values()
         ]
         text = json.dumps(decisions, sort_keys=True)

@@ -154,7 +154,7 @@ class Site:
     @property
     def own(self) -> Own | None:
         """Its own values; None on the meta device."""
-        return self.scene.own.get(self.name)
+        return self.scene.own.get(self.parameter.model_name)
 
     @cached_property
     def weighted(self) -> tuple[Node, ...]:

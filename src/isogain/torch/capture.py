@@ -27,11 +27,11 @@ from isogain.torch.meter import Meter
 from isogain.torch.operations import (
     BLANK,
     FACTORIES,
-    IN_PLACE_SETTERS,
     SKIPPED,
     activation_of,
     kind_of,
     plain_name,
+    writes,
 )
 from isogain.torch.sampling import is_constant, rms_of
 from isogain.torch.tensors import (
@@ -150,7 +150,7 @@ class Recorder(TorchFunctionMode):
         if name == "multi_head_attention_forward":
             with self:
                 return transparent(func)(*args, **kwargs)
-        if name.endswith("_") or name in IN_PLACE_SETTERS or name == "__set__":
+        if writes(name) or name == "__set__":
             self.known.before_write(name, func, args)
         return self._run(name, func, args, kwargs)
 
@@ -165,7 +165,7 @@ class Recorder(TorchFunctionMode):
         if content:
             self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units or {}))
         else:
-            self._expression(name, sources, parameters, result)
+            self._expression(name, args, kwargs, sources, parameters, result)
         return result
 
     def _safely(self, name: str, step: Callable[[], Any]) -> Any:
@@ -178,8 +178,9 @@ class Recorder(TorchFunctionMode):
             return None
 
     def _expression(
-        self, name: str, sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any
-    ) -> None:
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any,
+    ) -> None:  # fmt: skip
         """Something computed from parameters and constants alone."""
         drawn = self.free_inputs and name in FACTORIES and not parameters
         if name in ("rand", "bernoulli") and all(t.numel() == 1 for t in tensors_in(result, 1)):
@@ -224,16 +225,26 @@ class Recorder(TorchFunctionMode):
                 self.known[tensor] = Value(node=self._through(sources), content=True)
             return
         node = self._node(name, args, kwargs, sources, floating[0])
-        self.nodes.append(node)
+        places = self._placed(node, floating)
         scale = plain_name(name) in _SCALES or (
             node.kind in ("add", "shape", "other", "pool") and any(value.scale for _, value in sources)
         )
         for tensor in results:
-            self.known[tensor] = Value(node.index, content=True, scale=scale)
-            if tensor._base is not None and (name.endswith("_") or name == "__setitem__"):
+            self.known[tensor] = Value(places.get(id(tensor), node.index), content=True, scale=scale)
+            if tensor._base is not None and writes(name):
                 self.known[tensor._base] = Value(node.index, content=True)
         if self.measure:
             self._measure(node, args, kwargs, floating[0], units)
+
+    def _placed(self, node: Node, results: list[Tensor]) -> dict[int, int]:
+        """id of each result -> its node: one for each part of what a shape operation takes apart."""
+        self.nodes.append(node)
+        places = {id(results[0]): node.index}
+        for other in results[1:]:
+            if node.kind == "shape":
+                self.nodes.append(replace(node, index=len(self.nodes), shape=tuple(other.shape)))
+            places[id(other)] = self.nodes[-1].index
+        return places
 
     @staticmethod
     def _through(sources: list[tuple[Tensor, Value]]) -> int | None:

@@ -17,6 +17,7 @@ __all__ = [
     "SKIPPED",
     "activation_of",
     "kind_of",
+    "writes",
 ]
 
 ACTIVATIONS: dict[str, str] = {
@@ -37,7 +38,8 @@ _KINDS: dict[Kind, str] = {
     "add": "add sub __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ rsub subtract addcmul lerp",
     "multiply": "mul __mul__ __rmul__ __imul__ div __truediv__ __rtruediv__ __rdiv__ __itruediv__ "
     "multiply true_divide",
-    "product": "matmul __matmul__ __rmatmul__ mm bmm baddbmm addmm einsum addbmm mv tensordot bilinear",
+    "product": "matmul __matmul__ __rmatmul__ mm bmm baddbmm addmm einsum addbmm mv tensordot bilinear "
+    "grouped_mm _grouped_mm grouped_mm_fallback",
     "softmax": "softmax log_softmax gumbel_softmax",
     "attention": "scaled_dot_product_attention multi_head_attention_forward",
     "pool": "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
@@ -137,7 +139,17 @@ SKIPPED = frozenset(
     ]
 )
 """Operations that hand on no signal."""
+IN_PLACE_SIGNS = frozenset(
+    ["__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ifloordiv__", "__imod__", "__ipow__",
+     "__iand__", "__ior__", "__ixor__", "__ilshift__", "__irshift__"]
+)  # fmt: skip
 IN_PLACE_SETTERS = frozenset({"__setitem__", "copy_", "index_put_", "index_add_", "scatter_", "scatter_add_"})
+
+
+def writes(name: str) -> bool:
+    """Whether an operation writes into its first argument, by its name: add_, __iadd__, __setitem__."""
+    dunder = name.endswith("__")
+    return (name.endswith("_") and not dunder) or name in IN_PLACE_SETTERS or name in IN_PLACE_SIGNS
 
 
 def plain_name(name: str) -> str:

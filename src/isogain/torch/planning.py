@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,11 +12,15 @@ from torch import nn
 
 from isogain.graph import Graph, ParameterUse, WeightUse
 from isogain.graph.needs import needs
+from isogain.graph.operands import operands
+from isogain.graph.packing import Packing
 from isogain.graph.plan import Entry, Plan, PlanError
 from isogain.graph.recipes import check_options, notes_of, rates_of
 from isogain.graph.rules import decide
+from isogain.graph.rules.merging import merged
 from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
+from isogain.graph.unpack import Unpacked, unpacked
 from isogain.torch.calling import arguments_of, plain_module
 from isogain.torch.gauge import gauge
 from isogain.torch.guessing import guessed
@@ -80,23 +85,25 @@ def plan_of(
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     values = own_values(tape.model) if own is None else own
     _check_patterns(patterns, graph)
+    parts = unpacked(graph)
     scene = Scene(
-        graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted),
-        fixed=frozenset(_fixed(tape.model, graph, patterns)), options=options or {},
+        parts.graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted),
+        fixed=frozenset(_fixed(tape.model, graph, patterns, parts)), options=options or {},
     )  # fmt: skip
-    entries = _entries(tape.model, scene, patterns, recipe)
+    entries = _entries(tape.model, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
     return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
 
 
-def _fixed(model: nn.Module, graph: Graph, patterns: tuple[str, ...]) -> Iterator[str]:
-    """Parameters that no rule will write."""
+def _fixed(model: nn.Module, graph: Graph, patterns: tuple[str, ...], parts: Unpacked) -> Iterator[str]:
+    """Parameters that no rule will write, and the parts of them."""
     found = targets(model)
     for use in graph.parameters:
         target = found[stable_path(public_path(use.name))]
         if _protected([use], patterns) or target.fixed:
             yield use.name
+            yield from parts.packings[use.name].names if use.name in parts.packings else ()
 
 
 def _check_patterns(patterns: tuple[str, ...], graph: Graph) -> None:
@@ -121,59 +128,100 @@ def own_values(model: nn.Module) -> dict[str, Own]:
     return found
 
 
-def _entries(model: nn.Module, scene: Scene, patterns: tuple[str, ...], recipe: str) -> list[Entry]:
+def _entries(
+    model: nn.Module, graph: Graph, scene: Scene, parts: Unpacked, patterns: tuple[str, ...], recipe: str
+) -> list[Entry]:
     """One entry for every target; of several parameters behind one, that which carries the weight decides."""
     found = targets(model)
     groups: dict[str, list[ParameterUse]] = {}
-    for use in scene.graph.parameters:
+    for use in graph.parameters:
         groups.setdefault(stable_path(public_path(use.name)), []).append(use)
     declared: Mapping[str, Mapping[str, Any]] = getattr(model, "isogain_geometry", {})
     return [
-        _entry(scene, path, found[path], uses, patterns, recipe, declared.get(path, {}))
+        _entry(scene, parts, found[path], uses, _refusal(uses, patterns, found[path]), recipe,
+               declared.get(path, {}))
         for path, uses in groups.items()
-    ]
+    ]  # fmt: skip
+
+
+def _refusal(uses: list[ParameterUse], patterns: tuple[str, ...], target: Target) -> Decision | None:
+    return _protected(uses, patterns) or (Decision(None, target.fixed) if target.fixed else None)
 
 
 def _entry(
-    scene: Scene,
-    path: str,
-    target: Target,
-    uses: list[ParameterUse],
-    patterns: tuple[str, ...],
-    recipe: str,
-    declared: Mapping[str, Any],
-) -> Entry:
+    scene: Scene, parts: Unpacked, target: Target, uses: list[ParameterUse], refusal: Decision | None,
+    recipe: str, declared: Mapping[str, Any],
+) -> Entry:  # fmt: skip
     """`declared` is the geometry a wrapper of another framework's layers gives for what it permutes."""
-    use = max(uses, key=lambda one: len(scene.uses_of(one.name)))
-    site = Site(scene, use, tuple(scene.graph.nodes[one] for one in use.nodes))
-    decision = _protected(uses, patterns) or _impossible(target) or decide(site, recipe)
-    shape, weight = tuple(target.like.shape), site.use
-    layout = decision.layout or declared.get("layout") or _layout(weight, shape)
+    use = max(uses, key=lambda one: (one.name in parts.packings, len(scene.uses_of(one.name))))
+    packing = None if declared else parts.packings.get(use.name)
+    sites = [
+        _site(scene, name)
+        for name in (parts.packings[use.name].names if use.name in parts.packings else [use.name])
+    ]
+    shape, weight = tuple(target.like.shape), sites[0].use
+    geometry = _geometry(weight, declared)
+    decision = refusal or _decided(sites, packing, shape, geometry, recipe)
+    if use.name in parts.untold and decision.initializer is not None:
+        decision = replace(decision, reason=f"{decision.reason}; {parts.untold[use.name]}")
+    layout = (
+        decision.layout or declared.get("layout") or (packing.layout if packing else _layout(weight, shape))
+    )
     if layout is None:
         decision = Decision(None, "used in another shape than its own: it keeps what it has")
         layout = "*"
-    stride = 1 if weight is None else weight.stride[0] if len(weight.stride) == 1 else weight.stride
-    geometry = {
-        "layout": layout,
-        "groups": 1 if weight is None else weight.groups,
-        "stride": stride,
-        "transposed": weight is not None and weight.transposed,
-        **declared,
-    }
     return Entry(
-        path, shape, decision.initializer, decision.role or site.role, decision.reason,
-        geometry["layout"], geometry["groups"], geometry["stride"], geometry["transposed"],
+        target.path, shape, decision.initializer, decision.role or sites[0].role, decision.reason,
+        declared.get("layout", layout), geometry["groups"], geometry["stride"], geometry["transposed"],
         decision.gain, decision.signal, decision.steady,
         tuple(stable_path(alias) for one in uses for alias in one.aliases),
         tuple(one.name for one in uses) if target.set is not None else (),
-        rates_of(recipe, site, decision),
+        rates_of(recipe, sites[0], decision), packing,
     )  # fmt: skip
+
+
+def _site(scene: Scene, name: str) -> Site:
+    use = scene.graph.by_parameter[name]
+    return Site(scene, use, tuple(scene.graph.nodes[one] for one in use.nodes))
+
+
+def _geometry(weight: WeightUse | None, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """How an operation reads the weight, besides its layout."""
+    stride = 1 if weight is None else weight.stride[0] if len(weight.stride) == 1 else weight.stride
+    found = {
+        "groups": 1 if weight is None else weight.groups, "stride": stride,
+        "transposed": weight is not None and weight.transposed,
+    }  # fmt: skip
+    return {**found, **{name: value for name, value in declared.items() if name in found}}
+
+
+def _decided(
+    sites: list[Site],
+    packing: Packing | None,
+    shape: tuple[int, ...],
+    geometry: Mapping[str, Any],
+    recipe: str,
+) -> Decision:
+    """What the rules say of a weight, or of each of the maps in it."""
+    decisions = [decide(site, recipe) for site in sites]
+    if packing is None:
+        return decisions[0]
+    return merged(decisions, _names(sites), packing, shape, geometry)
+
+
+def _names(sites: list[Site]) -> list[str]:
+    """What each part of a packed weight is called."""
+    made = [operands(site.scene, site.node.index)[0] if site.node else frozenset[str]() for site in sites]
+    found = [next(iter(one)) if len(one) == 1 else f"part {k + 1}" for k, one in enumerate(made)]
+    return [name if found.count(name) == 1 else f"{name} ({k + 1})" for k, name in enumerate(found)]
 
 
 def _layout(weight: WeightUse | None, shape: tuple[int, ...]) -> str | None:
     """The layout of the parameter itself: as used, transposed, or a stack of what was used."""
     if weight is None:
         return "*"
+    if weight.own:
+        return " ".join(word for k, word in enumerate(weight.own) if word != "*" or "*" not in weight.own[:k])
     words = weight.layout.split()
     if weight.shape == shape:
         return weight.layout
@@ -186,10 +234,6 @@ def _layout(weight: WeightUse | None, shape: tuple[int, ...]) -> str | None:
     if shape[1:] == weight.shape[::-1]:
         return " ".join(["stack", *reversed(words)])
     return None
-
-
-def _impossible(target: Target) -> Decision | None:
-    return Decision(None, target.fixed) if target.fixed else None
 
 
 def _protected(uses: list[ParameterUse], patterns: tuple[str, ...]) -> Decision | None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from isogain.core.activations import Activation, ActivationError, activation
+from isogain.core.layout import Layout
 from isogain.graph import Node, WeightUse
 from isogain.graph.links import Link
+from isogain.graph.selection import Selection, Stripes
 from isogain.torch.capture import Recorder
-from isogain.torch.operations import plain_name
+from isogain.torch.operations import kind_of, plain_name
 from isogain.torch.tensors import UNKNOWN, Value, tensors_in
 from isogain.torch.weights import find_weight
+from isogain.torch.windows import Window, followed
 
 __all__ = ["Tape", "TapeActivations"]
 
 Tensor = torch.Tensor
 _KEPT_KINDS = ("activation", "add", "multiply", "other")
+_FOLLOWED = ("shape", "activation", "dropout", "add", "multiply", "other")
 _IGNORED = ("dropout", "shape", "pool")
 _NAMED = frozenset(
     ["relu", "gelu", "silu", "mish", "selu", "tanh", "sigmoid", "leaky_relu", "elu", "erf", "sin",
@@ -59,6 +63,8 @@ class Tape(Recorder):
         """Parameters that a number is added to before they are used, as in x (1 + w)."""
         self.returned: tuple[int, ...] = ()
         """Nodes whose results the model returned."""
+        self.windows: dict[int, Window] = {}
+        """node -> what of another node, or of a parameter, it hands on as it is."""
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -66,27 +72,101 @@ class Tape(Recorder):
     ) -> None:  # fmt: skip
         before = len(self.nodes)
         nodes = {id(tensor): value.node for tensor, value in sources if value.node is not None}
+        windows = self._windows_of(name, sources)
         super()._content(name, args, kwargs, sources, result, units)
         if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
             self._calls_of(self.nodes[-1], args, kwargs, nodes)
+        if len(self.nodes) > before and self.nodes[-1].kind in _FOLLOWED and windows:
+            self._follow(name, args, kwargs, windows, result)
+
+    def _windows_of(self, name: str, sources: list[tuple[Tensor, Value]]) -> dict[int, Window]:
+        """What the sources of an operation hold, if it hands it on."""
+        kind = kind_of(name)
+        if kind not in _FOLLOWED:
+            return {}
+        asked = [t for t, value in sources if kind == "shape" or value.node in self.windows]
+        return {id(tensor): found for tensor in asked if (found := self._window(tensor)) is not None}
+
+    def _window(self, tensor: Tensor) -> Window | None:
+        """What a tensor holds, if it is known; made for what nothing was taken of yet."""
+        value = self.value(tensor)
+        if tensor.dim() == 0 or not tensor.is_floating_point():
+            return None
+        if value.content and value.node is not None:
+            found = self.windows.get(value.node)
+            if found is not None:
+                return found if found.labels[0].shape == tensor.shape else None
+            node = self.nodes[value.node]
+            fits = tuple(tensor.shape) == node.shape and -tensor.dim() <= node.channel_axis < tensor.dim()
+            return Window.over(node.index, node.shape, (node.channel_axis % tensor.dim(),)) if fits else None
+        if id(tensor) in self.names:
+            return Window.over(self.names[id(tensor)][0], tuple(tensor.shape), tuple(range(tensor.dim())))
+        made: Window | None = value.window
+        return made
+
+    def _follow(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        windows: dict[int, Window],
+        result: Any,
+    ) -> None:
+        results = [one for one in tensors_in(result, 2) if one.is_floating_point()]
+        found = followed(name, self.running, args, kwargs, lambda one: windows.get(id(one)), results)
+        for tensor, window in zip(results, found, strict=True):
+            index = self.value(tensor).node
+            if window is None or index is None:
+                continue
+            node = self.nodes[index]
+            if node.kind != "shape" and isinstance(window.origin, int):
+                self.windows[index] = window.moved(index)
+                continue
+            self.windows[index] = window
+            if isinstance(window.origin, int):
+                self.nodes[index] = replace(node, selected=Selection(window.origin, window.stripes()))
 
     def _weight(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WeightUse | None:
-        """As Recorder's, without the size of the weight, which no plan asks for."""
+        """As Recorder's, without the size of the weight, which no plan asks for; and what it is a part of."""
         found = find_weight(plain_name(name), args, kwargs, self._described)
-        return found[0] if found else None
+        if found is None:
+            return None
+        use, tensor = found
+        window = None if id(tensor) in self.names else self._window(tensor)
+        return use if window is None or window.origin != use.name else _as_taken(use, window)
+
+    def _node(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        sources: list[tuple[Tensor, Value]], result: Tensor,
+    ) -> Node:  # fmt: skip
+        node = super()._node(name, args, kwargs, sources, result)
+        if node.weight is None or node.weight.name in node.parameters:
+            return node
+        # the weight was picked out of a stack by something computed: that chooses a map, it is no signal
+        kept = (one for one in node.inputs if getattr(self.windows.get(one), "origin", 0) != node.weight.name)
+        return replace(node, inputs=tuple(kept), parameters=(node.weight.name, *node.parameters))
 
     def _described(self, tensor: Any) -> tuple[str, bool] | None:
         value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
-        if value.content or not value.parameters:
-            return None
-        return self._main(value.parameters), value.flipped
+        if value.content:
+            window = self.windows.get(value.node) if value.node is not None else None
+            return (window.origin, False) if window and isinstance(window.origin, str) else None
+        return (self._main(value.parameters), value.flipped) if value.parameters else None
 
     def _expression(
-        self, name: str, sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any
-    ) -> None:
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        sources: list[tuple[Tensor, Value]], parameters: frozenset[str], result: Any,
+    ) -> None:  # fmt: skip
         if name in ("add", "__add__", "__radd__") and len(sources) == 1:
             self.shifted |= parameters
-        super()._expression(name, sources, parameters, result)
+        super()._expression(name, args, kwargs, sources, parameters, result)
+        results = [one for one in tensors_in(result, 2) if one.is_floating_point()]
+        windows = {id(t): found for t, _ in sources if (found := self._window(t)) is not None}
+        if len(parameters) != 1 or not windows or kind_of(name) not in ("shape", "concatenate", *_FOLLOWED):
+            return
+        followed_by = followed(name, self.running, args, kwargs, lambda one: windows.get(id(one)), results)
+        for tensor, window in zip(results, followed_by, strict=True):
+            self.known[tensor] = self.value(tensor)._replace(window=window)
 
     def _calls_of(
         self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], nodes: dict[int, int]
@@ -101,6 +181,24 @@ class Tape(Recorder):
     ) -> Any:
         self.running = func
         return super().__torch_function__(func, types, args, kwargs)
+
+
+def _as_taken(use: WeightUse, window: Window) -> WeightUse:
+    """The same with what each axis of the parameter is to it, and which entries of each are used."""
+    words = [axis.role for axis in Layout.parse(use.layout).resolve(use.shape)]
+    own: list[str] = []
+    taken: list[Stripes | None] = []
+    for number, size in enumerate(window.sizes):
+        axis = window.axis_of(number)
+        alike = len(words) == len(window.sizes) and use.shape[number] == size == 1
+        if axis is None and not (window.fixed(number) or size == 1):
+            return use
+        own.append(words[number] if alike else "stack" if axis is None else words[axis])
+        stripes = window.stripes(number)
+        if stripes is None:
+            return use
+        taken.append(None if stripes.whole else stripes)
+    return replace(use, own=tuple(own), taken=tuple(taken))
 
 
 def _number(tensor: Tensor) -> float | None:

@@ -26,6 +26,8 @@ class Value(NamedTuple):
     content: bool = False
     scale: bool = False
     """Whether it is a standard deviation, a norm or the inverse of one."""
+    window: Any = None
+    """For an expression of one parameter: which of its entries it holds, where that was followed."""
 
 
 UNKNOWN = Value()

@@ -27,6 +27,8 @@ def find_weight(
         return _embedding(args, kwargs, describe)
     if op in _PRODUCTS:
         return _product(op, args, kwargs, describe)
+    if op == "einsum":
+        return _einsum(args, describe)
     if op == "bilinear":
         return _bilinear(args, kwargs, describe)
     return None
@@ -82,7 +84,8 @@ def _embedding(
 
 _PRODUCTS: dict[str, tuple[int, int]] = {
     "matmul": (0, 1), "__matmul__": (0, 1), "__rmatmul__": (1, 0), "mm": (0, 1), "bmm": (0, 1), "mv": (0, 1),
-    "addmm": (1, 2), "baddbmm": (1, 2), "addbmm": (1, 2),
+    "addmm": (1, 2), "baddbmm": (1, 2), "addbmm": (1, 2), "grouped_mm": (0, 1), "_grouped_mm": (0, 1),
+    "grouped_mm_fallback": (0, 1),
 }  # fmt: skip
 """Places of the left and the right factor."""
 
@@ -105,6 +108,38 @@ def _product(
     return WeightUse(
         found[0], tuple(weight.shape), layout, bias=named_bias[0] if named_bias else None
     ), weight
+
+
+def _einsum(args: tuple[Any, ...], describe: Describe) -> tuple[WeightUse, Tensor] | None:
+    """The one factor made of parameters; its axes by the letters of the others and of the result.
+
+    out: in the result alone; in: in one other factor alone; stack: in another factor and the result, or in
+    several factors (experts and their shares), so that each entry is a map of its own.
+    """
+    factors = list(args[1:])
+    if len(factors) == 1 and isinstance(factors[0], (tuple, list)):
+        factors = list(factors[0])
+    if not isinstance(args[0], str) or "->" not in args[0]:
+        return None
+    left, _, result = args[0].replace(" ", "").partition("->")
+    terms = left.split(",")
+    found = [(k, named) for k, one in enumerate(factors) if (named := describe(one))]
+    if len(found) != 1 or len(terms) != len(factors) or "." in terms[found[0][0]]:
+        return None
+    place, (name, _) = found[0]
+    others = [term for k, term in enumerate(terms) if k != place]
+    words = [_word(letter, others, result) for letter in terms[place]]
+    if None in words or "out" not in words or "in" not in words:
+        return None
+    weight = factors[place]
+    return WeightUse(name, tuple(weight.shape), " ".join(map(str, words))), weight
+
+
+def _word(letter: str, others: list[str], result: str) -> str | None:
+    readers = sum(letter in term for term in others)
+    if readers == 0:
+        return "out" if letter in result else None
+    return "in" if readers == 1 and letter not in result else "stack"
 
 
 def unit_axis(use: WeightUse, parameter_shape: tuple[int, ...], flipped: bool = False) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Kind, Node
+from isogain.graph.operands import operands
 from isogain.graph.scene import Scene, Site
 
 __all__ = [
@@ -23,8 +24,6 @@ __all__ = [
 
 _POSITION = re.compile(r"(^|[._])(pos|wpe|position|relative)", re.IGNORECASE)
 _CLASS = re.compile(r"(^|[._])(cls|class|dist)", re.IGNORECASE)
-OPERANDS = ("query", "key", "value")
-_THROUGH = ("shape", "norm", "multiply", "add", "dropout", "concatenate", "other")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def part_of(site: Site) -> Part | None:
 
 
 def _weight(scene: Scene, node: Node) -> Part:
-    made, size = _operands(scene, node.index)
+    made, size = operands(scene, node.index)
     place = scene.blocks.of_weight.get(node.index)
     if place is None or place[0] not in streams_of(scene):
         kind = "head" if node.role == "head" else "weight"
@@ -128,37 +127,6 @@ def _bare(site: Site) -> Part | None:
     if len(site.parameter.shape) > 1:
         return Part("class_token" if _CLASS.search(site.name) else "embedding", width=width)
     return None
-
-
-def _operands(scene: Scene, index: int) -> tuple[frozenset[str], int]:
-    """Which operands of an attention this weight makes, and the size of a head."""
-    graph, sums = scene.graph, {block.sum for block in scene.blocks.all}
-    found: set[str] = set()
-    seen, stack, size = {index}, [index], 0
-    while stack:
-        one = stack.pop()
-        for reader in graph.consumers[one]:
-            node = graph.nodes[reader]
-            made = _operand(scene, node, one)
-            if made:
-                found.update(made)
-                size = graph.nodes[one].shape[-1] if made != ("key",) or not size else size
-            elif node.kind in _THROUGH and reader not in seen and reader not in sums:
-                seen.add(reader)
-                stack.append(reader)
-    return frozenset(found), size
-
-
-def _operand(scene: Scene, node: Node, source: int) -> tuple[str, ...]:
-    """What `source` is to this node, if the node is (a product of) an attention."""
-    if node.kind == "attention":
-        return tuple(name for name, one in zip(OPERANDS, node.inputs, strict=False) if one == source)
-    if node.kind != "product":
-        return ()
-    if scene.graph.following(node.index, ("softmax",), 8) is not None:
-        return ("query",) if node.inputs[0] == source else ("key",)
-    before = scene.graph.preceding(node.index, ("softmax", "weight", "attention"), 6)
-    return ("value",) if before is not None and before.kind == "softmax" else ()
 
 
 def _attends(scene: Scene, block: Block) -> bool:

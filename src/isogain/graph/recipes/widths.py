@@ -62,10 +62,14 @@ def _checked(base: object) -> float:
 
 
 def _against_shapes(site: Site, base: Mapping[str, tuple[int, ...]]) -> tuple[float, float]:
-    shape, other = site.parameter.shape, _counterpart(site.name, base)
+    name = site.parameter.model_name
+    shape, other = site.parameter.shape, _counterpart(name, base)
     if len(other) != len(shape):
-        raise PlanError(f"{site.name} has shape {shape}, in the base model {other}")
+        raise PlanError(f"{name} has shape {shape}, in the base model {other}")
     use = site.use
+    if use is not None and site.parameter.whole:
+        grown = [(word, size / small) for word, size, small in zip(use.own, shape, other, strict=True)]
+        return tuple(math.prod(by for word, by in grown if word == one) for one in ("in", "out"))  # type: ignore[return-value]
     if use is None and _cell(site) is not None:
         return shape[-1] / other[-1], shape[0] / other[0]
     if use is None or site.node is None or site.node.kind == "embedding" or use.fans is None:

@@ -7,6 +7,7 @@ import math
 from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Node
+from isogain.graph.operands import operands
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, tidy
 from isogain.graph.scene import Site
@@ -83,7 +84,7 @@ def _behind_norms(site: Site, node: Node, stream: Stream, weights: tuple[int, ..
         return Decision(
             VarianceScaling(tidy(gain**2)), "queries, keys and values: the size of what they read", gain
         )
-    if node.role == "attention in" and not _is_value(node):
+    if _makes_logits(site, node):
         return Decision(VarianceScaling(tidy(gain**2)), "queries and keys: logits of variance 1", gain)
     power = -0.5 if any(_packed(site, site.scene.graph.nodes[one]) for one in weights) else -0.25
     scale = gain * stream.length**power
@@ -101,9 +102,12 @@ def _packed(site: Site, node: Node) -> bool:
     )
 
 
-def _is_value(node: Node) -> bool:
-    """Whether a weight of an attention carries values, by its name."""
-    return node.path.rpartition(".")[2].lower() in _VALUES
+def _makes_logits(site: Site, node: Node) -> bool:
+    """Whether a weight of an attention makes queries or keys alone; by its name where the graph is silent."""
+    made = operands(site.scene, node.index)[0]
+    if made or node.role != "attention in":
+        return bool(made) and "value" not in made
+    return node.path.rpartition(".")[2].lower() not in _VALUES
 
 
 def _before_norms(site: Site, node: Node, stream: Stream, block: Block) -> Decision | None:

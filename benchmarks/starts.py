@@ -5,8 +5,9 @@
     python benchmarks/starts.py --quick --rows digits-relu   # two seeds, a quarter of the updates, not stored
     python benchmarks/starts.py --page                       # docs/starts.md from what is stored
 
-Every start of a row sees the same batches and the same grid of rates.  Seed 0 is trained at every rate;
-the rate with its best validation score is then trained with all seeds, whose test scores are the result.
+Every start of a row sees the same batches and the same grid of rates.  Seed 0 (in rows that say so the first
+three) is trained at every rate; the rate with the best validation score is then trained with all seeds, whose
+test scores are the result.
 """
 
 from __future__ import annotations
@@ -74,10 +75,11 @@ def complete(unit: Unit, store: Store, seeds: int, quick: bool) -> None:
     name, start, optimizer = unit
     row = replace(ROWS[name], updates=ROWS[name].updates // 4) if quick else ROWS[name]
     for rate in row.rates[optimizer]:
-        _once(row, start, optimizer, rate, 0, store)
+        for seed in range(row.choosers):
+            _once(row, start, optimizer, rate, seed, store)
     rate = best_rate(row, store.records(), start, optimizer)
     assert rate is not None
-    for seed in range(1, seeds):
+    for seed in range(seeds):
         _once(row, start, optimizer, rate, seed, store)
     scores = [store.records()[name, start, optimizer, rate, seed]["test"] for seed in range(seeds)]
     print(f"{name:20} {optimizer:6} {start:22} rate {rate:<7g} test {scores}", flush=True)

@@ -37,18 +37,19 @@ class Cell:
 
 
 def best_rate(row: Row, records: Mapping[Key, Record], start: str, optimizer: str) -> float | None:
-    """The rate with the best validation score of seed 0; None before every rate was tried."""
-    rates = row.rates[optimizer]
-    tried = [records.get((row.name, start, optimizer, rate, 0)) for rate in rates]
-    if any(record is None for record in tried):
-        return None
+    """The rate with the best mean validation score of the seeds that choose; None before all were trained."""
     sign = -1 if row.task().measure == "loss" else 1
 
-    def merit(record: Record) -> float:
-        found = record["validation"]
-        return -math.inf if found is None else sign * found
+    def merit(rate: float) -> float | None:
+        runs = [records.get((row.name, start, optimizer, rate, seed)) for seed in range(row.choosers)]
+        if not all(runs):
+            return None
+        scores = [run["validation"] for run in runs if run]
+        return -math.inf if None in scores else sign * statistics.fmean(scores)
 
-    return max((record for record in tried if record), key=merit)["rate"]  # type: ignore[no-any-return]
+    merits = {rate: merit(rate) for rate in row.rates[optimizer]}
+    known = {rate: found for rate, found in merits.items() if found is not None}
+    return max(known, key=known.__getitem__) if len(known) == len(merits) else None
 
 
 def cell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def _apply_block(q: Array, first: int, last: int) -> None:
     """Rows `first` on of q, which hold Q^T of the later reflectors, times this block's product."""
     size = last - first
     u = q[first:last, first:].copy()
-    t = _inverse(np.triu(u @ u.T, 1) + np.eye(size, dtype=q.dtype))
+    t = _inverse(np.where(_above(size), u @ u.T, np.eye(size, dtype=q.dtype)))
     q[first:last, first:] = 0
     q[np.arange(first, last), np.arange(first, last)] = 1
     weights = np.empty((len(q) - first, size), q.dtype)
@@ -89,11 +90,20 @@ def _apply_block(q: Array, first: int, last: int) -> None:
         part -= weights[row - first : row - first + len(part)] @ u
 
 
+@cache
+def _above(size: int) -> NDArray[np.bool_]:
+    """Where a square matrix of this size lies above its diagonal."""
+    return np.triu(np.ones((size, size), np.bool_), 1)
+
+
 def _inverse(upper: Array) -> Array:
-    """Of an upper triangular matrix, by halves: pieces so small that LAPACK starts no threads for them."""
+    """Of a triangle with ones on its diagonal, by halves: pieces so small that LAPACK starts no threads."""
+    from scipy.linalg import lapack  # here, since it takes longer to import than all of isogain
+
     size = len(upper)
     if size <= _SMALL_BLOCK:
-        return np.linalg.inv(upper)
+        invert = lapack.strtri if upper.dtype == np.float32 else lapack.dtrtri
+        return np.asarray(invert(upper, unitdiag=1)[0])
     half = size // 2
     first, last = _inverse(upper[:half, :half]), _inverse(upper[half:, half:])
     corner = -(first @ upper[:half, half:] @ last)

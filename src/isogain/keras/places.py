@@ -59,7 +59,13 @@ def usage_of(layer: Any, role: str) -> dict[str, Any]:
 
 
 def _convolution(layer: Any, role: str) -> dict[str, Any]:
-    return {"groups": int(getattr(layer, "groups", 1))}
+    return {"groups": int(getattr(layer, "groups", 1)), **_steps(layer)}
+
+
+def _steps(layer: Any) -> dict[str, Any]:
+    """The stride, by which an input reaches fewer outputs; nothing where there is none."""
+    strides = tuple(int(step) for step in layer.strides)
+    return {"stride": strides} if max(strides) > 1 else {}
 
 
 def _transposed(layer: Any, role: str) -> dict[str, Any]:
@@ -67,11 +73,11 @@ def _transposed(layer: Any, role: str) -> dict[str, Any]:
 
 
 def _depthwise(layer: Any, role: str) -> dict[str, Any]:
-    return {"layout": "* group out"}
+    return {"layout": "* group out", **_steps(layer)}
 
 
 def _separable(layer: Any, role: str) -> dict[str, Any]:
-    return {"layout": "* group out"} if role.startswith("depthwise") else {}
+    return _depthwise(layer, role) if role.startswith("depthwise") else {}
 
 
 def _embedding(layer: Any, role: str) -> dict[str, Any]:

@@ -8,127 +8,12 @@ import numpy as np
 import pytest
 
 import isogain as ig
-import test_literature as literature
-from conformance import (
-    Expected,
-    check_alike,
-    check_sample,
-    normal,
-    truncated,
-    truncated_at_two,
-    uniform,
-)
+from conformance import check_alike, check_sample, truncated
+from published_laws import LITERATURE, OUT_FIRST, elementwise
 
 OUT, IN = 1000, 500
 """500,000 draws tell a gain error of 1 % at more than 7 standard errors."""
-SUM = OUT + IN
-HALF = math.sqrt(3)
-
-ROWS: dict[str, tuple[dict, Expected]] = {
-    # own names
-    "normal": ({}, normal(1.0)),
-    "uniform": ({}, uniform(-1, 1)),
-    "truncated_normal": ({}, truncated_at_two(1.0)),
-    "small_normal": ({}, normal(0.01)),
-    "small_uniform": ({}, uniform(-0.01 * HALF, 0.01 * HALF)),
-    "small_truncated_normal": ({}, truncated_at_two(0.01)),
-    "large_normal": ({}, normal(10.0)),
-    "large_uniform": ({}, uniform(-10 * HALF, 10 * HALF)),
-    "large_truncated_normal": ({}, truncated_at_two(10.0)),
-    "nonzero_mean_normal": ({}, normal(0.1, 0.5)),
-    "nonzero_mean_uniform": ({}, uniform(0, 1)),
-    "variance_scaling": ({"scale": 3.0, "mode": "fan_geo_avg"}, normal(math.sqrt(3 / math.sqrt(OUT * IN)))),
-    "glorot_normal": ({}, normal(math.sqrt(2 / SUM))),
-    "glorot_uniform": ({}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "glorot_truncated_normal": ({}, truncated_at_two(math.sqrt(2 / SUM))),
-    "lecun_normal": ({}, normal(math.sqrt(1 / IN))),
-    "lecun_uniform": ({}, uniform(-math.sqrt(3 / IN), math.sqrt(3 / IN))),
-    "lecun_truncated_normal": ({}, truncated_at_two(math.sqrt(1 / IN))),
-    "he_normal": ({}, normal(math.sqrt(2 / IN))),
-    "he_uniform": ({}, uniform(-math.sqrt(6 / IN), math.sqrt(6 / IN))),
-    "he_truncated_normal": ({}, truncated_at_two(math.sqrt(2 / IN))),
-    "kaiming_normal": (
-        {"nonlinearity": "tanh", "mode": "fan_out"},
-        normal(1.5925374197228312 / math.sqrt(OUT)),
-    ),
-    "kaiming_uniform": ({"a": math.sqrt(5)}, uniform(-1 / math.sqrt(IN), 1 / math.sqrt(IN))),
-    "inverse_sum_normal": ({}, normal(1 / math.sqrt(SUM))),
-    # PyTorch
-    "torch.uniform_": ({}, uniform(0, 1)),
-    "torch.normal_": ({}, normal(1.0)),
-    "torch.trunc_normal_": ({"std": 1.5}, truncated(1.5, 0.0, -2.0, 2.0)),
-    "torch.xavier_uniform_": ({"gain": 2.0}, uniform(-2 * math.sqrt(6 / SUM), 2 * math.sqrt(6 / SUM))),
-    "torch.xavier_normal_": ({"gain": 2.0}, normal(2 * math.sqrt(2 / SUM))),
-    "torch.kaiming_uniform_": (
-        {"nonlinearity": "tanh"},
-        uniform(-5 / 3 * math.sqrt(3 / IN), 5 / 3 * math.sqrt(3 / IN)),
-    ),
-    "torch.kaiming_normal_": ({"a": 10.0}, normal(math.sqrt(2 / 101 / IN))),
-    "torch.default_weight": ({}, uniform(-1 / math.sqrt(IN), 1 / math.sqrt(IN))),
-    # Keras 3
-    "keras.RandomNormal": ({}, normal(0.05)),
-    "keras.TruncatedNormal": ({}, truncated(0.05, 0.0, -0.1, 0.1)),
-    "keras.RandomUniform": ({}, uniform(-0.05, 0.05)),
-    "keras.VarianceScaling": ({"distribution": "untruncated_normal"}, normal(math.sqrt(1 / IN))),
-    "keras.GlorotUniform": ({}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "keras.GlorotNormal": ({}, truncated_at_two(math.sqrt(2 / SUM))),
-    "keras.LecunNormal": ({}, truncated_at_two(math.sqrt(1 / IN))),
-    "keras.LecunUniform": ({}, uniform(-math.sqrt(3 / IN), math.sqrt(3 / IN))),
-    "keras.HeNormal": ({}, truncated_at_two(math.sqrt(2 / IN))),
-    "keras.HeUniform": ({}, uniform(-math.sqrt(6 / IN), math.sqrt(6 / IN))),
-    # JAX
-    "jax.uniform": ({}, uniform(0, 0.01)),
-    "jax.normal": ({}, normal(0.01)),
-    "jax.truncated_normal": ({}, truncated(0.01, 0.0, -0.02, 0.02)),
-    "jax.variance_scaling": (
-        {"scale": 2.0, "mode": "fan_avg", "distribution": "normal"},
-        normal(math.sqrt(4 / SUM)),
-    ),
-    "jax.glorot_uniform": ({}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "jax.glorot_normal": ({}, truncated_at_two(math.sqrt(2 / SUM))),
-    "jax.lecun_uniform": ({}, uniform(-math.sqrt(3 / IN), math.sqrt(3 / IN))),
-    "jax.lecun_normal": ({}, truncated_at_two(math.sqrt(1 / IN))),
-    "jax.he_uniform": ({}, uniform(-math.sqrt(6 / IN), math.sqrt(6 / IN))),
-    "jax.he_normal": ({}, truncated_at_two(math.sqrt(2 / IN))),
-    # TensorFlow 1
-    "tf.variance_scaling_initializer": (
-        {"factor": 2.0, "mode": "FAN_IN", "uniform": False},
-        truncated(math.sqrt(2.6 / IN), 0.0, -2 * math.sqrt(2.6 / IN), 2 * math.sqrt(2.6 / IN)),
-    ),
-    "tf.contrib.layers.variance_scaling_initializer": (
-        {"factor": 1.0, "mode": "FAN_IN", "uniform": True},
-        uniform(-math.sqrt(3 / IN), math.sqrt(3 / IN)),
-    ),
-    "tf.contrib.layers.xavier_initializer": ({}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "tf.glorot_uniform_initializer": ({}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "tf.glorot_normal_initializer": ({}, truncated_at_two(math.sqrt(2 / SUM))),
-    "tf.initializers.he_normal": ({}, truncated_at_two(math.sqrt(2 / IN))),
-    "tf.initializers.he_uniform": ({}, uniform(-math.sqrt(6 / IN), math.sqrt(6 / IN))),
-    "tf.initializers.lecun_normal": ({}, truncated_at_two(math.sqrt(1 / IN))),
-    "tf.initializers.lecun_uniform": ({}, uniform(-math.sqrt(3 / IN), math.sqrt(3 / IN))),
-    "tf.uniform_unit_scaling_initializer": (
-        {"factor": 1.5},
-        uniform(-1.5 * math.sqrt(3 / IN), 1.5 * math.sqrt(3 / IN)),
-    ),
-    "tf.random_normal_initializer": ({}, normal(1.0)),
-    "tf.truncated_normal_initializer": ({}, truncated(1.0, 0.0, -2.0, 2.0)),
-    "tf.random_uniform_initializer": ({}, uniform(0, 1)),
-    # Caffe (its xavier is the uniform law of variance 1 / n)
-    "caffe.uniform": ({}, uniform(0, 1)),
-    "caffe.gaussian": ({"std": 0.1}, normal(0.1)),
-    "caffe.xavier": ({}, uniform(-math.sqrt(3 / IN), math.sqrt(3 / IN))),
-    "caffe.msra": ({"variance_norm": "FAN_OUT"}, normal(math.sqrt(2 / OUT))),
-    # MXNet
-    "mxnet.Xavier": ({}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "mxnet.MSRAPrelu": ({}, normal(math.sqrt(2 / (1 + 0.25**2) / (SUM / 2)))),
-    "mxnet.Uniform": ({}, uniform(-0.07, 0.07)),
-    "mxnet.Normal": ({}, normal(0.01)),
-    # timm
-    "timm.trunc_normal_": ({"std": 1.5}, truncated(1.5, 0.0, -2.0, 2.0)),
-    "timm.trunc_normal_tf_": ({"std": 0.02}, truncated(0.02, 0.0, -0.04, 0.04)),
-    "timm.variance_scaling_": ({"distribution": "truncated_normal"}, truncated_at_two(math.sqrt(1 / IN))),
-    "timm.lecun_normal_": ({}, truncated_at_two(math.sqrt(1 / IN))),
-}
+ROWS = elementwise(IN, OUT)
 OTHERS = {
     # judged by structure, in test_structured.py and test_torch_init.py
     "zeros", "ones", "constant", "orthogonal", "delta_orthogonal", "mirrored_orthogonal", "identity", "dirac",
@@ -141,7 +26,6 @@ OTHERS = {
     "caffe.constant", "caffe.positive_unitball", "caffe.bilinear",
     "mxnet.Orthogonal", "mxnet.Zero", "mxnet.One", "mxnet.Constant", "mxnet.Bilinear", "mxnet.LSTMBias",
 }  # fmt: skip
-OUT_FIRST = ("torch.", "caffe.", "mxnet.", "timm.")
 
 
 def draw(name: str, parameters: dict, path: str = "conformance") -> np.ndarray:
@@ -153,9 +37,9 @@ def draw(name: str, parameters: dict, path: str = "conformance") -> np.ndarray:
 def test_every_row_is_judged_somewhere():
     """The rows for one kind of network each are judged in test_literature.py."""
     names = {row.name for row in ig.catalog()}
-    assert names == set(ROWS) | OTHERS | literature.JUDGED
+    assert names == set(ROWS) | OTHERS | LITERATURE
     assert not set(ROWS) & OTHERS
-    assert not literature.JUDGED & (set(ROWS) | OTHERS)
+    assert not LITERATURE & (set(ROWS) | OTHERS)
 
 
 @pytest.mark.parametrize("name", ROWS)

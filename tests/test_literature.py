@@ -18,112 +18,15 @@ from torch import nn
 
 import isogain as ig
 import isogain.torch as igt
-from conformance import check_ratio, check_sample, normal, truncated, uniform
+from conformance import check_ratio, check_sample
 from isogain.core.literature.transformers import deepnorm_constants
 from isogain.errors import InitializerError, InspectError
+from published_laws import CONSTANT, literature
 
 OUT, IN = 520, 400
 """208,000 draws: enough to tell 1 % of a normal law's standard deviation at 5 standard errors."""
-SUM = OUT + IN
 
-ELEMENTWISE = {
-    "selu": ({}, normal(math.sqrt(1 / IN))),
-    "fixup": ({"blocks": 16}, normal(math.sqrt(2 / IN) * 16 ** (-1 / 2))),
-    "fixup m=3": ({"blocks": 16, "branch_layers": 3}, normal(math.sqrt(2 / IN) * 16 ** (-1 / 4))),
-    "fixup fan_out": ({"blocks": 16, "mode": "fan_out"}, normal(math.sqrt(2 / OUT) / 4)),
-    "gpt2": ({}, normal(0.02)),
-    "gpt2 branch": ({"role": "branch_end", "layers": 12}, normal(0.02 / math.sqrt(24))),
-    "gpt2 embedding": ({"role": "embedding"}, normal(0.02)),
-    "gpt2 position": ({"role": "position"}, normal(0.01)),
-    "megatron": ({}, normal(0.02)),
-    "megatron branch": ({"role": "branch_end", "layers": 24}, normal(0.02 / math.sqrt(48))),
-    "megatron position": ({"role": "position"}, normal(0.02)),
-    "bert": ({}, truncated(0.02, 0.0, -0.04, 0.04)),
-    "t5": ({}, normal(IN**-0.5)),
-    "t5 query": ({"role": "query", "head_size": 64}, normal((IN * 64) ** -0.5)),
-    "t5 embedding": ({"role": "embedding"}, normal(1.0)),
-    "t5 position": ({"role": "position", "width": 512}, normal(512**-0.5)),
-    "olmo_mitchell": ({}, truncated(IN**-0.5, 0.0, -3 * IN**-0.5, 3 * IN**-0.5)),
-    "olmo_mitchell branch": (
-        {"role": "branch_end", "layer": 3},
-        truncated((8 * IN) ** -0.5, 0.0, -3 * (8 * IN) ** -0.5, 3 * (8 * IN) ** -0.5),
-    ),
-    "olmo_mitchell embedding": ({"role": "embedding", "width": 64}, truncated(0.125, 0.0, -0.375, 0.375)),
-    "small_init": ({}, normal(math.sqrt(2 / (5 * IN)))),
-    "gpt_neox": ({}, normal(math.sqrt(2 / (5 * IN)))),
-    "gpt_neox weight": ({"width": 100}, normal(math.sqrt(2 / 500))),
-    "gpt_neox branch": (
-        {"role": "branch_end", "layers": 44, "width": 6144},
-        normal(2 / 44 / math.sqrt(6144)),
-    ),
-    "deepseek": ({}, normal(0.006)),
-    "t_fixup": (
-        {"layers": 6},
-        uniform(-0.67 * 6**-0.25 * math.sqrt(6 / SUM), 0.67 * 6**-0.25 * math.sqrt(6 / SUM)),
-    ),
-    "t_fixup decoder": (
-        {"layers": 6, "side": "decoder"},
-        uniform(-(54**-0.25) * math.sqrt(6 / SUM), 54**-0.25 * math.sqrt(6 / SUM)),
-    ),
-    "t_fixup weight": ({"layers": 6, "role": "weight"}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "t_fixup embedding": (
-        {"layers": 6, "role": "embedding", "width": 512},
-        normal(54**-0.25 / math.sqrt(512)),
-    ),
-    "deepnorm": ({"decoders": 24}, normal((8 * 24) ** -0.25 * math.sqrt(2 / SUM))),
-    "deepnorm weight": ({"decoders": 24, "role": "weight"}, normal(math.sqrt(2 / SUM))),
-    "deepnorm encoder": (
-        {"encoders": 18, "decoders": 6, "side": "encoder"},
-        normal(0.87 * (18**4 * 6) ** (-1 / 16) * math.sqrt(2 / SUM)),
-    ),
-    "deepnorm decoder": (
-        {"encoders": 18, "decoders": 6, "side": "decoder"},
-        normal(72**-0.25 * math.sqrt(2 / SUM)),
-    ),
-    "vit": ({}, truncated(0.02, 0.0, -2.0, 2.0)),
-    "vit position": ({"role": "position"}, truncated(0.02, 0.0, -2.0, 2.0)),
-    "vit class": ({"role": "class_token"}, normal(1e-6)),
-    "dit_zero weight": ({"role": "weight"}, uniform(-math.sqrt(6 / SUM), math.sqrt(6 / SUM))),
-    "dit_zero embedding": ({"role": "embedding"}, normal(0.02)),
-    "lora": ({}, uniform(-1 / math.sqrt(IN), 1 / math.sqrt(IN))),
-    "rslora": ({}, uniform(-1 / math.sqrt(IN), 1 / math.sqrt(IN))),
-    "lora_gaussian": ({"rank": 8}, normal(1 / 8)),
-    "detection_head": ({}, normal(0.01)),
-    "siren": ({}, uniform(-math.sqrt(6 / IN) / 30, math.sqrt(6 / IN) / 30)),
-    "siren first": ({"position": "first"}, uniform(-1 / IN, 1 / IN)),
-    "mup": ({}, normal(IN**-0.5)),
-    "mup input": ({"role": "input"}, normal(IN**-0.5)),
-    "mup output": ({"role": "output"}, normal(1 / IN)),
-    "mup based": ({"role": "output", "base": 125, "scale": 2.0}, normal(math.sqrt(2 / 125) * 125 / IN)),
-    "completep": ({}, normal(IN**-0.5)),
-    "completep output": ({"role": "output", "base": 20}, normal(math.sqrt(20) / IN)),
-    "completep branch": ({"role": "branch_end", "blocks": 48, "base_blocks": 2}, normal(IN**-0.5 / 24)),
-    "spectral": ({"gain": 1.5}, normal(1.5 / math.sqrt(IN))),
-    "ntk": ({}, normal(1.0)),
-    "mean_field": ({}, normal(1 / IN)),
-}
-CONSTANT = {
-    "skipinit": ({}, 0.0),
-    "rezero": ({}, 0.0),
-    "zero_gamma": ({}, 0.0),
-    "dit_zero": ({}, 0.0),
-    "dit_zero final": ({"role": "final"}, 0.0),
-    "vit head": ({"role": "head"}, 0.0),
-    "lora B": ({"part": "B"}, 0.0),
-    "fixup end": ({"blocks": 9, "role": "branch_end"}, 0.0),
-    "fixup head": ({"blocks": 9, "role": "head"}, 0.0),
-    "layerscale 18": ({"blocks": 18}, 0.1),
-    "layerscale 19": ({"blocks": 19}, 1e-5),
-    "layerscale 24": ({"blocks": 24}, 1e-5),
-    "layerscale 25": ({"blocks": 25}, 1e-6),
-    "detection_head bias": ({"role": "bias"}, 0.0),
-}
-BY_PROPERTY = {
-    "lsuv", "convolution_orthogonal", "scaled_uniform_orthogonal", "zero_hadamard", "idinit", "mimetic", "irnn",
-    "chrono", "hippo_legs", "s4d_lin", "s4d_inv", "s4d_legs", "s4d_real", "mamba_dt", "pissa", "olora",
-    "focal_prior",
-}  # fmt: skip
-JUDGED = {name.split()[0] for name in (*ELEMENTWISE, *CONSTANT)} | BY_PROPERTY
+ELEMENTWISE = literature(IN, OUT)
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)

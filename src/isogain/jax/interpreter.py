@@ -1,8 +1,9 @@
 """Runs a jaxpr operation by operation and records the Graph of what happens to the signal.
 
 Every value carries what is known of it: the nodes it comes from, or the parameter it is an expression
-of.  Calls (jit, remat, custom derivatives) are looked into, scans are unrolled, so layers inside them are
-nodes too.  A hook sees every node's value and may replace it, which is how gradients are asked for.
+of.  Calls (jit, remat, custom derivatives) are looked into; scans, loops and the branches taken are
+followed (`isogain.jax.control`), so layers inside them are nodes too.  A hook sees every node's value and
+may replace it, which is how gradients are asked for.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.extend import core as jex
 
 from isogain.graph import Node, WeightUse
-from isogain.jax.operations import INLINED, KINDS, Axes, activation_named, moved_axes, weight_use
+from isogain.jax.control import FOLLOWED, LONGEST, Decisions, follow, joined, parts, stopped
+from isogain.jax.known import NOTHING, Known
+from isogain.jax.operations import INLINED, KINDS, activation_named, moved_axes, weight_use
 
 __all__ = ["Interpreter", "Known"]
 
 Hook = Callable[[Node, Any, tuple[Any, ...]], Any]
-LONGEST_SCAN = 256
 CARRIED = ("rsqrt", "sqrt")
 THROUGH = ("mul", "add", "sub", "div", "max", "neg", "convert_element_type", "broadcast_in_dim", "reshape",
            "squeeze", "copy", "stop_gradient", "integer_pow", "square")  # fmt: skip
@@ -31,26 +32,6 @@ THROUGH = ("mul", "add", "sub", "div", "max", "neg", "convert_element_type", "br
 
 GATES = {"tanh": "gelu_tanh", "erf": "gelu", "sigmoid": "silu"}
 """x g(x) by its bounded part: jax.nn.gelu is not a call of its own, so nothing else names it."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a value: content comes from the inputs; otherwise it is made of parameters."""
-
-    nodes: tuple[int, ...] = ()
-    content: bool = False
-    learnt: bool = False
-    parameters: tuple[str, ...] = ()
-    axes: Axes | None = None
-    """Of a permuted or cast parameter: which of its axes each axis is."""
-    size: bool = False
-    """Whether it is a signal's own size, or its inverse."""
-    channel_axis: int = -1
-    reduced: bool = False
-    """Whether it is a statistic of a signal, taken over its channels: no layer's output."""
-
-
-NOTHING = Known()
 
 
 @dataclass
@@ -63,7 +44,10 @@ class Interpreter:
     used: set[str] = field(default_factory=set)
     operations: int = 0
     unfollowed: list[str] = field(default_factory=list)
-    depth: int = 0
+    """Operations that use weights and were not looked into."""
+    optional: set[str] = field(default_factory=set)
+    """Parameters that a branch might use."""
+    decisions: Decisions = field(default_factory=Decisions)
 
     def input(self, value: Any) -> tuple[Any, Known]:
         """A node for an input of the model."""
@@ -96,10 +80,34 @@ class Interpreter:
             return self._activated(equation, act, operands)
         primitive = equation.primitive.name
         if primitive in INLINED and name not in KINDS:
-            return self.run(equation.params[INLINED[primitive]], operands)
-        if primitive == "scan" and equation.params["length"] <= LONGEST_SCAN and _weighs(equation):
-            return self._scan(equation, operands)
+            return self._called(equation, operands)
+        if primitive in FOLLOWED and any(known.content or known.parameters for _, known in operands):
+            return self._controlled(equation, operands)
+        if _weighs(equation) and parts(equation):
+            self.unfollowed.append(primitive)
         return self._plain(equation, name, operands)
+
+    def _called(self, equation: Any, operands: list[tuple[Any, Known]]) -> list[tuple[Any, Known]]:
+        """A call's own operations; one with a derivative of its own is differentiated by that."""
+        jaxpr = equation.params[INLINED[equation.primitive.name]]
+        if not equation.primitive.name.startswith("custom_"):
+            return self.run(jaxpr, operands)
+        exact = self._bind(equation, operands)
+        inside = self.run(jaxpr, stopped(operands))
+        return [(joined(one, value), known) for one, (value, known) in zip(exact, inside, strict=True)]
+
+    def _controlled(self, equation: Any, operands: list[tuple[Any, Known]]) -> list[tuple[Any, Known]]:
+        """A scan, a loop or a branch, step by step; as one operation where it is too long to follow."""
+        primitive = equation.primitive.name
+        if primitive == "cond":
+            self.optional |= {name for _, known in operands for name in known.parameters}
+        if primitive == "scan" and not _weighs(equation):
+            return self._plain(equation, primitive, operands)
+        results = follow(self.run, self.decisions, equation, operands)
+        if results is not None:
+            return results
+        self.unfollowed.append(f"a {primitive} of more than {LONGEST} rounds")
+        return self._plain(equation, primitive, operands if primitive == "scan" else stopped(operands))
 
     def _bind(self, equation: Any, operands: list[tuple[Any, Known]]) -> list[Any]:
         self.operations += 1
@@ -237,39 +245,6 @@ class Interpreter:
         known = Known((node.index,), True, node.learnt, channel_axis=node.channel_axis)
         return self.hook(node, result, before), known
 
-    # ---- scans -----------------------------------------------------------------------------
-
-    def _scan(self, equation: Any, operands: list[tuple[Any, Known]]) -> list[tuple[Any, Known]]:
-        """Unrolled: each step's slice of a stacked parameter is the parameter without its first axis."""
-        params = equation.params
-        first, second = params["num_consts"], params["num_consts"] + params["num_carry"]
-        constants, carry, stacked = operands[:first], operands[first:second], operands[second:]
-        steps = range(params["length"])
-        rows: dict[int, list[tuple[Any, Known]]] = {}
-        for step in reversed(steps) if params["reverse"] else steps:
-            slices = [_slice(value, known, step) for value, known in stacked]
-            results = self.run(params["jaxpr"], [*constants, *carry, *slices])
-            carry, rows[step] = results[: params["num_carry"]], results[params["num_carry"] :]
-        columns = zip(*(rows[step] for step in steps), strict=True)
-        return [*carry, *(_stacked(column) for column in columns)]
-
-
-def _slice(value: Any, known: Known, step: int) -> tuple[Any, Known]:
-    axes = known.axes[1:] if known.axes is not None else None
-    axis = known.channel_axis
-    return lax.index_in_dim(value, step, keepdims=False), replace(known, axes=axes, channel_axis=axis)
-
-
-def _stacked(column: Sequence[tuple[Any, Known]]) -> tuple[Any, Known]:
-    values, knowns = zip(*column, strict=True)
-    merged = Known(
-        tuple(dict.fromkeys(one for known in knowns for one in known.nodes)),
-        any(known.content for known in knowns),
-        any(known.learnt for known in knowns),
-        tuple(dict.fromkeys(one for known in knowns for one in known.parameters)),
-    )
-    return jnp.stack(values), merged
-
 
 def _called_name(equation: Any) -> str:
     """The name of the function a call was made of, or of the primitive."""
@@ -313,15 +288,10 @@ def _is_zero(value: Any) -> bool:
     return not isinstance(value, jax.core.Tracer) and jnp.ndim(value) == 0 and float(value) == 0
 
 
-def _inner(params: dict[str, Any]) -> list[Any]:
-    found = [one for value in params.values() for one in (value if isinstance(value, tuple) else (value,))]
-    return [getattr(one, "jaxpr", one) for one in found if hasattr(getattr(one, "jaxpr", one), "eqns")]
-
-
 def _uses(equation: Any, *names: str) -> bool:
     """Whether any primitive inside is one of these."""
     return equation.primitive.name in names or any(
-        _uses(one, *names) for jaxpr in _inner(equation.params) for one in jaxpr.eqns
+        _uses(one, *names) for jaxpr in parts(equation) for one in jaxpr.eqns
     )
 
 

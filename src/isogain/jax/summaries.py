@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.formats import Scales
 from isogain.inspect.table import Backward, Forward, ParameterState
+from isogain.jax.ranks import channels, observations, spectrum
 
 __all__ = ["backward_summary", "distance", "forward_summary", "parameter_state", "unit_summary"]
 
@@ -23,17 +24,24 @@ STEEP = 8.0
 """Slopes are compared on (-STEEP, STEEP)."""
 
 
-def forward_summary(values: Array, batch: int, units: dict[str, Any] | None = None) -> Forward:
-    """The Forward of a signal; `units` is what `unit_summary` found of an activation."""
+def forward_summary(
+    values: Array, batch: int, units: dict[str, Any] | None = None, axis: int | None = None
+) -> Forward:
+    """The Forward of a signal; `units` is what `unit_summary` found of an activation.
+
+    With the `axis` of its channels it has a spectrum and statistics of channels.
+    """
     flat = _real(values)
     finite = bool(np.isfinite(flat).all())
     part = _spread(flat)
+    rows = observations(values, axis) if finite and axis is not None else None
     return Forward(
         mean=float(part.mean()), rms=_rms(part), minimum=float(flat.min()), maximum=float(flat.max()),
         zero_fraction=float((part == 0).mean()), finite=finite, size=values.size,
         distance=_between_samples(values, batch) if finite else math.nan,
         position_distance=_between_positions(values) if finite else math.nan,
-        scales=_scales(part), **(units or {}),
+        scales=_scales(part), spectrum=None if rows is None else spectrum(rows),
+        channels=None if rows is None else channels(rows), **(units or {}),
     )  # fmt: skip
 
 

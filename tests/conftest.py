@@ -1,9 +1,11 @@
-"""Where tests find the complete MNIST: the environment variable's folder, or one beside the project."""
+"""Where tests find the complete MNIST, and which test files can run with what is installed."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,42 @@ BACKENDS = [name for name in ("torch", "jax", "tensorflow") if importlib.util.fi
 os.environ.setdefault("KERAS_BACKEND", BACKENDS[0] if BACKENDS else "numpy")
 """Keras reads it when it is first imported, and would look for TensorFlow."""
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
+
+HERE = Path(__file__).resolve().parent
+BRINGS = {"isogain.torch": "torch", "isogain.jax": "jax", "isogain.keras": "keras", "isogain.lab": "torch"}
+"""Parts of isogain that import a framework."""
+
+
+@cache
+def missing(file: Path) -> str:
+    """The first package that a test file, or a helper it imports, needs at its top and that is not installed."""
+    for name in _imported(file):
+        local = next(
+            (one for one in (HERE / f"{name}.py", HERE / name / "__init__.py") if one.exists()), None
+        )
+        if local is not None:
+            if found := missing(local):
+                return found
+            continue
+        package = BRINGS.get(".".join(name.split(".")[:2]), name.split(".")[0])
+        if importlib.util.find_spec(package) is None:
+            return package
+    return ""
+
+
+def _imported(file: Path) -> list[str]:
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    plain = [alias.name for one in body if isinstance(one, ast.Import) for alias in one.names]
+    return plain + [one.module for one in body if isinstance(one, ast.ImportFrom) and one.module]
+
+
+LEFT_OUT = {file.name: missing(file) for file in sorted(HERE.glob("test_*.py")) if missing(file)}
+collect_ignore = list(LEFT_OUT)
+
+
+def pytest_report_header() -> list[str]:
+    """Names what is left out where an extra is not installed."""
+    return [f"left out, {package} is not installed: {name}" for name, package in LEFT_OUT.items()]
 
 
 def complete_mnist() -> Path | None:

@@ -119,9 +119,8 @@ def run(suite: Suite, folder: Path, checkouts: Path | None) -> dict:
     (folder / "conftest.py").write_text(STUB)
     theirs = outcomes(suite, folder, "theirs", text)
     ours = outcomes(suite, folder, "ours", swapped(suite, text))
-    failed = sorted(
-        name for name, outcome in ours.items() if outcome == "failed" and theirs.get(name) == "passed"
-    )
+    passing = [name for name, outcome in theirs.items() if outcome == "passed"]
+    failed = sorted(name for name in passing if ours.get(name, "failed") == "failed")
     return {
         "suite": suite.name,
         "version": version,

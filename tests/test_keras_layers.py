@@ -169,3 +169,13 @@ def test_attention_reads_heads_as_outputs_of_one_map():
         values = numbers(weight)
         assert values.size == 208_000
         assert abs(values.std() / math.sqrt(2 / fan_in) - 1) < SIGMAS / math.sqrt(2 * values.size)
+
+
+def test_a_strided_recurrent_convolution_strides_over_its_inputs_alone():
+    """Of 32 channels and 3 x 3 places an input feeds 32 x 9 / 4 numbers of each gate, a state 32 x 9."""
+    init = to_keras(ig.VarianceScaling(1.0, "fan_out"), seed=0)
+    layer = L.ConvLSTM2D(32, 3, strides=2, kernel_initializer=init, recurrent_initializer=init)
+    layer.build((None, 4, 16, 16, 64))
+    for weight, fan_out in ((layer.cell.kernel, 32 * 9 / 4), (layer.cell.recurrent_kernel, 32 * 9)):
+        values = numbers(weight)
+        assert abs(values.std() * math.sqrt(fan_out) - 1) < SIGMAS / math.sqrt(2 * values.size)

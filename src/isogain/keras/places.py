@@ -88,6 +88,11 @@ def _gates(count: int) -> Callable[[Any, str], dict[str, Any]]:
     return lambda layer, role: {"layout": f"* in ({count} out)"}
 
 
+def _convolved_gates(layer: Any, role: str) -> dict[str, Any]:
+    """Only what reads the inputs strides over them; the state is read place by place."""
+    return {"layout": "* in (4 out)", **({} if role.startswith("recurrent") else _steps(layer))}
+
+
 def _einsum(layer: Any, role: str) -> dict[str, Any]:
     """The kernel's letters by where else they appear: both sides a stack, inputs only 'in', else 'out'."""
     source, kernel, target = re.split(r",|->", str(layer.equation).replace(" ", ""))
@@ -105,7 +110,7 @@ RULES: dict[str, Callable[[Any, str], dict[str, Any]]] = {
     "EinsumDense": _einsum,
     "LSTMCell": _gates(4),
     "GRUCell": _gates(3),
-    "ConvLSTMCell": _gates(4),
+    "ConvLSTMCell": _convolved_gates,
 }
 """By the name of a class of Keras; its subclasses are read as it is.  Any other layer: `* in out`."""
 

@@ -121,7 +121,7 @@ def _on_host(law: StructuredLaw, stream: Any, shape: Shape, working: Any) -> Any
 
     def build(stream: Any) -> Any:
         numbers = np.asarray(stream)
-        built = law.build(lambda first, count: numbers[first : first + count])
+        built = law.build(lambda first, count: numbers[first : first + count].copy())  # it is used up
         return np.asarray(built, dtype=working).reshape(shape)
 
     result = jax.ShapeDtypeStruct(shape, working)  # type: ignore[no-untyped-call]

@@ -372,6 +372,42 @@ def test_spectral_and_completep():
     assert spread(completep["blocks.3.wide.weight"]) == spread(mup["blocks.3.wide.weight"])
 
 
+def gradient_sizes(width: int, blocks: int, recipe: str, **options) -> tuple[dict[str, float], Plan]:
+    """Root mean square of each parameter's gradient at the start, over six seeds, and the last plan."""
+    squares: dict[str, float] = {}
+    for seed in range(6):
+        torch.manual_seed(seed)
+        model = Net(width, blocks)
+        plan = igt.plan(model, TEXT, recipe=recipe, base=Net(32, 2), **options)
+        igt.apply_(model, plan, seed=seed)
+        functional.cross_entropy(model(TEXT).flatten(0, 1), TEXT.flatten()).backward()
+        for path, parameter in model.named_parameters():
+            squares[path] = squares.get(path, 0.0) + float(parameter.grad.square().mean()) / 6
+    return {path: math.sqrt(square) for path, square in squares.items()}, plan
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "blocks"), [("mup", {}, 2), ("completep", {"base_depth": 4}, 6)]
+)
+def test_epsilon_shrinks_as_the_gradients_do(recipe, options, blocks):
+    """Eight times as wide, and three times as deep: 1/8 outside, 1/24 inside branches, 1 at the head."""
+    small, _ = gradient_sizes(32, 2, recipe, **options)
+    large, plan = gradient_sizes(256, blocks, recipe, **options)
+    factors = {path: dict(entry.rates)["eps"] for path, entry in plan.items()}
+    inner = 1 / 24 if recipe == "completep" else 1 / 8
+    assert factors["head.weight"] == 1
+    assert factors["table.weight"] == factors["norm.weight"] == 1 / 8
+    for block in range(blocks):
+        ends = ("narrow.weight", "narrow.bias", "attention.out_proj.weight", "attention.out_proj.bias")
+        for path in (path for path in large if path.startswith(f"blocks.{block}.")):
+            expected = 1 / 8 if path.endswith(ends) else inner
+            assert factors[path] == pytest.approx(expected, rel=1e-6), path
+            before = path.replace(f"blocks.{block}.", f"blocks.{block % 2}.")
+            assert 0.6 < large[path] / small[before] / expected < 1.9, path
+    for path in ("table.weight", "norm.weight", "norm.bias", "head.weight", "head.bias"):
+        assert 0.6 < large[path] / small[path] / factors[path] < 1.6, path
+
+
 class TestParamGroups:
     def test_an_optimizer_takes_them_and_weight_decay_keeps_its_strength(self):
         model = Net(32)
@@ -380,6 +416,17 @@ class TestParamGroups:
         assert {group["lr"] * group["weight_decay"] for group in optimizer.param_groups} == {0.001}
         functional.cross_entropy(model(TEXT).flatten(0, 1), TEXT.flatten()).backward()
         optimizer.step()
+
+    def test_epsilon_is_given_to_optimizers_that_have_one(self):
+        plan = igt.plan(Net(32), TEXT, recipe="mup", base=16)
+        model = Net(32)
+        for group in plan.param_groups(0.01, "adamw", eps=1e-8, model=model):
+            names = {name for name, one in model.named_parameters() if any(one is p for p in group["params"])}
+            assert group["eps"] == (1e-8 if names <= {"head.weight", "head.bias"} else 0.5e-8)
+        for given in ({"optimizer": "sgd", "eps": 1e-8}, {"optimizer": "adam"}):
+            assert not any("eps" in group for group in plan.param_groups(0.1, model=model, **given))
+        with pytest.raises(PlanError, match="eps must be"):
+            plan.param_groups(0.1, "adam", eps=0, model=model)
 
     def test_a_recipe_without_rates_gives_one_group_for_any_optimizer(self):
         model = Net(32)

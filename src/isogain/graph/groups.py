@@ -42,27 +42,36 @@ def param_groups(
     lr: float,
     optimizer: Any,
     weight_decay: float | None,
+    eps: float | None,
     model: Any,
     bound: Callable[[], Mapping[str, Any]] | None,
 ) -> list[dict[str, Any]]:
     """See `Plan.param_groups`."""
     if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):
         raise PlanError(f"lr must be a finite number of at least 0, got {lr!r}")
+    if eps is not None and not (isinstance(eps, int | float) and math.isfinite(eps) and eps > 0):
+        raise PlanError(f"eps must be a finite number above 0, got {eps!r}")
     prescribed = any(entry.rates for entry in plan.values())
     kind = optimizer_kind(optimizer) if prescribed else ""
     tensors = _tensors(plan, model, bound)
-    groups: dict[float, dict[str, Any]] = {}
+    if kind == "sgd":
+        eps = None
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
     for path, entry in plan.items():
-        factor = dict(entry.rates).get(kind, 1.0)
-        group = groups.setdefault(factor, _group(lr, factor, weight_decay))
+        told = dict(entry.rates)
+        factor, shrunk = told.get(kind, 1.0), told.get("eps", 1.0) if eps else 1.0
+        given = _group(lr, factor, weight_decay, None if eps is None else eps * shrunk)
+        group = groups.setdefault((factor, shrunk), given)
         group["params"] += [one for one in _of(entry, path, tensors) if one.requires_grad]
     return [group for _, group in sorted(groups.items(), reverse=True) if group["params"]]
 
 
-def _group(lr: float, factor: float, weight_decay: float | None) -> dict[str, Any]:
+def _group(lr: float, factor: float, weight_decay: float | None, eps: float | None) -> dict[str, Any]:
     group: dict[str, Any] = {"params": [], "lr": lr * factor, "name": f"lr x {factor:.4g}"}
     if weight_decay is not None:
         group["weight_decay"] = weight_decay / factor if factor else weight_decay
+    if eps is not None:
+        group["eps"] = eps
     return group
 
 

@@ -226,14 +226,16 @@ class Plan(Mapping[str, Entry]):
         return self
 
     def param_groups(
-        self, lr: float, optimizer: Any, *, weight_decay: float | None = None, model: Any = None
-    ) -> list[dict[str, Any]]:
+        self, lr: float, optimizer: Any, *, weight_decay: float | None = None, eps: float | None = None,
+        model: Any = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """Parameter groups for a torch optimizer, with the learning rates that the recipe prescribes.
 
         `lr` is the rate of the base network; `optimizer` a name, class or instance: of Adam's kind (Adam,
         AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
         the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
-        that lr * weight_decay stays that of the base.  The tensors are the model's at this moment, so call it
+        that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
+        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's at this moment, so call it
         after sharding or materializing; a plan read from JSON needs `model`.
 
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
@@ -241,7 +243,7 @@ class Plan(Mapping[str, Entry]):
         """
         from isogain.graph.groups import param_groups
 
-        return param_groups(self, lr, optimizer, weight_decay, model, self._parameters)
+        return param_groups(self, lr, optimizer, weight_decay, eps, model, self._parameters)
 
     @property
     def hash(self) -> str:

@@ -12,7 +12,7 @@ from isogain.graph.scene import Scene, Site
 __all__ = ["Rates", "check_options", "notes_of", "options_of", "prescribes", "rates_of", "says"]
 
 Rates = tuple[tuple[str, float], ...]
-"""(kind of optimizer, factor on the learning rate), for 'adam' and 'sgd'."""
+"""(kind of optimizer, factor on the learning rate), for 'adam' and 'sgd'; 'eps': on Adam's epsilon."""
 _OPTIONS: dict[str, tuple[str, ...]] = {}
 _NOTES: dict[str, Callable[[Scene], list[str]]] = {}
 _RATES: dict[str, Callable[[Site, Decision], Rates]] = {}

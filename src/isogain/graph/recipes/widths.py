@@ -9,6 +9,11 @@ With m_in and m_out the factors by which a weight's fans exceed those of the bas
 and the output starts with variance 1 / (fan_in m_in).  CompleteP also divides the end of every residual
 branch, and Adam's rate for it, by L / L_base (Dey et al. 2025, arXiv 2505.01618): the same as a factor on
 the branch, without changing the model.
+
+Adam's epsilon belongs to the size of gradients, which shrinks as 1 / m_out, and inside residual branches
+with CompleteP as L_base / L besides.  That is the paper's table (epsilon / m_N outside of the blocks,
+epsilon / (m_N m_L) inside) where the factors that it puts on the output and on the branch lie in the
+weights: the head's and the branch end's gradients are then larger by just these factors.
 """
 
 from __future__ import annotations
@@ -141,6 +146,36 @@ def _is_tied(site: Site) -> bool:
     return {"embedding", "weight"} <= kinds
 
 
+def _epsilon(site: Site, m_out: float) -> tuple[str, float]:
+    return "eps", tidy(_inner_depth_factor(site) / m_out)
+
+
+def _inner_depth_factor(site: Site) -> float:
+    """L_base / L for what lies inside a branch, before the weight that ends it; 1 elsewhere."""
+    if _depth_factor(site) is not None:
+        return 1.0
+    behind_norm = (
+        [] if site.node is not None else [one for node in site.nodes for one in _readers(site, node)]
+    )
+    for node in (*site.nodes, *behind_norm):
+        place = site.scene.blocks.of_weight.get(node.index)
+        if place is not None and place[0] in streams_of(site.scene):
+            return _base_depth(site) / place[0].length
+    return 1.0
+
+
+def _readers(site: Site, node: Node) -> list[Node]:
+    """What reads a result, through operations that only hand it on."""
+    graph, found, waiting = site.scene.graph, [], [node.index]
+    while waiting:
+        for one in graph.consumers[waiting.pop()]:
+            if graph.nodes[one].kind in ("shape", "dropout"):
+                waiting.append(one)
+            else:
+                found.append(graph.nodes[one])
+    return found
+
+
 def _register(recipe: str) -> None:
     @rule(order=10, recipe=recipe)
     def output(site: Site) -> Decision | None:
@@ -202,19 +237,23 @@ def _depth_factor(site: Site) -> float | None:
         return None
     if not ends_branch(site.scene, node.index, place[2]):
         return None
+    return _base_depth(site) / place[0].length
+
+
+def _base_depth(site: Site) -> int:
     base = site.scene.options.get("base_depth", 1)
     if isinstance(base, bool) or not isinstance(base, int) or base < 1:
         raise PlanError(
             f"base_depth is the number of residual blocks at which the rate was tuned, got {base!r}"
         )
-    return base / place[0].length
+    return base
 
 
 @prescribes("mup", "spectral")
 def rates(site: Site, decision: Decision) -> Rates:
-    """Adam / m_in, SGD m_out / m_in."""
+    """Adam / m_in, SGD m_out / m_in, epsilon / m_out."""
     m_in, m_out = multipliers(site)
-    return ("adam", tidy(1 / m_in)), ("sgd", tidy(m_out / m_in))
+    return ("adam", tidy(1 / m_in)), ("sgd", tidy(m_out / m_in)), ("eps", tidy(1 / m_out))
 
 
 @prescribes("completep")
@@ -222,7 +261,7 @@ def rates_in_depth(site: Site, decision: Decision) -> Rates:
     """muP's, and the square of the branch's factor for SGD, the factor itself for Adam."""
     m_in, m_out = multipliers(site)
     factor = _depth_factor(site) or 1.0
-    return ("adam", tidy(factor / m_in)), ("sgd", tidy(factor**2 * m_out / m_in))
+    return ("adam", tidy(factor / m_in)), ("sgd", tidy(factor**2 * m_out / m_in)), _epsilon(site, m_out)
 
 
 @says(*RECIPES)

@@ -34,6 +34,8 @@ def missing(file: Path) -> str:
         package = BRINGS.get(".".join(name.split(".")[:2]), name.split(".")[0])
         if importlib.util.find_spec(package) is None:
             return package
+        if package == "keras" and not BACKENDS:
+            return "a backend of Keras"
     return ""
 
 

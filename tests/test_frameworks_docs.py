@@ -19,6 +19,8 @@ def test_example_runs(number):
     needed = {found for found in re.findall(r"(?:import|from) (\w+)", block) if found in ROOTS}
     needed |= {"keras"} if "isogain.keras" in block else set()
     missing = sorted(name for name in needed if importlib.util.find_spec(name) is None)
+    if "keras" in needed and not any(map(importlib.util.find_spec, ("torch", "jax", "tensorflow"))):
+        missing.append("a backend of Keras")
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
     exec(compile(block, f"docs/frameworks.md block {number}", "exec"), {"__name__": "example"})

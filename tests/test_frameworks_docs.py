@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from pathlib import Path
 
@@ -23,4 +24,6 @@ def test_example_runs(number):
         missing.append("a backend of Keras")
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
+    if '"KERAS_BACKEND", "torch"' in block and os.environ.get("KERAS_BACKEND", "torch") != "torch":
+        pytest.skip("shown for Keras on torch")
     exec(compile(block, f"docs/frameworks.md block {number}", "exec"), {"__name__": "example"})

@@ -3,6 +3,7 @@
     python .ci/extras.py                        # every extra, one after another; minutes each
     python .ci/extras.py jax keras-on-torch     # some of them
     python .ci/extras.py --constraints my.txt   # other versions
+    python .ci/extras.py jax --keep envs --tests "*inspect*"    # the environment stays, to be used again
 
 What git knows of the tree is copied, built and installed from there (not editable), with the tested
 versions of constraints.txt.  Test files that import what an extra does not bring are left out by
@@ -25,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ("pytest", "hypothesis", "mpmath")
 """What the tests themselves import whatever they test."""
+READY = "installed"
 TORCH = "torch==2.13.0"
 """Pinned also on the command line: a resolver without the constraints would choose one for graphics cards."""
 
@@ -62,11 +64,11 @@ EXTRAS = {
 
 def main() -> int:
     arguments = _arguments()
-    chosen = arguments.extras or list(EXTRAS)
     lines = []
-    for name in chosen:
-        with tempfile.TemporaryDirectory(prefix=f"isogain-{name}-") as folder:
-            lines.append(check(name, EXTRAS[name], Path(folder), arguments.constraints))
+    for name in arguments.extras or list(EXTRAS):
+        with tempfile.TemporaryDirectory(prefix=f"isogain-{name}-") as scratch:
+            folder = arguments.keep.resolve() / name if arguments.keep else Path(scratch)
+            lines.append(check(name, EXTRAS[name], folder, arguments))
         print(lines[-1], flush=True)
     return 1 if any("FAILED" in line for line in lines) else 0
 
@@ -77,26 +79,39 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("extras", nargs="*", choices=[*EXTRAS, []], metavar="EXTRA", help=", ".join(EXTRAS))
     parser.add_argument("--constraints", type=Path, default=ROOT / "constraints.txt")
+    parser.add_argument("--keep", type=Path, help="make the environments in this folder, and use those there")
+    parser.add_argument(
+        "--tests", default="*", help="of an extra's test files, those that match this pattern"
+    )
     return parser.parse_args()
 
 
-def check(name: str, extra: Extra, folder: Path, constraints: Path) -> str:
+def check(name: str, extra: Extra, folder: Path, arguments: argparse.Namespace) -> str:
     """One line: the extra, and how many of its tests passed."""
     tree, home = folder / "tree", folder / "venv"
-    _copy(tree)
-    venv.create(home, with_pip=True)
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    what = f".[{extra.extras}]" if extra.extras else "."
-    install = [python, "-m", "pip", "install", "--quiet", "--constraint", constraints.resolve(), what]
-    done = _run([*install, *extra.packages, *TOOLS], tree)
-    if done.returncode:
-        return f"{name}: FAILED to install\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-    shutil.rmtree(tree / "src")  # what is tested is what was installed
-    files = sorted({str(path) for pattern in extra.tests for path in (tree / "tests").glob(pattern)})
+    if not (folder / READY).exists():
+        failure = _install(extra, tree, python, arguments.constraints)
+        if failure:
+            return f"{name}: FAILED to install\n{failure}"
+        (folder / READY).touch()
+    found = {path for pattern in extra.tests for path in (tree / "tests").glob(pattern)}
+    files = sorted(path for path in found if path.match(arguments.tests))
     report = folder / "report.xml"
     command = [python, "-m", "pytest", *files, "-p", "no:cacheprovider", f"--junitxml={report}"]
     done = _run(command, tree, {"JAX_PLATFORMS": "cpu", **extra.environment})
     return f"{name}: {_counts(report, done)}"
+
+
+def _install(extra: Extra, tree: Path, python: Path, constraints: Path) -> str:
+    """What pip complains about; empty when the extra is installed."""
+    _copy(tree)
+    venv.create(python.parents[1], with_pip=True)
+    what = f".[{extra.extras}]" if extra.extras else "."
+    install = [python, "-m", "pip", "install", "--quiet", "--constraint", constraints.resolve(), what]
+    done = _run([*install, *extra.packages, *TOOLS], tree)
+    shutil.rmtree(tree / "src")  # what is tested is what was installed
+    return f"{done.stdout[-2000:]}{done.stderr[-2000:]}" if done.returncode else ""
 
 
 def _copy(tree: Path) -> None:

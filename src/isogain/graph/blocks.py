@@ -56,7 +56,8 @@ class Blocks:
         """In execution order."""
         made = (self._block(node) for node in self.graph.nodes if self._is_sum(node))
         found = [block for block in made if block is not None]
-        return tuple(block for block in found if not any(_parallel(block, one) for one in found))
+        alone = [block for block in found if not any(_parallel(block, one) for one in found)]
+        return tuple(block for block in alone if not any(_straddles(block, one) for one in alone))
 
     def _is_sum(self, node: Node) -> bool:
         learnt = {self.links.station[one] for one in node.inputs if self.graph.nodes[one].learnt}
@@ -94,11 +95,19 @@ class Blocks:
                 norms.append(index)
         order = sorted(range(ways), key=lambda bit: len(weights[bit]))
         branches = tuple(tuple(weights[bit]) for bit in order[1:] if weights[bit])
-        if not branches:
+        if not branches or self._gated(seen, masks, 1 << order[0]):
             return None
         region, skip = frozenset(seen), tuple(weights[order[0]])
         ends = self._ends(node, region) - set(skip)
         return Block(node.index, join, branches, skip, tuple(norms), ends, region)
+
+    def _gated(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
+        """Whether the way around the branches is multiplied by a signal: (1 - t) x + t h is no stream."""
+        nodes = (self.graph.nodes[one] for one in seen if masks[one] == skip)
+        return any(
+            node.kind == "multiply" and sum(self.graph.nodes[one].learnt for one in node.inputs) > 1
+            for node in nodes
+        )
 
     def _ends(self, node: Node, region: frozenset[int]) -> frozenset[int]:
         """The weights that a sum reads without another one between."""
@@ -167,3 +176,8 @@ class Blocks:
 def _parallel(block: Block, outer: Block) -> bool:
     """Whether a sum only joins the branches of another block, which run side by side."""
     return bool(block.skip) and block.sum in outer.region and block.ends <= outer.ends
+
+
+def _straddles(block: Block, stream: Block) -> bool:
+    """Whether a sum only gathers what was read off a stream at several places: no stream of its own."""
+    return stream.join < block.join and stream.sum != block.sum and stream.sum in block.region

@@ -167,20 +167,22 @@ class Links:
         """weight node -> the link that ends there; none where it reads several stations."""
         found = {}
         for node in self.graph.nodes:
-            if node.kind == "weight" and len(node.inputs) == 1:
+            alone = len(node.inputs) == 1 or (node.weight is not None and node.weight.mixed)
+            if node.kind == "weight" and node.inputs and alone:
                 found[node.index] = self._link(node)
         return found
 
     def _link(self, target: Node) -> Link:
         source = self.station[target.inputs[0]]
-        between = tuple(sorted(self._back(target.inputs[0], source)))
+        between = self.between(target.inputs[0], source)
         nodes = [self.graph.nodes[one] for one in between]
         averaged = any(node.op.startswith(_AVERAGES) or node.op == "sum" for node in nodes)
         maximum = any(node.kind == "pool" and "max" in node.op for node in nodes)
         paired = not maximum and self._keeps_halves(self.graph.nodes[source], nodes, target)
         return Link(source, target.index, between, paired, averaged, maximum)
 
-    def _back(self, start: int, source: int) -> set[int]:
+    def between(self, start: int, source: int) -> tuple[int, ...]:
+        """The nodes by which `source` makes `start`, itself among them, in order; none where they are one."""
         seen: set[int] = set()
         stack = [start]
         while stack:
@@ -188,7 +190,7 @@ class Links:
             if index != source and index not in seen:
                 seen.add(index)
                 stack.extend(self.graph.nodes[index].inputs)
-        return seen
+        return tuple(sorted(seen))
 
     def _keeps_halves(self, source: Node, nodes: list[Node], target: Node) -> bool:
         """Whether unit i + half stays the partner of unit i, on to the axis the target sums over."""

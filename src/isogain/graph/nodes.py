@@ -42,6 +42,10 @@ class WeightUse:
     """What each axis of the parameter itself is to the operation, where it was followed."""
     taken: tuple[Stripes | None, ...] = ()
     """For each axis of the parameter the entries that are used; None: all of them."""
+    channel: int | None = None
+    """Which axis of the weight as used its node's channels are, where it has several of outputs."""
+    mixed: bool = False
+    """Whether its node's further inputs only weigh what the weight makes of the first (shares of experts)."""
 
     @cached_property
     def fans(self) -> Fans | None:
@@ -123,6 +127,8 @@ class Node:
     role: str = ""
     selected: Selection | None = None
     """For a shape operation: which channels of the node that made them it hands on."""
+    steps: int = 1
+    """How many steps a recurrent operation takes."""
 
 
 @dataclass(frozen=True)

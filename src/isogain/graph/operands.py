@@ -38,5 +38,14 @@ def _operand(scene: Scene, node: Node, source: int) -> tuple[str, ...]:
         return ()
     if scene.graph.following(node.index, ("softmax",), 8) is not None:
         return ("query",) if node.inputs[0] == source else ("key",)
-    before = scene.graph.preceding(node.index, ("softmax", "weight", "attention"), 6)
-    return ("value",) if before is not None and before.kind == "softmax" else ()
+    weighed = any(_is_softmax(scene, other) for other in node.inputs if other != source)
+    return ("value",) if weighed else ()
+
+
+def _is_softmax(scene: Scene, index: int) -> bool:
+    """Whether a signal is a softmax, through operations that keep it one."""
+    graph = scene.graph
+    if graph.nodes[index].kind == "softmax":
+        return True
+    before = graph.preceding(index, ("softmax", "weight", "attention"), 6)
+    return before is not None and before.kind == "softmax"

@@ -67,14 +67,17 @@ class Packing:
         settings = {**geometry, "layout": self.layout}
         try:
             whole = law.law(shape, **settings)
-            each = [law.law(self._shape(part, shape), **settings) for part in range(len(self.names))]
+            each = [law.law(part, **settings) for part in self.shapes(shape)]
         except IsogainError:
             return False
         return not isinstance(whole, StructuredLaw) and all(one == whole for one in each)
 
-    def _shape(self, part: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-        length = self.repeats * sum(s for s, p in zip(self.sizes, self.parts, strict=True) if p == part)
-        return (*shape[: self.axis], length, *shape[self.axis + 1 :])
+    def shapes(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """The shape of each part."""
+        lengths = [0] * len(self.names)
+        for size, part in zip(self.sizes, self.parts, strict=True):
+            lengths[part] += size * self.repeats
+        return tuple((*shape[: self.axis], length, *shape[self.axis + 1 :]) for length in lengths)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; whose it is stands elsewhere."""

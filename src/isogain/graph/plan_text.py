@@ -6,6 +6,7 @@ import html
 import math
 from dataclasses import dataclass, field
 
+from isogain.core.fans import Fans
 from isogain.graph.plan import Entry, Plan
 from isogain.graph.roles import family
 
@@ -44,7 +45,7 @@ def as_text(plan: Plan) -> str:
     for line in lines(plan):
         first = line.entries[0]
         count = f" x {len(line.entries)}" if len(line.entries) > 1 else ""
-        fans = f"fan {first.fans.fan_in:g} -> {first.fans.fan_out:g}" if first.fans else ""
+        fans = " | ".join(f"fan {one.fan_in:g} -> {one.fan_out:g}" for one in _different(first))
         gain = f"gain {first.gain:.3g}" if math.isfinite(first.gain) else ""
         facts = ", ".join(part for part in (first.role, fans, gain) if part)
         shape = "x".join(map(str, first.shape)) or "scalar"
@@ -52,6 +53,11 @@ def as_text(plan: Plan) -> str:
     out += [""] if plan.notes or plan.needed else []
     out += [f"needed: {text}" for text in plan.needed]
     return "\n".join([*out, *(f"note: {text}" for text in plan.notes)])
+
+
+def _different(entry: Entry) -> list[Fans]:
+    """The fans of the maps in a weight, each once."""
+    return list(dict.fromkeys(entry.fans_of_parts))
 
 
 def as_html(plan: Plan) -> str:

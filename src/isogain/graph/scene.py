@@ -55,6 +55,8 @@ class Scene:
     """Parameters that will keep what they have: frozen, excluded, or impossible to write."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the recipe was told."""
+    makers: frozenset[str] = frozenset()
+    """Parameters whose results are the weights of other operations."""
 
     @cached_property
     def links(self) -> Links:

@@ -33,7 +33,7 @@ class Stripes:
         """
         found = np.asarray(entries, dtype=np.int64)
         if not found.size:
-            return None
+            return Stripes(0, 0, size, 0, size)
         breaks = np.flatnonzero(np.diff(found) != 1) + 1
         run = int(breaks[0]) if breaks.size else found.size
         starts = found[::run]

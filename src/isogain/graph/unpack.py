@@ -6,6 +6,7 @@ shape operations hand some of them on.  Channels that go separate ways are maps 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -121,7 +122,7 @@ class _Rewriting:
         if node.weight.groups > 1:
             raise _Untold("its outputs go separate ways, but it is grouped: one law for all of it")
         entries = {leaf: self._entries(leaf) for leaf in leaves}
-        groups = self._joined(leaves, entries)
+        groups = self._joined([leaf for leaf in leaves if entries[leaf].size], entries)
         labels = np.full(size, -1, dtype=np.int64)
         for number, group in enumerate(groups):
             for leaf in group:
@@ -154,27 +155,35 @@ class _Rewriting:
 
     def _joined(self, leaves: list[int], entries: Mapping[int, Labels]) -> list[list[int]]:
         """Leaves that share channels, or are put together again, are one group."""
-        groups: list[tuple[set[int], set[int], list[int]]] = []
-        for leaf in leaves:
-            mine, near, alike = set(entries[leaf].tolist()), self._meetings(leaf), [leaf]
-            for other in [one for one in groups if one[0] & mine or one[1] & near]:
-                groups.remove(other)
-                mine, near, alike = mine | other[0], near | other[1], alike + other[2]
-            groups.append((mine, near, alike))
-        return sorted((sorted(group) for _, _, group in groups), key=lambda group: group[0])
+        groups = [[leaf] for leaf in leaves]
+        while True:
+            marks = [
+                {*self._meetings(group), *(-1 - int(k) for leaf in group for k in entries[leaf])}
+                for group in groups
+            ]
+            pairs = ((a, b) for b in range(len(groups)) for a in range(b) if marks[a] & marks[b])
+            found = next(pairs, None)
+            if found is None:
+                return sorted((sorted(group) for group in groups), key=lambda group: group[0])
+            groups[found[0]] += groups.pop(found[1])
 
-    def _meetings(self, leaf: int) -> set[int]:
-        """Sums and concatenations of what a leaf hands on, before anything but products by constants."""
-        found, seen, stack = set(), {leaf}, [leaf]
-        while stack and len(seen) < NEAR:
-            for reader in self.graph.consumers[stack.pop()]:
-                node = self.graph.nodes[reader]
-                learnt = sum(self.graph.nodes[one].learnt for one in node.inputs)
-                if node.kind == "concatenate" or (node.kind == "add" and learnt > 1):
-                    found.add(reader)
-                elif node.kind in _LINEAR and learnt < 2 and reader not in seen:
-                    seen.add(reader)
-                    stack.append(reader)
+    def _meetings(self, group: list[int]) -> set[int]:
+        """Sums and concatenations that a group's signals come to before anything but constant factors."""
+        found, seen = set[int](), set(group)
+        heap = [reader for leaf in group for reader in self.graph.consumers[leaf]]
+        heapq.heapify(heap)
+        while heap and len(seen) < NEAR:
+            reader = heapq.heappop(heap)
+            node = self.graph.nodes[reader]
+            learnt = {one for one in node.inputs if self.graph.nodes[one].learnt}
+            joins = node.kind == "concatenate" or (node.kind == "add" and len(learnt) > 1)
+            if joins:
+                found.add(reader)
+            # a sum of what came of this leaf alone (a rotation, say) may meet others later
+            if reader not in seen and learnt <= seen and (joins or node.kind in _LINEAR):
+                seen.add(reader)
+                for one in self.graph.consumers[reader]:
+                    heapq.heappush(heap, one)
         return found
 
     # ---- all uses of a parameter -----------------------------------------------------------
@@ -191,7 +200,7 @@ class _Rewriting:
             axes = set()  # one of a stack is taken at a time: all are of one kind
         if len(axes) > 1:
             raise _Untold("it is cut along several axes: one law for all of it")
-        outs = [k for k, word in enumerate(own) if word == "out"]
+        outs = _channels(splits, own, shape)
         if apart and (len(outs) != 1 or axes - {outs[0]}):
             raise _Untold("it is cut along several axes: one law for all of it")
         axis = outs[0] if apart else next(iter(axes), None)
@@ -239,7 +248,7 @@ class _Rewriting:
         words = whole.weight.layout.split()
         shape = list(whole.weight.shape)
         if first != whole.index:
-            shape[words.index("out")] = size
+            shape[words.index("out") if whole.weight.channel is None else whole.weight.channel] = size
         mine = replace(whole.weight, name=packing.names[part], shape=tuple(shape), own=packing.own, taken=())
         others = tuple(packing.names[part] if one == name else one for one in whole.parameters)
         self.nodes[first] = replace(
@@ -291,6 +300,18 @@ class _Rewriting:
             return self.uses[use.name]
         nodes = tuple(dict.fromkeys(new for one in use.nodes for new in self.instead.get(one, [one])))
         return (replace(use, nodes=nodes),)
+
+
+def _channels(splits: list[Split], own: tuple[str, ...], shape: tuple[int, ...]) -> list[int]:
+    """The axes of the parameter that may be its nodes' channels."""
+    told = {
+        split.node.weight.channel
+        for split in splits
+        if split.node.weight and split.node.weight.shape == shape
+    }
+    if len(told) == 1 and None not in told:
+        return [one for one in told if one is not None]
+    return [k for k, word in enumerate(own) if word == "out"]
 
 
 def _sliced(use: WeightUse | None) -> bool:

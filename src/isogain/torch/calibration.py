@@ -24,7 +24,8 @@ __all__ = ["Calibrator", "calibrate"]
 Tensor = torch.Tensor
 _WEIGHTED = frozenset(
     ["linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-     "matmul", "__matmul__", "mm", "bmm", "addmm", "baddbmm"]
+     "matmul", "__matmul__", "mm", "bmm", "addmm", "baddbmm", "einsum", "bilinear", "grouped_mm",
+     "_grouped_mm"]
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from isogain.torch.operations import (
     activation_of,
     kind_of,
     plain_name,
+    steps_of,
     writes,
 )
 from isogain.torch.sampling import is_constant, rms_of
@@ -52,6 +53,12 @@ Tensor = torch.Tensor
 _NORM_MODULE = re.compile("norm", re.IGNORECASE)
 _SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
 _TURNED = frozenset(["t", "T", "mT", "H", "mH", "transpose", "permute", "adjoint", "swapaxes"])
+
+
+def _from_left(name: str, weight: WeightUse | None, result: Tensor) -> bool:
+    """Whether a weight is a product's left factor, so that its outputs are the rows of the result."""
+    left = weight is not None and kind_of(name) == "product" and weight.layout.endswith("out in")
+    return left and plain_name(name) != "einsum" and result.dim() > 1
 
 
 @dataclass
@@ -272,8 +279,9 @@ class Recorder(TorchFunctionMode):
         learnt = bool(parameters) or any(self.nodes[one].learnt for one in inputs)
         return Node(
             len(self.nodes), plain_name(name), kind, path, inputs, parameters, tuple(result.shape),
-            str(result.dtype).removeprefix("torch."), learnt, self._channel_axis(name, kind, inputs, result),
-            weight, activation, settings, scope.kind,
+            str(result.dtype).removeprefix("torch."), learnt,
+            self._channel_axis(name, kind, inputs, result) if not _from_left(name, weight, result) else -2,
+            weight, activation, settings, scope.kind, steps=steps_of(kind, args),
         )  # fmt: skip
 
     def _normalizes(self, sources: list[tuple[Tensor, Value]], result: Tensor, scope: Scope) -> bool:

@@ -89,6 +89,7 @@ def plan_of(
     scene = Scene(
         parts.graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted),
         fixed=frozenset(_fixed(tape.model, graph, patterns, parts)), options=options or {},
+        makers=frozenset(tape.makers),
     )  # fmt: skip
     entries = _entries(tape.model, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))

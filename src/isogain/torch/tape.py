@@ -16,7 +16,7 @@ from isogain.graph.selection import Selection, Stripes
 from isogain.torch.capture import Recorder
 from isogain.torch.operations import kind_of, plain_name
 from isogain.torch.tensors import UNKNOWN, Value, tensors_in
-from isogain.torch.weights import find_weight
+from isogain.torch.weights import find_weight, main_factor
 from isogain.torch.windows import Window, followed
 
 __all__ = ["Tape", "TapeActivations"]
@@ -65,6 +65,8 @@ class Tape(Recorder):
         """Nodes whose results the model returned."""
         self.windows: dict[int, Window] = {}
         """node -> what of another node, or of a parameter, it hands on as it is."""
+        self.makers: set[str] = set()
+        """Parameters whose results are the weights of other operations (hypernetworks)."""
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -73,6 +75,8 @@ class Tape(Recorder):
         before = len(self.nodes)
         nodes = {id(tensor): value.node for tensor, value in sources if value.node is not None}
         windows = self._windows_of(name, sources)
+        if kind_of(name) == "weight":
+            self._make_weights(args[1] if len(args) > 1 else kwargs.get("weight"))
         super()._content(name, args, kwargs, sources, result, units)
         if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
             self._calls_of(self.nodes[-1], args, kwargs, nodes)
@@ -140,11 +144,22 @@ class Tape(Recorder):
         sources: list[tuple[Tensor, Value]], result: Tensor,
     ) -> Node:  # fmt: skip
         node = super()._node(name, args, kwargs, sources, result)
+        if node.weight is not None and node.op == "einsum" and len(node.inputs) > 1:
+            return self._mixed(node, node.weight, args)
         if node.weight is None or node.weight.name in node.parameters:
             return node
         # the weight was picked out of a stack by something computed: that chooses a map, it is no signal
         kept = (one for one in node.inputs if getattr(self.windows.get(one), "origin", 0) != node.weight.name)
         return replace(node, inputs=tuple(kept), parameters=(node.weight.name, *node.parameters))
+
+    def _mixed(self, node: Node, use: WeightUse, args: tuple[Any, ...]) -> Node:
+        """With what the weight sums over first."""
+        main = main_factor(args, use)
+        first = self.value(main).node if main is not None else None
+        if first not in node.inputs:
+            return node
+        others = (one for one in node.inputs if one != first)
+        return replace(node, inputs=(first, *others), weight=replace(use, mixed=True))
 
     def _described(self, tensor: Any) -> tuple[str, bool] | None:
         value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
@@ -159,6 +174,9 @@ class Tape(Recorder):
     ) -> None:  # fmt: skip
         if name in ("add", "__add__", "__radd__") and len(sources) == 1:
             self.shifted |= parameters
+        if name == "linear" and self._starts_a_signal(args, kwargs):
+            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, {}))
+            return
         super()._expression(name, args, kwargs, sources, parameters, result)
         results = [one for one in tensors_in(result, 2) if one.is_floating_point()]
         windows = {id(t): found for t, _ in sources if (found := self._window(t)) is not None}
@@ -167,6 +185,28 @@ class Tape(Recorder):
         followed_by = followed(name, self.running, args, kwargs, lambda one: windows.get(id(one)), results)
         for tensor, window in zip(results, followed_by, strict=True):
             self.known[tensor] = self.value(tensor)._replace(window=window)
+
+    def _starts_a_signal(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether a layer reads a parameter as it would a signal: learnt queries, latents, positions."""
+        read = args[0] if args else kwargs.get("input")
+        weight = args[1] if len(args) > 1 else kwargs.get("weight")
+        if not (isinstance(read, Tensor) and isinstance(weight, Tensor)):
+            return False
+        return bool(self.value(read).parameters) and bool(self.value(weight).parameters)
+
+    def _make_weights(self, weight: Any) -> None:
+        """Remembers the weights whose results are used as another operation's weight."""
+        value = self.value(weight) if isinstance(weight, Tensor) else UNKNOWN
+        if not value.content or value.node is None or self._described(weight):
+            return
+        seen, stack = set[int](), [value.node]
+        while stack:
+            node = self.nodes[stack.pop()]
+            if node.weight is not None:
+                self.makers |= {node.weight.name, node.weight.bias or node.weight.name}
+            elif node.index not in seen:
+                seen.add(node.index)
+                stack.extend(node.inputs)
 
     def _calls_of(
         self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], nodes: dict[int, int]

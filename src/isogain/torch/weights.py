@@ -10,7 +10,7 @@ import torch
 
 from isogain.graph import WeightUse
 
-__all__ = ["find_weight"]
+__all__ = ["find_weight", "main_factor"]
 
 Tensor = torch.Tensor
 Describe = Callable[[Any], "tuple[str, bool] | None"]
@@ -110,6 +110,18 @@ def _product(
     ), weight
 
 
+def main_factor(args: tuple[Any, ...], use: WeightUse) -> Tensor | None:
+    """Of an einsum with a weight, the factor that the weight sums over; the others weigh its results."""
+    left = args[0].replace(" ", "").partition("->")[0].split(",")
+    factors = list(args[1:]) if len(args) > 2 else list(args[1])
+    words = use.layout.split()
+    own = next(
+        k for k, one in enumerate(factors) if len(left[k]) == len(words) and tuple(one.shape) == use.shape
+    )
+    summed = {letter for letter, word in zip(left[own], words, strict=True) if word == "in"}
+    return next((one for k, one in enumerate(factors) if k != own and summed & set(left[k])), None)
+
+
 def _einsum(args: tuple[Any, ...], describe: Describe) -> tuple[WeightUse, Tensor] | None:
     """The one factor made of parameters; its axes by the letters of the others and of the result.
 
@@ -131,8 +143,9 @@ def _einsum(args: tuple[Any, ...], describe: Describe) -> tuple[WeightUse, Tenso
     words = [_word(letter, others, result) for letter in terms[place]]
     if None in words or "out" not in words or "in" not in words:
         return None
-    weight = factors[place]
-    return WeightUse(name, tuple(weight.shape), " ".join(map(str, words))), weight
+    weight, last = factors[place], terms[place].find(result[-1])
+    channel = last if last >= 0 and words[last] == "out" else None
+    return WeightUse(name, tuple(weight.shape), " ".join(map(str, words)), channel=channel), weight
 
 
 def _word(letter: str, others: list[str], result: str) -> str | None:

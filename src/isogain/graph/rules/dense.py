@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isogain.core.initializers import VarianceScaling
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.rules.shared import behind, tidy, unheld
 from isogain.graph.scene import Site
 from isogain.theory.deep_start import LOGITS
 
@@ -28,4 +28,7 @@ def weight(site: Site) -> Decision | None:
     if node is None or use is None or use.fans is None or node.kind == "embedding":
         return None
     gain, what = behind(site.scene, node)
-    return Decision(VarianceScaling(tidy(gain**2)), f"{what}: the size of what it reads is kept", gain)
+    law = VarianceScaling(tidy(gain**2))
+    if unheld(site.scene, node) and not site.scene.recurs(site.name):
+        return Decision(law, f"{what}: signals keep their size", gain, 1.0, 0.05)
+    return Decision(law, f"{what}: the size of what it reads is kept", gain)

@@ -12,6 +12,14 @@ from isogain.graph.scene import Site
 __all__: list[str] = []
 
 
+@rule(order=5)
+def maker(site: Site) -> Decision | None:
+    """What makes the weights of another operation: its size would be theirs, which no rule foresees."""
+    if site.parameter.model_name not in site.scene.makers:
+        return None
+    return Decision(None, "its results are the weights of another operation: it keeps what it has")
+
+
 @rule(order=20)
 def norm(site: Site) -> Decision | None:
     """A norm keeps a constant scale and shift; random ones hinder it, so they become 1 and 0."""
@@ -41,10 +49,12 @@ def _of_norm(site: Site, node: Node) -> bool:
 def bias(site: Site) -> Decision | None:
     """Biases start at 0; where the critical point asks for a variance, at that."""
     owners = [node for node in site.nodes if node.weight is not None and node.weight.bias == site.name]
-    if not owners and not (site.last_name.startswith("bias") and len(site.parameter.shape) == 1):
+    if not owners and not _is_added(site):
         return None
     if any(node.kind == "recurrent" for node in site.nodes):
         return None
+    if not owners and any(node.weight is not None for node in site.nodes):
+        return Decision(None, "used together with other parameters before any signal: it keeps what it has")
     own = site.own
     if own is not None and own.set_by_hand:
         return Decision(None, f"a bias of mean {own.mean:.3g} was set by hand: kept", role="bias")
@@ -53,6 +63,12 @@ def bias(site: Site) -> Decision | None:
         reason = f"the critical point needs Var[b] = {variance:.4g}"
         return Decision(Normal(math.sqrt(variance)), reason, layout="*", role="bias")
     return Decision(Zeros(), "weights break the symmetry; a bias starts at 0", layout="*", role="bias")
+
+
+def _is_added(site: Site) -> bool:
+    """Whether a row of numbers is called a bias."""
+    row = sum(size > 1 for size in site.parameter.shape) <= 1
+    return row and (site.last_name.startswith("bias") or site.last_name.endswith("bias"))
 
 
 def _variance(site: Site, index: int) -> float:

@@ -26,14 +26,22 @@ def recurrent(site: Site) -> Decision | None:
     if name.startswith("weight_hr"):
         return Decision(Orthogonal(1.0), "the projection of the state: an isometry", 1.0, layout="out in")
     if name.startswith("weight_ih"):
-        reason = "1 / fan_in for each gate: pre-activations of the input's size"
-        return Decision(VarianceScaling(1.0), reason, 1.0, layout=layout)
+        return _from_inputs(gates, sum(cell.steps for cell in cells), layout)
     if name.startswith("bias_ih") and gates == 4:
         reason = "1 on the forget gate: memories last from the first step on"
         return Decision(GateBias((0.0, 1.0, 0.0, 0.0)), reason, layout="*", role="bias")
     if name.startswith("bias"):
         return Decision(Zeros(), "a bias starts at 0", layout="*", role="bias")
     return None
+
+
+def _from_inputs(gates: int, steps: int, layout: str) -> Decision:
+    """An isometric state adds up what every step brings; gated ones forget by themselves."""
+    if gates > 1 or steps == 1:
+        reason = "1 / fan_in for each gate: pre-activations of the input's size"
+        return Decision(VarianceScaling(1.0), reason, 1.0, layout=layout)
+    reason = f"1 / ({steps} fan_in): what {steps} steps bring adds up to the input's size"
+    return Decision(VarianceScaling(1.0 / steps), reason, steps**-0.5, layout=layout)
 
 
 @rule(order=44)

@@ -57,7 +57,7 @@ def _without_norms(
     gain, what = behind(site.scene, node)
     length, layers = stream.length, _layers(site, weights)
     last = node.index in block.ends
-    if last and length > FEW:
+    if last and length > FEW and _opens(site, node, block):
         reason = f"the last of {length} branches without norms starts at 0: the stream passes unchanged"
         return Decision(Zeros(), reason, 0.0)
     if last or layers < 2:
@@ -68,6 +68,25 @@ def _without_norms(
     scale = gain * length**-power if length > FEW else gain
     reason = f"{what}, x {length}^(-{power:.3g}): updates of {length} blocks add up to one of size 1"
     return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
+
+
+def _opens(site: Site, node: Node, block: Block) -> bool:
+    """Whether a weight of zeros gets a gradient: nothing on its way to the sum is flat at 0, or a product."""
+    graph, index = site.scene.graph, node.index
+    while index != block.sum:
+        ahead = [one for one in graph.consumers[index] if one in block.region or one == block.sum]
+        if len(ahead) != 1:
+            return len(ahead) > 1
+        index = ahead[0]
+        if (
+            graph.nodes[index].kind == "multiply"
+            and sum(graph.nodes[k].learnt for k in graph.nodes[index].inputs) > 1
+        ):
+            return False
+        phi = site.scene.named(graph.nodes[index]) if graph.nodes[index].kind == "activation" else None
+        if phi is not None and min(abs(float(phi.derivative(x))) for x in (-1e-9, 0.0, 1e-9)) == 0:
+            return False
+    return True
 
 
 def _layers(site: Site, weights: tuple[int, ...]) -> int:

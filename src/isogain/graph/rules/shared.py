@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from isogain.graph.nodes import Node, WeightUse
+from isogain.graph.powers import arriving
 from isogain.graph.scene import Scene
 
-__all__ = ["behind", "sizes", "tidy"]
+__all__ = ["behind", "sizes", "tidy", "unheld"]
 
 
 def tidy(value: float) -> float:
@@ -28,28 +29,23 @@ def sizes(use: WeightUse) -> tuple[int, int, int]:
 
 
 def behind(scene: Scene, node: Node) -> tuple[float, str]:
-    """(gain, reason): what keeps the size of a signal through the activation or gate before a weight."""
+    """(gain, reason): what keeps a signal's size through activations, gates and joins before a weight."""
     link = scene.links.into.get(node.index)
     phi = scene.activation(link) if link else None
-    if phi is not None:
+    read = node.inputs if node.op == "bilinear" else node.inputs[:1] if link else ()
+    found = [arriving(scene, one) for one in read]
+    power, name = math.prod(one for one, _ in found), " and ".join(dict.fromkeys(n for _, n in found if n))
+    if phi is not None and name == phi.name:
         gain = phi.gain()
-        return gain, f"fan_in Var[w] = {gain**2:.4g} behind {phi.name}"
-    gate = _gate(scene, link.source) if link else None
-    if gate is not None:
-        gain = 1 / math.sqrt(gate[1])
-        return gain, f"fan_in Var[w] = {gain**2:.4g} behind a product with {gate[0]}"
-    return 1.0, "fan_in Var[w] = 1"
+    else:
+        gain = 1 / math.sqrt(power) if power > 0 else 1.0
+    return gain, f"fan_in Var[w] = {gain**2:.4g}" + (f" behind {name}" if name else "")
 
 
-def _gate(scene: Scene, source: int) -> tuple[str, float] | None:
-    """The activation in a product of two signals, and E[phi^2] of it."""
-    node = scene.graph.nodes[source]
-    if node.kind != "multiply":
-        return None
-    for one in node.inputs:
-        factor = scene.graph.nodes[one]
-        if factor.kind == "activation" and factor.activation not in (None, "glu"):
-            phi = scene.named(factor)
-            if phi is not None:
-                return phi.name, phi.moments(1.0).second.value
-    return None
+def unheld(scene: Scene, node: Node) -> bool:
+    """Whether nothing else sets the size of a weight's output: no norm next to it, no streams about."""
+    links, graph = scene.links, scene.graph
+    before = [graph.nodes[links.station[one]] for one in node.inputs]
+    after = [graph.nodes[one] for one in links.readers.get(node.index, ()) if one >= 0]
+    held = any(one.kind in ("norm", "attention", "softmax") for one in (*before, *after))
+    return not held and all(stream.length < 2 for stream in scene.blocks.streams)

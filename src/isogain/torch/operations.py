@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from isogain.graph.nodes import Kind
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "SKIPPED",
     "activation_of",
     "kind_of",
+    "steps_of",
     "writes",
 ]
 
@@ -192,3 +195,15 @@ def activation_of(
             return "relu6", {}
         return found, {"min_val": float(low), "max_val": float(high)}
     return found, {}
+
+
+def steps_of(kind: str, args: tuple[Any, ...]) -> int:
+    """The length of the sequence that a recurrent operation runs through; 1 for a cell and for anything else.
+
+    Two signatures: (input, state, weights, ..., batch_first), and packed (data, batch_sizes, state, ...).
+    """
+    if kind != "recurrent" or len(args) < 9 or not isinstance(args[-1], bool):
+        return 1
+    if isinstance(args[1], Tensor) and not args[1].is_floating_point():
+        return len(args[1])
+    return int(args[0].shape[1 if args[-1] else 0])

@@ -25,11 +25,11 @@ READING_FANS = tuple(
     if expected.law.std() != table(9, 4)[name][1].law.std()
 )
 """The rows whose law depends on the layer; the others are one law everywhere."""
-
-
-def at_home(dialect: str) -> tuple[str, ...]:
-    """The rows that read fans, isogain's own and those of one dialect."""
-    return tuple(name for name in READING_FANS if "." not in name or name.startswith(dialect))
+FEW = (
+    "he_normal", "lecun_uniform", "glorot_truncated_normal", "kaiming_normal", "siren", "spectral", "t_fixup",
+    "mup output", "keras.LecunNormal", "keras.GlorotUniform", "jax.he_normal", "jax.glorot_uniform",
+)  # fmt: skip
+"""Each kind of law by each fan, for further layers: a row is a function of the shape and the fans alone."""
 
 
 SHAPE_DRAWS = 20_000

@@ -13,6 +13,7 @@ import jax.numpy as jnp  # noqa: E402
 import isogain as ig  # noqa: E402
 from isogain.jax import to_haiku, to_jax  # noqa: E402
 from layers import (  # noqa: E402
+    FEW,
     READING_FANS,
     ROWS,
     Layer,
@@ -122,8 +123,6 @@ LAYERS = {
     "Equinox Linear": equinox_linear(520, 400),
 }  # fmt: skip
 DENSE = ("NNX Linear", "Linen Dense", "Haiku Linear", "Equinox Linear")
-FEW = ("he_normal", "lecun_uniform", "glorot_truncated_normal", "kaiming_normal", "spectral", "jax.he_normal", "jax.glorot_uniform")  # fmt: skip
-"""Each kind of law by each fan: every shape is compiled anew, and rows are functions of shape and fans alone."""
 ROWS_OF = {**dict.fromkeys(DENSE, READING_FANS), "NNX Linear": ROWS}
 
 

@@ -13,9 +13,10 @@ import isogain as ig  # noqa: E402
 from conformance import SIGMAS  # noqa: E402
 from isogain.keras import to_keras  # noqa: E402
 from layers import (  # noqa: E402
+    FEW,
+    READING_FANS,
     ROWS,
     Layer,
-    at_home,
     check_weights,
     complaints,
     constant_complaints,
@@ -63,6 +64,7 @@ LAYERS = {
         lambda i: L.Conv2DTranspose(256, 4, strides=2, kernel_initializer=i), 208, 4096, (4, 4, 256, 52), 12, 12, 52
     ),
 }  # fmt: skip
+ROWS_OF = {"Dense": ROWS, "Conv2D strided": READING_FANS}
 EMBEDDING = of(
     lambda i: L.Embedding(4000, 52, embeddings_initializer=i), 1, 52, (4000, 52), weight="embeddings"
 )
@@ -78,11 +80,11 @@ def test_the_layer_counts_the_fans_that_the_laws_are_asked_for(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_row_through_the_layer_follows_its_published_law(name):
-    assert complaints(LAYERS[name], ROWS if name == "Dense" else at_home("keras.")) == {}
+    assert complaints(LAYERS[name], ROWS_OF.get(name, FEW)) == {}
 
 
 def test_every_row_through_an_embedding_follows_its_published_law():
-    assert complaints(EMBEDDING, at_home("keras.")) == {}
+    assert complaints(EMBEDDING, FEW) == {}
 
 
 def test_rows_of_one_number_through_a_layer():
@@ -152,7 +154,7 @@ def test_identities_hand_on_what_they_get():
 
 def test_the_gates_of_a_recurrent_layer_are_maps_of_their_own():
     """An LSTM's kernel (400, 4 x 130) is four maps that each read 400 numbers and feed 130."""
-    own = tuple(row for row in at_home("keras.") if "." not in row)
+    own = tuple(row for row in FEW if "." not in row)
 
     def weights(initializer, seed):
         lstm = L.LSTM(130, kernel_initializer=to_keras(initializer, seed=seed, path="conformance"))

@@ -5,8 +5,9 @@
 Every model is drawn, also those that init_ would leave alone, and inspected before and after.  The gain
 of an unnormalised layer is the size of the next layer's output over its own, on links with nothing but
 activations between two weights, outside residual branches; the gradient's is the same backwards, by its
-length.  Beside them stands the model's own.  The last lines count for how many architectures each point
-holds, and name every one for which it does not, with the reason.
+length.  Beside them stands the model's own.  Inside branches the plan makes layers smaller on purpose: there
+the measured gain is held against the plan's own number for it.  The last lines count for how many
+architectures each point holds, and name every one for which it does not, with the reason.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 import torch
 
 import isogain.torch as igt
+from isogain.graph.plan import Plan
 from isogain.graph.scene import Scene
 from isogain.torch.calling import arguments_of
 from isogain.torch.gauge import Gauge, gauge
@@ -51,6 +53,23 @@ def layer_gains(found: Gauge) -> list[tuple[str, float, float]]:
     return rows
 
 
+def branch_gains(found: Gauge, plan: Plan) -> list[tuple[str, float]]:
+    """(path, measured over planned) of every layer in a residual branch behind another one."""
+    scene = Scene(found.graph(found.returned), TapeActivations(found))
+    rows = []
+    for link in scene.links.into.values():
+        source, target = scene.graph.nodes[link.source], scene.graph.nodes[link.target]
+        name = target.weight.name if target.weight else ""
+        if source.kind != "weight" or target.index not in scene.blocks.of_weight or name not in plan:
+            continue
+        size, phi, gain = found.size(source.index), scene.activation(link), plan[name].gain
+        if not gain > 0 or not size > 0:
+            continue
+        arrives = math.sqrt(phi.moments(size**2).second.value) if phi else size
+        rows.append((target.path, found.size(target.index) / (gain * arrives)))
+    return rows
+
+
 def _ratio(one: float, other: float) -> float:
     """one / other; infinite where nothing is left to divide by."""
     return one / other if other else math.inf
@@ -72,13 +91,14 @@ def run(name: str, build: Any) -> dict[str, Any]:
         receipt = igt.init_(model, inputs, keep_healthy=False) if own.left else own
         init_time = time.perf_counter() - clock
         after = igt.inspect(model, inputs)
-        gains = layer_gains(gauge(model, positional, named, back=True))
+        measured = gauge(model, positional, named, back=True)
+        gains, inside = layer_gains(measured), branch_gains(measured, receipt.plan)
     return {
         "name": name, "left alone": bool(own.left), "needed": list(receipt.plan.needed),
         "before": report.verdict, "after": after.verdict, "findings": [f.key for f in after.findings],
         "drawn": len(receipt.plan.drawn), "kept": len(receipt.plan.kept), "scaled": len(receipt.scaled),
         "why kept": {entry.path: entry.reason for entry in receipt.plan.kept if entry.role != "norm"},
-        "loss": receipt.losses, "gains before": before, "gains": gains,
+        "loss": receipt.losses, "gains before": before, "gains": gains, "inside": inside,
         "forward seconds": forward_time, "init seconds": init_time,
     }  # fmt: skip
 
@@ -111,9 +131,16 @@ def _is_off(row: dict[str, Any]) -> str:
     return f"{len(off)} of {len(rows)} layers: {shown}" if off else ""
 
 
+def _is_unplanned(row: dict[str, Any]) -> str:
+    off = [(path, ratio) for path, ratio in row.get("inside", []) if not 0.9 <= ratio <= 1.1]
+    shown = ", ".join(f"{path} {ratio:.2f}" for path, ratio in off[:4])
+    return f"{len(off)} of {len(row['inside'])} layers: {shown}" if off else ""
+
+
 POINTS = {
     "init_ runs": _fails_to_run, "inspect is not worse than before": _is_worse,
     "gains of unnormalised layers in [.9, 1.1]": _is_off,
+    "gains inside branches within 10 % of the plan's": _is_unplanned,
 }  # fmt: skip
 
 
@@ -127,6 +154,7 @@ def summary(rows: list[dict[str, Any]]) -> list[str]:
     having = [row for row in rows if row.get("gains")]
     count = sum(len(row["gains"]) for row in having)
     lines.append(f"{count} unnormalised layers, in {len(having)} architectures")
+    lines.append(f"{sum(len(row.get('inside', [])) for row in rows)} layers inside branches")
     return lines
 
 

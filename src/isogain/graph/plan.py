@@ -60,13 +60,22 @@ class Entry:
 
     @property
     def fans(self) -> Fans | None:
-        """Its fans; None where the layout gives none."""
+        """Its fans (of several maps in one weight, those of the first); None where the layout gives none."""
+        found = self.fans_of_parts
+        return found[0] if found else None
+
+    @property
+    def fans_of_parts(self) -> tuple[Fans, ...]:
+        """The fans of each of the maps in it, mostly one; none where the layout gives none."""
+        settings: dict[str, Any] = {"groups": self.groups, "stride": self.stride}
+        settings["transposed"] = self.transposed
         try:
-            return fans(
-                self.shape, self.layout, groups=self.groups, stride=self.stride, transposed=self.transposed
-            )
+            if self.packing is None:
+                return (fans(self.shape, self.layout, **settings),)
+            shapes = self.packing.shapes(self.shape)
+            return tuple(fans(shape, self.packing.layout, **settings) for shape in shapes)
         except LayoutError:
-            return None
+            return ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, defaults left out."""
@@ -235,8 +244,8 @@ class Plan(Mapping[str, Entry]):
         AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
         the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
         that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
-        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's at this moment, so call it
-        after sharding or materializing; a plan read from JSON needs `model`.
+        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's at this
+        moment, so call it after sharding or materializing; a plan read from JSON needs `model`.
 
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
         knows no model, or one that does not fit it.

@@ -244,8 +244,8 @@ class Plan(Mapping[str, Entry]):
         AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
         the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
         that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
-        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's at this
-        moment, so call it after sharding or materializing; a plan read from JSON needs `model`.
+        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's
+        at this moment, so call it after sharding or materializing; a plan read from JSON needs `model`.
 
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
         knows no model, or one that does not fit it.

@@ -73,9 +73,8 @@ class Window:
 
     def axis_of(self, number: int) -> int | None:
         """The one axis of the tensor along which an axis of the origin runs; None for none, or several."""
-        found = [
-            k for k, size in enumerate(self.labels[number].shape) if _varies(self.labels[number], k, size)
-        ]
+        thin = _thin(self.labels[number])
+        found = [axis for axis, size in enumerate(thin.shape) if size > 1 and _varies(thin, axis)]
         return found[0] if len(found) == 1 else None
 
     def fixed(self, number: int) -> bool:
@@ -91,9 +90,7 @@ def _thin(labels: Tensor) -> Tensor:
     return labels
 
 
-def _varies(labels: Tensor, axis: int, size: int) -> bool:
-    if size < 2 or labels.stride(axis) == 0:
-        return False
+def _varies(labels: Tensor, axis: int) -> bool:
     return bool((labels != labels.narrow(axis, 0, 1)).any())
 
 

@@ -48,4 +48,4 @@ def unheld(scene: Scene, node: Node) -> bool:
     before = [graph.nodes[links.station[one]] for one in node.inputs]
     after = [graph.nodes[one] for one in links.readers.get(node.index, ()) if one >= 0]
     held = any(one.kind in ("norm", "attention", "softmax") for one in (*before, *after))
-    return not held and all(stream.length < 2 for stream in scene.blocks.streams)
+    return not held and not scene.blocks.all

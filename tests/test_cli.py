@@ -73,6 +73,8 @@ def test_catalog_row_and_its_json():
     ],
 )
 def test_a_users_mistake_is_one_message_and_status_2(arguments, message, tmp_path):
+    if arguments[0] == "lab":
+        pytest.importorskip("torch")
     done = isogain(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
@@ -102,6 +104,7 @@ def test_shell_completion_is_offered():
 
 
 def test_lab_list_names_every_experiment_and_its_json():
+    pytest.importorskip("torch")
     listed = isogain("lab", "list")
     assert listed.returncode == 0
     names = [row["name"] for row in json.loads(isogain("lab", "list", "--json").stdout)["experiments"]]
@@ -111,6 +114,8 @@ def test_lab_list_names_every_experiment_and_its_json():
 
 def test_run_report_and_export(tmp_path):
     """One small experiment, end to end through the command."""
+    pytest.importorskip("torch")
+    pytest.importorskip("altair")
     ran = isogain("lab", "run", "activation-distributions", "--quick", "--pictures", "pictures", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     page = tmp_path / "isogain-results" / "report.html"
@@ -128,6 +133,7 @@ def test_run_report_and_export(tmp_path):
 
 
 def test_ctrl_c_leaves_a_store_that_resumes(tmp_path):
+    pytest.importorskip("torch")
     arguments = ["lab", "run", "mnist-training", "--quick", "--seeds", "2", "--data", "mnist-5k"]
     process = subprocess.Popen(
         [*COMMAND, *arguments],

@@ -49,6 +49,12 @@ LEFT_OUT = {file.name: missing(file) for file in sorted(HERE.glob("test_*.py")) 
 collect_ignore = list(LEFT_OUT)
 
 
+def pytest_configure() -> None:
+    """Where everything has to be tested, nothing is left out."""
+    if os.environ.get("ISOGAIN_TEST_ALL") and LEFT_OUT:
+        raise pytest.UsageError(f"not installed, though every test has to run: {set(LEFT_OUT.values())}")
+
+
 def pytest_report_header() -> list[str]:
     """Names what is left out where an extra is not installed."""
     return [f"left out, {package} is not installed: {name}" for name, package in LEFT_OUT.items()]

@@ -75,7 +75,7 @@ def complete(unit: Unit, store: Store, seeds: int, quick: bool) -> None:
     name, start, optimizer = unit
     row = replace(ROWS[name], updates=ROWS[name].updates // 4) if quick else ROWS[name]
     for rate in row.rates[optimizer]:
-        for seed in range(row.choosers):
+        for seed in range(row.choosers.get(optimizer, 1)):
             _once(row, start, optimizer, rate, seed, store)
     rate = best_rate(row, store.records(), start, optimizer)
     assert rate is not None

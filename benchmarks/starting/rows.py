@@ -38,8 +38,8 @@ class Row:
     rates: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: {"sgd": SGD, "adamw": ADAMW})
     updates: int = 200
     batch: int = 128
-    choosers: int = 1
-    """Seeds that are trained at every rate; their mean validation score chooses the rate."""
+    choosers: Mapping[str, int] = field(default_factory=dict)
+    """By optimizer, how many seeds are trained at every rate; their mean validation score chooses it (1)."""
 
 
 def _digits(activation: str) -> Row:
@@ -50,7 +50,7 @@ def _digits(activation: str) -> Row:
     return Row(
         f"digits-{activation}", f"digits, 50 × 128 plain, {activation}", goal,
         partial(plain.stack, activation, 50, 128), tasks.digits, PLAIN, reach, every, bent,
-        {"sgd": SGD} if activation in OTHERS else {"sgd": SGD, "adamw": ADAMW},
+        {"sgd": SGD} if activation in OTHERS else {"sgd": SGD, "adamw": ADAMW}, choosers={"adamw": 3},
     )  # fmt: skip
 
 
@@ -115,9 +115,9 @@ ROWS: dict[str, Row] = {
         ),
         *(_characters(norm) for norm in ("pre", "post", "none")),
         _against("mlp-2", "2-layer MLP, digits", partial(plain.stack, "relu", 2, 128), tasks.digits,
-                 rates={"sgd": (1e-2, 3e-2, 1e-1), "adamw": (1e-3, 3e-3, 1e-2)}, choosers=3),
+                 rates={"sgd": (1e-2, 3e-2, 1e-1), "adamw": (1e-3, 3e-3, 1e-2)}, choosers={"sgd": 3, "adamw": 3}),
         _against("resnet-bn", "ResNet with batch normalization, digits", plain.ResNet, tasks.digit_images,
-                 rates={"sgd": (3e-2, 1e-1, 3e-1)}, choosers=3),
+                 rates={"sgd": (3e-2, 1e-1, 3e-1)}, choosers={"sgd": 3, "adamw": 3}),
         _against("efficientnet", "transformers' EfficientNet", modern.efficientnet, tasks.digit_colours,
                  updates=100, batch=16),
         _against("autoencoder", "autoencoder, 8 layers, tanh (loss)", modern.autoencoder,

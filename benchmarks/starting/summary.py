@@ -41,7 +41,8 @@ def best_rate(row: Row, records: Mapping[Key, Record], start: str, optimizer: st
     sign = -1 if row.task().measure == "loss" else 1
 
     def merit(rate: float) -> float | None:
-        runs = [records.get((row.name, start, optimizer, rate, seed)) for seed in range(row.choosers)]
+        chosen_by = range(row.choosers.get(optimizer, 1))
+        runs = [records.get((row.name, start, optimizer, rate, seed)) for seed in chosen_by]
         if not all(runs):
             return None
         scores = [run["validation"] for run in runs if run]

@@ -28,7 +28,7 @@ def _store(tmp_path, records):
 
 
 def test_the_rate_is_chosen_on_validation_and_never_on_test(tmp_path):
-    row = replace(ROWS["mlp-2"], rates={"sgd": (0.1, 0.2, 0.3)})
+    row = replace(ROWS["mlp-2"], rates={"sgd": (0.1, 0.2, 0.3)}, choosers={})
     records = [_record(0.1, 0, 0.8, 0.9), _record(0.2, 0, 0.9, 0.5), _record(0.3, 0, None, None)]
     store = _store(tmp_path, records)
     assert best_rate(row, store.records(), "isogain", "sgd") == 0.2
@@ -37,6 +37,16 @@ def test_the_rate_is_chosen_on_validation_and_never_on_test(tmp_path):
     found = cell(row, store.records(), "isogain", "sgd", range(2))
     assert (found.scores, found.runs, found.diverged) == ((0.5,), 2, 1)
     assert best_rate(row, Store(tmp_path / "none").records(), "isogain", "sgd") is None
+
+
+def test_several_seeds_choose_by_their_mean(tmp_path):
+    row = replace(ROWS["mlp-2"], rates={"sgd": (0.1, 0.2)}, choosers={"sgd": 2})
+    store = _store(
+        tmp_path, [_record(0.1, 0, 0.8, 0.9), _record(0.2, 0, 0.9, 0.5), _record(0.1, 1, 0.8, 0.9)]
+    )
+    assert best_rate(row, store.records(), "isogain", "sgd") is None, "seed 1 is missing at .2"
+    store.add(_record(0.2, 1, 0.6, 0.9))
+    assert best_rate(row, store.records(), "isogain", "sgd") == 0.1
 
 
 def _cell(*scores, runs=None):

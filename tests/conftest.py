@@ -16,6 +16,8 @@ os.environ.setdefault("KERAS_BACKEND", BACKENDS[0] if BACKENDS else "numpy")
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 
 HERE = Path(__file__).resolve().parent
+NEAR = (HERE, HERE.parent / "benchmarks")
+"""Where modules that are not installed come from."""
 BRINGS = {"isogain.torch": "torch", "isogain.jax": "jax", "isogain.keras": "keras", "isogain.lab": "torch"}
 """Parts of isogain that import a framework."""
 
@@ -24,9 +26,9 @@ BRINGS = {"isogain.torch": "torch", "isogain.jax": "jax", "isogain.keras": "kera
 def missing(file: Path) -> str:
     """The first package that a test file, or a helper it imports, needs at its top and that is not installed."""
     for name in _imported(file):
-        local = next(
-            (one for one in (HERE / f"{name}.py", HERE / name / "__init__.py") if one.exists()), None
-        )
+        places = [folder.joinpath(*name.split(".")) for folder in NEAR]
+        near = (file for place in places for file in (place.with_suffix(".py"), place / "__init__.py"))
+        local = next(filter(Path.exists, near), None)
         if local is not None:
             if found := missing(local):
                 return found

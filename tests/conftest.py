@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""Its threads spin while they wait: on a machine that is busy otherwise, small matrices take a hundredfold."""
 BACKENDS = [name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)]
 os.environ.setdefault("KERAS_BACKEND", BACKENDS[0] if BACKENDS else "numpy")
 """Keras reads it when it is first imported, and would look for TensorFlow."""

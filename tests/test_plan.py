@@ -362,7 +362,9 @@ def test_what_the_steps_of_a_plain_cell_bring_adds_up_to_the_size_of_an_input(fo
         "time first": inputs, "batch first": inputs.transpose(0, 1), "unbatched": inputs[:, 0],
         "packed": nn.utils.rnn.pack_padded_sequence(inputs, [50] * inputs.shape[1]),
     }[form]  # fmt: skip
-    igt.init_(model, given, seed=1)
+    receipt = igt.init_(model, given, seed=1)
+    drawn = receipt.plan["weight_ih_l0"].initializer.law((256, 8), layout="out in")
+    assert drawn.std == pytest.approx((50 * 8) ** -0.5, rel=1e-9), "50 steps of 8 inputs"
     last = model(given)[1].detach()
     numbers = inputs.shape[1] * 8  # degrees of freedom that the inputs' weights see at every step
     spread = (2 / (50 * numbers)) ** 0.5 + (2 / (256 * 8)) ** 0.5

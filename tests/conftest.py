@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -84,3 +85,16 @@ def mnist_folder() -> Path:
 def digits_at_hand() -> Path | str:
     """The complete MNIST where it lies, MNIST-5k elsewhere."""
     return complete_mnist() or "mnist-5k"
+
+
+@pytest.fixture
+def seed_0_in_one_thread() -> Iterator[None]:
+    """torch's random numbers from seed 0, and one thread; both as before afterwards."""
+    import torch  # not there in every environment
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    torch.set_num_threads(threads)

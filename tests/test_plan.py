@@ -17,15 +17,7 @@ import isogain.torch as igt  # noqa: E402
 from isogain.errors import IsogainError  # noqa: E402
 from isogain.graph.plan import PlanError  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _reproducible():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("seed_0_in_one_thread")
 
 
 def mlp(activation, depth=30, width=64, inputs=32, outputs=10):

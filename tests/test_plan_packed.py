@@ -19,14 +19,7 @@ from isogain.errors import InitializerError  # noqa: E402
 WIDTH, HEADS, SIZE = 48, 4, 12
 
 
-@pytest.fixture(autouse=True)
-def _reproducible():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("seed_0_in_one_thread")
 
 
 def sections(kv):

@@ -18,15 +18,7 @@ from isogain.graph.plan import PlanError  # noqa: E402
 from test_inspect_safety import state  # noqa: E402
 from test_plan import mlp  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _reproducible():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("seed_0_in_one_thread")
 
 
 def weights(model):

@@ -66,7 +66,10 @@ class Packed(Initializer):
         check_count("Packed", repeats=self.repeats, **{f"sizes[{k}]": v for k, v in enumerate(self.sizes)})
         whole = isinstance(self.axis, int) and not isinstance(self.axis, bool)
         require(whole, f"Packed: axis is a whole number, got {self.axis!r}")
-        require(len(self.sizes) == len(self.parts), "Packed: sizes and parts have one entry a stretch each")
+        require(
+            len(self.sizes) == len(self.parts),
+            f"Packed: sizes and parts have one entry a stretch each, got {self.sizes!r} and {self.parts!r}",
+        )
         named = set(self.parts) == set(range(len(self.laws)))
         require(
             named, f"Packed: parts name each of the {len(self.laws)} laws by its number, got {self.parts!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,13 @@ _SMALL, _SMALL_BLOCK = 256, 32
 _ROWS = 512
 """Rows updated at once: the products stay in the cache, the temporary below a few megabytes."""
 
+small: Callable[[Array], bool] = lambda q: False  # noqa: E731 (a hook, not a function of this module)
+"""Makes Q^T of a small matrix's normals in place and returns True, or leaves them alone.
+
+`isogain.drawing.native` puts its C kernel here: below a few hundred columns, calling NumPy and BLAS
+takes longer than the arithmetic.
+"""
+
 
 def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
     """A (semi-)orthogonal matrix, uniform in the Haar sense, from rows * columns standard normals.
@@ -35,12 +43,9 @@ def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
     if not isinstance(normals, np.ndarray):
         return _by_qr(rows, columns, normals)
     tall, wide = max(rows, columns), min(rows, columns)
-    q = normals.reshape(wide, tall)  # row k: first the reflector, then column k of Q
-    signs = _reflectors(q)
-    block = _SMALL_BLOCK if wide <= _SMALL else _BLOCK
-    for first in range((wide - 1) // block * block, -1, -block):
-        _apply_block(q, first, min(first + block, wide))
-    q *= signs[:, None]
+    q = np.ascontiguousarray(normals.reshape(wide, tall))  # row k: first the reflector, then column k of Q
+    if not small(q):
+        _by_blocks(q)
     return q if columns >= rows else q.T
 
 
@@ -59,6 +64,16 @@ def _by_qr(rows: int, columns: int, normals: Any) -> Any:
     q, r = xp.linalg.qr(normals.reshape(wide, tall).T)
     q = xp.where(xp.linalg.diagonal(r) < 0, -q, q)
     return q.T if columns >= rows else q
+
+
+def _by_blocks(q: Array) -> None:
+    """Q^T in the place of its normals."""
+    wide = len(q)
+    signs = _reflectors(q)
+    block = _SMALL_BLOCK if wide <= _SMALL else _BLOCK
+    for first in range((wide - 1) // block * block, -1, -block):
+        _apply_block(q, first, min(first + block, wide))
+    q *= signs[:, None]
 
 
 def _reflectors(x: Array) -> Array:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
-from typing import ClassVar, final
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from isogain.core.distributions import Law, require, require_finite
 from isogain.core.initializer import Initializer, refuse_complex, require_choice, require_matrix
 from isogain.core.layout import DEFAULT_LAYOUT, Geometry
 from isogain.errors import InitializerError
+
+if TYPE_CHECKING:
+    from isogain.core.activations import Activation
 
 __all__ = ["DeltaOrthogonal", "MirroredOrthogonal", "Orthogonal"]
 
@@ -115,7 +118,9 @@ class MirroredOrthogonal(Initializer):
 
     def slope(self) -> float:
         """psi'(0): the slope at 0 of phi(z) - phi(-z)."""
-        slope = _odd_slope(self.activation)
+        from isogain.core.activations import activation
+
+        slope = _odd_slope(activation(self.activation))
         require(
             math.isfinite(slope) and slope != 0,
             f"MirroredOrthogonal: phi(z) - phi(-z) of {self.activation!r} has slope {slope!r} at 0, "
@@ -128,28 +133,29 @@ class MirroredOrthogonal(Initializer):
         require_matrix(self, geometry)
         slope, position = self.slope(), self.position
         _, outputs, inputs, receptive = geometry.canonical_sizes()
-        if math.prod(geometry.shape):
-            structured.halves(outputs, inputs, position)
         size = math.prod(receptive) if self.centre == "whole" else 1
+        kept, read = inputs * size, None
+        if size > 1 and position != "first":  # a channel left over takes all of its kernel with it
+            kept = inputs // 2 * 2 * size
+        if math.prod(geometry.shape):
+            read = math.prod(structured.halves(outputs, inputs, position)) * size
 
         def make(rows: int, columns: int, normals: structured.Array) -> structured.Array:
-            maker, kept = structured.haar_orthogonal, columns
-            if size > 1 and position != "first":  # a channel left over takes all of its kernel with it
-                kept = columns // size // 2 * 2 * size
+            maker = structured.haar_orthogonal
             found = structured.mirrored(maker, rows, kept, normals, position=position, slope=slope)
             return structured.widened(found, columns)
 
         rms = _mirrored_rms(outputs, inputs, position, slope, size)
         if self.centre == "whole":
-            return structured.matrix_law("mirrored_orthogonal", geometry, make, self.gain, rms=rms)
-        return structured.centre_law("mirrored_orthogonal", geometry, make, self.gain, self.centre, rms=rms)
+            return structured.matrix_law("mirrored_orthogonal", geometry, make, self.gain, rms=rms, read=read)
+        return structured.centre_law(
+            "mirrored_orthogonal", geometry, make, self.gain, self.centre, rms=rms, read=read
+        )
 
 
-def _odd_slope(name: str) -> float:
+@lru_cache(maxsize=64)
+def _odd_slope(phi: Activation) -> float:
     """psi'(0) by one-sided differences of the odd function psi, extrapolated to step 0."""
-    from isogain.core.activations import activation
-
-    phi = activation(name)
     steps = np.array([2e-3, 1e-3])
     coarse, fine = (phi(steps) - phi(-steps)) / steps
     return float((4 * fine - coarse) / 3)

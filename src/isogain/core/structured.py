@@ -58,14 +58,28 @@ def mirrored(
     """
     half_out, half_in = halves(outputs, inputs, position)
     q = make(half_out, half_in, normals[: half_out * half_in])
-    xp = namespace(q)
-    if position in ("hidden", "last"):
-        q = xp.concatenate([q, -q], axis=1) / slope
-    if position in ("hidden", "first"):
-        q = xp.concatenate([q, -q], axis=0)
+    if position != "first":
+        q = q / slope
+    q = _paired(q, down=1 if position == "last" else 2, across=1 if position == "first" else 2)
     if q.shape[0] < outputs:
-        q = xp.concatenate([q, q[:1]], axis=0)
+        q = namespace(q).concatenate([q, q[:1]], axis=0)
     return widened(q, inputs)
+
+
+def _paired(q: Array, down: int, across: int) -> Array:
+    """[[q, -q], [-q, q]], or its first row or column; in NumPy without a second matrix of that size."""
+    if isinstance(q, np.ndarray):
+        whole = np.empty((down, len(q), across, q.shape[1]), q.dtype)
+        for row, column in np.ndindex(down, across):
+            np.multiply(q, (-1) ** (row + column), out=whole[row, :, column])
+        return whole.reshape(down * len(q), -1)
+    xp = namespace(q)
+    rows = [
+        xp.concatenate([(-1) ** (row + column) * q for column in range(across)], axis=1)
+        for row in range(down)
+    ]
+    paired: Array = xp.concatenate(rows, axis=0)
+    return paired
 
 
 def halves(outputs: int, inputs: int, position: str) -> tuple[int, int]:
@@ -91,12 +105,20 @@ def widened(matrix: Array, columns: int) -> Array:
 
 
 def matrix_law(
-    name: str, geometry: Geometry, make: MatrixMaker, gain: float, *, rms: float, flatten: bool = True
+    name: str,
+    geometry: Geometry,
+    make: MatrixMaker,
+    gain: float,
+    *,
+    rms: float,
+    flatten: bool = True,
+    read: int | None = None,
 ) -> StructuredLaw:
     """One matrix per member of the stack: out x (in * receptive).
 
     A convolution's kernel is flattened with the receptive field (torch's and Keras' `orthogonal`).
-    `rms` is the root mean square of the matrix's own entries at gain 1.
+    `rms` is the root mean square of the matrix's own entries at gain 1; `read` is how many of its
+    stretch of normals `make` reads, where not all.
     """
     stack, outputs, inputs, receptive = geometry.canonical_sizes()
     if not flatten and receptive:
@@ -108,19 +130,27 @@ def matrix_law(
     each = outputs * columns
 
     def build(normals: Normals) -> Array:
-        matrices = [_times(gain, make(outputs, columns, normals(k * each, each))) for k in range(stack)]
+        stretches = (normals(k * each, each if read is None else read) for k in range(stack))
+        matrices = [_times(gain, make(outputs, columns, stretch)) for stretch in stretches]
         return geometry.from_canonical(_stacked(matrices, (stack, outputs, inputs, *receptive)))
 
     return StructuredLaw(name, build, abs(gain) * rms, stack * each)
 
 
 def centre_law(
-    name: str, geometry: Geometry, make: MatrixMaker, gain: float, centre: str, *, rms: float
+    name: str,
+    geometry: Geometry,
+    make: MatrixMaker,
+    gain: float,
+    centre: str,
+    *,
+    rms: float,
+    read: int | None = None,
 ) -> StructuredLaw:
     """One matrix at the centre of each kernel, zeros around it; a matrix where there is no kernel.
 
     `centre` says where an even kernel has it: 'floor' (k - 1) // 2 (JAX) or 'ceil' k // 2 (torch).
-    `rms` is the root mean square of the matrix's own entries at gain 1.
+    `rms` and `read` as in `matrix_law`.
     """
     stack, outputs, inputs, receptive = geometry.canonical_sizes()
     place: tuple[int, ...] = tuple((size - 1) // 2 if centre == "floor" else size // 2 for size in receptive)
@@ -129,7 +159,8 @@ def centre_law(
     around = [(at, size - 1 - at) for at, size in zip(place, receptive, strict=True)]
 
     def build(normals: Normals) -> Array:
-        matrices = [_times(gain, make(outputs, inputs, normals(k * each, each))) for k in range(stack)]
+        stretches = (normals(k * each, each if read is None else read) for k in range(stack))
+        matrices = [_times(gain, make(outputs, inputs, stretch)) for stretch in stretches]
         if not math.prod(receptive):
             return np.zeros(geometry.shape)
         kernel = _stacked(matrices, (stack, outputs, inputs, *[1] * len(receptive)))
@@ -143,7 +174,7 @@ def centre_law(
 def _times(gain: float, matrix: Array) -> Array:
     """gain * matrix, in NumPy without a second matrix."""
     if isinstance(matrix, np.ndarray):
-        return np.multiply(matrix, gain, out=matrix)
+        return matrix if gain == 1 else np.multiply(matrix, gain, out=matrix)
     return gain * matrix
 
 

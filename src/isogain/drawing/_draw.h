@@ -2,10 +2,11 @@
  *
  * _lanes.h holds what differs between instruction sets, _philox.h the bits, _variates.h what is made of
  * them, _rejection.h the truncated laws that need it, _kernel.h the draw, _kernel64.h the same in float64,
- * _coefficients.h the constants.  Built with -ffp-contract=off: the fused multiply-adds are the written ones. */
+ * _haar.h orthogonal matrices, _coefficients.h the constants.  Built with -ffp-contract=off: the fused multiply-adds are the written ones. */
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if !defined(__GNUC__)
@@ -70,6 +71,22 @@ static inline Numbers32 numbers32(const double *n)
                        (float)n[SHAPE0],     (float)n[SHAPE1],      (float)n[SHAPE2]};
 }
 
+#define BLOCK 4 /* reflectors applied at once */
+#define GROUP 16 /* rows that stay in the first cache while all reflectors pass */
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE __builtin_shufflevector
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (__typeof__(a == b)){__VA_ARGS__})
+#endif
+
+/* The numbers from one row of a matrix to the next: an odd count of cache lines, so that neighbouring rows
+ * do not fall on the same places of the cache. */
+static inline size_t padded_columns(size_t columns, size_t lanes)
+{
+    return ((columns + lanes - 1) / lanes | 1) * lanes;
+}
+
 #define PASTE_(a, b) a##_##b
 #define PASTE(a, b) PASTE_(a, b)
 #define N(name) PASTE(name, SUFFIX)
@@ -115,15 +132,16 @@ static inline Numbers32 numbers32(const double *n)
 typedef struct {
     const char *name;
     int (*fill)(const Job *);
+    void (*haar[2])(void *, size_t, size_t, void *); /* float32, float64 */
     int present;
 } InstructionSet;
 
 static InstructionSet SETS[] = {
 #if defined(X86)
-    {"avx512", fill_avx512, 0},
-    {"avx2", fill_avx2, 0},
+    {"avx512", fill_avx512, {haar_avx512_float, haar_avx512_double}, 0},
+    {"avx2", fill_avx2, {haar_avx2_float, haar_avx2_double}, 0},
 #endif
-    {"baseline", fill_baseline, 1},
+    {"baseline", fill_baseline, {haar_baseline_float, haar_baseline_double}, 1},
 };
 #define SET_COUNT (sizeof SETS / sizeof *SETS)
 
@@ -138,17 +156,45 @@ static void detect(void)
 #endif
 }
 
-/* The kernel with round-to-nearest and subnormal numbers on, whatever this thread had been set to. */
-static int run(const InstructionSet *set, const Job *job)
+/* The arithmetic of this thread as the kernel wants it, rounding to nearest with subnormal numbers, and back. */
+static unsigned plain_arithmetic(void)
 {
 #if defined(X86)
     unsigned before = _mm_getcsr();
     _mm_setcsr(0x1F80);
-    int status = set->fill(job);
-    _mm_setcsr(before);
-    return status;
+    return before;
 #else
-    return set->fill(job);
+    return 0;
 #endif
 }
 
+static void arithmetic_as_before(unsigned before)
+{
+#if defined(X86)
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
+static int run(const InstructionSet *set, const Job *job)
+{
+    unsigned before = plain_arithmetic();
+    int status = set->fill(job);
+    arithmetic_as_before(before);
+    return status;
+}
+
+/* Q^T in the place of its wide x tall normals; -1 where there is no memory for a second matrix. */
+static int orthogonalise(const InstructionSet *set, void *normals, size_t wide, size_t tall, size_t width)
+{
+    const size_t stride = padded_columns(tall, 64 / width), blocks = (wide + BLOCK - 1) / BLOCK;
+    char *memory = malloc(((GROUP + BLOCK * blocks) * stride + BLOCK * blocks * (BLOCK + 1)) * width + 64);
+    if (!memory)
+        return -1;
+    unsigned before = plain_arithmetic();
+    set->haar[width == 8](normals, wide, tall, memory + (64 - (uintptr_t)memory % 64) % 64);
+    arithmetic_as_before(before);
+    free(memory);
+    return 0;
+}

@@ -189,6 +189,20 @@ static int N(fill)(const Job *job)
     return -2;
 }
 
+#if defined(LANES_AVX512)
+#define ROWS 4 /* worked on at once: as many as the registers hold */
+#else
+#define ROWS 2
+#endif
+INLINE double N(scalar_root)(double x) { return N(root_d)((N(vd)){x})[0]; }
+#define REAL float
+#include "_haar.h"
+#undef REAL
+#define REAL double
+#include "_haar.h"
+#undef REAL
+#undef ROWS
+
 #undef EACH
 #undef GROUPS
 #undef RETRY_VECTORS

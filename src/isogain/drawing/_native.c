@@ -37,7 +37,33 @@ static PyObject *native_fill(PyObject *self, PyObject *args)
     return NULL;
 }
 
+/* haar(normals, wide, tall, set, target): Q^T takes the place of the wide x tall normals. */
+static PyObject *native_haar(PyObject *self, PyObject *args)
+{
+    Py_buffer normals;
+    Py_ssize_t wide, tall;
+    int set, target, status = -2;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "w*nnii", &normals, &wide, &tall, &set, &target))
+        return NULL;
+    if (set >= 0 && (size_t)set < SET_COUNT && SETS[set].present && (target == FLOAT32 || target == FLOAT64) &&
+        0 <= wide && wide <= tall && tall <= PY_SSIZE_T_MAX / 8 / (wide + 1) &&
+        (size_t)normals.len == (size_t)wide * (size_t)tall * WIDTHS[target]) {
+        Py_BEGIN_ALLOW_THREADS
+        status = orthogonalise(&SETS[set], normals.buf, (size_t)wide, (size_t)tall, WIDTHS[target]);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&normals);
+    if (status == 0)
+        Py_RETURN_NONE;
+    if (status == -1)
+        return PyErr_NoMemory();
+    PyErr_SetString(PyExc_ValueError, "arguments do not fit");
+    return NULL;
+}
+
 static PyMethodDef METHODS[] = {
+    {"haar", native_haar, METH_VARARGS, "A Haar orthogonal matrix of its normals; see isogain.core.haar."},
     {"fill", native_fill, METH_VARARGS, "Fill a buffer with one law's numbers; see isogain.drawing.native."},
     {NULL, NULL, 0, NULL},
 };

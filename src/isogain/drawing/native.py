@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.core import haar
 from isogain.drawing.key import Key
 from isogain.drawing.recipe import Recipe
 from isogain.errors import DrawError
@@ -30,6 +31,8 @@ __all__ = ["Fill", "instruction_sets", "kernel"]
 Fill = Callable[[NDArray[Any], Key, Recipe, NDArray[np.uint64], int, int], None]
 
 _TARGETS: Final = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3}
+_CACHED: Final = 1 << 20
+"""Bytes of the largest orthogonal matrix made by the C kernel; beyond the cache BLAS is faster."""
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -40,17 +43,19 @@ def instruction_sets() -> tuple[str, ...]:
 
 def kernel() -> Fill | None:
     """The native kernel's call with the instruction set chosen, or None for the reference."""
-    return _kernel(os.environ.get("ISOGAIN_ISA", ""))
+    number = _number(os.environ.get("ISOGAIN_ISA", ""))
+    return None if number is None else partial(_fill, number)
 
 
 @lru_cache(maxsize=8)
-def _kernel(wanted: str) -> Fill | None:
+def _number(wanted: str) -> int | None:
+    """Of the instruction set to use; None for the reference."""
     there = instruction_sets()
     if wanted and wanted not in there:
         raise DrawError(f"ISOGAIN_ISA={wanted!r} is not available here; choose from {', '.join(there)}")
     chosen = wanted or there[0]
     if chosen != "numpy":
-        return partial(_fill, _native.INSTRUCTION_SETS.index(chosen))
+        return int(_native.INSTRUCTION_SETS.index(chosen))
     if not wanted:
         warnings.warn(
             "isogain was installed without its C kernel (no C compiler was found): draws give the same "
@@ -74,3 +79,16 @@ def _fill(
     words = (key.word0, key.word1, key.stream, draw)
     target = _TARGETS[recipe.dtype.name]
     _native.fill(out, starts, length, number, int(recipe.kind), target, words, recipe.numbers)
+
+
+def _small_haar(q: NDArray[Any]) -> bool:
+    """The hook of core.haar: Q^T in the place of its normals, where they fit the cache."""
+    if _native is None or q.nbytes > _CACHED or q.dtype not in (np.float32, np.float64) or not q.flags.carray:
+        return False
+    number = _number(os.environ.get("ISOGAIN_ISA", ""))
+    if number is not None:
+        _native.haar(q, *q.shape, number, _TARGETS[q.dtype.name])
+    return number is not None
+
+
+haar.small = _small_haar

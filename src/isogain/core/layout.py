@@ -21,7 +21,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -191,11 +191,16 @@ class Geometry:
 
     def from_canonical(self, canonical: NDArray[Any]) -> NDArray[Any]:
         """An array of shape (stack, out, in, *receptive), laid out as this weight is."""
+        sizes, places = self._canonical_pieces
+        laid_out = canonical.reshape(sizes).transpose(places).reshape(self.shape)
+        return np.ascontiguousarray(laid_out) if isinstance(laid_out, np.ndarray) else laid_out
+
+    @cached_property
+    def _canonical_pieces(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The sizes of all pieces in canonical order, and where each piece of the weight is among them."""
         sizes, roles = self.split()
         order = sorted(range(len(roles)), key=lambda k: CANONICAL.index(roles[k]))
-        spread = canonical.reshape([sizes[k] for k in order])
-        laid_out = spread.transpose([order.index(k) for k in range(len(order))]).reshape(self.shape)
-        return np.ascontiguousarray(laid_out) if isinstance(laid_out, np.ndarray) else laid_out
+        return tuple(sizes[k] for k in order), tuple(order.index(k) for k in range(len(order)))
 
     def strides(self) -> tuple[int, ...]:
         """The stride along every receptive axis."""

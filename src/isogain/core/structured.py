@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _paired(q: Array, down: int, across: int) -> Array:
     """[[q, -q], [-q, q]], or its first row or column; in NumPy without a second matrix of that size."""
     if isinstance(q, np.ndarray):
         whole = np.empty((down, len(q), across, q.shape[1]), q.dtype)
-        for row, column in np.ndindex(down, across):
+        for row, column in product(range(down), range(across)):
             np.multiply(q, (-1) ** (row + column), out=whole[row, :, column])
         return whole.reshape(down * len(q), -1)
     xp = namespace(q)

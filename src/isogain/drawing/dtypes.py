@@ -49,7 +49,7 @@ class Dtype:
     @property
     def as_working(self) -> Dtype:
         """The format in which this one is sampled."""
-        return _FORMATS[self.working.name]
+        return _FORMATS["float64" if self.name == "float64" else "float32"]
 
     def work(self, number: float) -> float:
         """The nearest number of the working type; infinite beyond its largest.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from isogain.drawing import reference, variates
 from isogain.drawing.dtypes import Dtype, complex_parts
 from isogain.drawing.engine import fill
 from isogain.drawing.key import Key
-from isogain.drawing.recipe import WORDS, recipe_for
+from isogain.drawing.recipe import WORDS, Recipe, recipe_for
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 
@@ -185,13 +185,13 @@ def _with_row(ranks: NDArray[np.uint32], axis: int) -> NDArray[np.uint64]:
 def _structured(
     law: StructuredLaw, target: Dtype, key: Key, region: Region, threads: int, out: NDArray[Any]
 ) -> None:
-    recipe = recipe_for(NormalLaw(0.0, 1.0), target.as_working)
+    recipe = _standard_normal(target.as_working)
     lent = _lent(law, target, region, out)
 
     def normals(first: int, count: int) -> NDArray[Any]:
         values = lent if first == 0 and count == lent.size else np.empty(count, target.working)
         if count:
-            fill(values, key, recipe, Region.of((first + count,), slice(first, first + count)), threads)
+            fill(values, key, recipe, Region((first + count,), (first,), (first + count,)), threads)
         return values
 
     built = np.asarray(law.build(normals))
@@ -202,6 +202,11 @@ def _structured(
         _bits(out)[...] = variates.to_bfloat16(part.astype(np.float32))
     else:
         out[...] = part
+
+
+@lru_cache(maxsize=2)
+def _standard_normal(working: Dtype) -> Recipe:
+    return recipe_for(NormalLaw(0.0, 1.0), working)
 
 
 def _lent(law: StructuredLaw, target: Dtype, region: Region, out: NDArray[Any]) -> NDArray[Any]:

@@ -31,6 +31,7 @@ __all__ = ["Fill", "instruction_sets", "kernel"]
 Fill = Callable[[NDArray[Any], Key, Recipe, NDArray[np.uint64], int, int], None]
 
 _TARGETS: Final = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3}
+_WORKING: Final = {np.dtype(np.float32): 0, np.dtype(np.float64): 3}
 _CACHED: Final = 1 << 20
 """Bytes of the largest orthogonal matrix made by the C kernel; beyond the cache BLAS is faster."""
 
@@ -83,11 +84,12 @@ def _fill(
 
 def _small_haar(q: NDArray[Any]) -> bool:
     """The hook of core.haar: Q^T in the place of its normals, where they fit the cache."""
-    if _native is None or q.nbytes > _CACHED or q.dtype not in (np.float32, np.float64) or not q.flags.carray:
+    target = _WORKING.get(q.dtype)
+    if _native is None or target is None or q.nbytes > _CACHED or not q.flags.carray:
         return False
     number = _number(os.environ.get("ISOGAIN_ISA", ""))
     if number is not None:
-        _native.haar(q, *q.shape, number, _TARGETS[q.dtype.name])
+        _native.haar(q, *q.shape, number, target)
     return number is not None
 
 

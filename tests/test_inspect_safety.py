@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import subprocess
+import sys
 from collections import UserDict
 
 import numpy as np
@@ -229,3 +231,27 @@ def test_compiled_models_are_looked_into():
     wrapped = torch.compile(model, backend="eager")
     report = igt.inspect(wrapped, torch.randn(3, 4))
     assert [layer.path for layer in report.layers if layer.kind == "weight"] == ["0", "2"]
+
+
+def test_what_a_model_compiles_on_its_way_runs_as_written():
+    """In a process of its own, as the compiler is not loaded before."""
+    code = """
+import sys, torch, isogain.torch as igt
+from torch import nn
+
+class Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+    def inner(self, x):
+        return torch.relu(self.b(torch.relu(self.a(x))))
+    def forward(self, x):
+        return self.c(torch.compile(self.inner, backend="eager")(x))
+
+compile, before = torch.compile, "torch._dynamo" in sys.modules
+report = igt.inspect(Lazy(), torch.randn(16, 8))
+print(before, "torch._dynamo" in sys.modules, torch.compile is compile)
+print([layer.path for layer in report.layers if layer.kind == "weight"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["False True True", "['a', 'b', 'c']"]

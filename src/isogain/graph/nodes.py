@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from isogain.core.fans import Fans, fans
@@ -20,6 +20,17 @@ Kind = Literal[
     "attention", "pool", "concatenate", "dropout", "shape", "loss", "other",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=4096)
+def _fans(
+    shape: tuple[int, ...], layout: str, groups: int, stride: int | tuple[int, ...], transposed: bool
+) -> Fans | None:
+    """Those of all layers of one shape, worked out once; None where the layout gives none."""
+    try:
+        return fans(shape, layout, groups=groups, stride=stride, transposed=transposed)
+    except LayoutError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -51,12 +62,7 @@ class WeightUse:
     def fans(self) -> Fans | None:
         """Its fans; None where the layout gives none."""
         stride = self.stride if len(self.stride) > 1 else self.stride[0]
-        try:
-            return fans(
-                self.shape, self.layout, groups=self.groups, stride=stride, transposed=self.transposed
-            )
-        except LayoutError:
-            return None
+        return _fans(self.shape, self.layout, self.groups, stride, self.transposed)
 
     @property
     def gain(self) -> float:

@@ -1,25 +1,34 @@
-"""One pass that sets every signal's size: each weight is scaled as its operation runs, by what arrives."""
+"""One pass that sets every signal's size: each weight is scaled as its operation runs, by what arrives.
+
+The model was recorded before it was drawn, so this pass need not work out again what its operations are: it
+goes along the recorded steps.  Where a model takes another way than then (experts chosen by what they read),
+the pass is made again and recorded anew.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from isogain.graph import WeightUse
+from isogain.core.initializers import Zeros
+from isogain.graph import Node, WeightUse
 from isogain.graph.plan import Entry, Plan
-from isogain.torch.gauge import Gauge, Loss, gauge, mean_square
+from isogain.torch.gauge import Gauge, Loss, watched
 from isogain.torch.guard import Untouched
 from isogain.torch.materialize import stable_path
 from isogain.torch.operations import plain_name
+from isogain.torch.sizes import MEASURED, Sizes, mean_square
 from isogain.torch.targets import Target, public_path, targets
-from isogain.torch.tensors import tensors_in
+from isogain.torch.tensors import reads, tensors_of_call
+from isogain.torch.watch import Watch
 
-__all__ = ["Calibrator", "calibrate"]
+__all__ = ["Measured", "calibrate"]
 
 Tensor = torch.Tensor
 _WEIGHTED = frozenset(
@@ -29,35 +38,38 @@ _WEIGHTED = frozenset(
 )  # fmt: skip
 
 
-class Calibrator(Gauge):
+class Scaler:
     """Scales the results of operations whose output misses the plan's size, and remembers the factors.
 
     An operation is linear in its weight, so scaling its result is scaling the weight: nothing runs twice, and
     gradients on the way back are those of the scaled weights, which are written only afterwards.
     """
 
-    def __init__(
-        self, model: nn.Module, guard: Untouched, batch: int, work: Mapping[str, tuple[Entry, Target]]
-    ) -> None:
-        super().__init__(model, guard, batch, measure=False)
-        self.work = work
+    def __init__(self, model: nn.Module, plan: Plan) -> None:
+        found, self.parameters = targets(model), dict(model.named_parameters())
+        paths = {name: _path_of(name, plan) for name in self.parameters}
+        entries = {name: plan[path] for name, path in paths.items() if path in plan}
+        self.work: dict[str, tuple[Entry, Target]] = {
+            name: (entry, found[entry.path])
+            for name, entry in entries.items()
+            if not entry.kept and math.isfinite(entry.signal) and found[entry.path].free()
+        }
+        self.zeros = frozenset(n for n, entry in entries.items() if isinstance(entry.initializer, Zeros))
         self.factors: dict[str, float] = {}
         """parameter -> the factor it is to get."""
 
-    def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        use = self._weight(name, args, kwargs) if name in _WEIGHTED else None
-        if use is None or use.name not in self.work or not self._direct(use, (args, kwargs)):
-            return super()._run(name, func, args, kwargs)
-        axis = 1 if plain_name(name).startswith("conv") else -1
-        return super()._run(name, partial(self._scaled, use, axis, func), args, kwargs)
+    def around(
+        self, name: str, use: WeightUse | None, func: Callable[..., Any], given: Any
+    ) -> Callable[..., Any]:
+        """The operation, scaled if its weight may be; itself if not."""
+        if use is None or name not in _WEIGHTED or use.name not in self.work or not self._reads(use, given):
+            return func
+        return partial(self._scaled, use, 1 if plain_name(name).startswith("conv") else -1, func)
 
-    def _direct(self, use: WeightUse, given: Any) -> bool:
+    def _reads(self, use: WeightUse, given: Any) -> bool:
         """Whether the operation reads the parameter's own memory, or a parametrization that can be set."""
         _, target = self.work[use.name]
-        if target.set is not None:
-            return True
-        own = target.like.untyped_storage().data_ptr()
-        return any(tensor.untyped_storage().data_ptr() == own for tensor in tensors_in(given, 2))
+        return target.set is not None or reads(given, target.like)
 
     def _scaled(
         self, use: WeightUse, axis: int, func: Callable[..., Any], *args: Any, **kwargs: Any
@@ -75,17 +87,24 @@ class Calibrator(Gauge):
     def _shift(self, use: WeightUse, result: Tensor, axis: int) -> Tensor | None:
         """The bias, shaped like the result, unless it is 0."""
         bias = self.parameters.get(use.bias) if use.bias else None
-        if bias is None or not bool(bias.any()):
+        if bias is None or use.bias in self.zeros or not bool(bias.any()):
             return None
         shape = [1] * result.dim()
         shape[axis] = -1
         return bias.view(shape)
 
+    def write(self) -> dict[str, float]:
+        """Scales the weights themselves; path -> factor of each."""
+        changed = {name: factor for name, factor in self.factors.items() if factor != 1.0}
+        for name, factor in changed.items():
+            self.work[name][1].scale(factor)
+        return {self.work[name][0].path: factor for name, factor in changed.items()}
+
 
 def _factor(entry: Entry, carried: Tensor, shift: Tensor | None) -> float:
     """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told."""
-    power = float(mean_square(carried))
-    offset = 0.0 if shift is None else float(mean_square(shift))
+    power = mean_square(carried).value
+    offset = 0.0 if shift is None else mean_square(shift).value
     wanted = entry.signal**2 - offset
     if not (power > 0 and wanted > 0 and math.isfinite(power)):
         return 1.0
@@ -94,25 +113,85 @@ def _factor(entry: Entry, carried: Tensor, shift: Tensor | None) -> float:
     return 1.0 if abs(factor - 1) <= entry.steady else float(f"{factor:.4g}")
 
 
+class Follower(Watch, Sizes):
+    """Goes along recorded steps, scaling and measuring; `lost` once the model does something else."""
+
+    def __init__(self, before: Gauge, scaler: Scaler, guard: Untouched, batch: int) -> None:
+        Watch.__init__(self, before.model, guard)
+        Sizes.__init__(self)
+        self.before, self.scaler, self.nodes = before, scaler, before.nodes
+        self.lost = False
+        self._steps = iter(before.steps)
+        self._done = False
+
+    def mark_inputs(self, inputs: Any) -> None:
+        """Nothing to do: they are known."""
+
+    def scopes(self) -> AbstractContextManager[Any]:
+        """None: every operation's module is known."""
+        return nullcontext()
+
+    def finish(self, output: Any) -> bool:
+        """Finds out whether steps are left; what follows (a loss) is not followed."""
+        self.lost = self.lost or next(self._steps, None) is not None
+        self._done = True
+        return not self.lost
+
+    def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._done or self.lost:
+            return func(*args, **kwargs)
+        step = next(self._steps, None)
+        if step is None or step.name != name:
+            self.lost = True
+            return func(*args, **kwargs)
+        node = self.nodes[step.node] if step.node is not None else None
+        if node is None or node.kind not in MEASURED:
+            return func(*args, **kwargs)
+        given = tensors_of_call(args, kwargs)
+        self.lost = not self._same(node, given)
+        result = self.scaler.around(name, node.weight, func, given)(*args, **kwargs)
+        seen = self.see(node.index, result, first=self.before.is_first(node.index))
+        self.lost = self.lost or (seen is not None and tuple(seen.shape) != node.shape)
+        return result
+
+    def _same(self, node: Node, given: list[Tensor]) -> bool:
+        """Whether a call reads the weight it read when it was recorded, as far as that can be seen."""
+        use = node.weight
+        if use is None or use.name not in self.before.direct:
+            return True
+        return reads(given, self.scaler.parameters[use.name])
+
+
+class Calibrator(Gauge):
+    """Records the model anew and scales: for a model that takes another way than when it was planned."""
+
+    def __init__(self, scaler: Scaler, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.scaler = scaler
+
+    def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        use = self._weight(name, args, kwargs) if name in _WEIGHTED else None
+        given = tensors_of_call(args, kwargs)
+        return super()._run(name, self.scaler.around(name, use, func, given), args, kwargs)
+
+
+Measured = Follower | Calibrator
+
+
 def calibrate(
-    model: nn.Module, plan: Plan, positional: Any, named: Any, loss: Loss | None = None
-) -> tuple[dict[str, float], Gauge]:
+    before: Gauge, plan: Plan, positional: Any, named: Any, loss: Loss | None = None
+) -> tuple[dict[str, float], Measured]:
     """One forward and one backward pass: path -> factor of each scaled weight, and the sizes then."""
-    found = targets(model)
-    wanted = {entry.path for entry in plan.drawn if math.isfinite(entry.signal)}
-    work = {
-        name: (plan[path], found[path])
-        for name, _ in model.named_parameters()
-        if (path := _path_of(name, plan)) in wanted and found[path].free()
-    }
-    seen = gauge(model, positional, named, loss, back=True, recorder=partial(Calibrator, work=work))
-    scaled = {}
-    for name, factor in seen.factors.items() if isinstance(seen, Calibrator) else ():
-        entry, target = work[name]
-        if factor != 1.0:
-            target.scale(factor)
-            scaled[entry.path] = factor
-    return scaled, seen
+    model = before.model
+    scaler = Scaler(model, plan)
+    follow = partial(Follower, before, scaler)
+    followed = watched(model, positional, named, loss, back=True, make=follow)
+    if not followed.lost:
+        return scaler.write(), followed
+    scaler.factors.clear()
+    record = partial(Calibrator, scaler, model, measure=False)
+    recorded = watched(model, positional, named, loss, back=True, make=record)
+    return scaler.write(), recorded
 
 
 def _path_of(name: str, plan: Plan) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +13,6 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from isogain.errors import InspectError
-from isogain.torch.capture import Recorder
 from isogain.torch.measures import ROWS
 from isogain.torch.tensors import tensors_in
 
@@ -33,13 +33,13 @@ def plain_module(model: Any) -> nn.Module:
     return inner if isinstance(inner, nn.Module) else model
 
 
-def check_call(model: nn.Module, loss: Loss | None, level: str) -> None:
-    """Refuse a level, a loss or a model that no pass could be made with."""
+def check_call(parameters: Mapping[str, nn.Parameter], loss: Loss | None, level: str) -> None:
+    """Refuse a level, a loss or a model of parameters that no pass could be made with."""
     if level not in ROWS:
         raise InspectError(f"level must be one of {', '.join(map(repr, ROWS))}, got {level!r}")
     if loss is not None and not callable(loss):
         raise InspectError(f"loss must be a callable on the model's output, got {type(loss).__name__}")
-    lazy = [n for n, p in model.named_parameters() if nn.parameter.is_lazy(p)]
+    lazy = [n for n, p in parameters.items() if nn.parameter.is_lazy(p)]
     if lazy:
         raise InspectError(
             f"{len(lazy)} lazy parameters have no shape yet ({', '.join(lazy[:3])}): call the model "
@@ -71,10 +71,26 @@ def batch_of(positional: tuple[Any, ...], named: dict[str, Any]) -> int:
     return sizes[0] if sizes else 1
 
 
-def eager() -> AbstractContextManager[Any]:
-    """Compiled parts inside the model run as they were written."""
-    stance = getattr(torch.compiler, "set_stance", None)
-    return stance("force_eager") if stance is not None else nullcontext()
+@contextmanager
+def eager() -> Iterator[None]:
+    """Compiled parts inside the model run as they were written.
+
+    To load the compiler takes seconds, so that is left to a model that compiles something on its way.
+    """
+    with ExitStack() as stack:
+        original = torch.compile
+
+        def compile_(*args: Any, **kwargs: Any) -> Any:
+            torch.compile = original
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            return original(*args, **kwargs)
+
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        else:
+            stack.callback(setattr, torch, "compile", original)
+            torch.compile = compile_
+        yield
 
 
 def called(run: Callable[[], Any], what: str) -> Any:
@@ -89,10 +105,10 @@ def called(run: Callable[[], Any], what: str) -> Any:
         raise InspectError(f"{what}: {type(error).__name__}: {error}") from error
 
 
-def loss_of(recorder: Recorder, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:
+def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:
     """The number to differentiate, and what it is: the loss, the output's own, or a random projection."""
     if loss is not None:
-        with recorder:
+        with watcher:
             value = called(lambda: loss(output), "the loss raised")
         if not isinstance(value, Tensor):
             raise InspectError(f"the loss must give a tensor, got {type(value).__name__}")

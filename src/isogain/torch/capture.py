@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from isogain.graph import Graph, Node, ParameterUse, WeightUse, assign_roles
 from isogain.torch.guard import Untouched
@@ -25,9 +25,7 @@ from isogain.torch.known import KnownTensors
 from isogain.torch.mentions import mentioned
 from isogain.torch.meter import Meter
 from isogain.torch.operations import (
-    BLANK,
     FACTORIES,
-    SKIPPED,
     activation_of,
     kind_of,
     plain_name,
@@ -39,12 +37,12 @@ from isogain.torch.tensors import (
     UNKNOWN,
     Value,
     is_wrapped,
-    operation_name,
     owner_of,
     tensors_in,
-    transparent,
+    tensors_of_call,
 )
 from isogain.torch.units import unit_summary
+from isogain.torch.watch import Watch
 from isogain.torch.weights import find_weight
 
 __all__ = ["Recorder"]
@@ -61,6 +59,12 @@ def _from_left(name: str, weight: WeightUse | None, result: Tensor) -> bool:
     return left and plain_name(name) != "einsum" and result.dim() > 1
 
 
+def _learnt(known: KnownTensors, nodes: list[Node], tensor: Any) -> bool:
+    """Whether a parameter has any part in a tensor."""
+    value = known[tensor] if isinstance(tensor, Tensor) else UNKNOWN
+    return bool(value.parameters) or (value.node is not None and nodes[value.node].learnt)
+
+
 @dataclass
 class Scope:
     """A module whose forward is running."""
@@ -69,26 +73,23 @@ class Scope:
     kind: str
 
 
-class Recorder(TorchFunctionMode):
+class Recorder(Watch):
     """Records a Graph; its Meter measures as nodes appear and as gradients come back."""
 
     def __init__(
         self, model: nn.Module, guard: Untouched, batch: int, *, measure: bool = True, level: str = "default"
     ) -> None:
-        super().__init__()
-        self.model, self.measure = model, measure
-        self.meter = Meter(batch, level, self._learnt)
-        self.known = KnownTensors(model, guard)
+        super().__init__(model, guard)
+        self.measure = measure
         self.nodes: list[Node] = []
+        # not a method of self: in a cycle, records would lie about until the garbage collector's slow turn
+        self.meter = Meter(batch, level, partial(_learnt, self.known, self.nodes))
         self.operations = 0
         self.used: set[str] = set()
         self.free_inputs = False
         self.random_choices = 0
         """Single random numbers drawn in forward: layers may be skipped by chance."""
         self._scopes: list[Scope] = []
-        self._owners = {
-            name: type(module).__name__ for name, module in model.named_modules(remove_duplicate=False)
-        }
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -103,11 +104,6 @@ class Recorder(TorchFunctionMode):
     def value(self, tensor: Tensor) -> Value:
         """What is known of a tensor."""
         return self.known[tensor]
-
-    def _learnt(self, tensor: Any) -> bool:
-        """Whether a parameter has any part in a tensor."""
-        value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
-        return bool(value.parameters) or (value.node is not None and self.nodes[value.node].learnt)
 
     def mark_inputs(self, inputs: Any) -> None:
         """Takes every tensor in `inputs` for content; without any, whatever the model draws is."""
@@ -126,47 +122,37 @@ class Recorder(TorchFunctionMode):
     # ---- where we are ----------------------------------------------------------------------
 
     def scopes(self) -> AbstractContextManager[Any]:
-        """Follows which module's forward is running, by hooks that are gone afterwards."""
+        """Follows which module's forward is running, by two hooks on all modules that are gone afterwards."""
+        running = {
+            id(module): Scope(path, type(module).__name__)
+            for path, module in self.model.named_modules()
+            if not isinstance(module, torch.jit.ScriptModule)
+        }
+
+        def enter(module: nn.Module, *_: Any) -> None:
+            scope = running.get(id(module))
+            if scope is not None:
+                self._scopes.append(scope)
+
+        def leave(module: nn.Module, *_: Any) -> None:
+            scope = running.get(id(module))
+            while scope is not None and self._scopes and self._scopes.pop() is not scope:
+                pass
+
         stack = ExitStack()
-        for path, module in self.model.named_modules():
-            if isinstance(module, torch.jit.ScriptModule):
-                continue
-            scope = Scope(path, type(module).__name__)
-            before = module.register_forward_pre_hook(partial(self._enter, scope), prepend=True)
-            after = module.register_forward_hook(partial(self._leave, scope), always_call=True)
-            stack.callback(before.remove)
-            stack.callback(after.remove)
+        stack.callback(register_module_forward_pre_hook(enter).remove)
+        stack.callback(register_module_forward_hook(leave, always_call=True).remove)
         return stack
-
-    def _enter(self, scope: Scope, *_: Any) -> None:
-        self._scopes.append(scope)
-
-    def _leave(self, scope: Scope, *_: Any) -> None:
-        while self._scopes and self._scopes.pop() is not scope:
-            pass
 
     # ---- every operation -------------------------------------------------------------------
 
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        name = operation_name(func)
-        if name in SKIPPED or name in BLANK:
-            return func(*args, **kwargs)
-        if name == "multi_head_attention_forward":
-            with self:
-                return transparent(func)(*args, **kwargs)
-        if writes(name) or name == "__set__":
-            self.known.before_write(name, func, args)
-        return self._run(name, func, args, kwargs)
-
     def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        sources = [(tensor, self.value(tensor)) for tensor in tensors_in((args, kwargs), 3)]
+        sources = [(tensor, self.known[tensor]) for tensor in tensors_of_call(args, kwargs)]
         content = any(value.content for _, value in sources)
-        parameters = frozenset[str]().union(*(value.parameters for _, value in sources))
+        parameters = frozenset[str]().union(*[value.parameters for _, value in sources])
         self.used |= parameters
-        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if content else {}
+        measured = content and self.measure
+        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else {}
         result = func(*args, **kwargs)
         self.operations += 1
         if content:
@@ -205,13 +191,7 @@ class Recorder(TorchFunctionMode):
     ) -> dict[str, float]:
         """What an activation does to its units, measured before an in-place one overwrites its input."""
         found, settings = activation_of(name, args, kwargs)
-        if (
-            found is None
-            or not self.measure
-            or not sources
-            or sources[0][0].is_meta
-            or is_wrapped(sources[0][0])
-        ):
+        if found is None or not sources or sources[0][0].is_meta or is_wrapped(sources[0][0]):
             return {}
         tensor, value = sources[0]
         axis = self.nodes[value.node].channel_axis if value.node is not None else -1
@@ -357,10 +337,13 @@ class Recorder(TorchFunctionMode):
             for name in node.parameters:
                 users.setdefault(name, []).append(node.index)
         seen = frozenset(self.used)
+        owners = {
+            name: type(module).__name__ for name, module in self.model.named_modules(remove_duplicate=False)
+        }
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
-                self._owners.get(owner_of(name), ""), tuple(self.names[id(p)][1:]),
+                owners.get(owner_of(name), ""), tuple(self.names[id(p)][1:]),
                 tuple(users.get(name, ())),
                 name in self.used, name not in self.used and mentioned(self.model, name, seen),
             )

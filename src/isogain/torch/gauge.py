@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -15,27 +15,40 @@ from isogain.graph.plan import PlanError
 from isogain.torch.calling import batch_of, called, check_call, eager, loss_of
 from isogain.torch.guard import Untouched
 from isogain.torch.shards import is_dtensor
+from isogain.torch.sizes import MEASURED, Sizes
 from isogain.torch.tape import Tape
-from isogain.torch.tensors import Value, is_wrapped, tensors_in
+from isogain.torch.tensors import Value, reads, tensors_in
 
-__all__ = ["Gauge", "Loss", "gauge", "mean_square"]
+__all__ = ["Gauge", "Loss", "Step", "gauge", "watched"]
 
 Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
 
 
-class Gauge(Tape):
-    """Root mean squares by node; gradients arrive by hooks."""
+class Step(NamedTuple):
+    """One operation of a pass: its name, and the node that it became, if any."""
+
+    name: str
+    node: int | None
+
+
+class Gauge(Tape, Sizes):
+    """Root mean squares by node, and the operations one after another."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sizes: dict[int, Tensor] = {}
-        """weight node -> mean square of its output."""
-        self.gradients: dict[int, Tensor] = {}
-        """weight node -> mean square of the gradient with respect to it."""
-        self.firsts: list[Tensor] = []
-        """Outputs of the first weights: a gradient that reaches them has passed all others."""
-        self.loss = math.nan
+        Tape.__init__(self, *args, **kwargs)
+        Sizes.__init__(self)
+        self.steps: list[Step] = []
+        self.direct: set[str] = set()
+        """Parameters whose own memory an operation read as its weight."""
+
+    def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        place, before = len(self.steps), len(self.nodes)
+        self.steps.append(Step(name, None))
+        result = super()._run(name, func, args, kwargs)
+        if len(self.nodes) > before:
+            self.steps[place] = Step(name, before)
+        return result
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -43,69 +56,79 @@ class Gauge(Tape):
     ) -> None:  # fmt: skip
         before = len(self.nodes)
         super()._content(name, args, kwargs, sources, result, units)
-        if len(self.nodes) == before or self.nodes[-1].kind not in ("weight", "recurrent", "embedding"):
+        node = self.nodes[-1] if len(self.nodes) > before else None
+        if node is None or node.kind not in MEASURED:
             return
-        tensor = next((t for t in tensors_in(result, 2) if t.is_floating_point()), None)
-        if tensor is None or tensor.is_meta or is_wrapped(tensor) or tensor.layout != torch.strided:
-            return
-        index = self.nodes[-1].index
-        self.sizes[index] = mean_square(tensor)
-        if tensor.requires_grad:
-            if not any(self.nodes[one].learnt for one in self.nodes[-1].inputs):
-                self.firsts.append(tensor)
-            hook = partial(self._gradient, index)
-            tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+        self.see(node.index, result, first=self.is_first(node.index))
+        if node.weight is not None and reads([t for t, _ in sources], self.parameters[node.weight.name]):
+            self.direct.add(node.weight.name)
 
-    def _gradient(self, index: int, gradient: Tensor) -> None:
-        self.gradients[index] = mean_square(gradient)
+    def is_first(self, index: int) -> bool:
+        """Whether nothing learnt comes before a node."""
+        return not any(self.nodes[one].learnt for one in self.nodes[index].inputs)
 
-    def size(self, index: int) -> float:
-        """Root mean square of a node's output; nan where it was not measured."""
-        found = self.sizes.get(index)
-        return math.nan if found is None else math.sqrt(float(found))
-
-    def gradient(self, index: int) -> float:
-        """Root mean square of the gradient with respect to a node's output; nan where none came."""
-        found = self.gradients.get(index)
-        return math.nan if found is None else math.sqrt(float(found))
+    def finish(self, output: Any) -> bool:
+        """Takes note of what the model returned."""
+        indices = (self.value(tensor).node for tensor in tensors_in(output))
+        self.returned = tuple(dict.fromkeys(one for one in indices if one is not None))
+        return True
 
 
-def mean_square(tensor: Tensor) -> Tensor:
-    """E[|x|^2], in float32 or better, of real and complex tensors."""
-    flat = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
-    precision = torch.float64 if flat.dtype == torch.float64 else torch.float32
-    length: Tensor = torch.linalg.vector_norm(flat, dtype=precision)
-    return length.square() / max(tensor.numel(), 1)
+class Watcher(Protocol):
+    """What a pass may be watched by: a function mode that measures sizes."""
+
+    firsts: list[Tensor]
+    loss: float
+
+    def mark_inputs(self, inputs: Any) -> None:
+        """Called with the inputs before the pass."""
+
+    def scopes(self) -> AbstractContextManager[Any]:
+        """Entered around the pass."""
+
+    def finish(self, output: Any) -> bool:
+        """Called with what the model returned; whether to go back from there."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *error: Any) -> Any: ...
 
 
-def gauge(
-    model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool,
-    recorder: Callable[..., Gauge] | None = None,
-) -> Gauge:  # fmt: skip
-    """One forward pass, and if `back` one backward pass, watched; the model is as before afterwards."""
-    _check_sharding(model)
-    check_call(model, loss, "default")
-    if any(parameter.is_meta for parameter in model.parameters()):
+W = TypeVar("W", bound=Watcher)
+
+
+def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool) -> Gauge:
+    """One forward pass, and if `back` one backward pass, recorded; the model is as before afterwards."""
+    make = partial(Gauge, model, measure=False)
+    return watched(model, positional, named, loss, back=back, make=make)
+
+
+def watched(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None, *, back: bool,
+    make: Callable[[Untouched, int], W],
+) -> W:  # fmt: skip
+    """The same by any watcher, which `make` makes of the guard and the size of the batch."""
+    parameters = dict(model.named_parameters())
+    _check_sharding(parameters)
+    check_call(parameters, loss, "default")
+    if any(parameter.is_meta for parameter in parameters.values()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
         back = False
     positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
     with Untouched(model) as guard, eager(), torch.enable_grad() if back else torch.no_grad():
         torch.manual_seed(0)  # dropout and its like do the same in every start; the guard puts the state back
-        batch = batch_of(positional, named)
-        found = recorder(model, guard, batch) if recorder else Gauge(model, guard, batch, measure=False)
+        found = make(guard, batch_of(positional, named))
         found.mark_inputs((positional, named))
         with found.scopes(), found:
             output = called(lambda: model(*positional, **named), "the model raised in forward")
-        indices = (found.value(tensor).node for tensor in tensors_in(output))
-        found.returned = tuple(dict.fromkeys(i for i in indices if i is not None))
-        if back:
+        if found.finish(output) and back:
             _backward(found, output, loss)
     return found
 
 
-def _check_sharding(model: nn.Module) -> None:
+def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
     """Refuses a sharded model: its shards are gathered under other names on the way."""
-    sharded = [name for name, parameter in model.named_parameters() if is_dtensor(parameter)]
+    sharded = [name for name, parameter in parameters.items() if is_dtensor(parameter)]
     if sharded:
         raise PlanError(
             f"{sharded[0]} and {len(sharded) - 1} more parameters are sharded; no forward pass shows which "
@@ -117,7 +140,7 @@ def _own_copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
-def _backward(found: Gauge, output: Any, loss: Loss | None) -> None:
+def _backward(found: Watcher, output: Any, loss: Loss | None) -> None:
     value, _ = loss_of(found, output, loss)
     if value is None or not value.requires_grad:
         return

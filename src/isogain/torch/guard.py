@@ -31,9 +31,12 @@ class Untouched:
         self.kept: dict[int, tuple[nn.Parameter, torch.Tensor, torch.Tensor | None]] = {}
 
     def __enter__(self) -> Untouched:
-        self.modules = [(module, _attributes(module)) for module in self.model.modules()]
-        self.buffers = [(buffer, _copied(buffer)) for buffer in self.model.buffers()]
-        self.parameters = [(p, p.requires_grad, p.grad, _copied(p.grad)) for p in self.model.parameters()]
+        modules = list(self.model.modules())
+        self.modules = [(module, _attributes(module)) for module in modules]
+        self.buffers = [(buffer, _copied(buffer)) for buffer in _held(modules, "_buffers")]
+        self.parameters = [
+            (p, p.requires_grad, p.grad, _copied(p.grad)) for p in _held(modules, "_parameters")
+        ]
         self.random = _random_states()
         return self
 
@@ -65,6 +68,12 @@ class Untouched:
         _set_random_states(self.random)
 
 
+def _held(modules: list[nn.Module], table: str) -> list[Any]:
+    """Every tensor in one of the modules' tables, once."""
+    held = (tensor for module in modules for tensor in getattr(module, table).values() if tensor is not None)
+    return list({id(tensor): tensor for tensor in held}.values())
+
+
 def _copied(tensor: torch.Tensor | None) -> torch.Tensor | None:
     if tensor is None or tensor.is_meta or tensor.layout != torch.strided:
         return None
@@ -74,31 +83,30 @@ def _copied(tensor: torch.Tensor | None) -> torch.Tensor | None:
 def _attributes(module: nn.Module) -> dict[str, Any]:
     found = dict(module.__dict__)
     for name in _TABLES:
-        if hasattr(found.get(name), "copy"):  # a scripted module's tables are views that cannot be written
-            found[name] = (found[name], found[name].copy())
+        table = found.get(name)
+        if hasattr(table, "copy"):  # a scripted module's tables are views that cannot be written
+            found[name] = (table, table.copy() if table else ())  # nearly all of them are empty
     return found
 
 
 def _put_back(module: nn.Module, found: dict[str, Any]) -> None:
-    for name in [name for name in module.__dict__ if name not in found]:
-        del module.__dict__[name]
+    now = module.__dict__
+    for name in now.keys() - found.keys():
+        del now[name]
     for name, value in found.items():
         if name in _TABLES and isinstance(value, tuple):
-            table, content = value
-            if isinstance(table, (dict, OrderedDict)):
-                _refill(table, content)
-            elif table != content:
-                table.clear()
-                table.update(content)
-            value = table
-        if module.__dict__.get(name, _put_back) is not value:
-            module.__dict__[name] = value
+            value, content = value
+            if value or content:
+                _refill(value, content)
+        if now.get(name, _put_back) is not value:
+            now[name] = value
 
 
-def _refill(table: dict[Any, Any], content: dict[Any, Any]) -> None:
-    same = len(table) == len(content) and all(
-        a is b and table[a] is content[b] for a, b in zip(table, content, strict=True)
-    )
+def _refill(table: Any, content: Any) -> None:
+    if isinstance(table, (dict, OrderedDict)) and len(table) == len(content):
+        same = all(a is b and table[a] is content[b] for a, b in zip(table, content, strict=True))
+    else:
+        same = table == content
     if not same:
         table.clear()
         table.update(content)

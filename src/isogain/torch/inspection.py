@@ -65,7 +65,7 @@ def inspect(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
 def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: Level = "default") -> Table:
     """The Table of everything measured on one forward and one backward pass; changes nothing."""
     model = plain_module(model)
-    check_call(model, loss, level)
+    check_call(dict(model.named_parameters()), loss, level)
     unready = _unready(model)
     if unready:
         return _not_run(model, unready)

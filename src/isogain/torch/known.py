@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -25,14 +26,19 @@ class KnownTensors:
         self.names: dict[int, list[str]] = {}
         """id of a parameter -> its names, the first of which stands for it."""
         self._values: dict[int, tuple[Any, Value]] = {}
-        self._storages: dict[int, nn.Parameter] = {}
+        self.parameters: dict[str, nn.Parameter] = {}
         for name, parameter in model.named_parameters(remove_duplicate=False):
-            self.names.setdefault(id(parameter), []).append(name)
-            if not parameter.is_meta and parameter.layout == torch.strided:
-                self._storages[parameter.untyped_storage().data_ptr()] = parameter
-        self.parameters = {self.names[id(p)][0]: p for p in model.parameters()}
+            names = self.names.setdefault(id(parameter), [])
+            names.append(name)
+            self.parameters.setdefault(names[0], parameter)
         for name, parameter in self.parameters.items():
             self._values[id(parameter)] = (lambda p=parameter: p, Value(parameters=frozenset([name])))
+
+    @cached_property
+    def _storages(self) -> dict[int, nn.Parameter]:
+        """Address of memory -> the parameter in it, as it is before the first write."""
+        dense = (p for p in self.parameters.values() if not p.is_meta and p.layout == torch.strided)
+        return {parameter.untyped_storage().data_ptr(): parameter for parameter in dense}
 
     def __getitem__(self, tensor: Tensor) -> Value:
         found = self._values.get(id(tensor))
@@ -45,7 +51,7 @@ class KnownTensors:
     def before_write(self, name: str, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Keeps a parameter's values before an operation writes into it, or into a view of it."""
         target = args[0] if args and isinstance(args[0], Tensor) else None
-        if target is None or target.is_meta or not self._storages or name == "requires_grad_":
+        if not self._storages or target is None or target.is_meta or name == "requires_grad_":
             return
         if name == "__set__":
             attribute = getattr(getattr(func, "__self__", None), "__name__", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -149,17 +150,20 @@ IN_PLACE_SIGNS = frozenset(
 IN_PLACE_SETTERS = frozenset({"__setitem__", "copy_", "index_put_", "index_add_", "scatter_", "scatter_add_"})
 
 
+@lru_cache(maxsize=4096)
 def writes(name: str) -> bool:
     """Whether an operation writes into its first argument, by its name: add_, __iadd__, __setitem__."""
     dunder = name.endswith("__")
     return (name.endswith("_") and not dunder) or name in IN_PLACE_SETTERS or name in IN_PLACE_SIGNS
 
 
+@lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """'relu_' -> 'relu'; double underscores stay."""
     return name if name.endswith("__") else name.rstrip("_")
 
 
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> Kind:
     """The kind of a torch operation by its name."""
     plain = plain_name(name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from isogain.graph import Graph, ParameterUse, WeightUse
@@ -70,7 +73,7 @@ def plan(
     else:
         tape, notes = gauge(model, *arguments_of(inputs), back=False), ()
     found = plan_of(
-        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, own=own_values(model), notes=notes,
+        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
         options=shapes_of_base(options),
     )  # fmt: skip
     return found.bind(parameters_of(model))
@@ -78,28 +81,27 @@ def plan(
 
 def plan_of(
     tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT,
-    own: Mapping[str, Own] | None = None, notes: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (), options: Mapping[str, Any] | None = None,
 ) -> Plan:  # fmt: skip
     """The plan of a recorded model."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
-    values = own_values(tape.model) if own is None else own
     _check_patterns(patterns, graph)
-    parts = unpacked(graph)
+    parts, found = unpacked(graph), targets(tape.model)
     scene = Scene(
-        parts.graph, TapeActivations(tape), values, shifted=frozenset(tape.shifted),
-        fixed=frozenset(_fixed(tape.model, graph, patterns, parts)), options=options or {},
+        parts.graph, TapeActivations(tape), OwnValues(tape.model), shifted=frozenset(tape.shifted),
+        fixed=frozenset(_fixed(found, graph, patterns, parts)), options=options or {},
         makers=frozenset(tape.makers),
     )  # fmt: skip
-    entries = _entries(tape.model, graph, scene, parts, patterns, recipe)
+    entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
     return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
 
 
-def _fixed(model: nn.Module, graph: Graph, patterns: tuple[str, ...], parts: Unpacked) -> Iterator[str]:
+def _fixed(
+    found: Mapping[str, Target], graph: Graph, patterns: tuple[str, ...], parts: Unpacked
+) -> Iterator[str]:
     """Parameters that no rule will write, and the parts of them."""
-    found = targets(model)
     for use in graph.parameters:
         target = found[stable_path(public_path(use.name))]
         if _protected([use], patterns) or target.fixed:
@@ -115,25 +117,40 @@ def _check_patterns(patterns: tuple[str, ...], graph: Graph) -> None:
         raise PlanError(f"exclude: no parameter fits {', '.join(map(repr, lost))}")
 
 
-def own_values(model: nn.Module) -> dict[str, Own]:
-    """What is known of the parameters' own values; nothing of those on the meta device."""
-    found = {}
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.is_meta or parameter.numel() == 0 or is_dtensor(parameter):
-                continue
-            values = spread(parameter)
-            rms = float(torch.linalg.vector_norm(values.double())) / max(values.numel(), 1) ** 0.5
-            mean = float(values.double().mean())
-            found[name] = Own(rms, bool((values == values[0]).all()), mean, values.numel())
-    return found
+class OwnValues(Mapping[str, Own]):
+    """What is known of the parameters' own values, read when a rule asks; nothing of meta ones."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._parameters = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if not parameter.is_meta and parameter.numel() > 0 and not is_dtensor(parameter)
+        }
+        self._found: dict[str, Own] = {}
+
+    def __getitem__(self, name: str) -> Own:
+        if name not in self._found:
+            self._found[name] = _own(spread(self._parameters[name]).numpy(force=True).astype(np.float64))
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+
+def _own(values: NDArray[np.float64]) -> Own:
+    rms = math.sqrt(np.add.reduce(values * values) / values.size)
+    constant = bool(np.minimum.reduce(values) == np.maximum.reduce(values))
+    return Own(rms, constant, float(np.add.reduce(values)) / values.size, values.size)
 
 
 def _entries(
-    model: nn.Module, graph: Graph, scene: Scene, parts: Unpacked, patterns: tuple[str, ...], recipe: str
-) -> list[Entry]:
+    model: nn.Module, found: Mapping[str, Target], graph: Graph, scene: Scene, parts: Unpacked,
+    patterns: tuple[str, ...], recipe: str,
+) -> list[Entry]:  # fmt: skip
     """One entry for every target; of several parameters behind one, that which carries the weight decides."""
-    found = targets(model)
     groups: dict[str, list[ParameterUse]] = {}
     for use in graph.parameters:
         groups.setdefault(stable_path(public_path(use.name)), []).append(use)

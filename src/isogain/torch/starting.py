@@ -16,7 +16,7 @@ from isogain.graph.recipes import check_options
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.apply import apply_
-from isogain.torch.calibration import calibrate
+from isogain.torch.calibration import Measured, calibrate
 from isogain.torch.calling import arguments_of, plain_module
 from isogain.torch.gauge import Gauge, gauge
 from isogain.torch.inspection import inspect
@@ -82,7 +82,7 @@ def init_(
     kept = Snapshot(model, made)
     try:
         apply_(model, made, seed)
-        scaled, after = calibrate(model, made, *given, loss)
+        scaled, after = calibrate(before, made, *given, loss)
         second = inspect(model, inputs, loss) if first is not None else None
     except BaseException:
         kept.restore()
@@ -120,7 +120,7 @@ def _worse(after: Report, before: Report) -> bool:
 
 
 def _receipt(
-    made: Plan, seed: int, before: Gauge, after: Gauge, scaled: Mapping[str, float],
+    made: Plan, seed: int, before: Gauge, after: Gauge | Measured, scaled: Mapping[str, float],
     first: Report | None, second: Report | None, left: str,
 ) -> Receipt:  # fmt: skip
     written = tuple(
@@ -137,7 +137,7 @@ def _codes(report: Report | None) -> tuple[str, ...] | None:
     return None if report is None else tuple(finding.key for finding in report.findings)
 
 
-def _gains(made: Plan, before: Gauge, after: Gauge) -> Iterator[Gain]:
+def _gains(made: Plan, before: Gauge, after: Gauge | Measured) -> Iterator[Gain]:
     """One row for each operation with a weight, in execution order."""
     for node in after.nodes:
         if node.index not in after.sizes or node.weight is None:

@@ -20,6 +20,7 @@ from isogain.torch.materialize import Places, places_of, stable_path
 __all__ = ["Target", "public_path", "targets"]
 
 Tensor = torch.Tensor
+Modules = list[tuple[str, nn.Module]]
 _FIXED = ("_Orthogonal",)
 """Parametrizations that keep their own law: their right inverse takes no free matrix."""
 
@@ -41,15 +42,15 @@ class Target:
     fixed: str = ""
     """Why it cannot be written, if it cannot."""
 
-    @torch.no_grad()
     def write(self, draw: Callable[[Tensor], None]) -> None:
         """Fills it with a draw."""
         if self.set is None:
             draw(self.like)
             return
-        fresh = torch.empty_like(self.like, memory_format=torch.contiguous_format)
-        draw(fresh)
-        self.set(fresh)
+        with torch.no_grad():
+            fresh = torch.empty_like(self.like, memory_format=torch.contiguous_format)
+            draw(fresh)
+            self.set(fresh)
 
     @torch.no_grad()
     def scale(self, factor: float) -> None:
@@ -59,15 +60,16 @@ class Target:
         else:
             self.set(self.get() * factor)
 
-    @torch.no_grad()
     def free(self) -> bool:
         """Whether scaling it scales what the module uses: a spectral norm, say, divides it out again."""
-        if self.set is None or self.get is None:
-            return True
+        return self.set is None or self.get is None or self._scales(self.get)
+
+    @torch.no_grad()
+    def _scales(self, get: Callable[[], Tensor]) -> bool:
         kept = [tensor.detach().clone() for tensor in self.tensors]
-        before = self.get()
+        before = get()
         self.scale(2.0)
-        free = torch.allclose(self.get(), 2 * before, rtol=1e-2, atol=0)
+        free = torch.allclose(get(), 2 * before, rtol=1e-2, atol=0)
         for tensor, value in zip(self.tensors, kept, strict=True):
             tensor.copy_(value)
         return free
@@ -82,8 +84,9 @@ def public_path(name: str) -> str:
 def targets(model: nn.Module) -> dict[str, Target]:
     """Every parameter of the model once, parametrized weights as one, under their stable paths."""
     found: dict[str, Target] = {}
-    parametrized = {target.path: target for target in _parametrized(model)}
-    normed = {target.path: target for target in _weight_normed(model)}
+    modules = list(model.named_modules())
+    parametrized = {target.path: target for target in _parametrized(modules)}
+    normed = {target.path: target for target in _weight_normed(modules)}
     for places in places_of(model):
         path = stable_path(public_path(places.path))
         if not places.is_parameter or path in found:
@@ -93,11 +96,11 @@ def targets(model: nn.Module) -> dict[str, Target]:
     return found
 
 
-def _parametrized(model: nn.Module) -> Iterator[Target]:
-    for prefix, module in model.named_modules():
-        if not parametrize.is_parametrized(module):
+def _parametrized(modules: Modules) -> Iterator[Target]:
+    for prefix, module in modules:
+        if "parametrizations" not in module._modules or not parametrize.is_parametrized(module):
             continue
-        for name, chain in module.parametrizations.items():
+        for name, chain in module.parametrizations.items():  # type: ignore[union-attr, operator]
             path = stable_path(f"{prefix}.{name}" if prefix else name)
             yield Target(
                 path, _read(chain), tuple(chain.parameters()), None, partial(_read, chain),
@@ -125,9 +128,9 @@ def _why_fixed(chain: nn.Module) -> str:
     return ""
 
 
-def _weight_normed(model: nn.Module) -> Iterator[Target]:
+def _weight_normed(modules: Modules) -> Iterator[Target]:
     """Weights under torch.nn.utils.weight_norm's hook: written as weight_v, with weight_g to fit."""
-    for prefix, module in model.named_modules():
+    for prefix, module in modules:
         for hook in module._forward_pre_hooks.values():
             name, dim = getattr(hook, "name", None), getattr(hook, "dim", None)
             if type(hook).__name__ != "WeightNorm" or name is None:

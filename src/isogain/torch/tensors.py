@@ -11,7 +11,17 @@ import torch
 
 from isogain.torch.operations import KIND_OF
 
-__all__ = ["UNKNOWN", "Value", "is_wrapped", "operation_name", "owner_of", "tensors_in", "transparent"]
+__all__ = [
+    "UNKNOWN",
+    "Value",
+    "is_wrapped",
+    "operation_name",
+    "owner_of",
+    "reads",
+    "tensors_in",
+    "tensors_of_call",
+    "transparent",
+]
 
 Tensor = torch.Tensor
 
@@ -33,10 +43,15 @@ class Value(NamedTuple):
 UNKNOWN = Value()
 
 
+_PLAIN = frozenset([int, float, bool, str, type(None), torch.dtype, torch.device])
+
+
 def tensors_in(value: Any, depth: int = 4) -> Iterator[Tensor]:
     """Every tensor in nested tuples, lists, dicts and dataclasses, in order."""
     if isinstance(value, Tensor):
         yield value
+    elif type(value) in _PLAIN:  # by far the most frequent, and Mapping is slow to ask for
+        return
     elif depth and isinstance(value, Mapping):
         for item in value.values():
             yield from tensors_in(item, depth - 1)
@@ -48,6 +63,17 @@ def tensors_in(value: Any, depth: int = 4) -> Iterator[Tensor]:
             yield from tensors_in(getattr(value, name, None), depth - 1)
 
 
+def tensors_of_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """Every tensor that an operation was called with."""
+    found: list[Tensor] = []
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif type(value) not in _PLAIN:
+            found.extend(tensors_in(value, 2))
+    return found
+
+
 @lru_cache(maxsize=4096)
 def operation_name(func: Callable[..., Any]) -> str:
     name = getattr(func, "__name__", "") or ""
@@ -55,6 +81,21 @@ def operation_name(func: Callable[..., Any]) -> str:
         attribute = getattr(getattr(func, "__self__", None), "__name__", "")
         return attribute if attribute in KIND_OF or attribute in ("data", "real", "H", "mH") else "size"
     return name
+
+
+def reads(given: list[Tensor], parameter: Tensor) -> bool:
+    """Whether any of these tensors lies in the parameter's memory."""
+    if any(tensor is parameter for tensor in given):
+        return True
+    own = _memory(parameter)
+    return own is not None and any(_memory(tensor) == own for tensor in given)
+
+
+def _memory(tensor: Tensor) -> int | None:
+    """The address of a tensor's memory; None where it has none of its own."""
+    if tensor.is_meta or tensor.layout != torch.strided or is_wrapped(tensor):
+        return None
+    return tensor.untyped_storage().data_ptr()
 
 
 _OVERRIDES = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
@@ -79,6 +120,7 @@ def is_wrapped(tensor: Tensor) -> bool:
     return bool(functorch.is_functorch_wrapped_tensor(tensor))
 
 
+@lru_cache(maxsize=65536)
 def owner_of(name: str) -> str:
     """The module of a parameter: 'fc.weight' -> 'fc', 'fc.parametrizations.weight.original0' -> 'fc'."""
     path = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from isogain.core.activations import Activation, activation
 from isogain.core.initializers import (
@@ -118,7 +119,7 @@ def _mirrored(
             activation="relu", position=position, gain=tidy(gain), centre=centre
         )
     else:
-        name, slope = _named(phi, start)
+        name, slope = _named(phi)
         gain = start.gain * signal / math.sqrt(start.q) * widening / slope
         law = MirroredOrthogonal(activation=name, position=position, gain=tidy(gain), centre=centre)
     blocks = {"first": "[Q; -Q]", "hidden": "[[Q, -Q], [-Q, Q]]", "last": "[Q, -Q]"}[position]
@@ -133,7 +134,8 @@ def _spreads(use: WeightUse, rows: int, columns: int) -> bool:
     return receptive > 1 and (max(use.stride) > 1 or rows > columns)
 
 
-def _named(phi: Activation, start: DeepStart) -> tuple[str, float]:
+@lru_cache(maxsize=256)
+def _named(phi: Activation) -> tuple[str, float]:
     """A name the initializer knows, and what is left of psi'(0) to divide by."""
     from isogain.core.activations import names
 

@@ -24,11 +24,11 @@ _VALUES = ("v", "value", "v_proj", "to_v", "wv", "w_v", "v_lin", "v_linear", "va
 @rule(order=10)
 def zero_gate(site: Site) -> Decision | None:
     """A weight of zeros that ends a branch was set by hand: the branch opens in training."""
-    node, own = site.node, site.own
-    if node is None or own is None or own.rms != 0 or node.kind != "weight":
+    node = site.node
+    place = site.scene.blocks.of_weight.get(node.index) if node is not None else None
+    if node is None or node.kind != "weight" or place is None or node.index not in place[1].ends:
         return None
-    place = site.scene.blocks.of_weight.get(node.index)
-    if place is None or node.index not in place[1].ends:
+    if site.own is None or site.own.rms != 0:
         return None
     return Decision(None, "all zeros at the end of a branch: kept, the branch opens in training")
 

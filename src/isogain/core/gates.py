@@ -26,20 +26,23 @@ KEEP, FORGET = "fz", "i"
 class ChronoBias(Initializer):
     """Gate biases for memories of 2 to `horizon` steps: b_f = ln U(1, horizon - 1), b_i = -b_f.
 
-    `gates` names the equal stretches of the first axis, one letter each: f and z keep the state (+b), i lets
-    new input in (-b, with the same draw), any other is 0.  "ifgo" is the LSTM of torch and Keras, "rzn"
-    torch's GRU.  Where a layer has two biases that are added, give the second zeros.  Tallec & Ollivier
-    2018, arXiv 1804.11188, section 3.
+    With `spread` 'log', b_f = U(0, ln(horizon - 1)): as many units for every octave of memories, as the time
+    steps of state space models have them.  `gates` names the equal stretches of the first axis, one letter
+    each: f and z keep the state (+b), i lets new input in (-b, with the same draw), any other is 0.  "ifgo"
+    is the LSTM of torch and Keras, "rzn" torch's GRU.  Where a layer has two biases that are added, give the
+    second zeros.  Tallec & Ollivier 2018, arXiv 1804.11188, section 3.
     """
 
     horizon: float = 100.0
     gates: str = "ifgo"
+    spread: str = "uniform"
 
     def __post_init__(self) -> None:
         require_finite(self, horizon=self.horizon)
         require(self.horizon > 2, f"ChronoBias: horizon is above 2 steps, got {self.horizon!r}")
         known = isinstance(self.gates, str) and any(letter in self.gates for letter in KEEP + FORGET)
         require(known, f"ChronoBias: gates needs an f, z or i among its letters, got {self.gates!r}")
+        require_choice(self, "spread", ("uniform", "log"))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         refuse_complex(self, is_complex)
@@ -53,11 +56,18 @@ class ChronoBias(Initializer):
         signs = [1 if letter in KEEP else -1 if letter in FORGET else 0 for letter in self.gates]
 
         def build(normals: Normals) -> Array:
-            drawn = np.log1p((self.horizon - 2) * uniforms(normals(0, units)))
+            drawn = self._of(uniforms(normals(0, units)))
             return np.concatenate([sign * drawn for sign in signs]).reshape(geometry.shape)
 
-        share = sum(map(abs, signs)) / count
-        return StructuredLaw("chrono_bias", build, math.sqrt(share * _log_square(self.horizon - 1)), units)
+        top, share = self.horizon - 1, sum(map(abs, signs)) / count
+        square = _log_square(top) if self.spread == "uniform" else math.log(top) ** 2 / 3
+        return StructuredLaw("chrono_bias", build, math.sqrt(share * square), units)
+
+    def _of(self, share: Array) -> Array:
+        """ln(t - 1) at a quantile of the memories t."""
+        if self.spread == "log":
+            return np.asarray(math.log(self.horizon - 1) * share)
+        return np.asarray(np.log1p((self.horizon - 2) * share))
 
 
 def _log_square(top: float) -> float:

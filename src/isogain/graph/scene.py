@@ -133,6 +133,11 @@ class Scene:
                 reached.add(node.index)
         return uses[1] in reached
 
+    @cached_property
+    def recurring(self) -> frozenset[str]:
+        """The weights that do."""
+        return frozenset(name for name in self._uses if self.recurs(name))
+
 
 @dataclass(frozen=True)
 class Site:

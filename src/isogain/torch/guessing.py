@@ -35,6 +35,7 @@ def guessed(model: nn.Module) -> tuple[Gauge, tuple[str, ...]]:
             found = gauge(twin, *given, back=False)
         except (InspectError, RuntimeError):
             continue
+        found.nodes = [replace(node, steps=1) for node in found.nodes]  # how long sequences are is unknown
         shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (*given[0], *given[1].values()))
         return found, (f"no inputs were given: shapes guessed as {shapes}; sizes of real inputs unknown",)
     note = (

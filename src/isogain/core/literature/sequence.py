@@ -28,9 +28,12 @@ def irnn(gain: float = 1.0) -> Initializer:
     requires=("longest memory in steps",),
     example={"horizon": 784},
 )
-def chrono(horizon: float, gates: str = "ifgo") -> Initializer:
-    """Forget gates for memories of 2 to T steps; 'ifgo' is torch's and Keras' LSTM, 'rzn' torch's GRU."""
-    return ChronoBias(float(horizon), gates)
+def chrono(horizon: float, gates: str = "ifgo", spread: str = "uniform") -> Initializer:
+    """Forget gates for memories of 2 to T steps; 'ifgo' is torch's and Keras' LSTM, 'rzn' torch's GRU.
+
+    With spread 'log' b_f ~ U(0, ln(T - 1)): as many units for every octave of memories.
+    """
+    return ChronoBias(float(horizon), gates, spread)
 
 
 @scheme(

@@ -148,7 +148,7 @@ def test_float32_is_orthogonal_to_one_in_a_hundred_thousand(rows: int, columns: 
 def test_a_square_matrix_is_drawn_in_the_targets_own_memory() -> None:
     """Of 2800 x 2800 float32 numbers, 31 MB: what is allocated besides stays below half of them."""
     out = np.empty((2800, 2800), np.float32)
-    ig.draw("orthogonal", (8, 8), seed=0)  # imports and tables apart
+    ig.draw("orthogonal", (600, 600), seed=0)  # imports and tables apart
     tracemalloc.start()
     try:
         ig.draw("orthogonal", out.shape, layout="out in", seed=0, path="w", out=out)

@@ -95,7 +95,7 @@ def _recurrent(name: str, cell: type[nn.RNNBase], copying: bool) -> Row:
         lambda: plain.Recurrent(cell, inputs, 64, classes, copying),
         tasks.copying if copying else tasks.digit_sequence,
         ("isogain", "default", "recurrent orthogonal"),
-        rates={"adamw": (1e-3, 3e-3, 1e-2)}, batch=64,
+        rates={"adamw": (1e-3, 3e-3, 1e-2)}, batch=64, choosers={"adamw": 3},
     )  # fmt: skip
 
 

@@ -257,6 +257,8 @@ def _layout(weight: WeightUse | None, shape: tuple[int, ...]) -> str | None:
 def _protected(uses: list[ParameterUse], patterns: tuple[str, ...]) -> Decision | None:
     if not any(use.trainable for use in uses):
         return Decision(None, "frozen: requires_grad is False")
+    if not patterns:
+        return None
     names = {name for use in uses for one in (use.name, *use.aliases) for name in (one, public_path(one))}
     for pattern in patterns:
         if any(fnmatchcase(name, pattern) for name in names):

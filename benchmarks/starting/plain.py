@@ -105,3 +105,19 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         states, _ = self.cell(x)
         return self.head(states if self.every else states[:, -1])
+
+
+class CharacterLSTM(nn.Module):
+    """Two LSTM layers that predict the next letter."""
+
+    hidden = 128
+
+    def __init__(self, letters: int) -> None:
+        super().__init__()
+        self.letters = nn.Embedding(letters, 64)
+        self.cell = nn.LSTM(64, self.hidden, num_layers=2, batch_first=True)
+        self.head = nn.Linear(self.hidden, letters)
+
+    def forward(self, text: Tensor) -> Tensor:
+        states, _ = self.cell(self.letters(text))
+        return self.head(states)

@@ -103,7 +103,7 @@ ROWS: dict[str, Row] = {
     row.name: row
     for row in (
         *(_digits(activation) for activation in plain.ACTIVATIONS),
-        _very_deep("relu", "default", "kaiming", "orthogonal"),
+        _very_deep("relu", *PLAIN[1:]),
         _very_deep("gelu", "orthogonal"),
         Row(
             "mnist-cnn50", "MNIST, plain CNN of 50 convolutions", "≥ 0.95", plain.convolutions, tasks.mnist,
@@ -135,6 +135,9 @@ ROWS: dict[str, Row] = {
                  lambda: modern.mamba(tasks.alphabet_size()), tasks.text, updates=60, batch=8),
         *(_recurrent(name, cell, copying) for copying in (False, True)
           for name, cell in (("lstm", nn.LSTM), ("rnn", nn.RNN))),
+        _against("lstm-text", "LSTM of two layers, characters (loss)",
+                 lambda: plain.CharacterLSTM(tasks.alphabet_size()), tasks.text, batch=16, choosers={"adamw": 3},
+                 starts=("isogain", "default", "recurrent orthogonal")),
     )
 }  # fmt: skip
 

@@ -136,8 +136,8 @@ ROWS: dict[str, Row] = {
         *(_recurrent(name, cell, copying) for copying in (False, True)
           for name, cell in (("lstm", nn.LSTM), ("rnn", nn.RNN))),
         _against("lstm-text", "LSTM of two layers, characters (loss)",
-                 lambda: plain.CharacterLSTM(tasks.alphabet_size()), tasks.text, batch=16, choosers={"adamw": 3},
-                 starts=("isogain", "default", "recurrent orthogonal")),
+                 lambda: plain.CharacterLSTM(tasks.alphabet_size()), tasks.text, batch=16,
+                 starts=("isogain", "default", "recurrent orthogonal"), choosers={"adamw": 3}),
     )
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
     python benchmarks/starts.py                              # everything that the store does not hold yet
     python benchmarks/starts.py --rows digits-relu,vit --seeds 5 --jobs 2
     python benchmarks/starts.py --quick --rows digits-relu   # two seeds, a quarter of the updates, not stored
+    python benchmarks/starts.py --seconds                    # what the starts themselves take
     python benchmarks/starts.py --page                       # docs/starts.md from what is stored
 
 Every start of a row sees the same batches and the same grid of rates.  Seed 0 (in rows that say so the first
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from starting import page
+from starting import costs, page
 from starting.competitors import STARTS
 from starting.rows import LATER, ROWS, SLOW, Row
 from starting.store import Store
@@ -111,6 +112,10 @@ def _complete(arguments: tuple[Unit, Store, int, bool]) -> None:
 
 def main() -> None:
     arguments = _arguments()
+    if arguments.seconds:
+        torch.set_num_threads(1)
+        costs.measure(_rows(arguments.rows))
+        return
     store = Store(Path(tempfile.mkdtemp()) / "quick.jsonl" if arguments.quick else STORED)
     seeds = 2 if arguments.quick else arguments.seeds
     if arguments.again:
@@ -146,6 +151,7 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="two seeds, a quarter of the updates, not stored"
     )
     parser.add_argument("--lab", help="with --page: a results folder in which ten-thousand-layers was run")
+    parser.add_argument("--seconds", action="store_true", help="time the starts themselves, train nothing")
     parser.add_argument("--page", action="store_true", help="write docs/starts.md, train nothing")
     return parser.parse_args()
 

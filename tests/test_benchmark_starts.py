@@ -50,7 +50,7 @@ def test_several_seeds_choose_by_their_mean(tmp_path):
 
 
 def _cell(*scores, runs=None):
-    return Cell("x", 0.1, scores, runs or len(scores), (runs or len(scores)) - len(scores), 0.0)
+    return Cell("x", 0.1, scores, runs or len(scores), (runs or len(scores)) - len(scores))
 
 
 def test_better_is_beyond_two_standard_errors_and_divergence_is_worst():

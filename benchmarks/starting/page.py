@@ -12,6 +12,7 @@ import altair
 
 from isogain.lab import outcomes
 from isogain.report.pictures import write_pictures
+from starting import costs
 from starting.rows import ROWS, Row
 from starting.store import Key, Record
 from starting.summary import Cell, cell, reached, verdict
@@ -56,12 +57,14 @@ def _line(row: Row, optimizer: str, cells: Mapping[str, Cell | None]) -> str:
     yes = "yes" if reached(row, ours, others, lower) else "**no**"
     against = WORDS[_against(ours, others, lower)] if others else "–"
     spread = f"{_number(ours)} ({min(ours.scores):.3f}–{max(ours.scores):.3f})" if ours.scores else "diverged"
-    return f"{head} | {spread} | {yes} | {against} | {told} | {_costs(ours, cells.get('LSUV'))} |"
+    return f"{head} | {spread} | {yes} | {against} | {told} | {_costs(row)} |"
 
 
-def _costs(ours: Cell, lsuv: Cell | None) -> str:
+def _costs(row: Row) -> str:
     """Seconds that the start itself takes, before training."""
-    return f"{ours.init_s:.2f}" + (f" (LSUV {lsuv.init_s:.2f})" if lsuv else "")
+    found = costs.stored().get(row.name, {})
+    lsuv = f" (LSUV {found['LSUV']:.2f})" if "LSUV" in found else ""
+    return f"{found['isogain']:.2f}{lsuv}" if found else "–"
 
 
 def _against(ours: Cell, others: Sequence[Cell], lower: bool) -> str:

@@ -24,7 +24,6 @@ class Cell:
     """Test scores of the runs that stayed finite."""
     runs: int
     diverged: int
-    init_s: float
 
     @property
     def mean(self) -> float:
@@ -65,8 +64,7 @@ def cell(
     if len(runs) < len(found):
         return None
     scores = tuple(record["test"] for record in runs if record["test"] is not None)
-    init_s = statistics.median(record["init_s"] for record in runs)
-    return Cell(start, rate, scores, len(runs), len(runs) - len(scores), init_s)
+    return Cell(start, rate, scores, len(runs), len(runs) - len(scores))
 
 
 def verdict(ours: Cell, other: Cell, lower: bool) -> Verdict:

@@ -1,0 +1,41 @@
+"""What a start itself takes: timed apart from training, one thread, nothing else running."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from starting.competitors import STARTS
+from starting.rows import Row
+from starting.training import fresh
+
+TIMED = ("isogain", "LSUV")
+STORED = Path(__file__).resolve().parents[1] / "starts_seconds.json"
+ROUNDS = 3
+
+
+def stored() -> dict[str, dict[str, float]]:
+    """row -> start -> seconds, as last measured."""
+    return json.loads(STORED.read_text()) if STORED.exists() else {}
+
+
+def measure(rows: Iterable[Row]) -> None:
+    """Times the starts of these rows and keeps the medians."""
+    found = stored()
+    for row in rows:
+        found[row.name] = {start: _seconds(row, start) for start in TIMED if start in row.starts}
+        print(row.name, found[row.name], flush=True)
+        STORED.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _seconds(row: Row, start: str) -> float:
+    times = []
+    for seed in range(ROUNDS + 1):
+        model, example = fresh(row, seed)
+        began = time.perf_counter()
+        STARTS[start](model, example, seed)
+        times.append(time.perf_counter() - began)
+    return round(statistics.median(times[1:]), 4)  # the first one loads modules

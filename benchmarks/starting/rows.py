@@ -15,7 +15,7 @@ SGD = (1e-3, 3e-3, 1e-2)
 ADAMW = (1e-4, 3e-4, 1e-3)
 DEEP = (1e-4, 3e-4, 1e-3)
 OTHERS = list(plain.ACTIVATIONS)[6:]
-"""Activations that are trained with SGD only, after the others."""
+"""Activations that are trained after the others."""
 THREE = {"sgd": 3, "adamw": 3}
 """Seeds that choose the rate where starts must come out level."""
 PLAIN = ("isogain", "default", "xavier", "kaiming", "orthogonal", "LSUV", "AutoInit")
@@ -52,7 +52,7 @@ def _digits(activation: str) -> Row:
     return Row(
         f"digits-{activation}", f"digits, 50 × 128 plain, {activation}", goal,
         partial(plain.stack, activation, 50, 128), tasks.digits, PLAIN, reach, every, bent,
-        {"sgd": SGD} if activation in OTHERS else {"sgd": SGD, "adamw": ADAMW}, choosers={"adamw": 3},
+        {"sgd": SGD, "adamw": ADAMW}, choosers={"adamw": 3},
     )  # fmt: skip
 
 

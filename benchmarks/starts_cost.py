@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -15,19 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from starting.competitors import STARTS
+from starting.costs import seconds
 from starting.plain import stack
-
-
-def seconds(start: str, model: Callable[[], nn.Module], inputs: Tensor, rounds: int) -> list[float]:
-    """Wall time of one start on fresh models, the first time (imports, caches) apart."""
-    times = []
-    for seed in range(rounds + 1):
-        torch.manual_seed(seed)
-        fresh = model()
-        began = time.perf_counter()
-        STARTS[start](fresh, inputs, seed)
-        times.append(time.perf_counter() - began)
-    return times
 
 
 def passes(model: nn.Module, inputs: Tensor) -> int:
@@ -64,7 +52,12 @@ def main() -> None:
 
 def compare(model: Callable[[], nn.Module], inputs: Tensor, rounds: int) -> None:
     """Prints both times and their ratio."""
-    took = {start: seconds(start, model, inputs, rounds) for start in ("isogain", "LSUV")}
+
+    def make(seed: int) -> tuple[nn.Module, Tensor]:
+        torch.manual_seed(seed)
+        return model(), inputs
+
+    took = {start: seconds(start, make, rounds) for start in ("isogain", "LSUV")}
     print(f"batch of {len(inputs)}:")
     for start, times in took.items():
         print(f"  {start:8} median {statistics.median(times[1:]):7.3f} s, first {times[0]:7.3f} s")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+
+from torch import Tensor, nn
 
 from starting.competitors import STARTS
 from starting.rows import SLOW, Row
@@ -37,10 +40,15 @@ def _timed(row: Row, start: str) -> bool:
 
 
 def _seconds(row: Row, start: str) -> float:
+    return round(statistics.median(seconds(start, partial(fresh, row), ROUNDS)[1:]), 4)
+
+
+def seconds(start: str, make: Callable[[int], tuple[nn.Module, Tensor]], rounds: int) -> list[float]:
+    """Wall times of a start on models that `make` makes of seeds; the first one loads modules."""
     times = []
-    for seed in range(ROUNDS + 1):
-        model, example = fresh(row, seed)
+    for seed in range(rounds + 1):
+        model, example = make(seed)
         began = time.perf_counter()
         STARTS[start](model, example, seed)
         times.append(time.perf_counter() - began)
-    return round(statistics.median(times[1:]), 4)  # the first one loads modules
+    return times

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from isogain.drawing.engine import thread_count
 from isogain.errors import DrawError, IsogainError
 from isogain.graph.plan import Entry, Plan, PlanError
 from isogain.graph.receipt import Receipt, Written
@@ -22,8 +20,6 @@ from isogain.torch.targets import Target, targets
 __all__ = ["apply_"]
 
 Tensor = torch.Tensor
-_SMALL = 1 << 17
-"""Elements up to which a draw is not shared among threads."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def apply_(model: nn.Module, plan: Plan, seed: int = 0) -> Receipt:
 def _jobs(model: nn.Module, plan: Plan, seed: int) -> list[Job]:
     found = targets(model)
     problems = [f"{path} is in the model but not in the plan" for path in found if path not in plan]
-    jobs, threads = [], thread_count(None)
+    jobs = []
     for path, entry in plan.items():
         target = found.get(path)
         if target is None:
@@ -69,23 +65,21 @@ def _jobs(model: nn.Module, plan: Plan, seed: int) -> list[Job]:
         elif tuple(target.like.shape) != entry.shape:
             problems.append(f"{path} has shape {tuple(target.like.shape)}, the plan {entry.shape}")
         elif not entry.kept:
-            jobs += _job(entry, target, seed, threads, problems)
+            jobs += _job(entry, target, seed, problems)
     if problems:
         raise PlanError(f"nothing was written: {'; '.join(problems)}")
     return jobs
 
 
-def _job(entry: Entry, target: Target, seed: int, threads: int, problems: list[str]) -> list[Job]:
-    given: dict[str, Any] = {
-        "layout": entry.layout, "groups": entry.groups, "stride": entry.stride,
-        "transposed": entry.transposed, "seed": seed, "path": entry.path, "threads": threads,
-    }  # fmt: skip
+def _job(entry: Entry, target: Target, seed: int, problems: list[str]) -> list[Job]:
+    names = ("layout", "groups", "stride", "transposed")
+    geometry: dict[str, Any] = {name: getattr(entry, name) for name in names}
     assert entry.initializer is not None
     if target.fixed:
         problems.append(f"{entry.path}: {target.fixed}")
         return []
     try:
-        return [Job(target, prepare(target.like, entry.initializer, **given))]
+        return [Job(target, prepare(target.like, entry.initializer, seed=seed, path=entry.path, **geometry))]
     except IsogainError as error:
         problems.append(f"{entry.path}: {error}")
         return []
@@ -108,24 +102,9 @@ def _write(jobs: list[Job]) -> None:
         raise PlanError(
             f"nothing was written: {path} cannot be set through its parametrization: {error}"
         ) from error
-    _fill([job for job in jobs if job.target.set is None])
-
-
-def _fill(jobs: list[Job]) -> None:
-    """Small draws side by side, since each is done by one thread; of large ones each by all."""
-    threads = thread_count(None)
-    small = [job for job in jobs if job.target.like.numel() <= _SMALL]
-    shares = [small[first::threads] for first in range(threads)] if threads > 1 and len(small) > 1 else []
-    if shares:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(_in_turn, shares):
-                pass
-    _in_turn([job for job in jobs if job.target.like.numel() > _SMALL] if shares else jobs)
-
-
-def _in_turn(jobs: list[Job]) -> None:
     for job in jobs:
-        try:
-            job.target.write(job.draw)
-        except (RuntimeError, MemoryError) as error:
-            raise DrawError(f"{job.target.path} failed while it was written: {error}") from error
+        if job.target.set is None:
+            try:
+                job.target.write(job.draw)
+            except (RuntimeError, MemoryError) as error:
+                raise DrawError(f"{job.target.path} failed while it was written: {error}") from error

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from isogain.torch.guard import Untouched
-from isogain.torch.tensors import UNKNOWN, Value, is_wrapped
+from isogain.torch.tensors import UNKNOWN, Value, memory_of
 
 __all__ = ["KnownTensors"]
 
@@ -37,8 +37,8 @@ class KnownTensors:
     @cached_property
     def _storages(self) -> dict[int, nn.Parameter]:
         """Address of memory -> the parameter in it, as it is before the first write."""
-        dense = (p for p in self.parameters.values() if not p.is_meta and p.layout == torch.strided)
-        return {parameter.untyped_storage().data_ptr(): parameter for parameter in dense}
+        places = ((memory_of(parameter), parameter) for parameter in self.parameters.values())
+        return {place: parameter for place, parameter in places if place is not None}
 
     def __getitem__(self, tensor: Tensor) -> Value:
         found = self._values.get(id(tensor))
@@ -58,8 +58,6 @@ class KnownTensors:
             if id(target) in self.names and attribute == "data":
                 self.guard.keep(target, rebound=True)  # type: ignore[arg-type]
             return
-        if target.layout != torch.strided or is_wrapped(target):
-            return
-        owner = self._storages.get(target.untyped_storage().data_ptr())
-        if owner is not None:
-            self.guard.keep(owner)
+        place = memory_of(target)
+        if place in self._storages:
+            self.guard.keep(self._storages[place])

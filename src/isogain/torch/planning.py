@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from isogain.graph import Graph, ParameterUse, WeightUse
@@ -29,7 +26,7 @@ from isogain.torch.gauge import gauge
 from isogain.torch.guessing import guessed
 from isogain.torch.materialize import stable_path
 from isogain.torch.rates import parameters_of, shapes_of_base
-from isogain.torch.sampling import spread
+from isogain.torch.sampling import Numbers, spread
 from isogain.torch.shards import is_dtensor
 from isogain.torch.tape import Tape, TapeActivations
 from isogain.torch.targets import Target, public_path, targets
@@ -130,7 +127,8 @@ class OwnValues(Mapping[str, Own]):
 
     def __getitem__(self, name: str) -> Own:
         if name not in self._found:
-            self._found[name] = _own(spread(self._parameters[name]).numpy(force=True).astype(np.float64))
+            values = Numbers(spread(self._parameters[name]))
+            self._found[name] = Own(values.rms, values.constant, values.mean, values.count)
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -138,12 +136,6 @@ class OwnValues(Mapping[str, Own]):
 
     def __len__(self) -> int:
         return len(self._parameters)
-
-
-def _own(values: NDArray[np.float64]) -> Own:
-    rms = math.sqrt(np.add.reduce(values * values) / values.size)
-    constant = bool(np.minimum.reduce(values) == np.maximum.reduce(values))
-    return Own(rms, constant, float(np.add.reduce(values)) / values.size, values.size)
 
 
 def _entries(

@@ -67,6 +67,11 @@ class Numbers:
         return float(self.float64.std()) if self.float64.size else 0.0
 
     @property
+    def constant(self) -> bool:
+        """Whether all values are one."""
+        return bool((self.float32 == self.float32[:1]).all())
+
+    @property
     def zero_fraction(self) -> float:
         """Share of zeros."""
         return self.zeros / self.count

@@ -15,7 +15,7 @@ from isogain.graph.links import Link
 from isogain.graph.selection import Selection, Stripes
 from isogain.torch.capture import Recorder
 from isogain.torch.operations import kind_of, plain_name
-from isogain.torch.tensors import UNKNOWN, Value, tensors_in
+from isogain.torch.tensors import UNKNOWN, Value, tensors_in, tensors_of_call
 from isogain.torch.weights import find_weight, main_factor
 from isogain.torch.windows import Window, followed
 
@@ -213,7 +213,7 @@ class Tape(Recorder):
     ) -> None:
         self.calls[node.index] = Call(
             self.running, _kept(args, nodes), _kept(kwargs, nodes),
-            all(id(t) in nodes or _number(t) is not None for t in tensors_in((args, kwargs), 3)),
+            all(id(t) in nodes or _number(t) is not None for t in tensors_of_call(args, kwargs)),
         )  # fmt: skip
 
     def __torch_function__(

@@ -15,6 +15,7 @@ __all__ = [
     "UNKNOWN",
     "Value",
     "is_wrapped",
+    "memory_of",
     "operation_name",
     "owner_of",
     "reads",
@@ -87,11 +88,11 @@ def reads(given: list[Tensor], parameter: Tensor) -> bool:
     """Whether any of these tensors lies in the parameter's memory."""
     if any(tensor is parameter for tensor in given):
         return True
-    own = _memory(parameter)
-    return own is not None and any(_memory(tensor) == own for tensor in given)
+    own = memory_of(parameter)
+    return own is not None and any(memory_of(tensor) == own for tensor in given)
 
 
-def _memory(tensor: Tensor) -> int | None:
+def memory_of(tensor: Tensor) -> int | None:
     """The address of a tensor's memory; None where it has none of its own."""
     if tensor.is_meta or tensor.layout != torch.strided or is_wrapped(tensor):
         return None

@@ -90,6 +90,17 @@ def test_following_scales_as_recording_does(kind, monkeypatch):
         assert one.gradient_after == pytest.approx(other.gradient_after)
 
 
+@pytest.mark.parametrize("loudness", [0.2, 3.0])
+def test_scaled_layers_meet_the_plan_to_the_digits_of_their_factors(loudness):
+    """Factors have four digits: half of the last one is 5e-4 at most."""
+    model, inputs = stack(*[nn.Tanh] * 10), loudness * torch.randn(64, 64)
+    receipt = igt.init_(model, inputs, seed=2)
+    scaled = [path.rpartition(".")[0] for path in receipt.scaled]
+    assert scaled
+    for name, size in sizes_of(model, inputs, scaled).items():
+        assert size == pytest.approx(receipt.plan[f"{name}.weight"].signal, rel=6e-4), name
+
+
 def test_another_way_than_recorded_is_noticed():
     """The recorded run took expert 0, the drawn weights take 1, which the plan never saw: the head makes up."""
     inputs = torch.randn(256, 32)

@@ -17,9 +17,9 @@ from isogain.errors import InspectError  # noqa: E402
 from isogain.inspect.chains import chains, slope  # noqa: E402
 from isogain.inspect.formats import FORMATS  # noqa: E402
 from isogain.inspect.table import Forward  # noqa: E402
-from isogain.torch.measures import forward_summary, scales_of, spectrum  # noqa: E402
-from isogain.torch.parameters import is_orthogonal  # noqa: E402
-from isogain.torch.sampling import Numbers  # noqa: E402
+from isogain.torch.measure.measures import forward_summary, scales_of, spectrum  # noqa: E402
+from isogain.torch.measure.parameters import is_orthogonal  # noqa: E402
+from isogain.torch.measure.sampling import Numbers  # noqa: E402
 
 
 def stack(depth, width, act, init):

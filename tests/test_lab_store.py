@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from isogain import lab
-from isogain.core.catalog import get
+from isogain.core.names.catalog import get
 from isogain.errors import DataError, LabError
 from isogain.lab import public, registry, runner
 from isogain.lab.datasets import load

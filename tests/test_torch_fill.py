@@ -216,6 +216,6 @@ def test_memory_beyond_the_model_stays_small() -> None:
 
 
 def test_local_boxes_of_a_plain_tensor_are_the_whole() -> None:
-    from isogain.torch.shards import local_boxes
+    from isogain.torch.draw.shards import local_boxes
 
     assert local_boxes(torch.empty(3, 4)) == [((slice(0, 3), slice(0, 4)), Region.of((3, 4)))]

@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from isogain.cli.printing import show
-from isogain.core.catalog import Row
-from isogain.core.catalog import catalog as read_catalog
+from isogain.core.names.catalog import catalog as read_catalog
+from isogain.core.names.rows import Row
 
 __all__ = ["register"]
 

@@ -83,7 +83,7 @@ def _tensors(plan: Plan, model: Any, bound: Callable[[], Mapping[str, Any]] | No
     """Path -> parameter, of the model given or of the one the plan was made for."""
     if model is None and bound is None:
         raise PlanError("this plan knows no model (it was read, not made here): give param_groups model=")
-    named = import_module("isogain.torch.rates").named  # above this package, loaded only for a model
+    named = import_module("isogain.torch.start.rates").named  # above this package, loaded only for a model
     found = named(model) if bound is None or model is not None else bound()
     lost = [
         name for path, entry in plan.items() for name in (entry.originals or (path,)) if name not in found

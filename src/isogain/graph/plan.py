@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from isogain.core.catalog import get
-from isogain.core.fans import Fans, fans
-from isogain.core.initializer import Initializer
-from isogain.core.packed import Packed
+from isogain.core.constructions.packed import Packed
+from isogain.core.geometry.fans import Fans, fans
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError, LayoutError
 from isogain.graph.packing import Packing
 

@@ -6,7 +6,7 @@ import html
 import math
 from dataclasses import dataclass, field
 
-from isogain.core.fans import Fans
+from isogain.core.geometry.fans import Fans
 from isogain.graph.plan import Entry, Plan
 from isogain.graph.roles import family
 

@@ -22,7 +22,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from isogain.core.fans import fans
+from isogain.core.geometry.fans import fans
 from isogain.core.initializers import Normal, PowerScaling, SpectralScaling, VarianceScaling
 from isogain.errors import LayoutError
 from isogain.graph.nodes import Node

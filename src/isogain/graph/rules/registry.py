@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isogain.core.initializer import Initializer
+from isogain.core.values.initializer import Initializer
 from isogain.graph.plan import PlanError
 from isogain.graph.scene import Site
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from isogain.core.catalog import get
+from isogain.core.names.catalog import get
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
 from isogain.core.initializers import Normal
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
 from isogain.core.initializers import Normal
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.lab.outcome import Chart, Claim, Outcome, Rule, Table
 from isogain.lab.results import Results
 from isogain.lab.statistics import Interval, intervals

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isogain.core.catalog import get
 from isogain.core.initializers import Normal, Zeros
+from isogain.core.names.catalog import get
 from isogain.lab.datasets import load
 from isogain.lab.measures import region_grid
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table

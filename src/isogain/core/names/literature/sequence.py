@@ -1,0 +1,106 @@
+"""Recurrent networks and state space models."""
+
+from __future__ import annotations
+
+from isogain.core.initializers import ChronoBias, DiagonalState, Hippo, Identity, Initializer, StepBias
+from isogain.core.names.rows import scheme
+
+RECURRENT = "recurrent networks"
+STATE_SPACE = "state space models"
+
+
+@scheme(
+    "irnn",
+    formula="W_hh = gain · I, b = 0, ReLU",
+    source="Le, Jaitly & Hinton 2015, arXiv 1504.00941, sec. 2",
+    group=RECURRENT,
+)
+def irnn(gain: float = 1.0) -> Initializer:
+    """The state is kept until the input changes it; gain < 1 forgets."""
+    return Identity(gain)
+
+
+@scheme(
+    "chrono",
+    formula="b_f ~ ln U(1, T - 1), b_i = -b_f, others 0",
+    source="Tallec & Ollivier 2018, arXiv 1804.11188, sec. 3",
+    group=RECURRENT,
+    requires=("longest memory in steps",),
+    example={"horizon": 784},
+)
+def chrono(horizon: float, gates: str = "ifgo", spread: str = "uniform") -> Initializer:
+    """Forget gates for memories of 2 to T steps; 'ifgo' is torch's and Keras' LSTM, 'rzn' torch's GRU.
+
+    With spread 'log' b_f ~ U(0, ln(T - 1)): as many units for every octave of memories.
+    """
+    return ChronoBias(float(horizon), gates, spread)
+
+
+@scheme(
+    "hippo_legs",
+    formula="A_nk = -√((2n+1)(2k+1)) for n > k, -(n+1) for n = k; B_n = √(2n+1)",
+    source="Gu et al. 2020, arXiv 2008.07669, theorem 2",
+    group=STATE_SPACE,
+    aliases=("hippo",),
+)
+def hippo_legs(part: str = "A") -> Initializer:
+    """The state remembers the whole past as Legendre coefficients; part 'A' (matrix) or 'B' (vector)."""
+    return Hippo(part)
+
+
+@scheme(
+    "s4d_lin",
+    formula="A_n = -1/2 + iπn",
+    source="Gu et al. 2022, arXiv 2206.11893, sec. 4",
+    group=STATE_SPACE,
+)
+def s4d_lin(form: str = "value") -> Initializer:
+    """Fourier-like states; form 'log' (ln of minus the real part) and 'imaginary' are what is trained."""
+    return DiagonalState("lin", form)
+
+
+@scheme(
+    "s4d_inv",
+    formula="A_n = -1/2 + i (N/π)(N/(2n+1) - 1)",
+    source="Gu et al. 2022, arXiv 2206.11893, sec. 4",
+    group=STATE_SPACE,
+)
+def s4d_inv(form: str = "value") -> Initializer:
+    """S4D-Inv, the closed form nearest to HiPPO's own frequencies; N is twice the length."""
+    return DiagonalState("inv", form)
+
+
+@scheme(
+    "s4d_legs",
+    formula="A_n = eigenvalues of A_HiPPO + PPᵀ, P_n = √(n + 1/2)",
+    source="Gu et al. 2022, arXiv 2206.11893, sec. 4",
+    group=STATE_SPACE,
+)
+def s4d_legs(form: str = "value") -> Initializer:
+    """The diagonal of HiPPO-LegS without its low-rank part."""
+    return DiagonalState("legs", form)
+
+
+@scheme(
+    "s4d_real",
+    formula="A_n = -(n+1); form='log': ln(n+1)",
+    source="Gu et al. 2022, arXiv 2206.11893, sec. 4; Gu & Dao 2023, arXiv 2312.00752",
+    group=STATE_SPACE,
+    aliases=("mamba_a",),
+)
+def s4d_real(form: str = "value") -> Initializer:
+    """Real, decaying states; Mamba trains A_log, which is form='log'."""
+    return DiagonalState("real", form)
+
+
+@scheme(
+    "mamba_dt",
+    formula="dt = max(exp U(ln .001, ln .1), 1e-4), b = dt + ln(1 - e^-dt)",
+    source="Gu & Dao 2023, arXiv 2312.00752, sec. 3.6",
+    group=STATE_SPACE,
+)
+def mamba_dt(
+    low: float = 0.001, high: float = 0.1, floor: float = 1e-4, form: str = "softplus"
+) -> Initializer:
+    """The bias whose softplus is a log-uniform step; form 'log' is S4's log dt."""
+    return StepBias(low, high, floor, form)

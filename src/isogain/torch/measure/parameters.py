@@ -1,0 +1,134 @@
+"""The state of a parameter: its values, its twins, the gradient it got."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from isogain.inspect.table import ParameterState
+from isogain.torch.measure.measures import KEPT, backward_summary
+from isogain.torch.measure.sampling import Numbers, extremes, spread
+
+__all__ = ["is_orthogonal", "parameter_state"]
+
+Tensor = torch.Tensor
+
+
+def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_axis: int | None,
+                    bias: Tensor | None = None, asked: bool = True) -> ParameterState:  # fmt: skip
+    """The ParameterState of a parameter and the gradient it got (None where none reached it)."""
+    if parameter.is_meta or parameter.numel() == 0:
+        nan = math.nan
+        lost = parameter.is_meta or tuple(parameter.shape) == (0,)
+        return ParameterState(
+            name, nan, nan, nan, nan, nan, True, False, on_device=not lost, empty=not lost, requested=asked
+        )
+    if gradient is not None and gradient.layout != torch.strided:  # an embedding's rows, say
+        gradient = gradient.coalesce().values() if gradient.is_sparse else gradient.to_dense()
+        unit_axis = None
+    low, high = extremes(parameter)
+    values = Numbers(spread(parameter))
+    constant = low == high
+    duplicates, twins, units, orthogonal = 0.0, math.nan, 0, False
+    if unit_axis is not None and parameter.dim() >= 2 and math.isfinite(low + high):
+        duplicates, twins, units = _duplicates(parameter, gradient, unit_axis, bias)
+        orthogonal = not constant and is_orthogonal(parameter.movedim(unit_axis, 0).flatten(1))
+    return ParameterState(
+        name, values.rms, values.mean, values.std, max(abs(low), abs(high)),
+        values.zero_fraction, math.isfinite(low) and math.isfinite(high), constant,
+        implausible=_decades(values), duplicate_units=duplicates, units=units, twin_gradients=twins,
+        orthogonal=orthogonal,
+        fingerprint="" if constant else _fingerprint(parameter, values),
+        gradient=None if gradient is None else backward_summary(gradient), requested=asked,
+    )  # fmt: skip
+
+
+def is_orthogonal(matrix: Tensor) -> bool:
+    """Whether rows (or columns, if there are fewer) are orthogonal and of one length: 8 of them tell.
+
+    Between independent rows of length n a cosine is about 1 / sqrt(n); 28 of them below a tenth of that
+    do not happen by chance.
+    """
+    short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    if short.shape[0] < 4 or short.shape[1] < 8 or matrix.is_complex():
+        return False
+    some = short.detach()[:: max(short.shape[0] // 8, 1)][:8].float()
+    rows = some.cpu().double()
+    gram = (rows @ rows.T).numpy()
+    size = np.sqrt(gram.diagonal())
+    if not (size > 0).all() or size.max() > 1.05 * size.min():
+        return False
+    cosines = gram / size[:, None] / size
+    np.fill_diagonal(cosines, 0.0)
+    return bool(np.abs(cosines).max() < 0.1 / math.sqrt(short.shape[1]))
+
+
+def _decades(values: Numbers) -> float:
+    size = np.abs(values.float32[:KEPT])
+    size = np.sort(size[(size > 0) & np.isfinite(size)])
+    if len(size) < 20:
+        return 0.0
+    return math.log10(float(size[-1 - len(size) // 100]) / float(size[len(size) // 100]))
+
+
+def _fingerprint(parameter: Tensor, values: Numbers) -> str:
+    """A hash of the values, if they look drawn: in two axes or more, mostly different, in no order."""
+    numbers = values.float32
+    if sum(size > 1 for size in parameter.shape) < 2 or numbers.size < 16:
+        return ""
+    if len(np.unique(numbers[:1024])) < 0.5 * min(numbers.size, 1024):
+        return ""
+    rising = np.diff(numbers[:1024]) >= 0
+    if rising.all() or not rising.any():  # a ramp that somebody wrote down
+        return ""
+    return hashlib.blake2b(numbers.tobytes(), digest_size=12).hexdigest()
+
+
+def _duplicates(
+    parameter: Tensor, gradient: Tensor | None, axis: int, bias: Tensor | None
+) -> tuple[float, float, int]:
+    """Share of units with an exact twin (bias included), and of those, share with equal gradients."""
+    rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
+    units, _width = rows.shape
+    if units < 2:
+        return 0.0, math.nan, units
+    groups = _equal_rows(rows, bias)
+    if not groups:
+        return 0.0, math.nan, units
+    members = sum(len(group) for group in groups)
+    if gradient is None:
+        return members / units, math.nan, units
+    slopes = gradient.detach().movedim(axis, 0).reshape(units, -1)
+    same = sum(len(group) for group in groups if _nearly_equal(slopes[list(group)]))
+    return members / units, same / members, units
+
+
+def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:
+    """Groups of rows that are equal, with equal biases; four columns sort out almost all."""
+    columns = torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 4), device=rows.device).long()
+    keys = rows[:, columns]
+    keys = torch.view_as_real(keys).flatten(1) if keys.is_complex() else keys.float()
+    if bias is not None and bias.numel() == rows.shape[0]:
+        keys = torch.cat([keys, bias.detach().reshape(-1, 1).float()], dim=1)
+    numbers = keys.numpy(force=True)
+    if len(np.unique(numbers[:, 0])) == len(numbers):
+        return []
+    _, group, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
+    found: list[Sequence[int]] = []
+    for place in np.flatnonzero(count > 1):
+        bucket = np.flatnonzero(group.reshape(-1) == place).tolist()
+        equal = (rows[bucket] == rows[bucket[0]]).all(dim=1).tolist()
+        same = [index for index, one in zip(bucket, equal, strict=True) if one]
+        found += [same] if len(same) > 1 else []
+    return found
+
+
+def _nearly_equal(slopes: Tensor) -> bool:
+    """Equal up to the rounding of sums done in another order."""
+    slopes = slopes.double()
+    scale = float(slopes.abs().max())
+    return scale == 0 or float((slopes - slopes[0]).abs().max()) <= 1e-4 * scale

@@ -26,11 +26,15 @@ from isogain.torch.draw.init import (
     xavier_uniform_,
     zeros_,
 )
-from isogain.torch.draw.materialize import Filling, materialize_
+from isogain.torch.draw.materialize import Filling
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.own.deferring import deferred
+from isogain.torch.own.drawn import drawn
+from isogain.torch.own.planning import own_plan
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.compare import compare
 from isogain.torch.start.lsuv import lsuv_
+from isogain.torch.start.materializing import materialize_
 from isogain.torch.start.planning import plan
 from isogain.torch.start.starting import init_
 from isogain.torch.training.coordinates import coordinate_check
@@ -50,7 +54,9 @@ __all__ = [
     "compare",
     "constant_",
     "coordinate_check",
+    "deferred",
     "dirac_",
+    "drawn",
     "eye_",
     "fill_",
     "init_",
@@ -62,6 +68,7 @@ __all__ = [
     "normal_",
     "ones_",
     "orthogonal_",
+    "own_plan",
     "plan",
     "sparse_",
     "trunc_normal_",

@@ -17,7 +17,18 @@ from isogain.errors import DrawError
 from isogain.graph.paths import stable_path
 from isogain.torch.draw.fill import Write, allocate, prepare
 
-__all__ = ["Filling", "Places", "materialize_", "places_of"]
+__all__ = [
+    "Choice",
+    "Choices",
+    "Filling",
+    "Places",
+    "by_pattern",
+    "give_memory",
+    "places_of",
+    "prepared",
+    "tell_sharding",
+    "write_all",
+]
 
 
 @final
@@ -48,57 +59,6 @@ class Places:
     is_parameter: bool
 
 
-def materialize_(
-    model: nn.Module,
-    choices: Choices,
-    *,
-    seed: int,
-    device: torch.device | str | None = None,
-    threads: int | None = None,
-) -> nn.Module:
-    """Return the model, its meta tensors now real, every chosen parameter and buffer filled.
-
-    `choices` maps paths, or patterns such as "layers.*.weight" (the first that fits counts), to an
-    initializer, a `Filling` (initializer and layout), a tensor to copy or a number; or is a function
-    (path, tensor) -> one of these or None.  Weights of convolutions, transposed convolutions and
-    embeddings are read through their own layout unless a Filling says otherwise.
-
-    Every parameter needs a choice, and so does every buffer on the meta device; buffers that have
-    memory are kept unless chosen.  Tied parameters are drawn once, under their first path, and stay
-    tied.  DTensors (`fully_shard` on the meta device included) get memory and numbers for their own
-    share only.  Paths are those of `named_parameters` without the wrappers of torch.compile, activation
-    checkpointing and DistributedDataParallel, so wrapping changes no number.  Memory beyond the model's
-    own stays under one parameter's.
-
-    Raises DrawError that names every path without a choice, or the first that its choice does not fit,
-    before anything is written.
-
-    >>> with torch.device("meta"):
-    ...     model = nn.Linear(784, 10)
-    >>> materialize_(model, {"weight": "he_normal", "bias": 0.0}, seed=0).weight.device
-    device(type='cpu')
-    """
-    if isinstance(model, nn.parallel.DistributedDataParallel):
-        materialize_(model.module, choices, seed=seed, device=device, threads=threads)
-        return model
-    choose = choices if callable(choices) else lambda path, tensor: _by_pattern(choices, path)
-    work, missing = [], []
-    for places in places_of(model):
-        choice = choose(places.path, places.tensor)
-        if choice is not None:
-            work.append((places, _prepared(places, choice, seed, threads)))
-        elif places.is_parameter or places.tensor.is_meta:
-            missing.append(places.path)
-    if missing:
-        raise DrawError(
-            f"nothing was written: no choice for {', '.join(missing)}; name each of them, "
-            "or a pattern that fits it"
-        )
-    _run(work, device)
-    _tell_sharding(model)
-    return model
-
-
 def places_of(model: nn.Module) -> list[Places]:
     """Every parameter and buffer of the model once, in the order of first appearance."""
     found: dict[int, Places] = {}
@@ -116,13 +76,14 @@ def places_of(model: nn.Module) -> list[Places]:
     return list(found.values())
 
 
-def _by_pattern(choices: Mapping[str, Choice], path: str) -> Choice | None:
+def by_pattern(choices: Mapping[str, Choice], path: str) -> Choice | None:
+    """The choice for a path: its own, or that of the first pattern that fits."""
     if path in choices:
         return choices[path]
     return next((choice for pattern, choice in choices.items() if fnmatchcase(path, pattern)), None)
 
 
-def _prepared(places: Places, choice: Choice, seed: int, threads: int | None) -> Write:
+def prepared(places: Places, choice: Choice, seed: int, threads: int | None) -> Write:
     """What writes the choice into a tensor like this one, checked."""
     if isinstance(choice, torch.Tensor | float | int):
         return _copier(places, choice)
@@ -159,17 +120,18 @@ def _default_filling(places: Places, init: str | Initializer | Law) -> Filling:
     return Filling(init, "out in *" if places.tensor.dim() > 1 else "out" if places.tensor.dim() else "*")
 
 
-def _run(work: list[tuple[Places, Write]], device: torch.device | str | None) -> None:
+def write_all(work: list[tuple[Places, Write]], device: torch.device | str | None) -> None:
+    """Gives each tensor memory, where it has none, and its values."""
     for done, (places, write) in enumerate(work):
         try:
-            write(_real(places, device))
+            write(give_memory(places, device))
         except (DrawError, RuntimeError, MemoryError) as error:
             raise DrawError(
                 f"{places.path} failed ({error}); the {done} tensors before it in the model were written"
             ) from error
 
 
-def _real(places: Places, device: torch.device | str | None) -> torch.Tensor:
+def give_memory(places: Places, device: torch.device | str | None) -> torch.Tensor:
     """The tensor itself, or fresh memory put in its place everywhere."""
     old = places.tensor
     if not old.is_meta:
@@ -183,7 +145,7 @@ def _real(places: Places, device: torch.device | str | None) -> torch.Tensor:
     return new
 
 
-def _tell_sharding(model: nn.Module) -> None:
+def tell_sharding(model: nn.Module) -> None:
     """Let FSDP2's modules take up their new parameters (there are none where nobody imported it)."""
     sharded = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
     if sharded is None:

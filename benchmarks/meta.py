@@ -246,7 +246,7 @@ def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> No
     for name in names:
         try:
             model = igt.deferred(models(library)[name][0])
-            for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)]:
+            for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
                 for layer in block:
                     if any(True for _ in layer.parameters()):
                         fully_shard(layer, mesh=mesh)

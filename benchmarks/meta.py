@@ -63,17 +63,13 @@ def compare(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict
         problems.append(f"other tensors: {sorted(set(ours) ^ set(theirs))[:5]}")
     kinds = {path: piece.kind for path, piece in start.pieces.items()}
     for path in ours.keys() & theirs.keys():
-        is_random = kinds.get(path) != "computed" and not _follows_only(start.pieces.get(path))
+        is_random = kinds.get(path) != "computed"
         problems += [f"{path}: {one}" for one in differences(theirs[path], ours[path], is_random)]
     problems += _off_laws(plan, theirs)
     losses = _losses(eager, build, loss)
     problems += _off_losses(losses, model, build, loss)
-    count = {kind: list(kinds.values()).count(kind) for kind in ("drawn", "computed", "replayed")}
+    count = {kind: list(kinds.values()).count(kind) for kind in ("drawn", "computed", "following", "replayed")}
     return {"name": name, "problems": problems, "losses": losses, "hash": state_hash(ours), **count}
-
-
-def _follows_only(piece: Any) -> bool:
-    return False
 
 
 def differences(eager: torch.Tensor, ours: torch.Tensor, is_random: bool) -> Iterator[str]:
@@ -286,8 +282,8 @@ def _row(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict[st
     try:
         row = compare(name, build, loss)
     except Exception as error:
-        row = {"name": name, "problems": [f"{type(error).__name__}: {error}"], "drawn": 0, "computed": 0, "replayed": 0}
-    counts = ", ".join(f"{row[kind]} {kind}" for kind in ("drawn", "computed", "replayed"))
+        row = {"name": name, "problems": [f"{type(error).__name__}: {error}"], "drawn": 0, "computed": 0, "following": 0, "replayed": 0}
+    counts = ", ".join(f"{row[kind]} {kind}" for kind in ("drawn", "computed", "following", "replayed"))
     print(f"{name:32} {counts}  {'; '.join(row['problems'][:4])[:600] or 'same'}", flush=True)
     return row
 

@@ -170,14 +170,20 @@ def test_choices_may_be_a_function() -> None:
     assert all(bool((p == 0.5).all()) for p in model.parameters())
 
 
-def test_what_has_no_choice_is_named_and_nothing_is_written() -> None:
+def test_what_has_no_choice_starts_as_its_module_does() -> None:
+    model = igt.materialize_(meta_model(), {"conv.weight": "ones", "table": 2.0}, seed=0)
+    bound = 1 / 4**0.5  # 4 inputs
+    assert float(model.up.bias.abs().max()) <= bound
+    assert 0.9 < float(model.embedding.weight.std()) < 1.1
+    assert torch.equal(model.norm.running_var, torch.ones_like(model.norm.running_var))
+    assert bool((model.conv.weight == 1).all())
+
+
+def test_what_nobody_starts_is_named_and_nothing_is_written() -> None:
     model = meta_model()
-    few = {name: CHOICES[name] for name in ("*.bias", "*.running_mean", "norm.weight")}
-    with pytest.raises(DrawError) as caught:
-        igt.materialize_(model, few, seed=0)
-    for path in ("embedding.weight", "conv.weight", "norm.running_var", "norm.num_batches_tracked", "table"):
-        assert path in str(caught.value)
-    assert "head.weight" not in str(caught.value)  # tied: known under its first path
+    with pytest.raises(DrawError, match="the buffer table") as caught:
+        igt.materialize_(model, {"conv.weight": "ones"}, seed=0)
+    assert "up.weight" not in str(caught.value)
     assert all(p.is_meta for p in model.parameters())
 
 

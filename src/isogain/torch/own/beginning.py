@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from isogain.errors import DrawError
+from isogain.errors import DrawError, IsogainError
 from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
 from isogain.torch.own.origins import attributes_of
@@ -24,15 +24,16 @@ Tensor = torch.Tensor
 def begin(
     model: nn.Module, places: Sequence[Places], choices: Mapping[str, Choice], *, seed: int,
     device: torch.device | str | None = None, threads: int | None = None, reserved: Collection[str] = (),
+    refusal: type[IsogainError] = DrawError,
 ) -> None:  # fmt: skip
     """Writes the choices, gives the reserved ones memory alone, and all others on meta their own start.
 
-    DrawError names every tensor that has none, before anything is written.
+    A `refusal` names every tensor that has none, before anything is written.
     """
     chosen = {one.path: prepared(one, choices[one.path], seed, threads) for one in places if one.path in choices}
     rest = [one for one in places if one.tensor.is_meta and one.path not in chosen and one.path not in reserved]
     start, said = known_start(model, places, rest)
-    _refuse(rest, start, said)
+    _refuse(rest, start, said, refusal)
 
     def given(path: str, whole: Tensor) -> Write | None:
         one = next((one for one in places if one.path == path), None)
@@ -61,12 +62,12 @@ def known_start(
     return start, said
 
 
-def _refuse(rest: Sequence[Places], start: OwnStart, said: Sequence[str]) -> None:
+def _refuse(rest: Sequence[Places], start: OwnStart, said: Sequence[str], refusal: type[IsogainError]) -> None:
     lost = [one.path if one.is_parameter else f"the buffer {one.path}" for one in rest if one.path in start.missing]
     if not lost:
         return
     failed = f" ({'; '.join(said[:3])})" if said else ""
-    raise DrawError(
+    raise refusal(
         f"nothing was written: no start is known for {', '.join(lost)}{failed}; build the model with "
         "igt.deferred(build), or give each of them a choice: an initializer, a tensor or a number"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from torch import nn
@@ -12,7 +13,8 @@ from isogain.graph.paths import family
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.targets import Target, targets
 from isogain.torch.own.beginning import known_start
-from isogain.torch.own.laws import plain_layout
+from isogain.torch.own.laws import constant_law, plain_layout
+from isogain.torch.own.reading import Reading
 from isogain.torch.own.start import OwnStart, Piece
 
 __all__ = ["own_plan"]
@@ -50,30 +52,40 @@ def _entry(path: str, target: Target, start: OwnStart, places: Mapping[str, Plac
     role = _role(target.places)
     if piece is None:
         return Entry(path, shape, None, role, "nothing is known of its start", plain_layout(shape))
-    reading = piece.reading
-    if reading is None or (piece.random and not piece.drawn):
-        return Entry(path, shape, None, role, f"{described(piece, start)}: {_where(piece)}", plain_layout(shape))
+    reading = piece.reading or _constant(piece, start)
+    if reading is None or piece.kind not in ("drawn", "computed"):
+        return Entry(path, shape, None, role, f"{_described(piece)}: {_where(piece)}", plain_layout(shape))
     return Entry(path, shape, reading.law, role, _where(piece), reading.layout, reading.groups)
+
+
+_SMALL = 1 << 22
+
+
+def _constant(piece: Piece, start: OwnStart) -> Reading | None:
+    """What was computed, but is one number everywhere."""
+    if piece.kind != "computed" or not 0 < piece.origin.ref.count <= _SMALL or piece.like.is_complex():
+        return None
+    value = start.value(piece.path, 0)
+    low, high = float(value.min()), float(value.max())
+    shape = piece.origin.ref.shape
+    return Reading(constant_law(low), plain_layout(shape)) if low == high and math.isfinite(low) else None
 
 
 def _parametrized(target: Target, start: OwnStart, places: Mapping[str, Places]) -> str:
     behind = {id(tensor) for tensor in target.tensors}
     found = [start.pieces[path] for path, one in places.items() if id(one.tensor) in behind and path in start.pieces]
-    return "; ".join(f"{piece.path.rpartition('.')[2]} {_law(piece, start)}: {_where(piece)}" for piece in found)
+    return "; ".join(f"{piece.path.rpartition('.')[2]} {_law(piece)}: {_where(piece)}" for piece in found)
 
 
-def _law(piece: Piece, start: OwnStart) -> str:
-    return str(piece.reading.law) if piece.drawn and piece.reading else described(piece, start)
+def _law(piece: Piece) -> str:
+    return str(piece.reading.law) if piece.kind in ("drawn", "computed") and piece.reading else _described(piece)
 
 
-def described(piece: Piece, start: OwnStart) -> str:
+def _described(piece: Piece) -> str:
     """How a tensor without a law of its own comes to be."""
-    owner = start.owners.get(piece.node)
-    if owner is not None and owner != piece.path:
-        return f"a copy of {owner}"
-    if piece.random:
-        return "random, without a law of its own"
-    return "computed"
+    if piece.kind == "following":
+        return f"made from {', '.join(piece.follows)}"
+    return "random, without a law of its own" if piece.random else "computed"
 
 
 def _role(places: Places) -> str:
@@ -101,6 +113,6 @@ def _buffers(places: list[Places], start: OwnStart) -> Iterator[str]:
         if one.is_parameter or not one.tensor.is_meta:
             continue
         piece = start.pieces.get(one.path)
-        said = f"{_law(piece, start)}: {_where(piece)}" if piece else "nothing is known of its start"
+        said = f"{_law(piece)}: {_where(piece)}" if piece else "nothing is known of its start"
         found[f"buffer {family(one.path)}: {said}"] = None
     yield from found

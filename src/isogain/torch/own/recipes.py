@@ -8,7 +8,7 @@ They run on stand-ins of the whole shape, so a sharded model is asked the same a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,27 +30,31 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     """Records what the model's recipes do to the wanted tensors; returns what those that failed said."""
     asked = {(id(module), name) for places in wanted for module, name in places.owners}
     recorder, said = Recorder(), list[str]()
-    with _stand_ins(model, recorder), _unmarked(model):
-        with recorder:
-            for name, recipe in _recipes(model):
-                try:
-                    recipe()
-                except Exception as error:
-                    said.append(f"{name} raised {type(error).__name__}: {error}")
+    with _stand_ins(model, recorder) as join, _unmarked(model):
+        said += _run(recorder, _resets(model))
+        join()
+        said += _run(recorder, (found for module in _inner_first(model) for found in _of_whole(module)))
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
     return tuple(said)
 
 
-def _recipes(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The resets of all modules, inner ones first, then the recipes of whole models, outer ones last."""
+def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -> Iterator[str]:
+    with recorder:
+        for name, recipe in recipes:
+            try:
+                recipe()
+            except Exception as error:
+                yield f"{name} raised {type(error).__name__}: {error}"
+
+
+def _resets(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Of all modules, inner ones first."""
     for module in _inner_first(model):
         for name in ("reset_parameters", "_reset_parameters"):
             reset = getattr(module, name, None)
             if callable(reset):
                 yield f"{type(module).__name__}.{name}", reset
                 break
-    for module in _inner_first(model):
-        yield from _of_whole(module)
 
 
 def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -80,24 +84,37 @@ def _inner_first(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _stand_ins(model: nn.Module, recorder: Recorder) -> Iterator[None]:
-    """Every tensor of the model replaced by one without memory or values; put back at the end."""
+def _stand_ins(model: nn.Module, recorder: Recorder) -> Iterator[Callable[[], None]]:
+    """Every tensor of the model replaced by one without memory or values; put back at the end.
+
+    A tied tensor belongs to its first holder; the others hold one of their own until `join` is called, as in
+    a constructor, where they are tied once they are there.
+    """
     places = places_of(model)
-    for one in places:
-        with recorder:
-            fresh: Tensor = torch.empty(one.tensor.shape, dtype=one.tensor.dtype)
-            if one.is_parameter:
-                fresh = nn.Parameter(fresh, requires_grad=one.tensor.requires_grad)
-                kept = {name: value for name, value in vars(one.tensor).items() if name != _DONE}
-                vars(fresh).update(kept)
-        for module, name in one.owners:
-            _put(module, name, fresh, one.is_parameter)
-    try:
-        yield
-    finally:
-        for one in places:
+    fresh = [_stand_in(one, recorder) for one in places]
+    for one, tensor in zip(places, fresh, strict=True):
+        for number, (module, name) in enumerate(one.owners):
+            _put(module, name, _stand_in(one, recorder) if number else tensor, one.is_parameter)
+
+    def join(tensors: Sequence[Tensor] = fresh) -> None:
+        for one, tensor in zip(places, tensors, strict=True):
             for module, name in one.owners:
-                _put(module, name, one.tensor, one.is_parameter)
+                _put(module, name, tensor, one.is_parameter)
+
+    try:
+        yield join
+    finally:
+        join([one.tensor for one in places])
+
+
+def _stand_in(places: Places, recorder: Recorder) -> Tensor:
+    old = places.tensor
+    with recorder:
+        fresh: Tensor = torch.empty(old.shape, dtype=old.dtype)
+        if places.is_parameter:
+            fresh = nn.Parameter(fresh, requires_grad=old.requires_grad)
+            vars(fresh).update({name: value for name, value in vars(old).items() if name != _DONE})
+    return fresh
 
 
 def _put(module: nn.Module, name: str, tensor: Tensor, is_parameter: bool) -> None:

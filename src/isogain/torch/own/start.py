@@ -8,7 +8,7 @@ another parameter's values (a copied layer, the length of a weight norm) follows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -42,7 +42,10 @@ class Piece:
     needed: Needed
     reading: Reading | None
     random: tuple[int, ...]
+    """Its random steps, those of parameters that it follows left out."""
     drawn: bool = False
+    follows: tuple[str, ...] = ()
+    """The parameters from whose values it is made."""
 
     @property
     def record(self) -> Record:
@@ -58,8 +61,10 @@ class Piece:
 
     @property
     def kind(self) -> str:
-        """'drawn', 'computed' or 'replayed'."""
-        return "drawn" if self.drawn else "replayed" if self.random else "computed"
+        """'drawn', 'replayed' (random without a law), 'following' or 'computed'."""
+        if self.drawn:
+            return "drawn"
+        return "replayed" if self.random else "following" if self.follows else "computed"
 
 
 @dataclass
@@ -196,10 +201,12 @@ def _settle(start: OwnStart) -> None:
     for piece in start.pieces.values():
         if piece.drawn:
             continue
-        used = [index for index in _after_others(start, piece).steps if piece.record.steps[index].is_random]
+        taken = _after_others(start, piece)
+        used = [index for index in taken.steps if piece.record.steps[index].is_random]
         for number, index in enumerate(used):
             start.leaves.setdefault((id(piece.record), index), f"{piece.path}#{number}")
-        piece.random = tuple(used) or piece.random
+        piece.random = tuple(used)
+        piece.follows = tuple(dict.fromkeys(start.owners[(id(piece.record), *node)] for node in taken.taken))
 
 
 def _gives_up(start: OwnStart) -> bool:
@@ -229,7 +236,7 @@ def _after_others(start: OwnStart, piece: Piece) -> Needed:
 
 def _whole(piece: Piece, like: Tensor) -> Piece:
     """The piece for an unsharded tensor."""
-    return Piece(piece.path, like, piece.origin, piece.node, piece.needed, piece.reading, piece.random, piece.drawn)
+    return replace(piece, like=like)
 
 
 def _one_number(piece: Piece) -> float | None:
@@ -237,7 +244,7 @@ def _one_number(piece: Piece) -> float | None:
     from isogain.core.initializers import Constant, Ones, Zeros
 
     law = piece.reading.law if piece.reading else None
-    if piece.random or not isinstance(law, Constant | Ones | Zeros):
+    if piece.kind != "computed" or not isinstance(law, Constant | Ones | Zeros):
         return None
     value = law.value if isinstance(law, Constant) else 1.0 if isinstance(law, Ones) else 0.0
     return None if isinstance(value, complex) else value

@@ -60,7 +60,7 @@ def write_plan(
     places = places_of(model)
     if any(one.tensor.is_meta for one in places):
         plain = {job.target.path for job in jobs if job.target.set is None}
-        begin(model, places, {}, seed=seed, device=device, threads=threads, reserved=plain)
+        begin(model, places, {}, seed=seed, device=device, threads=threads, reserved=plain, refusal=PlanError)
         jobs = _jobs(model, plan, seed, threads)
     _write(jobs)
     written = tuple(Written(entry.path, str(entry.initializer)) for entry in plan.drawn)

@@ -30,8 +30,12 @@ def begin(
 
     A `refusal` names every tensor that has none, before anything is written.
     """
-    chosen = {one.path: prepared(one, choices[one.path], seed, threads) for one in places if one.path in choices}
-    rest = [one for one in places if one.tensor.is_meta and one.path not in chosen and one.path not in reserved]
+    chosen = {
+        one.path: prepared(one, choices[one.path], seed, threads) for one in places if one.path in choices
+    }
+    rest = [
+        one for one in places if one.tensor.is_meta and one.path not in chosen and one.path not in reserved
+    ]
     start, said = known_start(model, places, rest)
     _refuse(rest, start, said, refusal)
 
@@ -53,8 +57,9 @@ def begin(
 def known_start(
     model: nn.Module, places: Sequence[Places], needed: Sequence[Places]
 ) -> tuple[OwnStart, tuple[str, ...]]:
-    """The own start of these tensors; by the model's recipes where no record says how a needed one came to be."""
-    start, said = own_start(places), ()
+    """The own start of these tensors, by the model's recipes where a record lacks some; and what failed."""
+    start: OwnStart = own_start(places)
+    said: tuple[str, ...] = ()
     lost = [one for one in needed if one.path in start.missing]
     if lost:
         said = run_recipes(model, lost)
@@ -62,8 +67,14 @@ def known_start(
     return start, said
 
 
-def _refuse(rest: Sequence[Places], start: OwnStart, said: Sequence[str], refusal: type[IsogainError]) -> None:
-    lost = [one.path if one.is_parameter else f"the buffer {one.path}" for one in rest if one.path in start.missing]
+def _refuse(
+    rest: Sequence[Places], start: OwnStart, said: Sequence[str], refusal: type[IsogainError]
+) -> None:
+    lost = [
+        one.path if one.is_parameter else f"the buffer {one.path}"
+        for one in rest
+        if one.path in start.missing
+    ]
     if not lost:
         return
     failed = f" ({'; '.join(said[:3])})" if said else ""

@@ -92,5 +92,4 @@ def deferred(build: Callable[[], nn.Module] | None = None) -> nn.Module | Buildi
     if build is None:
         return building
     with building:
-        model = build()
-    return model
+        return build()

@@ -36,9 +36,7 @@ def _named(roots: nn.ModuleList) -> list[Places]:
     return [replace(one, path=one.path.removeprefix("0.")) for one in places_of(roots)]
 
 
-def drawn(
-    *, seed: int, device: torch.device | str | None = None, threads: int | None = None
-) -> _Drawing:
+def drawn(*, seed: int, device: torch.device | str | None = None, threads: int | None = None) -> _Drawing:
     """A context in which models are built with the laws their library asks for, and isogain's numbers.
 
     Nothing is drawn, or even allocated, before the context ends; then every tensor gets memory on `device`

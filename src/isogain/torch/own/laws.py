@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from isogain.core.names.dialects import pytorch
-from isogain.core.values.distributions import ConstantLaw, Law, NormalLaw, TruncatedNormalLaw, UniformLaw
 from isogain.core.geometry.fans import FRAMEWORK_RULES
-from isogain.core.values.initializer import Initializer
 from isogain.core.initializers import (
     Constant,
     Normal,
@@ -19,6 +16,9 @@ from isogain.core.initializers import (
     VarianceScaling,
     Zeros,
 )
+from isogain.core.names.dialects import pytorch
+from isogain.core.values.distributions import Law, NormalLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.torch.own.expressions import Expression
 from isogain.torch.own.record import InitCall
@@ -48,7 +48,11 @@ def constant_law(value: float) -> Initializer:
 def law_of_expression(found: Expression, shape: Shape) -> Initializer | None:
     """The initializer that draws what the expression says, element by element; None where there is none."""
     if found.op == "drawn":
-        return found.law if isinstance(found.law, VarianceScaling) or found.law is None else _named(found.law, shape)
+        return (
+            found.law
+            if isinstance(found.law, VarianceScaling) or found.law is None
+            else _named(found.law, shape)
+        )
     if found.value is not None:
         return constant_law(float(found.value)) if math.isfinite(found.value) else None
     for rule in (_shifted, _truncated, _steps):
@@ -109,7 +113,10 @@ def _truncated(found: Expression, shape: Shape) -> Initializer | None:
     low, high = (math.sqrt(2) * _erfinv(a * end + b) for end in (law.low, law.high))
     std = abs(slope) / math.sqrt(2)
     ends = sorted((shift + std * low, shift + std * high))
-    ends = [own if given is None or not _near(own, given, std) else given for own, given in zip(ends, bounds, strict=True)]
+    ends = [
+        own if given is None or not _near(own, given, std) else given
+        for own, given in zip(ends, bounds, strict=True)
+    ]
     if any(given is not None and not _near(own, given, std) for own, given in zip(ends, bounds, strict=True)):
         if math.isfinite(ends[0]) or math.isfinite(ends[1]):
             return None  # clamped inside: mass would pile up at the ends
@@ -137,7 +144,9 @@ def _steps(found: Expression, shape: Shape) -> Initializer | None:
         if second.op != "log":
             first, second = second, first
         steps = _log_uniform(first, shape)
-        inverse = second.op == "log" and second.parts[0] == _negative(Expression("expm1", (_negative(first),)))
+        inverse = second.op == "log" and second.parts[0] == _negative(
+            Expression("expm1", (_negative(first),))
+        )
         return StepBias(*steps, form="softplus") if steps and inverse else None
     steps = _log_uniform(found, shape)
     return StepBias(*steps, form="value") if steps else None
@@ -157,8 +166,13 @@ def _log_uniform(found: Expression, shape: Shape) -> tuple[float, float, float] 
     law = _plain_law(share, shape)
     if not isinstance(law, UniformLaw) or slope == 0:
         return None
-    low, high = sorted((math.exp(slope * law.low + shift), math.exp(slope * law.high + shift)))
+    low, high = sorted(_tidy(math.exp(slope * end + shift)) for end in (law.low, law.high))
     return low, high, floor
+
+
+def _tidy(number: float) -> float:
+    """Without the last digits of a logarithm that was taken back."""
+    return float(f"{number:.12g}")
 
 
 _SCALES = (1.0, 2.0, 1 / 3, 0.5, 2 / 3, 0.25, 4.0, 2.25, 25 / 9, 9 / 16)
@@ -192,8 +206,3 @@ def _is_written(law: Initializer) -> bool:
     """Whether its number has three digits or fewer, as numbers in source code have."""
     number = law.std if isinstance(law, Normal) else law.high if isinstance(law, Uniform) else 0.0
     return math.isclose(float(f"{number:.3g}"), number, rel_tol=1e-9)
-
-
-def is_constant(law: Law) -> bool:
-    """Whether there is nothing to draw."""
-    return isinstance(law, ConstantLaw)

@@ -27,7 +27,9 @@ class Origin:
 
 
 def bind(
-    recorder: Recorder, modules: Iterable[nn.Module], asked: Callable[[nn.Module, str], bool] = lambda *_: True
+    recorder: Recorder,
+    modules: Iterable[nn.Module],
+    asked: Callable[[nn.Module, str], bool] = lambda *_: True,
 ) -> None:
     """Writes down where the tensors of the modules came from: each, or those that are asked for."""
     with torch._C.DisableTorchFunction():
@@ -63,6 +65,4 @@ def _tables(module: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _attributes(module: nn.Module) -> dict[str, Tensor]:
     tables = ("_parameters", "_buffers", "_modules", _NAME)
-    return {
-        name: one for name, one in vars(module).items() if isinstance(one, Tensor) and name not in tables
-    }
+    return {name: one for name, one in vars(module).items() if isinstance(one, Tensor) and name not in tables}

@@ -1,8 +1,7 @@
-"""Whose line asked for an operation: the first caller outside torch, the standard library and init helpers."""
+"""Whose line asked for an operation: the first caller outside torch, the standard library, init helpers."""
 
 from __future__ import annotations
 
-import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,7 +57,7 @@ def look(frame: FrameType | None) -> Seen:
         if not _is_passed_over(code.co_filename, code.co_name):
             return Seen(Place(_shown(code.co_filename), frame.f_lineno, called), init, settings)
         if not code.co_name.startswith("__torch_"):
-            called = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
+            called = code.co_qualname
         frame = frame.f_back
     return Seen(Place("?", 0, called), init, settings)
 
@@ -69,7 +68,7 @@ def _is_passed_over(file: str, function: str) -> bool:
 
     Those end in an underscore, by torch's convention; who called them is who decided.
     """
-    if file.startswith((_TORCH, _HERE)) or file.startswith("<frozen"):
+    if file.startswith((_TORCH, _HERE, "<frozen")):
         return True
     if file.startswith(_STANDARD) and "site-packages" not in file and "dist-packages" not in file:
         return True

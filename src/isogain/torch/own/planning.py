@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 
 from isogain.graph.entry import Entry
-from isogain.graph.plan import Plan
 from isogain.graph.paths import family
+from isogain.graph.plan import Plan
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.targets import Target, targets
 from isogain.torch.own.beginning import known_start
@@ -47,7 +47,14 @@ def own_plan(model: nn.Module) -> Plan:
 def _entry(path: str, target: Target, start: OwnStart, places: Mapping[str, Places]) -> Entry:
     shape = tuple(target.like.shape)
     if target.places is None:
-        return Entry(path, shape, None, "parametrized weight", _parametrized(target, start, places), plain_layout(shape))
+        return Entry(
+            path,
+            shape,
+            None,
+            "parametrized weight",
+            _parametrized(target, start, places),
+            plain_layout(shape),
+        )
     piece = start.pieces.get(path)
     role = _role(target.places)
     if piece is None:
@@ -73,12 +80,18 @@ def _constant(piece: Piece, start: OwnStart) -> Reading | None:
 
 def _parametrized(target: Target, start: OwnStart, places: Mapping[str, Places]) -> str:
     behind = {id(tensor) for tensor in target.tensors}
-    found = [start.pieces[path] for path, one in places.items() if id(one.tensor) in behind and path in start.pieces]
+    found = [
+        start.pieces[path]
+        for path, one in places.items()
+        if id(one.tensor) in behind and path in start.pieces
+    ]
     return "; ".join(f"{piece.path.rpartition('.')[2]} {_law(piece)}: {_where(piece)}" for piece in found)
 
 
 def _law(piece: Piece) -> str:
-    return str(piece.reading.law) if piece.kind in ("drawn", "computed") and piece.reading else _described(piece)
+    return (
+        str(piece.reading.law) if piece.kind in ("drawn", "computed") and piece.reading else _described(piece)
+    )
 
 
 def _described(piece: Piece) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
 
-from isogain.core.values.initializer import Initializer
 from isogain.core.constructions.packed import Packed
+from isogain.core.initializers import Constant, Ones, Zeros
+from isogain.core.names.dialects import pytorch
+from isogain.core.values.initializer import Initializer
 from isogain.torch.own.expressions import Expression, combined, constant
 from isogain.torch.own.laws import initializer_of, law_of_expression, plain_layout
 from isogain.torch.own.record import Needed, Record, Ref, Step
@@ -60,13 +62,15 @@ def _whole(value: Value, shape: tuple[int, ...]) -> Reading | None:
 def _packed(patches: list[tuple[Box, Value]], shape: tuple[int, ...]) -> Reading | None:
     """Stretches along one axis, whatever was written last there."""
     whole = tuple((0, size) for size in shape)
-    axes = {k for box, _ in patches for k, (one, all_) in enumerate(zip(box, whole, strict=True)) if one != all_}
+    axes = {
+        k for box, _ in patches for k, (one, all_) in enumerate(zip(box, whole, strict=True)) if one != all_
+    }
     if len(axes) != 1 or len(shape) == 0:
         return None
     axis = axes.pop()
     cuts = sorted({end for box, _ in patches for end in box[axis]})
     stretches: list[tuple[int, Value]] = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         last = next((v for box, v in reversed(patches) if box[axis][0] <= low and high <= box[axis][1]), None)
         stretches.append((high - low, last))
     if cuts[0] != 0 or cuts[-1] != shape[axis]:
@@ -148,7 +152,9 @@ class _State:
                 found.append(constant(one))
             elif one is not None:
                 return None
-        plain = {k: v for k, v in step.kwargs.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        plain = {
+            k: v for k, v in step.kwargs.items() if isinstance(v, int | float) and not isinstance(v, bool)
+        }
         return (found, plain) if found else None
 
     def _join(self, step: Step, name: str, made: Ref) -> None:
@@ -167,7 +173,7 @@ class _State:
         if box is None:
             return None
         for patch, value in reversed(self.patches.get(ref.storage, [])):
-            if all(a <= low and high <= b for (low, high), (a, b) in zip(box, patch, strict=True)):
+            if _inside(box, patch):
                 return value
             if all(low < b and a < high for (low, high), (a, b) in zip(box, patch, strict=True)):
                 return None
@@ -183,8 +189,7 @@ class _State:
 
     def _add(self, storage: int, box: Box, value: Value) -> None:
         patches = self.patches.setdefault(storage, [])
-        inside = lambda old: all(a <= low and high <= b for (low, high), (a, b) in zip(old, box, strict=True))
-        patches[:] = [(old, one) for old, one in patches if not inside(old)]
+        patches[:] = [(old, one) for old, one in patches if not _inside(old, box)]
         patches.append((box, value))
 
     def _box(self, ref: Ref) -> Box | None:
@@ -213,6 +218,10 @@ def box_of(ref: Ref, home: Ref) -> Box | None:
     return tuple((start, start + size) for start, size in zip(starts, sizes, strict=True))
 
 
+def _inside(inner: Box, outer: Box) -> bool:
+    return all(a <= low and high <= b for (low, high), (a, b) in zip(inner, outer, strict=True))
+
+
 def _only(refs: tuple[Ref | None, ...]) -> Ref:
     return next(ref for ref in refs if ref is not None)
 
@@ -223,8 +232,6 @@ def _source(step: Step) -> Ref | None:
 
 
 def _drawn(law: Initializer, geometry: dict[str, Any], leaf: int) -> Expression:
-    from isogain.core.initializers import Constant, Ones, Zeros
-
     if isinstance(law, Constant | Ones | Zeros):
         return constant(getattr(law, "value", 1.0 if isinstance(law, Ones) else 0.0))
     return Expression("drawn", (), law, tuple(geometry.items()), leaf)
@@ -236,19 +243,28 @@ def _of_value(value: torch.Tensor) -> Value:
     return None
 
 
-_CARRY = ("clone", "_to_copy", "copy", "detach_copy", "contiguous", "alias_copy", "view_copy", "_reshape_copy")
+_CARRY = (
+    "clone",
+    "_to_copy",
+    "copy",
+    "detach_copy",
+    "contiguous",
+    "alias_copy",
+    "view_copy",
+    "_reshape_copy",
+)
 
 
 def _random(law: str, *names: tuple[str, float]) -> Callable[[Step], Value]:
-    from isogain.core.names.dialects import pytorch
-
     def make(step: Step) -> Value:
         if step.generator is not None:
             return None
         given = [one for one in step.args if isinstance(one, int | float)]
-        settings = {name: default for name, default in names}
+        settings = dict(names)
         settings.update(zip(settings, given, strict=False))
-        settings.update({k: v for k, v in step.kwargs.items() if k in settings and isinstance(v, int | float)})
+        settings.update(
+            {k: v for k, v in step.kwargs.items() if k in settings and isinstance(v, int | float)}
+        )
         if any(isinstance(one, Ref) for one in step.args[1:]):
             return None
         return _drawn(getattr(pytorch, law)(**settings), {"layout": "out in *"}, step.index)
@@ -257,7 +273,9 @@ def _random(law: str, *names: tuple[str, float]) -> Callable[[Step], Value]:
 
 
 def _filled(step: Step) -> Value:
-    numbers = [one for one in (*step.args, step.kwargs.get("fill_value")) if isinstance(one, bool | int | float)]
+    numbers = [
+        one for one in (*step.args, step.kwargs.get("fill_value")) if isinstance(one, bool | int | float)
+    ]
     return constant(numbers[-1]) if numbers else None
 
 

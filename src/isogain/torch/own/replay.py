@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_flatten, tree_map
 
+from isogain.torch.draw.fill import fill_
 from isogain.torch.own.laws import initializer_of
 from isogain.torch.own.record import Record, Ref, Step
 
@@ -52,7 +53,7 @@ class Replay:
         """The memory that a Ref looks at, as it is now."""
         memory = self.memory.get(ref.storage)
         if memory is None:
-            memory = self.memory[ref.storage] = torch.UntypedStorage(self.record.sizes[ref.storage])
+            memory = self.memory[ref.storage] = _memory(self.record.sizes[ref.storage])
         found = torch.empty(0, dtype=ref.dtype).set_(memory, ref.offset, ref.shape, ref.stride)
         return found.conj() if ref.conjugated else found
 
@@ -65,23 +66,25 @@ class Replay:
         elif step.call is not None:
             self._init(step)
         else:
-            real = lambda one: self.view(one) if isinstance(one, Ref) else one
+            args, kwargs = tree_map(self._real, step.args), tree_map(self._real, step.kwargs)
             with self._numbers(step) as extra:
-                assert step.run is not None
-                found = step.run(*tree_map(real, step.args), **{**_on_cpu(tree_map(real, step.kwargs)), **extra})
+                found = step.run(*args, **{**kwargs, **extra}) if step.run else None
             for ref, one in zip(step.made, tree_flatten(found)[0], strict=True):
                 if ref is not None:
                     self._bind(ref, one)
 
+    def _real(self, one: Any) -> Any:
+        if isinstance(one, torch.device):
+            return torch.device("cpu")
+        return self.view(one) if isinstance(one, Ref) else one
+
     def _bind(self, ref: Ref, value: Tensor) -> None:
         """Gives memory its values, in the strides that the record has for it."""
         size = self.record.sizes[ref.storage]
-        self.memory[ref.storage] = torch.UntypedStorage(size)
+        self.memory[ref.storage] = _memory(size)
         self.view(ref).copy_(value)
 
     def _init(self, step: Step) -> None:
-        from isogain.torch.draw.fill import fill_
-
         assert step.call is not None
         seed, path = self.leaf(step.index)
         target = self.view(step.call.target)
@@ -104,12 +107,11 @@ class Replay:
             yield {}
 
 
+def _memory(size: int) -> torch.UntypedStorage:
+    return torch.UntypedStorage(size)  # type: ignore[no-untyped-call]
+
+
 def _number(seed: int, path: str) -> int:
     """63 bits for torch's generator."""
     digest = hashlib.blake2b(f"isogain own start/1/{seed}/{path}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
-
-
-def _on_cpu(kwargs: dict[str, Any]) -> dict[str, Any]:
-    cpu = torch.device("cpu")
-    return {name: cpu if isinstance(one, torch.device) else one for name, one in kwargs.items()}

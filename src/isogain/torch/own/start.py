@@ -13,13 +13,14 @@ from functools import partial
 
 import torch
 
+from isogain.core.initializers import Constant, Ones, Zeros
 from isogain.torch.draw.fill import Write, prepare
 from isogain.torch.draw.materialize import Places
+from isogain.torch.draw.shards import local_boxes, local_part
 from isogain.torch.own.origins import Origin, origins_of
 from isogain.torch.own.reading import Reading, read
 from isogain.torch.own.record import Needed, Record, Ref, Step
 from isogain.torch.own.replay import Replay
-from isogain.torch.draw.shards import local_boxes, local_part
 
 __all__ = ["OwnStart", "Piece", "own_start"]
 
@@ -76,27 +77,29 @@ class OwnStart:
     owners: dict[Node, str] = field(default_factory=dict)
     leaves: dict[tuple[int, int], str] = field(default_factory=dict)
 
-    def write(
-        self, path: str, seed: int, threads: int | None = None, given: Given | None = None
-    ) -> Write:
+    def write(self, path: str, seed: int, threads: int | None = None, given: Given | None = None) -> Write:
         """What fills the tensor, or any of its shape, dtype and sharding; refuses what can be refused."""
         piece = self.pieces[path]
         if piece.drawn:
             assert piece.reading is not None
-            law, geometry = piece.reading.law, {"layout": piece.reading.layout, "groups": piece.reading.groups}
+            law, geometry = (
+                piece.reading.law,
+                {"layout": piece.reading.layout, "groups": piece.reading.groups},
+            )
             return prepare(piece.like, law, seed=seed, path=path, threads=threads, **geometry)
         value = _one_number(piece)
         if value is not None:
             return lambda tensor: _fill(tensor, value)
         return partial(_copy, lambda: self.value(path, seed, threads, given))
 
-    def value(
-        self, path: str, seed: int, threads: int | None = None, given: Given | None = None
-    ) -> Tensor:
+    def value(self, path: str, seed: int, threads: int | None = None, given: Given | None = None) -> Tensor:
         """The whole tensor, on the CPU, from its steps."""
         piece = self.pieces[path]
         giver = partial(self._giver, piece, seed, threads, given)
-        leaf = lambda index: (seed, self.leaves.get((id(piece.record), index), f"{path}#{index}"))
+
+        def leaf(index: int) -> tuple[int, str]:
+            return seed, self.leaves.get((id(piece.record), index), f"{path}#{index}")
+
         return Replay(piece.record, leaf, giver).tensor(piece.origin.ref)
 
     def _giver(
@@ -111,7 +114,9 @@ class OwnStart:
         def give() -> Tensor:
             whole = torch.empty(home.shape, dtype=home.dtype)
             twin = self.pieces[owner]
-            write = (given(owner, whole) if given else None) or OwnStart({owner: _whole(twin, whole)}).write(owner, seed, threads)
+            write = (given(owner, whole) if given else None) or OwnStart({owner: _whole(twin, whole)}).write(
+                owner, seed, threads
+            )
             write(whole)
             return whole
 
@@ -135,7 +140,9 @@ def own_start(places: Iterable[Places]) -> OwnStart:
 
 def _origin_of(places: Places) -> Origin | None:
     found = (origins_of(module).get(name) for module, name in places.owners)
-    return next((one for one in found if one is not None and one.ref.shape == tuple(places.tensor.shape)), None)
+    return next(
+        (one for one in found if one is not None and one.ref.shape == tuple(places.tensor.shape)), None
+    )
 
 
 def _piece(places: Places, origin: Origin) -> Piece | None:
@@ -241,8 +248,6 @@ def _whole(piece: Piece, like: Tensor) -> Piece:
 
 def _one_number(piece: Piece) -> float | None:
     """The number that all elements are, if the record says so."""
-    from isogain.core.initializers import Constant, Ones, Zeros
-
     law = piece.reading.law if piece.reading else None
     if piece.kind != "computed" or not isinstance(law, Constant | Ones | Zeros):
         return None
@@ -262,5 +267,3 @@ def _copy(value: Callable[[], Tensor], tensor: Tensor) -> None:
     for place, region in local_boxes(tensor):
         part = local[place] if place else local
         part.copy_(whole[region.slices] if region.slices else whole)
-
-

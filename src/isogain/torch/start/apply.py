@@ -84,9 +84,7 @@ def _jobs(model: nn.Module, plan: Plan, seed: int, threads: int | None) -> list[
     return jobs
 
 
-def _job(
-    entry: Entry, target: Target, seed: int, threads: int | None, problems: list[str]
-) -> list[Job]:
+def _job(entry: Entry, target: Target, seed: int, threads: int | None, problems: list[str]) -> list[Job]:
     names = ("layout", "groups", "stride", "transposed")
     geometry: dict[str, Any] = {name: getattr(entry, name) for name in names}
     assert entry.initializer is not None
@@ -94,7 +92,14 @@ def _job(
         problems.append(f"{entry.path}: {target.fixed}")
         return []
     try:
-        return [Job(target, prepare(target.like, entry.initializer, seed=seed, path=entry.path, threads=threads, **geometry))]
+        return [
+            Job(
+                target,
+                prepare(
+                    target.like, entry.initializer, seed=seed, path=entry.path, threads=threads, **geometry
+                ),
+            )
+        ]
     except IsogainError as error:
         problems.append(f"{entry.path}: {error}")
         return []

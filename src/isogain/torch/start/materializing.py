@@ -56,7 +56,9 @@ def materialize_(
         write_plan(model, choices, seed, device=device, threads=threads)
         return model
     places = places_of(model)
-    found = {one.path: choice for one in places if (choice := _choice(choices, one.path, one.tensor)) is not None}
+    found = {
+        one.path: choice for one in places if (choice := _choice(choices, one.path, one.tensor)) is not None
+    }
     begin(model, places, found, seed=seed, device=device, threads=threads)
     return model
 

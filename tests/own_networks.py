@@ -44,7 +44,9 @@ class Everything(nn.Module):
         self.cell = nn.LSTM(24, 8)
         with torch.no_grad():
             self.cell.bias_hh_l0[8:16].fill_(1.0)
-        steps = torch.exp(torch.rand(400) * (math.log(0.1) - math.log(0.001)) + math.log(0.001)).clamp(min=1e-4)
+        steps = torch.exp(torch.rand(400) * (math.log(0.1) - math.log(0.001)) + math.log(0.001)).clamp(
+            min=1e-4
+        )
         self.steps = nn.Parameter(steps + torch.log(-torch.expm1(-steps)))
         self.decay = nn.Parameter(torch.log(torch.arange(1, 17, dtype=torch.float32)).repeat(4, 1))
         self.kernel = nn.utils.parametrizations.weight_norm(nn.Conv1d(8, 8, 3))
@@ -63,7 +65,9 @@ class Gpt(nn.Module):
 
     def __init__(self, layers: int = 2) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.ModuleDict({"up": nn.Linear(32, 64), "end": nn.Linear(64, 32)}) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            nn.ModuleDict({"up": nn.Linear(32, 64), "end": nn.Linear(64, 32)}) for _ in range(layers)
+        )
         self.norm = nn.LayerNorm(32)
         self.apply(self._init_weights)
         for layer in self.layers:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from own_networks import Everything, Gpt, Rotary, Titan
 from torch import nn
 
 import isogain as ig
 import isogain.torch as igt
 from isogain.errors import DrawError
+from own_networks import Everything, Gpt, Rotary, Titan
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,13 @@ def test_what_is_computed_comes_back_bit_for_bit(eager: Everything) -> None:
         assert ours[name].dtype == one.dtype, name
         assert ours[name].shape == one.shape, name
         assert ours[name].stride() == one.stride(), name
-    for name in ("rotary.frequencies", "rotary.table", "rotary.sines", "decay", "copies.layers.1.norm1.weight"):
+    for name in (
+        "rotary.frequencies",
+        "rotary.table",
+        "rotary.sines",
+        "decay",
+        "copies.layers.1.norm1.weight",
+    ):
         assert torch.equal(ours[name], theirs[name]), name
     assert torch.equal(model.rotary.plain, eager.rotary.plain)
     assert "rotary.frequencies" not in model.state_dict()
@@ -102,7 +109,7 @@ def test_a_truncated_normal_is_known_by_its_steps(plan: igt.Plan) -> None:
 
 
 def test_reasons_are_lines_of_the_library(plan: igt.Plan) -> None:
-    source = open(Everything.__init__.__code__.co_filename, encoding="utf-8").read().splitlines()
+    source = Path(Everything.__init__.__code__.co_filename).read_text(encoding="utf-8").splitlines()
     file, line = plan["square.weight"].reason.partition(" ")[0].rsplit(":", 1)
     assert file.endswith("own_networks.py")
     assert "orthogonal_" in source[int(line) - 1]
@@ -113,7 +120,9 @@ def test_a_plan_is_data(plan: igt.Plan) -> None:
     assert "rotary.table: computed" in str(plan)
     assert plan["decay"].kept
     assert plan["decay"].reason.startswith("computed: ")
-    assert plan["copies.layers.1.linear1.weight"].reason.startswith("made from copies.layers.0.linear1.weight")
+    assert plan["copies.layers.1.linear1.weight"].reason.startswith(
+        "made from copies.layers.0.linear1.weight"
+    )
     assert plan["order"].reason.startswith("random, without a law")
 
 
@@ -171,9 +180,13 @@ def test_two_models_in_one_block_start_apart() -> None:
 
 
 def test_an_error_inside_is_the_callers() -> None:
-    with pytest.raises(KeyError), igt.drawn(seed=0):
-        nn.Linear(3, 4)
-        raise KeyError("mine")
+    def build() -> None:
+        with igt.drawn(seed=0):
+            nn.Linear(3, 4)
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        build()
     assert torch.empty(2).device.type == "cpu"
 
 

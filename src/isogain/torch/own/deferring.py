@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, overload
@@ -37,7 +38,8 @@ class Building:
     def __exit__(self, kind: Any, *error: Any) -> None:
         self._stack.close()
         if kind is None:
-            self._forget_garbage()
+            if len(self.roots) > 1:
+                self._forget_garbage()
             for module in list(self.modules.values()):
                 self.modules.update({id(one): one for one in module.modules()})
             bind(self._recorder, self.modules.values())
@@ -49,8 +51,6 @@ class Building:
 
     def _forget_garbage(self) -> None:
         """Modules that nobody else holds were steps on the way."""
-        import weakref
-
         found = [weakref.ref(module) for module in self.modules.values()]
         self.modules.clear()
         gc.collect()

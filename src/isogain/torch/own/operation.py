@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten
 
-__all__ = ["Operation", "operation_of", "tensors_in"]
+__all__ = ["Operation", "leaves_of", "mapped", "operation_of", "tensors_in"]
 
 Tensor = torch.Tensor
 
@@ -65,5 +65,23 @@ def operation_of(func: Any) -> Operation:
 
 
 def tensors_in(tree: Any) -> list[Tensor]:
-    """Every tensor in nested arguments."""
-    return [one for one in tree_flatten(tree)[0] if isinstance(one, Tensor)]
+    """Every tensor in nested arguments or results."""
+    return [one for one in leaves_of(tree) if isinstance(one, Tensor)]
+
+
+def leaves_of(tree: Any) -> list[Any]:
+    """What stands in nested lists, tuples and dictionaries, in order."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, list | tuple):
+        return [tree]
+    return [leaf for one in tree for leaf in leaves_of(one)]
+
+
+def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nesting with every leaf changed."""
+    if isinstance(tree, dict):
+        return {name: mapped(change, one) for name, one in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple(mapped(change, one) for one in tree)
+    return [mapped(change, one) for one in tree] if isinstance(tree, list) else change(tree)

@@ -16,10 +16,9 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
 from isogain.torch.own.answers import Answers
-from isogain.torch.own.operation import Operation, operation_of, tensors_in
+from isogain.torch.own.operation import Operation, leaves_of, mapped, operation_of, tensors_in
 from isogain.torch.own.places import Seen, look
 from isogain.torch.own.record import InitCall, Record, Ref, Step
 from isogain.torch.own.replay import Replay
@@ -50,7 +49,7 @@ class _Call:
 
     def mapped(self, change: Any) -> _Call:
         """The same with its tensors changed."""
-        args, kwargs = tree_map(change, self.args), tree_map(change, self.kwargs)
+        args, kwargs = mapped(change, self.args), mapped(change, self.kwargs)
         return _Call(self.func, self.operation, args, kwargs)
 
     def run(self, **changed: Any) -> Any:
@@ -165,7 +164,7 @@ class Recorder(TorchDispatchMode):
         found = real.run(**devices)
         if any(found is one for one in call.tensors):
             return found
-        return tree_map(self._as_constant, found)
+        return mapped(self._as_constant, found)
 
     def _without_memory(self, call: _Call) -> Any:
         state = self._own_generator(call)
@@ -177,7 +176,7 @@ class Recorder(TorchDispatchMode):
             found = call.run(**call.operation.on_meta)
         except NotImplementedError:  # its shape depends on values
             return self._really(call)
-        made = tuple(self._made(one, time) for one in tree_flatten(found)[0])
+        made = tuple(self._made(one, time) for one in leaves_of(found))
         if call.written or any(made):
             self._take_up(call, known, made, state)
         return found

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_map
 
 from isogain.torch.draw.fill import fill_
 from isogain.torch.own.laws import initializer_of
+from isogain.torch.own.operation import leaves_of, mapped
 from isogain.torch.own.record import Record, Ref, Step
 
 __all__ = ["Replay"]
@@ -66,10 +66,10 @@ class Replay:
         elif step.call is not None:
             self._init(step)
         else:
-            args, kwargs = tree_map(self._real, step.args), tree_map(self._real, step.kwargs)
+            args, kwargs = mapped(self._real, step.args), mapped(self._real, step.kwargs)
             with self._numbers(step) as extra:
                 found = step.run(*args, **{**kwargs, **extra}) if step.run else None
-            for ref, one in zip(step.made, tree_flatten(found)[0], strict=True):
+            for ref, one in zip(step.made, leaves_of(found), strict=True):
                 if ref is not None:
                     self._bind(ref, one)
 

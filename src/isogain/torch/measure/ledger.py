@@ -7,8 +7,8 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from isogain.inspect.table import Backward, Forward
 from isogain.torch.measure.cuts import KEPT, SAMPLE, Cuts, Wanted, cut, thinned, wanted
 from isogain.torch.measure.measures import Values, backwards, forwards, values_of
+from isogain.torch.measure.units import Units
 
 __all__ = ["Ledger", "Note", "backward_summaries", "forward_summary", "to_host", "values_summaries"]
 
@@ -40,28 +41,35 @@ class Note:
     met: Any = None
     """Of a gradient, the elements that stand where those of `signal` stood."""
     signal: Any = None
-    units: Mapping[str, Any] = field(default_factory=dict)
+    units: Units | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """All copies."""
-        found = (*self.cuts, self.ends, self.met, self.signal)
-        return tuple(one for one in found if one is not None)
+        return tuple(one for one in self._held if one is not None)
+
+    @property
+    def _held(self) -> tuple[Any, ...]:
+        units = (self.units.ends, self.units.values) if self.units else (None, None)
+        return (*self.cuts, self.ends, self.met, self.signal, *units)
 
     def on_host(self, arrays: Iterator[Array]) -> Note:
         """The same with arrays in place of its tensors."""
-        held = (*self.cuts, self.ends, self.met, self.signal)
-        *cuts, ends, met, signal = [None if one is None else next(arrays) for one in held]
-        return replace(self, cuts=Cuts(*cuts), ends=ends, met=met, signal=signal)
+        *cuts, ends, met, signal, low_high, values = [
+            None if one is None else next(arrays) for one in self._held
+        ]
+        units = self.units._replace(ends=low_high, values=values) if self.units else None
+        return replace(self, cuts=Cuts(*cuts), ends=ends, met=met, signal=signal, units=units)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Notes of one key can be stacked."""
-        shapes = tuple(None if one is None else one.shape for one in (*self.cuts, self.met, self.signal))
-        return (self.what, self.whole, self.ends is None, *shapes)
+        shapes = tuple(None if one is None else one.shape for one in self._held)
+        kind = self.units and self.units[:2]
+        return (self.what, self.whole, kind, *shapes)
 
 
-def noted(tensor: Tensor, what: Wanted, signal: Tensor | None = None, units: Any = None) -> Note:
+def noted(tensor: Tensor, what: Wanted, signal: Tensor | None = None, units: Units | None = None) -> Note:
     """A Note of a signal, or of a gradient and what it is the gradient of."""
     values = tensor.detach()
     if values.is_complex():
@@ -77,7 +85,7 @@ def noted(tensor: Tensor, what: Wanted, signal: Tensor | None = None, units: Any
     if signal is not None:
         met = thinned((cuts.flat if whole else values).reshape(1, -1), KEPT)
         met = met if whole else _copy(met)
-    return Note(what, size, cuts, whole, ends, met, signal, units or {})
+    return Note(what, size, cuts, whole, ends, met, signal, units)
 
 
 def _copy(tensor: Tensor) -> Tensor:
@@ -119,7 +127,7 @@ class Ledger:
     def __contains__(self, index: int) -> bool:
         return index in self._ahead or index in self.forward
 
-    def note(self, index: int, tensor: Tensor, what: Wanted, units: Any = None) -> None:
+    def note(self, index: int, tensor: Tensor, what: Wanted, units: Units | None = None) -> None:
         """Notes what a node handed on."""
         self._keep(self._ahead, index, noted(tensor, what, units=units))
 
@@ -177,14 +185,12 @@ def _stacked(notes: Sequence[Note]) -> tuple[Cuts, Array]:
     return cuts, np.stack([flat.min(1), flat.max(1)], 1)
 
 
-def forward_summary(
-    tensor: Tensor, batch: int, units: dict[str, Any] | None = None, axis: int | None = None, rows: int = 32
-) -> Forward:
-    """The Forward of one tensor; `units` holds what `unit_summary` found of an activation.
+def forward_summary(tensor: Tensor, batch: int, axis: int | None = None, rows: int = 32) -> Forward:
+    """The Forward of one tensor.
 
     With the `axis` of its channels it has a spectrum and statistics of channels, from `rows` observations.
     """
-    note = noted(tensor, wanted(tensor, batch, axis, rows), units=units)
+    note = noted(tensor, wanted(tensor, batch, axis, rows))
     return _settled([note], forwards)[0]  # type: ignore[no-any-return]
 
 

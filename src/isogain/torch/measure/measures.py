@@ -12,6 +12,7 @@ import torch
 from isogain.inspect.formats import Scales
 from isogain.inspect.table import Backward, Channels, Forward, Spectrum
 from isogain.torch.measure.cuts import Cuts
+from isogain.torch.measure.units import units_of
 
 __all__ = ["ROWS", "Values", "backwards", "distances", "forwards", "octaves", "spectra", "values_of"]
 
@@ -28,12 +29,15 @@ def forwards(notes: Sequence[Any], cuts: Cuts, ends: Array) -> list[Forward]:
     apart, places = (_of(part, finite, distances, math.nan) for part in (cuts.first, cuts.places))
     ranks, channels = (_of(cuts.seen, finite, made, None) for made in (spectra, _channels))
     count = max(cuts.flat.shape[1], 1)
+    units: list[dict[str, Any]] = (
+        units_of([note.units for note in notes]) if notes[0].units else [{}] * len(notes)
+    )
     return [
         Forward(
             mean=means[i], rms=sizes[i], minimum=float(ends[i, 0]), maximum=float(ends[i, 1]),
             zero_fraction=zeros[i] / count, finite=bool(finite[i]), size=note.size,
             distance=apart[i], position_distance=places[i], scales=scales[i],
-            spectrum=ranks[i], channels=channels[i], **note.units,
+            spectrum=ranks[i], channels=channels[i], **units[i],
         )
         for i, note in enumerate(notes)
     ]  # fmt: skip

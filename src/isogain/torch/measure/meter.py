@@ -17,6 +17,7 @@ from isogain.torch.measure.cuts import wanted
 from isogain.torch.measure.ledger import Ledger
 from isogain.torch.measure.losses import loss_use
 from isogain.torch.measure.measures import ROWS
+from isogain.torch.measure.units import Units
 
 __all__ = ["MEASURED", "Meter"]
 
@@ -53,7 +54,7 @@ class Meter:
             self._note(index, tensor)
 
     def node(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any],
-             result: Tensor, units: dict[str, float]) -> None:  # fmt: skip
+             result: Tensor, units: Units | None) -> None:  # fmt: skip
         """What an operation handed on; its gradient follows by a hook."""
         if not (node.kind in MEASURED or (node.kind == "multiply" and node.parameters)):
             return
@@ -69,9 +70,7 @@ class Meter:
                 self._note(node.index, result, axis, units)
         self.hook(result, node)
 
-    def _note(
-        self, index: int, tensor: Tensor, axis: int | None = None, units: Mapping[str, Any] | None = None
-    ) -> None:
+    def _note(self, index: int, tensor: Tensor, axis: int | None = None, units: Units | None = None) -> None:
         what = wanted(tensor, self.batch, axis, ROWS[self.level])
         self.ledger.note(index, tensor, what, units)
 

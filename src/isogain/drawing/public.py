@@ -11,6 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from isogain.core.geometry.layout import LayoutLike
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
@@ -30,7 +31,7 @@ def draw(
     init: Any,
     shape: Shape,
     *,
-    layout: str = "* in out",
+    layout: LayoutLike = None,
     seed: SupportsIndex = 0,
     path: str = "",
     dtype: DTypeLike = "float32",
@@ -44,7 +45,9 @@ def draw(
     """Return a weight tensor drawn from an initializer, as an ndarray of `dtype`.
 
     `init` is a name of the catalog, an Initializer or a Law; the fans come from `shape` read through
-    `layout` (with `groups`, and `stride` where `transposed`).  The value at a place is a pure function
+    `layout` (with `groups`, and `stride` where `transposed`), "* in out" unless one is given.  A layout that
+    is given holds for the rows of frameworks too, which otherwise read the bare shape as their framework
+    does.  The value at a place is a pure function
     of (scheme version, seed, path, initializer, shape, place): Philox4x32-10 keyed by a hash of
     (version, seed, path) and counted by the place.  So neither the number of threads, nor the region,
     the process or the instruction set changes a bit.  float16 and bfloat16 are sampled in float32 and

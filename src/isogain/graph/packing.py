@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isogain.core.constructions.packed import Packed
+from isogain.core.geometry.layout import implied
 from isogain.core.values.distributions import StructuredLaw
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
@@ -64,7 +65,7 @@ class Packing:
 
     def _blind(self, law: Initializer, shape: tuple[int, ...], geometry: Mapping[str, Any]) -> bool:
         """Whether the parts' own fans make no difference to a law drawn element by element."""
-        settings = {**geometry, "layout": self.layout}
+        settings = {**geometry, "layout": implied(self.layout)}
         try:
             whole = law.law(shape, **settings)
             each = [law.law(part, **settings) for part in self.shapes(shape)]

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from isogain.core.constructions.packed import Packed
+from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
@@ -101,7 +102,7 @@ class Plan(Mapping[str, Entry]):
     def _check(entry: Entry, law: Initializer) -> None:
         try:
             law.law(
-                entry.shape, layout=entry.layout, groups=entry.groups, stride=entry.stride,
+                entry.shape, layout=implied(entry.layout), groups=entry.groups, stride=entry.stride,
                 transposed=entry.transposed,
             )  # fmt: skip
         except IsogainError as error:

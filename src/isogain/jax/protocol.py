@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.core.geometry.layout import LayoutLike
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
@@ -29,7 +29,7 @@ class JaxInitializer:
     """An initializer that JAX libraries can call; equal and hashable by content.  Made by `to_jax`."""
 
     initializer: Initializer | Law
-    layout: str = DEFAULT_LAYOUT
+    layout: LayoutLike = None
     groups: int = 1
     stride: int | tuple[int, ...] = 1
     transposed: bool = False
@@ -90,7 +90,7 @@ class JaxInitializer:
 
 def to_jax(
     initializer: Which,
-    layout: str = DEFAULT_LAYOUT,
+    layout: LayoutLike = None,
     *,
     groups: int = 1,
     stride: int | Sequence[int] = 1,
@@ -126,7 +126,7 @@ def to_jax(
     return JaxInitializer(which, layout, groups, steps, transposed, seed, path, dtype)
 
 
-def to_haiku(initializer: Which, layout: str = DEFAULT_LAYOUT, **settings: Any) -> Callable[..., Any]:
+def to_haiku(initializer: Which, layout: LayoutLike = None, **settings: Any) -> Callable[..., Any]:
     """Return the initializer as Haiku's own: a function (shape, dtype) that takes the next Haiku key.
 
     The arguments are those of `to_jax`; call it where Haiku layers take `w_init`.

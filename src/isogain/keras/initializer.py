@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.core.geometry.layout import DEFAULT_LAYOUT, implied
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import ConstantLaw
 from isogain.core.values.initializer import Initializer
@@ -61,9 +61,11 @@ class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
         name = keras.backend.standardize_dtype(dtype)
         place = place_of(self, sizes, self._deferred)
         chosen = {key: value for key, value in self.geometry.items() if value is not None}
-        geometry: dict[str, Any] = {"layout": DEFAULT_LAYOUT, **place.usage, **chosen}
-        if len(sizes) < 2 and "layout" not in chosen:
-            geometry = {"layout": " ".join(["out"] * len(sizes)) or "*"}
+        usual = " ".join(["out"] * len(sizes)) or "*"
+        geometry: dict[str, Any] = {"layout": implied(usual)}
+        if len(sizes) > 1 or "layout" in chosen:
+            read = implied(place.usage.get("layout", DEFAULT_LAYOUT))
+            geometry = {**place.usage, "layout": read, **chosen}
         law = law_of(self.initializer, sizes, dtype=name, **geometry)
         if isinstance(law, ConstantLaw):
             return keras.ops.full(sizes, law.value, dtype=name)

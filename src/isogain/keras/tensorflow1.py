@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.core.geometry.layout import LayoutLike
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
@@ -31,7 +31,7 @@ class TF1Initializer:
         self.seed = seed
         self.path = path
         self.dtype = _dtype_name(dtype)
-        self.geometry = {"layout": DEFAULT_LAYOUT, **geometry}
+        self.geometry = {key: value for key, value in geometry.items() if value is not None}
 
     def __call__(
         self, shape: Sequence[int], dtype: Any = None, partition_info: Any = None, verify_shape: Any = None
@@ -69,7 +69,7 @@ def to_tf1(
     *,
     seed: int = 0,
     path: str | None = None,
-    layout: str = DEFAULT_LAYOUT,
+    layout: LayoutLike = None,
     dtype: Any = "float32",
     **geometry: Any,
 ) -> TF1Initializer:

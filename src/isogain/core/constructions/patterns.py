@@ -93,7 +93,8 @@ class Sparse(Initializer):
 class MaskedNormal(Initializer):
     """N(mean, std^2) with probability `keep`, else 0, independently for each weight.
 
-    With `nonzero` in place of `keep`, keep = nonzero / first axis (Caffe's gaussian with `sparse`).
+    With `nonzero` in place of `keep`, keep = nonzero / first axis (Caffe's gaussian with `sparse`); where a
+    layout is given, nonzero / outputs.
     """
 
     std: float = 1.0
@@ -111,7 +112,8 @@ class MaskedNormal(Initializer):
         refuse_complex(self, is_complex)
         keep = self.keep
         if self.nonzero is not None:
-            keep = min(1.0, self.nonzero / max(geometry.shape[0] if geometry.shape else 1, 1))
+            outputs = structured.outputs_first(geometry).canonical_sizes()[1]
+            keep = min(1.0, self.nonzero / max(outputs, 1))
         return structured.masked_normal_law(geometry, self.mean, self.std, keep)
 
 
@@ -147,7 +149,10 @@ class GateBias(Initializer):
 @final
 @dataclass(frozen=True, repr=False)
 class PositiveUnitball(Initializer):
-    """Positive weights that sum to 1 over each entry of the first axis (Caffe's filler)."""
+    """Positive weights that sum to 1 over each entry of the first axis (Caffe's filler).
+
+    Where a layout is given, over each output.
+    """
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         return structured.unitball_law(geometry)

@@ -29,6 +29,7 @@ __all__ = [
     "masked_normal_law",
     "matrix_law",
     "mirrored",
+    "outputs_first",
     "segments_law",
     "svd_orthogonal",
     "uniforms",
@@ -237,14 +238,23 @@ def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) 
     return StructuredLaw("masked_normal", build, math.sqrt(keep * (std**2 + mean**2)), 2 * count)
 
 
+def outputs_first(geometry: Geometry) -> Geometry:
+    """The weight as Caffe reads it, outputs on the first axis; as its layout says, where one was given."""
+    if geometry.told:
+        return geometry.bare()
+    roles = ["out", *["in"] * len(geometry.shape)][: len(geometry.shape)]
+    return Geometry.of(geometry.shape, " ".join(roles) or "*")
+
+
 def unitball_law(geometry: Geometry) -> StructuredLaw:
-    """Caffe's positive_unitball: U(0, 1), each entry of the first axis divided by its sum."""
-    count = math.prod(geometry.shape)
-    rows = geometry.shape[0] if geometry.shape else 1
+    """Caffe's positive_unitball: U(0, 1), the weights of each output divided by their sum."""
+    count, read = math.prod(geometry.shape), outputs_first(geometry)
+    stack, outputs, *_ = read.canonical_sizes()
+    rows = stack * outputs
 
     def build(normals: Normals) -> Array:
         values = uniforms(normals(0, count)).reshape(rows, -1)
-        return np.asarray((values / values.sum(axis=1, keepdims=True)).reshape(geometry.shape))
+        return read.from_canonical(values / values.sum(axis=1, keepdims=True))
 
     columns = max(count // max(rows, 1), 1)
     return StructuredLaw("positive_unitball", build, math.sqrt(4 / 3) / columns, count)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from isogain.errors import LayoutError
 
-__all__ = ["DEFAULT_LAYOUT", "Axis", "Geometry", "Layout"]
+__all__ = ["DEFAULT_LAYOUT", "Axis", "Geometry", "Layout", "LayoutLike", "implied"]
 
 DEFAULT_LAYOUT = "* in out"
 ROLES = ("out", "in", "*", "group", "stack", "lookup")
@@ -57,6 +57,8 @@ class Layout:
     """
 
     axes: tuple[Axis, ...]
+    implied: bool = field(default=False, repr=False)
+    """Whether nobody said it: a framework's own rows then read the bare shape, as their framework does."""
 
     @staticmethod
     @lru_cache(maxsize=512)
@@ -88,6 +90,19 @@ class Layout:
         for axis in self.axes:
             spread.extend([axis] * spare if axis.role == "*" else [axis])
         return tuple(spread)
+
+
+LayoutLike = str | Layout | None
+"""A layout as an argument; None is the library's default, which nobody said."""
+
+
+def implied(text: str | Layout = DEFAULT_LAYOUT) -> Layout:
+    """The layout of a library's own layers, where the user named none.
+
+    >>> implied() == Layout.parse(DEFAULT_LAYOUT), str(implied())
+    (False, '* in out')
+    """
+    return replace(Layout.parse(text), implied=True)
 
 
 def _axis(match: re.Match[str], text: str) -> Axis:
@@ -130,7 +145,7 @@ class Geometry:
     @staticmethod
     def of(
         shape: Sequence[int],
-        layout: str | Layout = DEFAULT_LAYOUT,
+        layout: LayoutLike = None,
         *,
         groups: int = 1,
         stride: int | Sequence[int] = 1,
@@ -138,7 +153,8 @@ class Geometry:
     ) -> Geometry:
         """A checked Geometry from what a user writes."""
         steps = stride if isinstance(stride, int) else tuple(int(step) for step in stride)
-        return Geometry(_checked_shape(shape), Layout.parse(layout), groups, steps, transposed)
+        read = implied() if layout is None else Layout.parse(layout)
+        return Geometry(_checked_shape(shape), read, groups, steps, transposed)
 
     def __post_init__(self) -> None:
         if not isinstance(self.groups, int) or self.groups < 1:
@@ -175,9 +191,27 @@ class Geometry:
             what = f"groups={self.groups}" if axis.segments == 1 else f"the segments of '{axis}'"
             raise LayoutError(f"shape {self.shape}: an axis of {size} does not divide by {parts} ({what})")
 
+    @property
+    def told(self) -> bool:
+        """Whether somebody said which axes are outputs and which are inputs."""
+        reads = any(map(self.has_role, ("in", "group", "lookup")))
+        return not self.layout.implied and self.has_role("out") and reads
+
+    def bare(self) -> Geometry:
+        """The same axes in the same roles, without groups, segments and strides.
+
+        That is all a framework's rule can be told: it knows of nothing but axes.
+        """
+        roles = tuple(Axis(axis.role) for axis in self.layout.axes)
+        return Geometry(self.shape, Layout(roles, self.layout.implied))
+
+    def roles(self) -> tuple[str, ...]:
+        """The role of every axis."""
+        return tuple(axis.role for axis in self.layout.resolve(self.shape))
+
     def has_role(self, role: str) -> bool:
         """Whether any axis plays this role."""
-        return any(axis.role == role for axis in self.layout.resolve(self.shape))
+        return role in self.roles()
 
     def canonical_sizes(self) -> tuple[int, int, int, tuple[int, ...]]:
         """(stack, out, in, receptive axes): the sizes after every axis is sorted by role."""

@@ -159,7 +159,9 @@ class VarianceScaling(Initializer):
 
     `fan_rule` 'layout' reads the fans off the layout; 'torch', 'keras', 'caffe' and 'mlx' off the bare
     shape, as those frameworks do; 'axes' by in_axis, out_axis and batch_axis, the others being the
-    receptive field (JAX); 'axes_only' by in_axis and out_axis alone (Keras' `input_axes`).
+    receptive field (JAX); 'axes_only' by in_axis and out_axis alone (Keras' `input_axes`).  Where a layout
+    is given, frameworks' rules take its outputs and inputs instead of guessing them from the shape, and
+    stay blind to groups, segments and strides; axes that are given hold before it.
 
     Glorot and Bengio 2010, equation 16; LeCun et al. 1998, equation 16; He et al. 2015, equation 10.
 
@@ -191,11 +193,17 @@ class VarianceScaling(Initializer):
         """The fans this value reads off a weight, by its own fan rule."""
         if self.fan_rule == "layout":
             return geometry_fans(geometry)
+        if geometry.told and not self._names_axes():
+            return geometry_fans(geometry.bare())
         if self.fan_rule == "axes":
             return axis_fans(geometry.shape, self.in_axis, self.out_axis, self.batch_axis)
         if self.fan_rule == "axes_only":
             return axes_only_fans(geometry.shape, self.in_axis, self.out_axis)
         return FRAMEWORK_RULES[self.fan_rule](geometry.shape)
+
+    def _names_axes(self) -> bool:
+        axes = (self.in_axis, self.out_axis, self.batch_axis)
+        return self.fan_rule == "axes_only" or (self.fan_rule == "axes" and axes != ((-2,), (-1,), ()))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         fan = self.fans(geometry).get(self.mode)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Self
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, Layout
+from isogain.core.geometry.layout import Geometry, LayoutLike
 from isogain.core.values.distributions import Law, require, require_finite
 from isogain.errors import InitializerError
 
@@ -50,13 +50,16 @@ class Initializer(ABC):
         self,
         shape: Sequence[int],
         *,
-        layout: str | Layout = DEFAULT_LAYOUT,
+        layout: LayoutLike = None,
         groups: int = 1,
         stride: int | Sequence[int] = 1,
         transposed: bool = False,
         is_complex: bool = False,
     ) -> Law:
         """The law that the weights of this shape follow, with its numbers and exact moments.
+
+        `layout` None is "* in out", except that the rows of frameworks then read the bare shape as their
+        framework does; a layout that is given holds for them too.
 
         >>> from isogain.core.initializers import VarianceScaling
         >>> VarianceScaling(scale=2.0, distribution="normal").law((50, 10)).std

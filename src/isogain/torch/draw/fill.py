@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing.engine import thread_count
@@ -20,9 +21,12 @@ from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
-__all__ = ["fill_", "prepare"]
+__all__ = ["LAYOUT", "fill_", "is_computed", "prepare"]
 
 Write = Callable[[torch.Tensor], None]
+
+LAYOUT = implied("out in *")
+"""How torch's own layers hold their weights."""
 
 _HUGE_PAGE = 1 << 21
 _MADV_HUGEPAGE = 14
@@ -36,7 +40,7 @@ def fill_(
     *,
     seed: int,
     path: str = "",
-    layout: str = "out in *",
+    layout: LayoutLike = None,
     groups: int = 1,
     stride: int | Sequence[int] = 1,
     transposed: bool = False,
@@ -44,20 +48,42 @@ def fill_(
 ) -> torch.Tensor:
     """Return the tensor, filled in place with `ig.draw` of its shape; the same bits.
 
+    `layout` is "out in *" unless one is given, which then holds for the rows of frameworks too.
     Contiguous or not, float64, float32, float16, bfloat16 or complex; on the CPU without a copy, on
     other devices through a small pinned buffer.  Of a DTensor each process draws only what it holds.
 
-    DrawError for a meta tensor (see `materialize_`), an expanded one, or a dtype without a draw; the
-    tensor is then untouched.  A tensor without elements is left as it is.
+    DrawError for a meta tensor (see `materialize_`), an expanded one, one that is computed from others (a
+    weight under weight_norm: writing it changes nothing), or a dtype without a draw; the tensor is then
+    untouched.  A tensor without elements is left as it is.
 
     >>> fill_(torch.empty(512, 784), "he_normal", seed=0, path="fc1.weight").shape
     torch.Size([512, 784])
     """
     if tensor.is_meta:
         raise DrawError(f"{path or 'the tensor'} is on the meta device and has no memory; use materialize_")
-    geometry = {"layout": layout, "groups": groups, "stride": stride, "transposed": transposed}
+    if is_computed(tensor):
+        raise DrawError(f"{path or 'the tensor'} {COMPUTED}")
+    layout = LAYOUT if layout is None else layout
+    geometry: dict[str, Any] = {
+        "layout": layout,
+        "groups": groups,
+        "stride": stride,
+        "transposed": transposed,
+    }
     prepare(tensor, init, seed=seed, path=path, threads=threads, **geometry)(tensor)
     return tensor
+
+
+COMPUTED = (
+    "is computed from other tensors (weight_norm, a parametrization, an operation), so writing it changes no "
+    "model; assign to the module's attribute instead (module.weight = values), or let igt.init_ set it"
+)
+
+
+def is_computed(tensor: torch.Tensor) -> bool:
+    """Whether autograd made the tensor from others and its memory is nobody's parameter."""
+    owner = tensor._base if tensor._is_view() and tensor._base is not None else tensor
+    return not owner.is_leaf
 
 
 def prepare(

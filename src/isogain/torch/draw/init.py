@@ -8,6 +8,9 @@ Each takes torch's own arguments, then `seed` and `path`:
 * neither: that seed comes from torch's default generator, as in the function each replaces, so
   `torch.manual_seed` governs it.
 
+A tensor that transformers marked as loaded (`_is_hf_initialized`) is left alone, as transformers' own
+guarded functions leave it: a partial `from_pretrained` keeps what it loaded.
+
 The laws are exact where torch's are not: no outliers in `trunc_normal_`, 16-bit types drawn in
 float32 and rounded once, and the same bits on every device and shard.
 """
@@ -18,11 +21,12 @@ import warnings
 
 import torch
 
+from isogain.core.geometry.layout import Layout
 from isogain.core.names.dialects import pytorch as law
 from isogain.core.names.dialects.pytorch import calculate_gain
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError
-from isogain.torch.draw.fill import fill_
+from isogain.torch.draw.fill import COMPUTED, LAYOUT, fill_, is_computed
 
 __all__ = [
     "calculate_gain",
@@ -44,7 +48,6 @@ __all__ = [
 
 Tensor = torch.Tensor
 Generator = torch.Generator | None
-LAYOUT = "out in *"
 
 
 def _fill(
@@ -54,9 +57,11 @@ def _fill(
     seed: int | None,
     path: str,
     *,
-    layout: str = LAYOUT,
+    layout: str | Layout = LAYOUT,
     groups: int = 1,
 ) -> Tensor:
+    if getattr(tensor, "_is_hf_initialized", False):  # transformers loaded it, and its own functions skip it
+        return tensor
     if seed is None:
         seed = _seed_from(generator)
     elif generator is not None:
@@ -64,7 +69,12 @@ def _fill(
     if tensor.numel() == 0:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
-    return fill_(tensor, initializer, seed=seed, path=path, layout=layout, groups=groups)
+    target = tensor
+    if is_computed(tensor):
+        warnings.warn(f"{path or 'the tensor'} {COMPUTED}", stacklevel=3)
+        target = tensor.detach()  # written all the same, as torch does
+    fill_(target, initializer, seed=seed, path=path, layout=layout, groups=groups)
+    return tensor
 
 
 def _seed_from(generator: Generator) -> int:

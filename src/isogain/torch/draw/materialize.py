@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import nn
 
+from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DrawError
 from isogain.graph.paths import stable_path
-from isogain.torch.draw.fill import Write, allocate, prepare
+from isogain.torch.draw.fill import LAYOUT, Write, allocate, prepare
 
 __all__ = ["Filling", "Places", "materialize_", "places_of"]
 
@@ -26,7 +28,8 @@ class Filling:
     """An initializer together with how the weight's axes are to be read."""
 
     init: str | Initializer | Law
-    layout: str = "out in *"
+    layout: LayoutLike = None
+    """None: "out in *", with the rows of frameworks as their framework has them."""
     groups: int = 1
     stride: int | tuple[int, ...] = 1
     transposed: bool = False
@@ -70,8 +73,8 @@ def materialize_(
     checkpointing and DistributedDataParallel, so wrapping changes no number.  Memory beyond the model's
     own stays under one parameter's.
 
-    Raises DrawError that names every path without a choice, or the first that its choice does not fit,
-    before anything is written.
+    Raises DrawError that names every path without a choice, every path or pattern that fits nothing, or the
+    first that its choice does not fit, before anything is written.
 
     >>> with torch.device("meta"):
     ...     model = nn.Linear(784, 10)
@@ -82,8 +85,11 @@ def materialize_(
         materialize_(model.module, choices, seed=seed, device=device, threads=threads)
         return model
     choose = choices if callable(choices) else lambda path, tensor: _by_pattern(choices, path)
+    found = places_of(model)
+    if not callable(choices):
+        _refuse_idle(choices, found)
     work, missing = [], []
-    for places in places_of(model):
+    for places in found:
         choice = choose(places.path, places.tensor)
         if choice is not None:
             work.append((places, _prepared(places, choice, seed, threads)))
@@ -122,13 +128,29 @@ def _by_pattern(choices: Mapping[str, Choice], path: str) -> Choice | None:
     return next((choice for pattern, choice in choices.items() if fnmatchcase(path, pattern)), None)
 
 
+def _refuse_idle(choices: Mapping[str, Choice], found: list[Places]) -> None:
+    """A path or pattern that fits nothing is a slip of the pen, and what it meant gets another's choice."""
+    paths = [places.path for places in found]
+    idle = [one for one in choices if one not in paths and not any(fnmatchcase(path, one) for path in paths)]
+    if idle:
+        near = {one: difflib.get_close_matches(one, paths, n=3) for one in idle}
+        told = [repr(one) + (f" (near: {', '.join(near[one])})" if near[one] else "") for one in idle]
+        raise DrawError(
+            f"nothing was written: {', '.join(told)} fits no parameter or buffer of the model; leave it out, "
+            "or name one that is there (a tied one under its first path)"
+        )
+
+
 def _prepared(places: Places, choice: Choice, seed: int, threads: int | None) -> Write:
     """What writes the choice into a tensor like this one, checked."""
     if isinstance(choice, torch.Tensor | float | int):
         return _copier(places, choice)
     if not isinstance(choice, Filling):
         choice = _default_filling(places, choice)
-    geometry = {name: getattr(choice, name) for name in ("layout", "groups", "stride", "transposed")}
+    geometry: dict[str, Any] = {
+        "layout": LAYOUT if choice.layout is None else choice.layout, "groups": choice.groups,
+        "stride": choice.stride, "transposed": choice.transposed,
+    }  # fmt: skip
     try:
         return prepare(places.tensor, choice.init, seed=seed, path=places.path, threads=threads, **geometry)
     except ValueError as error:
@@ -152,11 +174,11 @@ def _default_filling(places: Places, init: str | Initializer | Law) -> Filling:
     module, name = places.owners[0]
     if name == "weight" and isinstance(module, nn.modules.conv._ConvNd):
         if module.transposed:
-            return Filling(init, "in out *", module.groups, module.stride, transposed=True)
-        return Filling(init, "out in *", module.groups)
+            return Filling(init, implied("in out *"), module.groups, module.stride, transposed=True)
+        return Filling(init, LAYOUT, module.groups)
     if name == "weight" and isinstance(module, nn.Embedding | nn.EmbeddingBag):
-        return Filling(init, "in out")
-    return Filling(init, "out in *" if places.tensor.dim() > 1 else "out" if places.tensor.dim() else "*")
+        return Filling(init, implied("in out"))
+    return Filling(init, LAYOUT if places.tensor.dim() > 1 else "out" if places.tensor.dim() else "*")
 
 
 def _run(work: list[tuple[Places, Write]], device: torch.device | str | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
+from isogain.checking import shown
 from isogain.core.constructions import structured
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import Law, require, require_finite
@@ -123,7 +124,7 @@ class MirroredOrthogonal(Initializer):
         slope = _odd_slope(activation(self.activation))
         require(
             math.isfinite(slope) and slope != 0,
-            f"MirroredOrthogonal: phi(z) - phi(-z) of {self.activation!r} has slope {slope!r} at 0, "
+            f"MirroredOrthogonal: phi(z) - phi(-z) of {shown(self.activation)} has slope {slope!r} at 0, "
             "so no scale makes mirrored layers linear; use Orthogonal",
         )
         return slope

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 from isogain.core.constructions import structured
 from isogain.core.constructions.haar import namespace
 from isogain.core.geometry.layout import Geometry
-from isogain.core.values.distributions import Law, SparseLaw, require, require_finite
+from isogain.core.values.distributions import CHECKS, Law, SparseLaw, require, require_finite
 from isogain.core.values.initializer import (
     Initializer,
     refuse_complex,
@@ -107,6 +107,8 @@ class MaskedNormal(Initializer):
         require_positive(self, std=self.std, keep=self.keep)
         require_finite(self, mean=self.mean)
         require(self.keep <= 1, f"MaskedNormal: keep is a probability, at most 1, got {self.keep!r}")
+        if self.nonzero is not None:
+            require_positive(self, nonzero=self.nonzero)
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         refuse_complex(self, is_complex)
@@ -138,7 +140,7 @@ class GateBias(Initializer):
     values: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
+        object.__setattr__(self, "values", CHECKS.series("GateBias: values", self.values, "numbers"))
         require(len(self.values) > 0, "GateBias: values must name one constant per gate")
         require_finite(self, **{f"values[{k}]": value for k, value in enumerate(self.values)})
 

@@ -20,6 +20,7 @@ from isogain.core.constructions.haar import haar_orthogonal, namespace
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import Normals, StructuredLaw
 from isogain.errors import InitializerError
+from isogain.memory import require_room
 
 __all__ = [
     "bilinear_law",
@@ -201,6 +202,7 @@ def bilinear_law(geometry: Geometry) -> StructuredLaw:
             f"Bilinear fills a kernel, but the layout {str(geometry.layout)!r} leaves the shape "
             f"{geometry.shape} no receptive axes"
         )
+    require_room(8 * math.prod(receptive), f"a bilinear kernel of {receptive}", InitializerError)
     tent = np.ones(receptive)
     for axis, size in enumerate(receptive):
         factor = math.ceil(size / 2)
@@ -220,10 +222,12 @@ def segments_law(geometry: Geometry, values: tuple[float, ...]) -> StructuredLaw
             f"GateBias{values}: the first axis of the shape {geometry.shape} does not divide into "
             f"{len(values)} gates"
         )
-    steps = np.repeat(np.asarray(values, dtype=np.float64), length // len(values))
-    filled = np.broadcast_to(steps.reshape(-1, *[1] * (len(geometry.shape) - 1)), geometry.shape)
-    rms = float(np.sqrt(np.mean(np.square(values))))
-    return StructuredLaw("gate_bias", lambda _: np.array(filled), rms, 0)
+
+    def build(_: Normals) -> Array:
+        steps = np.repeat(np.asarray(values, dtype=np.float64), length // len(values))
+        return np.array(np.broadcast_to(steps.reshape(-1, *[1] * (len(geometry.shape) - 1)), geometry.shape))
+
+    return StructuredLaw("gate_bias", build, math.sqrt(math.fsum(v * v for v in values) / len(values)), 0)
 
 
 def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) -> StructuredLaw:

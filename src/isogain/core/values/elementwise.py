@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
+from isogain.checking import shown
 from isogain.core.geometry.fans import FRAMEWORK_RULES, MODES, Fans, axes_only_fans, axis_fans, geometry_fans
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import (
+    CHECKS,
     ComplexDiscLaw,
     ComplexLaw,
     ConstantLaw,
@@ -20,7 +22,7 @@ from isogain.core.values.distributions import (
     require_finite,
     truncated_std,
 )
-from isogain.core.values.initializer import Initializer, require_choice, require_positive
+from isogain.core.values.initializer import Initializer, require_choice, require_flag, require_positive
 
 __all__ = ["Constant", "Normal", "Ones", "TruncatedNormal", "Uniform", "VarianceScaling", "Zeros"]
 
@@ -33,11 +35,9 @@ class Constant(Initializer):
     value: float | complex = 0.0
 
     def __post_init__(self) -> None:
-        parts = complex(self.value) if isinstance(self.value, (int, float, complex)) else complex(math.nan)
-        require(
-            math.isfinite(parts.real) and math.isfinite(parts.imag),
-            f"Constant: value must be a finite number, got {self.value!r}",
-        )
+        value = self.value
+        for part in (value.real, value.imag) if isinstance(value, complex) else (value,):
+            require_finite(self, value=part)
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         return ConstantLaw(self.value)
@@ -121,6 +121,11 @@ class TruncatedNormal(Initializer):
         require_positive(self, std=self.std)
         require_finite(self, mean=self.mean)
         require_choice(self, "bounds", ("sigma", "absolute"))
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            if not (isinstance(bound, float) and math.isinf(bound)):
+                require_finite(self, **{name: bound})
+        require_flag(self, "corrected")
         require(
             self.low < self.high,
             f"TruncatedNormal: low {self.low!r} must be below high {self.high!r}",
@@ -187,7 +192,14 @@ class VarianceScaling(Initializer):
         require_choice(self, "fan_rule", ("layout", "axes", "axes_only", *FRAMEWORK_RULES))
         for name in ("in_axis", "out_axis", "batch_axis"):
             value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, int) else tuple(value))
+            axes = (
+                (value,)
+                if isinstance(value, int)
+                else CHECKS.series(f"VarianceScaling: {name}", value, "axes")
+            )
+            whole = all(isinstance(axis, int) and abs(axis) <= 64 for axis in axes)
+            require(whole, f"VarianceScaling: {name} names axes by number, got {shown(value)}")
+            object.__setattr__(self, name, axes)
 
     def fans(self, geometry: Geometry) -> Fans:
         """The fans this value reads off a weight, by its own fan rule."""

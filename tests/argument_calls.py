@@ -111,7 +111,7 @@ def _classes() -> list[Subject]:
         given = {one.name: good.get(one.name, one.default) for one in fields(kind)}
         found.append(Subject(kind.__name__, kind, given))
         found.append(Subject(f"{kind.__name__}.replace", kind(**given).replace, given))
-        found.append(Subject(f"{kind.__name__}, draw", partial(_made_and_drawn, kind), given))
+        found.append(Subject(f"draw {kind.__name__}", partial(_made_and_drawn, kind), given))
     return found
 
 
@@ -125,7 +125,7 @@ def _rows() -> list[Subject]:
         given = {one.name: one.default for one in taken if one.default is not one.empty} | dict(row.example)
         found.append(Subject("get", ig.get, {"which": row.name, **given}))
         found.append(
-            Subject(f"get, draw {row.name}", partial(_made_and_drawn, partial(ig.get, row.name)), given)
+            Subject(f"draw get {row.name}", partial(_made_and_drawn, partial(ig.get, row.name)), given)
         )
         plain = {"init": ig.get(row.name, **row.example), "shape": (8, 4), **_USE}
         found.append(Subject(f"draw {row.name}", ig.draw, plain))

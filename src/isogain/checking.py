@@ -36,7 +36,7 @@ def shown(value: object) -> str:
         return f"a value of type {type(value).__name__}"
     text = " ".join(text.split()) if "\n" in text else text
     text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= MOST else f"{text[: MOST - 5]}... {text[-2:]}"
+    return text if len(text) <= MOST else f"{text[: MOST - 6]}... {text[-2:]}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT, implied
+from isogain.checking import Checks, shown
+from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, implied
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import ConstantLaw
 from isogain.core.values.initializer import Initializer
@@ -20,7 +21,7 @@ from isogain.keras.places import Place, place_of
 
 __all__ = ["IsogainInitializer", "to_keras"]
 
-GEOMETRY = ("layout", "groups", "stride", "transposed")
+CHECKS = Checks(InitializerError)
 
 
 @keras.saving.register_keras_serializable(package="isogain")
@@ -44,13 +45,11 @@ class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
         transposed: bool | None = None,
     ) -> None:
         self.initializer = get(initializer)
-        self.path = path
-        self.geometry = {
-            "layout": layout,
-            "groups": groups,
-            "stride": tuple(stride) if isinstance(stride, Sequence) else stride,
-            "transposed": transposed,
-        }
+        self.path = None if path is None else CHECKS.text("path", path, "dense/kernel")
+        steps = tuple(stride) if isinstance(stride, list | tuple) else stride
+        given: dict[str, Any] = {"groups": groups, "stride": steps, "transposed": transposed}
+        Geometry.of((), layout, **{name: value for name, value in given.items() if value is not None})
+        self.geometry = {"layout": None if layout is None else str(layout), **given}
         self._given_seed = seed
         self.seed = _checked_seed(seed)
         self._deferred: dict[str, Place] = {}
@@ -113,12 +112,21 @@ def _checked_seed(seed: Any) -> Any:
     if seed is None:  # as Keras chooses: from Python's generator, which keras.utils.set_random_seed governs
         return random.randint(1, 10**9)
     if isinstance(seed, Mapping):
-        return keras.saving.deserialize_keras_object(seed)
+        return _read_seed(seed)
     if isinstance(seed, keras.random.SeedGenerator) or (isinstance(seed, int) and not isinstance(seed, bool)):
         return seed
     raise InitializerError(
-        f"`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer, got {seed!r}"
+        f"`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer, "
+        f"got {shown(seed)}"
     )
+
+
+def _read_seed(seed: Mapping[str, Any]) -> Any:
+    """What `get_config` wrote of a seed."""
+    try:
+        return keras.saving.deserialize_keras_object(seed)
+    except Exception as error:
+        raise InitializerError(f"{shown(seed)} is not the configuration of a SeedGenerator") from error
 
 
 def _integer(seed: Any) -> int:

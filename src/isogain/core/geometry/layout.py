@@ -90,7 +90,7 @@ class Layout:
         spare = len(shape) - (len(self.axes) - has_star)
         if spare < 0 or (spare > 0 and not has_star):
             raise LayoutError(
-                f"layout {str(self)!r} describes {len(self.axes) - has_star}"
+                f"layout {shown(str(self))} describes {len(self.axes) - has_star}"
                 f"{' or more' if has_star else ''} axes, but the shape {shown(shape)} has {len(shape)}; "
                 f"give a layout with one word per axis ({_suggest(len(shape))})"
             )

@@ -68,7 +68,12 @@ class Initializer(ABC):
         0.2
         """
         geometry = Geometry.of(shape, layout, groups=groups, stride=stride, transposed=transposed)
-        return self._law(geometry, is_complex)
+        try:
+            return self._law(geometry, CHECKS.flag("is_complex", is_complex))
+        except OverflowError as error:
+            raise InitializerError(
+                f"{shown(self)} has no law at the shape {geometry.shape}: its numbers are too large ({error})"
+            ) from error
 
     def parameters(self) -> dict[str, Any]:
         """The constructor's arguments that give this value."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
@@ -21,7 +22,7 @@ from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
-__all__ = ["LAYOUT", "fill_", "is_computed", "prepare"]
+__all__ = ["LAYOUT", "fill_", "is_computed", "named", "prepare", "require_tensor"]
 
 Write = Callable[[torch.Tensor], None]
 
@@ -59,10 +60,11 @@ def fill_(
     >>> fill_(torch.empty(512, 784), "he_normal", seed=0, path="fc1.weight").shape
     torch.Size([512, 784])
     """
+    require_tensor(tensor)
     if tensor.is_meta:
-        raise DrawError(f"{path or 'the tensor'} is on the meta device and has no memory; use materialize_")
+        raise DrawError(f"{named(path)} is on the meta device and has no memory; use materialize_")
     if is_computed(tensor):
-        raise DrawError(f"{path or 'the tensor'} {COMPUTED}")
+        raise DrawError(f"{named(path)} {COMPUTED}")
     layout = LAYOUT if layout is None else layout
     geometry: dict[str, Any] = {
         "layout": layout,
@@ -72,6 +74,19 @@ def fill_(
     }
     prepare(tensor, init, seed=seed, path=path, threads=threads, **geometry)(tensor)
     return tensor
+
+
+def require_tensor(tensor: object) -> None:
+    """Refuse what is no torch tensor."""
+    if not isinstance(tensor, torch.Tensor):
+        raise DrawError(
+            f"a torch.Tensor or Parameter is filled in place, got {shown(tensor)}; ig.draw makes NumPy arrays"
+        )
+
+
+def named(path: object) -> str:
+    """What an error calls the tensor."""
+    return path if isinstance(path, str) and path else "the tensor"
 
 
 COMPUTED = (
@@ -112,7 +127,7 @@ def prepare(
 
 
 def _check_strided(tensor: torch.Tensor, path: str) -> None:
-    where = path or "the tensor"
+    where = named(path)
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise DrawError(f"{where} is a {tensor.layout} or quantized tensor; only dense ones can be filled")
     local = local_part(tensor)
@@ -160,9 +175,10 @@ def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -
         if is_dtensor(like) and device is None:
             device = like.device_mesh.device_type  # type: ignore[attr-defined]
         fresh = torch.empty_like(like, device=device or "cpu")
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, TypeError) as error:
         size = like.numel() * like.element_size() / 2**20
-        raise DrawError(f"no memory for {path}: {size:.0f} MiB on {device or 'cpu'} ({error})") from error
+        where = "cpu" if device is None else shown(device)
+        raise DrawError(f"no memory for {path}: {size:.0f} MiB on {where} ({error})") from error
     _prefer_huge_pages(local_part(fresh))
     return fresh
 

@@ -12,6 +12,7 @@ from typing import Any, final
 import torch
 from torch import nn
 
+from isogain.checking import shown
 from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
@@ -35,6 +36,7 @@ class Filling:
     transposed: bool = False
 
 
+MOST = 2**64
 Choice = str | Initializer | Law | Filling | torch.Tensor | float
 """What may stand for a parameter or buffer: an initializer, a tensor to copy, or one number."""
 Choices = Mapping[str, Choice] | Callable[[str, torch.Tensor], Choice | None]
@@ -81,6 +83,7 @@ def materialize_(
     >>> materialize_(model, {"weight": "he_normal", "bias": 0.0}, seed=0).weight.device
     device(type='cpu')
     """
+    _check(model, choices)
     if isinstance(model, nn.parallel.DistributedDataParallel):
         materialize_(model.module, choices, seed=seed, device=device, threads=threads)
         return model
@@ -103,6 +106,17 @@ def materialize_(
     _run(work, device)
     _tell_sharding(model)
     return model
+
+
+def _check(model: object, choices: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise DrawError(f"model must be a torch.nn.Module, got {shown(model)}")
+    named = isinstance(choices, Mapping) and all(isinstance(one, str) for one in choices)
+    if not named and (isinstance(choices, Mapping) or not callable(choices)):
+        raise DrawError(
+            "choices must map paths or patterns to initializers, or be a function of (path, tensor), "
+            f"got {shown(choices)}"
+        )
 
 
 def places_of(model: nn.Module) -> list[Places]:
@@ -161,6 +175,9 @@ def _copier(places: Places, choice: torch.Tensor | float) -> Write:
     if isinstance(choice, torch.Tensor) and choice.shape != places.tensor.shape:
         shapes = f"{tuple(choice.shape)} for {tuple(places.tensor.shape)}"
         raise DrawError(f"nothing was written: {places.path}: a tensor of shape {shapes}")
+
+    if isinstance(choice, int) and abs(choice) > MOST:
+        raise DrawError(f"nothing was written: {places.path}: no dtype holds the number {shown(choice)}")
 
     @torch.no_grad()
     def write(tensor: torch.Tensor) -> None:

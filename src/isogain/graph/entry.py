@@ -117,7 +117,7 @@ class Entry:
             return Entry(initializer=None if law is None else Initializer.from_dict(law), **content)
         except PlanError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # whatever stood in the text
             raise PlanError(f"not an entry of a plan: {shown(data)} ({error})") from error
 
 

@@ -124,9 +124,12 @@ def _checked_seed(seed: Any) -> Any:
 def _read_seed(seed: Mapping[str, Any]) -> Any:
     """What `get_config` wrote of a seed."""
     try:
-        return keras.saving.deserialize_keras_object(seed)
-    except Exception as error:
-        raise InitializerError(f"{shown(seed)} is not the configuration of a SeedGenerator") from error
+        read = keras.saving.deserialize_keras_object(seed)
+    except Exception:
+        read = None
+    if read is None or isinstance(read, Mapping):
+        raise InitializerError(f"{shown(seed)} is not the configuration of a SeedGenerator")
+    return _checked_seed(read)
 
 
 def _integer(seed: Any) -> int:

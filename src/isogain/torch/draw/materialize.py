@@ -16,7 +16,7 @@ from isogain.checking import shown
 from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
-from isogain.errors import DrawError
+from isogain.errors import DrawError, IsogainError
 from isogain.graph.paths import stable_path
 from isogain.torch.draw.fill import LAYOUT, Write, allocate, prepare
 
@@ -93,7 +93,7 @@ def materialize_(
         _refuse_idle(choices, found)
     work, missing = [], []
     for places in found:
-        choice = choose(places.path, places.tensor)
+        choice = _chosen(choose, places)
         if choice is not None:
             work.append((places, _prepared(places, choice, seed, threads)))
         elif places.is_parameter or places.tensor.is_meta:
@@ -134,6 +134,16 @@ def places_of(model: nn.Module) -> list[Places]:
                     owners = (*owners, (module, name))
                 found[id(tensor)] = Places(path, tensor, owners, is_parameter)
     return list(found.values())
+
+
+def _chosen(choose: Callable[[str, torch.Tensor], Choice | None], places: Places) -> Choice | None:
+    try:
+        return choose(places.path, places.tensor)
+    except IsogainError:
+        raise
+    except Exception as error:  # a function of the user's own
+        told = f"{type(error).__name__}: {error}"
+        raise DrawError(f"nothing was written: choices raised at {places.path}: {told}") from error
 
 
 def _by_pattern(choices: Mapping[str, Choice], path: str) -> Choice | None:

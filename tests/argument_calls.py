@@ -7,6 +7,7 @@ good elsewhere, in place of some of them.
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import random
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ ODD: tuple[Any, ...] = (
     10**400, 10**5000, 2**63, 2**127, True, False, 1 + 2j, Fraction(1, 3), Decimal(1), "", "a", "1", "nan", "relu", "he_normal",
     "out in", "(3 out) in", "\ud800", "out " * 500, f"({'9' * 5000} out) in", b"", b"bytes", [], [1], [1, "a"], [[1, 2], [3]], (), (1,), (2, 3),
     (4, 4, 3), (10**30,), (2**20, 2**20), (1,) * 70, {}, {"a": 1}, {"initializer": "Normal"}, set(), {1, 2}, slice(None), slice("a"),
-    (slice(0, 1),), Ellipsis, range(3), object(), Hostile(), len, int, (lambda x: x), (lambda: 1), Exception("x"),
+    (slice(0, 1),), Ellipsis, range(3), range(10**15), itertools.count(), object(), Hostile(), len, int, (lambda x: x), (lambda: 1), Exception("x"),
     np.float64(math.nan), np.float32(2), np.int64(3), np.bool_(True), np.array(3), np.array([1, 2]),
     np.array(["a"]), np.zeros((2, 3)), np.zeros(0), np.full((2, 2), math.nan), np.array([None, object()]),
     np.dtype("float32"), np.datetime64("NaT"), ig.Normal(), ig.Layout.parse("out in"),

@@ -182,7 +182,7 @@ class TestLoadedAndComputed:
         state = torch.get_rng_state()
         assert getattr(igt, name)(tensor, **arguments) is tensor
         assert (tensor == 7).all()
-        assert torch.equal(torch.get_rng_state(), state)  # as transformers' guarded functions: nothing is drawn
+        assert torch.equal(torch.get_rng_state(), state)  # as under transformers: nothing is drawn
         tensor._is_hf_initialized = False
         getattr(igt, name)(tensor, **arguments)
         assert not (tensor == 7).all()
@@ -213,9 +213,9 @@ class TestLoadedAndComputed:
         assert (again.body.weight == 3).all()
         assert again.head.weight.std() > 0.1
 
-    @pytest.mark.parametrize("wrap", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm])
+    @pytest.mark.parametrize("wrap", ["weight_norm", "spectral_norm"])
     def test_a_weight_that_is_computed_is_said(self, wrap):
-        layer = wrap(nn.Conv1d(8, 8, 3))
+        layer = getattr(nn.utils.parametrizations, wrap)(nn.Conv1d(8, 8, 3))
         before = layer.weight.detach().clone()
         with pytest.warns(UserWarning, match="computed from other tensors"):
             igt.normal_(layer.weight, 0, 5.0)
@@ -231,7 +231,8 @@ class TestLoadedAndComputed:
 
     def test_parameters_their_views_and_plain_tensors_are_not_computed(self, recwarn):
         layer, packed = nn.Linear(4, 4), nn.MultiheadAttention(4, 1)
-        for tensor in (layer.weight, packed.in_proj_weight[:4], packed.in_proj_weight.chunk(3)[1], torch.empty(4, 4)):
+        views = packed.in_proj_weight[:4], packed.in_proj_weight.chunk(3)[1]
+        for tensor in (layer.weight, *views, torch.empty(4, 4)):
             igt.normal_(tensor, seed=0)
             igt.fill_(tensor, "he_normal", seed=0)
         assert not recwarn.list

@@ -10,7 +10,8 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,6 +21,8 @@ __all__ = ["Checks", "shown"]
 
 LARGEST = 2**63 - 1
 """No size, count or step is larger than the machine's own integers."""
+MOST_ENTRIES = 10**6
+"""Of a sequence that is read to its end: some have none."""
 MOST = 160
 """Characters of a value that an error shows."""
 
@@ -56,12 +59,11 @@ class Checks:
     ) -> float:  # fmt: skip
         """A finite real number inside the bounds."""
         number = _real(value)
-        inside = number is not None and least <= number <= most and above < number < below
-        if number is None or not inside:
+        if number is None or not (least <= number <= most and above < number < below):
             limits = ((least, "of at least"), (above, "above"), (most, "of at most"), (below, "below"))
             asked = " and ".join(f"{word} {limit:g}" for limit, word in limits if math.isfinite(limit))
             self._refuse(name, f"a finite number {asked}".rstrip(), value)
-        return number if number is not None else math.nan
+        return number
 
     def whole(self, name: str, value: object, *, least: int = 1, most: int = LARGEST) -> int:
         """A whole number inside the bounds; no bool."""
@@ -69,7 +71,7 @@ class Checks:
         if number is None or not least <= number <= most:
             asked = f"of at least {least}" if most == LARGEST else f"from {least} to {most}"
             self._refuse(name, f"a whole number {asked}", value)
-        return number if number is not None else least
+        return number
 
     def flag(self, name: str, value: object) -> bool:
         """True or False (0 and 1 will do)."""
@@ -81,7 +83,7 @@ class Checks:
         """A string."""
         if not isinstance(value, str):
             self._refuse(name, f"a string such as {example!r}", value)
-        return str(value)
+        return value
 
     def choice(self, name: str, value: object, choices: Sequence[Any]) -> Any:
         """One of a few strings (or None, where that is among them)."""
@@ -93,14 +95,14 @@ class Checks:
     def series(self, name: str, value: Any, of: str) -> tuple[Any, ...]:
         """The entries of a sequence; a string is none."""
         try:
-            if isinstance(value, (str, bytes)):
-                raise TypeError
-            return tuple(value)
+            entries = None if isinstance(value, (str, bytes)) else tuple(islice(value, MOST_ENTRIES + 1))
         except Exception:
+            entries = None
+        if entries is None or len(entries) > MOST_ENTRIES:
             self._refuse(name, f"a sequence of {of}", value)
-            return ()
+        return entries
 
-    def _refuse(self, name: str, asked: str, value: object) -> None:
+    def _refuse(self, name: str, asked: str, value: object) -> NoReturn:
         raise self.error(f"{name} must be {asked}, got {shown(value)}")
 
 

@@ -244,8 +244,6 @@ ASSUMPTIONS = (
     "correlation bands are of first order in depth / width, and end where ln q spreads beyond 1",
     "the gradient arrives at the last layer independent of the forward signal",
 )
-
-
 Found = tuple[tuple[LayerPrediction, ...], FixedPoint | None, tuple[float, str], tuple[str, ...]]
 """Layers, fixed point, trainable depth with its reason, assumptions."""
 
@@ -304,8 +302,7 @@ def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
     known = tuple(CHECKS.whole("width", one, least=2, most=WIDEST) for one in widths)
     if several and len(known) != depth:
         raise TheoryError(
-            f"width must be a whole number of at least 2, or one for each of {depth} layers, "
-            f"got {shown(width)}"
+            f"width must be one whole number, or one for each of {depth} layers, got {shown(width)}"
         )
     return known if several else known * depth
 

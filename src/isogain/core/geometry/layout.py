@@ -22,6 +22,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -267,10 +268,11 @@ def _steps(stride: int | Sequence[int]) -> int | tuple[int, ...]:
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     try:
-        sizes = tuple(int(size) for size in shape)
-        whole = all(0 <= size <= LARGEST for size in sizes) and sizes == tuple(shape)
+        entries = tuple(islice(shape, MOST_AXES + 1))
+        sizes = tuple(int(size) for size in entries)
+        whole = all(0 <= size <= LARGEST for size in sizes) and sizes == entries
     except Exception as error:
         raise LayoutError(f"a shape is a sequence of integers, got {shown(shape)}") from error
-    CHECKS.require(whole, f"a shape is a sequence of non-negative integers, got {shown(tuple(shape))}")
-    CHECKS.require(len(sizes) <= MOST_AXES, f"a shape has at most {MOST_AXES} axes, got {len(sizes)}")
+    CHECKS.require(whole, f"a shape is a sequence of non-negative integers, got {shown(entries)}")
+    CHECKS.require(len(sizes) <= MOST_AXES, f"a shape has at most {MOST_AXES} axes, got {shown(shape)}")
     return sizes

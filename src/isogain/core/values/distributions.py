@@ -43,10 +43,11 @@ require = CHECKS.require
 def require_finite(owner: object, *, least: float = -math.inf, **values: float) -> None:
     """Refuse by name what is no number of Python's, NaN, infinities and what lies below `least`."""
     for name, value in values.items():
-        plain = value if isinstance(value, (int, float)) else None  # JSON has to hold it
-        if plain is None:
-            require(False, f"{type(owner).__name__}: {name} must be a finite number, got {shown(value)}")
-        CHECKS.number(f"{type(owner).__name__}: {name}", plain, least=least)
+        place = f"{type(owner).__name__}: {name}"
+        if not isinstance(value, (int, float)):  # JSON has to hold it
+            raise InitializerError(f"{place} must be a finite number, got {shown(value)}")
+        CHECKS.number(place, value)
+        CHECKS.number(place, value, least=least)
 
 
 class Law(ABC):

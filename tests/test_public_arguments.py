@@ -43,19 +43,19 @@ def test_what_is_spoiled_is_good_before(subject):
     subject.call(**subject.good)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls(QUICK))
 def test_quick_functions_raise_nothing_but_our_errors(call):
     judge(call)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls(SLOW))
 def test_theory_raises_nothing_but_our_errors(call):
     judge(call)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_frameworks_raise_nothing_but_our_errors(data):
     for framework in ("torch", "jax", "keras"):

@@ -89,7 +89,7 @@ def _branch_scale(residual: Any, depth: int) -> float | None:
     if residual is None or isinstance(residual, bool):
         return float(depth**-0.5) if residual else None
     name = "residual, the scale of each branch (True: 1 / sqrt(depth)),"
-    return float(CHECKS.number(name, residual, above=0))
+    return float(CHECKS.number(name, residual, above=0, most=1e30))
 
 
 def _convolution(kernel: Any, size: Any) -> tuple[int, tuple[int, ...]]:

@@ -221,7 +221,7 @@ def predict(
     widths = _widths(width, depth)
     depth = len(widths)
     CHECKS.choice("weights", weights, ("gaussian", "orthogonal"))
-    input_variance = float(CHECKS.number("input_variance", input_variance, above=0))
+    input_variance = float(CHECKS.number("input_variance", input_variance, above=0, most=1e60))
     input_correlation = float(CHECKS.number("input_correlation", input_correlation, least=-1, most=1))
     first = widths[0] if input_width is None else CHECKS.whole("input_width", input_width, most=WIDEST)
     asked = structure_of(depth, normalization, residual, dropout, kernel, size, padding)
@@ -286,9 +286,9 @@ STRUCTURED = (
 
 def _variances(phi: Any, weight: float | None, bias: float | None) -> tuple[float, float]:
     if bias is not None:
-        bias = float(CHECKS.number("bias_variance", bias, least=0))
+        bias = float(CHECKS.number("bias_variance", bias, least=0, most=1e60))
     if weight is not None:
-        return float(CHECKS.number("weight_variance", weight, least=0)), bias or 0.0
+        return float(CHECKS.number("weight_variance", weight, least=0, most=1e60)), bias or 0.0
     point = critical_point(phi)
     if point.weight_variance is None:
         raise TheoryError(f"weight_variance is needed: {point}")

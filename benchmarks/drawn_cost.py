@@ -94,7 +94,9 @@ def main() -> None:
                 held.model = None  # type: ignore[attr-defined]
                 found[is_drawn].append(seconds(build, is_drawn, now))
         own, ours = min(found[False]), min(found[True])
-        print(f"{name:10} own constructor {own:.2f} s, drawn {ours:.2f} s: {own / ours:.1f} times", flush=True)
+        print(
+            f"{name:10} own constructor {own:.2f} s, drawn {ours:.2f} s: {own / ours:.1f} times", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.core.geometry.layout import implied
 from isogain.errors import DrawError, IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.plan import Plan
@@ -85,8 +86,8 @@ def _jobs(model: nn.Module, plan: Plan, seed: int, threads: int | None) -> list[
 
 
 def _job(entry: Entry, target: Target, seed: int, threads: int | None, problems: list[str]) -> list[Job]:
-    names = ("layout", "groups", "stride", "transposed")
-    geometry: dict[str, Any] = {name: getattr(entry, name) for name in names}
+    geometry: dict[str, Any] = {name: getattr(entry, name) for name in ("groups", "stride", "transposed")}
+    geometry["layout"] = implied(entry.layout)
     assert entry.initializer is not None
     if target.fixed:
         problems.append(f"{entry.path}: {target.fixed}")

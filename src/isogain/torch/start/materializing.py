@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from isogain.checking import shown
+from isogain.errors import DrawError
 from isogain.graph.plan import Plan
-from isogain.torch.draw.materialize import Choices, by_pattern, places_of
+from isogain.torch.draw.materialize import Choices, chosen, places_of
 from isogain.torch.own.beginning import begin
 from isogain.torch.start.apply import write_plan
 
@@ -41,14 +43,16 @@ def materialize_(
     checkpointing and DistributedDataParallel, so wrapping changes no number.  Memory beyond the model's own
     stays under one parameter's.
 
-    Raises DrawError that names everything whose start is not known, or the first that its choice does not
-    fit; PlanError for a plan that does not fit; before anything is written.
+    Raises DrawError that names everything whose start is not known, every path or pattern that fits nothing,
+    or the first that its choice does not fit, PlanError for a plan that does not fit, before any write.
 
     >>> with torch.device("meta"):
     ...     model = nn.Linear(784, 10)
     >>> materialize_(model, {"weight": "he_normal"}, seed=0).weight.device
     device(type='cpu')
     """
+    if not isinstance(model, nn.Module):
+        raise DrawError(f"model must be a torch.nn.Module, got {shown(model)}")
     if isinstance(model, nn.parallel.DistributedDataParallel):
         materialize_(model.module, choices, seed=seed, device=device, threads=threads)
         return model
@@ -56,14 +60,6 @@ def materialize_(
         write_plan(model, choices, seed, device=device, threads=threads)
         return model
     places = places_of(model)
-    found = {
-        one.path: choice for one in places if (choice := _choice(choices, one.path, one.tensor)) is not None
-    }
+    found = {} if choices is None else chosen(choices, places)
     begin(model, places, found, seed=seed, device=device, threads=threads)
     return model
-
-
-def _choice(choices: Choices | None, path: str, tensor: torch.Tensor):  # type: ignore[no-untyped-def]
-    if choices is None:
-        return None
-    return choices(path, tensor) if callable(choices) else by_pattern(choices, path)

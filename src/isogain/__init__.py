@@ -11,6 +11,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from isogain import renderers as renderers
 from isogain._version import __version__
 from isogain.core.geometry.fans import Fans, fans
 from isogain.core.geometry.layout import Layout

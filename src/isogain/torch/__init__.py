@@ -4,7 +4,8 @@ import isogain.torch as igt
 igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
-from isogain.graph.plan import Entry, Plan
+from isogain.graph.entry import Entry
+from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
 from isogain.torch.draw.fill import fill_

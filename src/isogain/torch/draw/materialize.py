@@ -14,11 +14,10 @@ from torch import nn
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DrawError
+from isogain.graph.paths import stable_path
 from isogain.torch.draw.fill import Write, allocate, prepare
 
-__all__ = ["Filling", "Places", "materialize_", "places_of", "stable_path"]
-
-_WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
+__all__ = ["Filling", "Places", "materialize_", "places_of"]
 
 
 @final
@@ -115,11 +114,6 @@ def places_of(model: nn.Module) -> list[Places]:
                     owners = (*owners, (module, name))
                 found[id(tensor)] = Places(path, tensor, owners, is_parameter)
     return list(found.values())
-
-
-def stable_path(path: str) -> str:
-    """The path without the names that wrappers put in."""
-    return ".".join(part for part in path.split(".") if part not in _WRAPPERS)
 
 
 def _by_pattern(choices: Mapping[str, Choice], path: str) -> Choice | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from isogain.graph.plan import Plan, PlanError
+from isogain.graph.entry import PlanError
+from isogain.graph.plan import Plan
 from isogain.torch.draw.materialize import Places, _real, _tell_sharding, places_of
 
 __all__ = ["materialize_kept"]

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from isogain.torch.draw.materialize import Places, places_of, stable_path
+from isogain.graph.paths import stable_path
+from isogain.torch.draw.materialize import Places, places_of
 
 __all__ = ["Target", "public_path", "targets"]
 

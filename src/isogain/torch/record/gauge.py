@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from isogain.graph.plan import PlanError
+from isogain.graph.entry import PlanError
 from isogain.torch.call.calling import batch_of, called, check_call, eager, loss_of
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import Value, reads, tensors_in

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from isogain.errors import DrawError, IsogainError
-from isogain.graph.plan import Entry, Plan, PlanError
+from isogain.graph.entry import Entry, PlanError
+from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt, Written
 from isogain.torch.call.calling import plain_module
 from isogain.torch.draw.fill import prepare

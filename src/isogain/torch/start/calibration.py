@@ -18,11 +18,12 @@ from torch import nn
 
 from isogain.core.initializers import Zeros
 from isogain.graph import Node, WeightUse
-from isogain.graph.plan import Entry, Plan
+from isogain.graph.entry import Entry
+from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.operations import plain_name
 from isogain.torch.call.tensors import reads, tensors_of_call
-from isogain.torch.draw.materialize import stable_path
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sizes import MEASURED, Sizes, mean_square
 from isogain.torch.record.gauge import Gauge, Loss, watched

@@ -20,6 +20,7 @@ from isogain.torch.call.calling import Loss
 from isogain.torch.call.guard import Untouched
 from isogain.torch.draw.fill import fill_
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.start.starting import init_
 
 __all__ = ["Comparison", "Ranked", "compare"]
 
@@ -134,7 +135,7 @@ def _starter(scheme: Scheme, inputs: Any) -> Callable[[nn.Module, int], Any]:
     if scheme == "default":
         return _reset
     if scheme == "init_":
-        return _planner(inputs)
+        return lambda model, seed: init_(model, inputs, seed=seed)
     if callable(scheme) and not isinstance(scheme, Initializer):
         return scheme
     try:
@@ -151,15 +152,6 @@ def _reset(model: nn.Module, seed: int) -> None:
         reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
         if callable(reset):
             reset()
-
-
-def _planner(inputs: Any) -> Callable[[nn.Module, int], Any]:
-    import isogain.torch as igt
-
-    plan = getattr(igt, "init_", None)
-    if plan is None:
-        raise InspectError("no scheme 'init_': this version of isogain.torch has no init_")
-    return lambda model, seed: plan(model, inputs, seed=seed)
 
 
 def _drawn(model: nn.Module, law: Initializer, seed: int) -> None:

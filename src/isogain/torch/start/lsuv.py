@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from isogain.errors import InitializerError, InspectError
+from isogain.graph.paths import stable_path
 from isogain.torch.call.calling import arguments_of, called, eager, plain_module
 from isogain.torch.call.guard import Untouched
 from isogain.torch.draw.fill import fill_
-from isogain.torch.draw.materialize import stable_path
 
 __all__ = ["lsuv_"]
 

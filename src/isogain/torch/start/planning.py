@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from isogain.graph import Graph, ParameterUse, WeightUse
+from isogain.graph.entry import Entry, PlanError
 from isogain.graph.needs import needs
 from isogain.graph.operands import operands
 from isogain.graph.packing import Packing
-from isogain.graph.plan import Entry, Plan, PlanError
+from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
 from isogain.graph.recipes import check_options, notes_of, rates_of
 from isogain.graph.rules import decide
 from isogain.graph.rules.merging import merged
@@ -22,7 +24,6 @@ from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
 from isogain.graph.unpack import Unpacked, unpacked
 from isogain.torch.call.calling import arguments_of, plain_module
-from isogain.torch.draw.materialize import stable_path
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sampling import Numbers, spread

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from isogain.graph.plan import PlanError
-from isogain.torch.draw.materialize import stable_path
+from isogain.graph.entry import PlanError
+from isogain.graph.groups import named
 
 __all__ = ["parameters_of", "shapes_of_base"]
 
@@ -25,11 +25,6 @@ def parameters_of(model: nn.Module) -> Callable[[], Mapping[str, nn.Parameter]]:
         return named(alive)
 
     return now
-
-
-def named(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The model's parameters by stable path."""
-    return {stable_path(path): parameter for path, parameter in model.named_parameters()}
 
 
 def shapes_of_base(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
 from isogain.graph.recipes import check_options
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of, plain_module
-from isogain.torch.draw.materialize import stable_path
 from isogain.torch.draw.targets import targets
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.record.gauge import Gauge, gauge

@@ -11,9 +11,9 @@ from torch import nn
 
 from isogain.errors import InspectError
 from isogain.graph.groups import optimizer_kind
+from isogain.graph.paths import stable_path
 from isogain.inspect.coordinates import CoordinateCheck, Movement
 from isogain.torch.call.calling import arguments_of, plain_module
-from isogain.torch.draw.materialize import stable_path
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.planning import plan
 

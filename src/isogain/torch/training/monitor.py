@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from torch import nn
 
 from isogain.errors import InspectError
 from isogain.inspect import Report
+from isogain.rendering import rendered
 from isogain.torch.call.calling import Loss
 from isogain.torch.inspection.inspecting import inspect
 
@@ -127,9 +129,7 @@ class Monitor:
         if self.snapshots[-1].step != self.steps:
             self._look({})
         if path is not None:
-            from importlib import import_module
-
-            import_module("isogain.report.monitoring").write_monitoring(self.snapshots, path)
+            rendered("monitor.page", self.snapshots, path)
         return self.snapshots[-1]
 
 
@@ -148,10 +148,8 @@ def _scalars(snapshot: Snapshot) -> dict[str, float]:
 
 def _base(module: str, name: str) -> type:
     """The callback class of a framework; raises InspectError where it is not installed."""
-    from importlib import import_module
-
     try:
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
     except ImportError as error:
         raise InspectError(
             f"this callback needs {module.partition('.')[0]}, which is not installed"

@@ -7,8 +7,6 @@ their upper word in common.  bfloat16 targets are given as their bits, int16.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -22,6 +20,8 @@ TRUNCATED_BY_NORMAL = tl.constexpr(int(Kind.TRUNCATED_BY_NORMAL))
 TRUNCATED_BY_UNIFORM = tl.constexpr(int(Kind.TRUNCATED_BY_UNIFORM))
 TRUNCATED_BY_EXPONENTIAL = tl.constexpr(int(Kind.TRUNCATED_BY_EXPONENTIAL))
 TRUNCATED_SYMMETRIC = tl.constexpr(int(Kind.TRUNCATED_SYMMETRIC))
+NOWHERE = tl.constexpr(1 << 30)
+"""Beyond every place in a chunk."""
 DEEP_DRAW = tl.constexpr(reference.DEEP_DRAW)
 MAX_ATTEMPTS = tl.constexpr(reference.MAX_ATTEMPTS)
 
@@ -37,11 +37,11 @@ _PLAIN = ["items", "chunks", "first", "stride", "length", "key0", "key1", "key2"
 
 @triton.jit(do_not_specialize=_PLAIN)
 def draw(
-    out: Any, table: Any, items: Any, chunks: Any, first: Any, stride: Any, length: Any,
-    key0: Any, key1: Any, key2: Any,
-    n0: Any, n1: Any, n2: Any, n3: Any, n4: Any, n5: Any, n6: Any, n7: Any, n8: Any,
+    out, table, items, chunks, first, stride, length,
+    key0, key1, key2,
+    n0, n1, n2, n3, n4, n5, n6, n7, n8,
     KIND: tl.constexpr, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """Runs of `length` elements, one every `stride` from element `first` on, side by side to out.
 
     An item is one of the `chunks` that a run may touch; the programs share the items.
@@ -79,18 +79,18 @@ def draw(
 
 
 @triton.jit
-def as_word(number: Any) -> Any:
+def as_word(number):
     return number.to(tl.uint32, bitcast=True)
 
 
 @triton.jit
-def as_double(bits: Any) -> Any:
+def as_double(bits):
     """A float64 handed over as the integer of its bits: as a number it would come in float32."""
     return bits.to(tl.int64).to(tl.float64, bitcast=True)
 
 
 @triton.jit
-def words_of(base: Any, local: Any, attempt: Any, key: Any) -> Any:
+def words_of(base, local, attempt, key):
     """The words of the blocks numbered base + local, the sums below the next multiple of 2^32."""
     low = base.to(tl.uint32) + local.to(tl.uint32)
     return variates.philox(low, (base >> 32).to(tl.uint32), key[2], attempt, key[0], key[1])
@@ -98,9 +98,9 @@ def words_of(base: Any, local: Any, attempt: Any, key: Any) -> Any:
 
 @triton.jit
 def chunk32(
-    out: Any, base: Any, low: Any, high: Any, key: Any, numbers: Any, table: Any,
+    out, base, low, high, key, numbers, table,
     KIND: tl.constexpr, BLOCKS: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """Elements base + low to base + high - 1 of a chunk, to out + low, ..."""
     block = tl.arange(0, BLOCKS)
     words = words_of(base // 4, block, key[2] & 0, key)
@@ -122,22 +122,23 @@ def chunk32(
 
 
 @triton.jit
-def normals32(
-    word: Any, base: Any, place: Any, key: Any, numbers: Any, table: Any, KIND: tl.constexpr
-) -> Any:
-    """One normal a word times the factor plus the offset; deep in the tail, from the element's fresh bits too."""
+def normals32(word, base, place, key, numbers, table, KIND: tl.constexpr):
+    """One normal a word times the factor plus the offset; deep in the tail, of the element's fresh bits too."""
     tail = tail_of(variates.magnitude(word), numbers, KIND)
     z = variates.quantile(tail, table)
-    # numbers that are not negative stand in the order of their bits, whose minimum is one instruction
-    if tl.min(tail.to(tl.int32, bitcast=True), 0) < variates.DEEP_BITS:
-        fresh = words_of(base, place, (key[2] & 0) + DEEP_DRAW, key)[0]
-        refined = variates.deep_quantile(tail_of(variates.refined(word, fresh), numbers, KIND))
-        z = tl.where(tail < variates.DEEP, refined, z)
+    deep = tl.min(tl.where(tail < variates.DEEP, place, NOWHERE), 0)
+    while deep < NOWHERE:  # one element in 32768: each by itself, in scalars, which takes no registers
+        here = place == deep
+        own = tl.max(tl.where(here, (word & 0x7FFFFFFF).to(tl.int32, bitcast=True), 0), 0).to(tl.uint32)
+        fresh = words_of(base, deep, (key[2] & 0) + DEEP_DRAW, key)[0]
+        z = tl.where(here, variates.deep_quantile(tail_of(variates.refined(own, fresh), numbers, KIND)), z)
+        tail = tl.where(here, variates.DEEP, tail)
+        deep = tl.min(tl.where(tail < variates.DEEP, place, NOWHERE), 0)
     return tl.fma(variates.signed_as(word, z), numbers[FACTOR], numbers[OFFSET])
 
 
 @triton.jit
-def tail_of(size: Any, numbers: Any, KIND: tl.constexpr) -> Any:
+def tail_of(size, numbers, KIND: tl.constexpr):
     """2^32 times the tail probability; between bounds it begins at that of the bound."""
     tail = size
     if KIND == TRUNCATED_SYMMETRIC:
@@ -147,8 +148,8 @@ def tail_of(size: Any, numbers: Any, KIND: tl.constexpr) -> Any:
 
 @triton.jit
 def again32(
-    pending: Any, value: Any, base: Any, place: Any, key: Any, numbers: Any, table: Any, KIND: tl.constexpr
-) -> Any:
+    pending, value, base, place, key, numbers, table, KIND: tl.constexpr
+):
     """The value, where it is pending the first proposal from the element's own blocks that may be kept."""
     attempt = (key[2] & 0) + 1
     left = tl.max(pending.to(tl.int32), 0)
@@ -175,7 +176,7 @@ def again32(
 
 
 @triton.jit
-def plain_normals32(word: Any, numbers: Any, table: Any) -> Any:
+def plain_normals32(word, numbers, table):
     """The normals of an attempt: deep in the tail the fresh bits are one half."""
     size = variates.magnitude(word)
     middle = (word & 0) + variates.MIDDLE
@@ -185,7 +186,7 @@ def plain_normals32(word: Any, numbers: Any, table: Any) -> Any:
 
 
 @triton.jit
-def accepted(variate: Any, limit: Any, proposal: Any, numbers: Any, KIND: tl.constexpr) -> Any:
+def accepted(variate, limit, proposal, numbers, KIND: tl.constexpr):
     """Whether a uniform or exponential proposal may be kept; see `drawing.recipe` for the formulas."""
     if KIND == TRUNCATED_BY_UNIFORM:
         distance = numbers[SHAPE1] * variate + numbers[SHAPE0]
@@ -196,18 +197,18 @@ def accepted(variate: Any, limit: Any, proposal: Any, numbers: Any, KIND: tl.con
 
 
 @triton.jit
-def within(value: Any, numbers: Any) -> Any:
+def within(value, numbers):
     return (value >= numbers[ACCEPT_LOW]) & (value <= numbers[ACCEPT_HIGH])
 
 
 @triton.jit
-def clamped(value: Any, numbers: Any) -> Any:
+def clamped(value, numbers):
     value = tl.where(value < numbers[CLAMP_LOW], numbers[CLAMP_LOW], value)
     return tl.where(value > numbers[CLAMP_HIGH], numbers[CLAMP_HIGH], value)
 
 
 @triton.jit
-def stored(value: Any, target: tl.constexpr) -> Any:
+def stored(value, target: tl.constexpr):
     """Rounded once, to nearest even; to bfloat16 by integer arithmetic, so that it is the same everywhere."""
     if target == tl.int16:
         bits = value.to(tl.uint32, bitcast=True)
@@ -219,9 +220,9 @@ def stored(value: Any, target: tl.constexpr) -> Any:
 
 @triton.jit
 def chunk64(
-    out: Any, base: Any, low: Any, high: Any, key: Any, numbers: Any,
+    out, base, low, high, key, numbers,
     KIND: tl.constexpr, BLOCKS: tl.constexpr,
-) -> None:  # fmt: skip
+):  # fmt: skip
     """The same in float64: two words an element, two elements a block."""
     block = tl.arange(0, BLOCKS)
     words = words_of(base // 2, block, key[2] & 0, key)
@@ -240,7 +241,7 @@ def chunk64(
 
 
 @triton.jit
-def proposals64(words: Any, numbers: Any, KIND: tl.constexpr) -> Any:
+def proposals64(words, numbers, KIND: tl.constexpr):
     """What the two lanes of a block begin with."""
     if KIND == UNIFORM:
         first = variates.uniform64(words[0], words[1]) * numbers[FACTOR]
@@ -252,8 +253,8 @@ def proposals64(words: Any, numbers: Any, KIND: tl.constexpr) -> Any:
 
 @triton.jit
 def again64(
-    pending: Any, value: Any, base: Any, place: Any, key: Any, numbers: Any, KIND: tl.constexpr
-) -> Any:
+    pending, value, base, place, key, numbers, KIND: tl.constexpr
+):
     """As `again32`."""
     attempt = (key[2] & 0) + 1
     left = tl.max(pending.to(tl.int32), 0)

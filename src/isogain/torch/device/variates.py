@@ -7,8 +7,6 @@ are the correctly rounded ones, and no function of a mathematical library is cal
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -22,13 +20,11 @@ COS64 = tl.constexpr(fits.COS64)
 MINUS_2_LN2_32 = tl.constexpr(fits.MINUS_2_LN2_32)
 MINUS_2_LN2_64 = tl.constexpr(fits.MINUS_2_LN2_64)
 DEEP = tl.constexpr(2.0**16)
-DEEP_BITS = tl.constexpr(0x47800000)
-"""The bits of DEEP."""
 MIDDLE = tl.constexpr(1 << 31)
 
 
 @triton.jit
-def philox(low: Any, high: Any, stream: Any, draw: Any, key0: Any, key1: Any) -> Any:
+def philox(low, high, stream, draw, key0, key1):
     """The four words of blocks: `low` a vector, the others scalars where they can be, as their rounds then are."""
     c0, c1, c2, c3 = low, high, stream, draw
     for _ in tl.static_range(10):
@@ -41,7 +37,7 @@ def philox(low: Any, high: Any, stream: Any, draw: Any, key0: Any, key1: Any) ->
 
 
 @triton.jit
-def horner(x: Any, coefficients: tl.constexpr, degree: tl.constexpr) -> Any:
+def horner(x, coefficients: tl.constexpr, degree: tl.constexpr):
     """One rounded multiplication and one rounded addition a step."""
     y = x * coefficients[degree] + coefficients[degree - 1]
     for step in tl.static_range(2, degree + 1):
@@ -50,7 +46,7 @@ def horner(x: Any, coefficients: tl.constexpr, degree: tl.constexpr) -> Any:
 
 
 @triton.jit
-def neg2log32(g: Any, u: Any) -> Any:
+def neg2log32(g, u):
     """-2 log u; where u lies near 1, g is u - 1 with all its digits."""
     bits = u.to(tl.int32, bitcast=True) - 0x3F3504F3
     exponent = bits >> 23
@@ -60,32 +56,32 @@ def neg2log32(g: Any, u: Any) -> Any:
 
 
 @triton.jit
-def radius_squared32(word: Any) -> Any:
+def radius_squared32(word):
     """Twice an exponential variate."""
     g = (word.to(tl.int32, bitcast=True).to(tl.float32) + 0.5) * (2.0**-32)
     return neg2log32(g, tl.where(g < 0, g + 1.0, g))
 
 
 @triton.jit
-def uniform32(word: Any) -> Any:
+def uniform32(word):
     """Odd multiples of 2^-24 in (-1, 1)."""
     return ((word.to(tl.int32, bitcast=True) >> 8) * 2 + 1).to(tl.float32) * (2.0**-24)
 
 
 @triton.jit
-def magnitude(word: Any) -> Any:
+def magnitude(word):
     """Bits 0 to 30 as a float32."""
     return (word & 0x7FFFFFFF).to(tl.int32, bitcast=True).to(tl.float32)
 
 
 @triton.jit
-def signed_as(word: Any, z: Any) -> Any:
+def signed_as(word, z):
     """z, not negative, with the sign of bit 31."""
     return (z.to(tl.uint32, bitcast=True) ^ (word & 0x80000000)).to(tl.float32, bitcast=True)
 
 
 @triton.jit
-def quantile(tail: Any, table: Any) -> Any:
+def quantile(tail, table):
     """The normal quantile by the table: six rows of 32 coefficients, the highest power last."""
     bits = tail.to(tl.int32, bitcast=True)
     part = (bits >> 22) & 31
@@ -97,13 +93,13 @@ def quantile(tail: Any, table: Any) -> Any:
 
 
 @triton.jit
-def refined(word: Any, fresh: Any) -> Any:
+def refined(word, fresh):
     """The magnitude with 24 fresh bits behind its own."""
     return magnitude(word) + ((fresh >> 8).to(tl.int32, bitcast=True).to(tl.float32) + 0.5) * (2.0**-24)
 
 
 @triton.jit
-def deep_quantile(tail: Any) -> Any:
+def deep_quantile(tail):
     """The quantile past the table: z = r + P(1/r), r = sqrt(-2 log p)."""
     share = tail * (2.0**-32)
     r = tl.sqrt_rn(neg2log32(share, share))
@@ -111,13 +107,13 @@ def deep_quantile(tail: Any) -> Any:
 
 
 @triton.jit
-def signed64(high: Any, low: Any, shift: tl.constexpr) -> Any:
+def signed64(high, low, shift: tl.constexpr):
     """(high as a signed number) 2^shift + low, both exact float64."""
     return high.to(tl.int32, bitcast=True).to(tl.float64) * shift + low
 
 
 @triton.jit
-def neg2log64(g: Any, u: Any) -> Any:
+def neg2log64(g, u):
     """-2 log u in float64, as above."""
     bits = u.to(tl.int64, bitcast=True) - 0x3FE6A09E667F3BCD
     exponent = bits >> 52
@@ -129,20 +125,20 @@ def neg2log64(g: Any, u: Any) -> Any:
 
 
 @triton.jit
-def radius_squared64(high: Any, low: Any) -> Any:
+def radius_squared64(high, low):
     """Twice an exponential variate of two words."""
     g = signed64(high, low.to(tl.float64) + 0.5, 2.0**32) * (2.0**-64)
     return neg2log64(g, tl.where(g < 0, g + 1.0, g))
 
 
 @triton.jit
-def uniform64(high: Any, low: Any) -> Any:
+def uniform64(high, low):
     """Odd multiples of 2^-53 in (-1, 1)."""
     return signed64(high, (low >> 11).to(tl.float64) * 2.0 + 1.0, 2.0**22) * (2.0**-53)
 
 
 @triton.jit
-def angle64(high: Any, low: Any) -> Any:
+def angle64(high, low):
     """Cosine and sine of a uniform angle."""
     top = ((high << 2) | (low >> 30)).to(tl.int32, bitcast=True).to(tl.float64)
     t = (top * (2.0**32) + ((low << 2) | 2).to(tl.float64)) * (2.0**-64)
@@ -155,7 +151,7 @@ def angle64(high: Any, low: Any) -> Any:
 
 
 @triton.jit
-def pair64(words: Any, factor: Any) -> Any:
+def pair64(words, factor):
     """Box-Muller: two float64 normals times the factor from the words of a block."""
     radius = factor * tl.sqrt(radius_squared64(words[0], words[1]))
     cosine, sine = angle64(words[2], words[3])

@@ -39,10 +39,15 @@ def same(law: Law, dtype: str, key: Key, region: Region) -> bool:
 
 
 @contextmanager
-def served_on_the_cpu(**constants: Any) -> Iterator[None]:
-    """CPU tensors as if they lay on a device that Triton serves; constants of `choice` changed while inside."""
+def served_on_the_cpu(tried: bool = False, **constants: Any) -> Iterator[None]:
+    """CPU tensors as if they lay on a device that Triton serves; constants of `choice` changed while inside.
+
+    Unless it is to be tried first, as on a device, the kernel is trusted.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "_SERVED", {"cpu"})
+        if not tried:
+            patch.setattr(choice, "_trusted", lambda *_: True)
         for name, value in constants.items():
             patch.setattr(choice, name, value)
         choice._verdicts.cache_clear()

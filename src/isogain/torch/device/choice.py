@@ -43,7 +43,7 @@ _TRIAL: Final = Region.of((2**40,), slice(2**33 - 700, 2**33 + 700))
 
 
 def drawer(part: Tensor, law: Law, dtype: str, key: Key) -> Callable[[Region], None] | None:
-    """What draws a region of the law into `part`, of that region's shape, on its device.
+    """What draws a region of the law into `part`, which has its shape, where that lies.
 
     None where the host does: for tensors on the CPU, devices that Triton does not serve, laws made by NumPy.
     """

@@ -31,7 +31,17 @@ ACCEPT_LOW, ACCEPT_HIGH = tl.constexpr(4), tl.constexpr(5)
 SHAPE0, SHAPE1, SHAPE2 = tl.constexpr(6), tl.constexpr(7), tl.constexpr(8)
 """Places in a recipe's nine numbers."""
 
-_PLAIN = ["items", "chunks", "first", "stride", "length", "key0", "key1", "key2", *(f"n{k}" for k in range(9))]
+_PLAIN = [
+    "items",
+    "chunks",
+    "first",
+    "stride",
+    "length",
+    "key0",
+    "key1",
+    "key2",
+    *(f"n{k}" for k in range(9)),
+]
 """What changes from tensor to tensor and must not be compiled in."""
 
 
@@ -109,7 +119,7 @@ def chunk32(
         wanted = (place >= low) & (place < high)
         if KIND == UNIFORM:
             value = variates.uniform32(words[lane]) * numbers[FACTOR] + numbers[OFFSET]
-        elif KIND == TRUNCATED_BY_UNIFORM or KIND == TRUNCATED_BY_EXPONENTIAL:
+        elif KIND == TRUNCATED_BY_UNIFORM or KIND == TRUNCATED_BY_EXPONENTIAL:  # noqa: SIM109 (Triton has no `in`)
             value = again32(wanted, place.to(tl.float32), base, place, key, numbers, table, KIND)
         else:
             value = normals32(words[lane], base, place, key, numbers, table, KIND)
@@ -123,7 +133,7 @@ def chunk32(
 
 @triton.jit
 def normals32(word, base, place, key, numbers, table, KIND: tl.constexpr):
-    """One normal a word times the factor plus the offset; deep in the tail, of the element's fresh bits too."""
+    """A normal a word, times the factor plus the offset; deep in the tail of fresh bits of its own, too."""
     tail = tail_of(variates.magnitude(word), numbers, KIND)
     z = variates.quantile(tail, table)
     deep = tl.min(tl.where(tail < variates.DEEP, place, NOWHERE), 0)
@@ -147,9 +157,7 @@ def tail_of(size, numbers, KIND: tl.constexpr):
 
 
 @triton.jit
-def again32(
-    pending, value, base, place, key, numbers, table, KIND: tl.constexpr
-):
+def again32(pending, value, base, place, key, numbers, table, KIND: tl.constexpr):
     """The value, where it is pending the first proposal from the element's own blocks that may be kept."""
     attempt = (key[2] & 0) + 1
     left = tl.max(pending.to(tl.int32), 0)
@@ -231,7 +239,7 @@ def chunk64(
         place = block // 16 * 32 + block % 16 + 16 * lane
         wanted = (place >= low) & (place < high)
         value = pair[lane]
-        if KIND == TRUNCATED_BY_UNIFORM or KIND == TRUNCATED_BY_EXPONENTIAL:
+        if KIND == TRUNCATED_BY_UNIFORM or KIND == TRUNCATED_BY_EXPONENTIAL:  # noqa: SIM109
             value = again64(wanted, value, base, place, key, numbers, KIND)
         elif KIND == TRUNCATED_BY_NORMAL:
             value = again64(wanted & ~within(value, numbers), value, base, place, key, numbers, KIND)
@@ -252,9 +260,7 @@ def proposals64(words, numbers, KIND: tl.constexpr):
 
 
 @triton.jit
-def again64(
-    pending, value, base, place, key, numbers, KIND: tl.constexpr
-):
+def again64(pending, value, base, place, key, numbers, KIND: tl.constexpr):
     """As `again32`."""
     attempt = (key[2] & 0) + 1
     left = tl.max(pending.to(tl.int32), 0)

@@ -40,7 +40,7 @@ def built(law: StructuredLaw, normal: Recipe, key: Key, device: torch.device) ->
     try:
         with device:
             return law.build(normals)
-    except (_OnDeviceError, NotImplementedError):
+    except (TypeError, NotImplementedError):
         return None
 
 
@@ -50,10 +50,6 @@ def copy_part(whole: Any, region: Region, part: Tensor) -> None:
     part.copy_(torch.from_numpy(cut) if isinstance(cut, np.ndarray) else cut.as_subclass(Tensor))
 
 
-class _OnDeviceError(TypeError):
-    """NumPy was asked to work on memory of the device."""
-
-
 class _Array(Tensor):
     """A tensor that the constructions of `isogain.core` can work on as on an array."""
 
@@ -61,11 +57,11 @@ class _Array(Tensor):
         return _Functions()
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise _OnDeviceError("NumPy cannot read the device's memory")
+        raise TypeError("NumPy cannot read the device's memory")
 
     astype = __array__
 
-    def transpose(self, *axes: Any) -> Any:  # type: ignore[override]
+    def transpose(self, *axes: Any) -> Any:
         """NumPy's: all axes in a new order."""
         return self.permute(*axes)
 
@@ -82,7 +78,7 @@ class _Functions:
         return pad(array, [width for pair in reversed(widths) for width in pair])
 
     @staticmethod
-    def haar_orthogonal(rows: int, columns: int, normals: Tensor) -> Tensor:
+    def haar_orthogonal(rows: int, columns: int, normals: Tensor) -> Any:
         """`core.constructions.haar` in the library's own form H = 1 - t v v^T, v_k = 1.
 
         t is made of v as it was rounded, so that H is orthogonal to the last digits.  No matrix product of

@@ -99,7 +99,10 @@ def _check_strided(tensor: torch.Tensor, path: str) -> None:
 
 @torch.no_grad()
 def _write(
-    local: torch.Tensor, boxes: Boxes, on_device: Callable[[torch.Tensor], Any], writer_of: Callable[[Region], Any]
+    local: torch.Tensor,
+    boxes: Boxes,
+    on_device: Callable[[torch.Tensor], Any],
+    writer_of: Callable[[Region], Any],
 ) -> None:
     local = local.detach()
     for place, region in boxes:

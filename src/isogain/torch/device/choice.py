@@ -39,7 +39,7 @@ _PIECE: Final = 1 << 24
 """Elements drawn at once for a tensor that is not contiguous."""
 _TRIAL_KEY: Final = Key.of(67, "trial")
 _TRIAL: Final = Region.of((2**40,), slice(2**33 - 700, 2**33 + 700))
-"""Of a normal law two of these are deep in the tail, on either side of a carry into the upper counter word."""
+"""Of a normal law two of these are deep in the tail, on both sides of a carry into the upper counter word."""
 
 
 def drawer(part: Tensor, law: Law, dtype: str, key: Key) -> Callable[[Region], None] | None:
@@ -51,7 +51,7 @@ def drawer(part: Tensor, law: Law, dtype: str, key: Key) -> Callable[[Region], N
     if isinstance(law, ConstantLaw) and part.device.type != "cpu":
         value = representable(law.value, dtype, kinds)
         return lambda region: _constant(part, value)
-    if part.device.type not in _SERVED or importlib.util.find_spec("triton") is None:
+    if part.device.type not in _SERVED or not _has_triton():
         return None
     if isinstance(law, StructuredLaw):
         return _matrix(part, law, Dtype.of(dtype), key) if kinds is None else None
@@ -60,6 +60,11 @@ def drawer(part: Tensor, law: Law, dtype: str, key: Key) -> Callable[[Region], N
         return None
     recipe = recipe_for(single, Dtype.of(kinds or dtype))
     return partial(_elements, part, key, recipe) if _trusted(part.device, recipe) else None
+
+
+@cache
+def _has_triton() -> bool:
+    return importlib.util.find_spec("triton") is not None
 
 
 def _constant(part: Tensor, value: float | complex) -> None:

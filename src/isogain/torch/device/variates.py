@@ -25,7 +25,7 @@ MIDDLE = tl.constexpr(1 << 31)
 
 @triton.jit
 def philox(low, high, stream, draw, key0, key1):
-    """The four words of blocks; where only `low` is a vector, much of the first rounds is done once for all."""
+    """The four words of blocks; where only `low` is a vector, much of the first rounds is done once."""
     c0, c1, c2, c3 = low, high, stream, draw
     for _ in tl.static_range(10):
         first, second = c0.to(tl.uint64) * 0xD2511F53, c2.to(tl.uint64) * 0xCD9E8D57

@@ -59,6 +59,17 @@ LAWS = (
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 COUNT = 1 << 28
 TURNS = 7
+SIZES = (
+    (32, 1, 0),
+    (64, 1, 0),
+    (128, 1, 0),
+    (128, 1, 96),
+    (128, 1, 64),
+    (256, 1, 0),
+    (128, 4, 0),
+    (512, 4, 0),
+)
+"""(Philox blocks of a chunk, warps, registers of a thread)."""
 KEY = Key.of(0, "w")
 Task = Callable[[], Any]
 
@@ -216,19 +227,20 @@ def torchs_llama() -> None:
 
 
 def sizes() -> None:
-    """Values a second for other chunks: what `launch.BLOCKS` and `WARPS` should be."""
+    """Values a second for other chunks, warps and limits of registers: what `launch` should hold."""
     from isogain.torch.device import launch
 
-    before = launch.BLOCKS, launch.WARPS
+    before = launch.BLOCKS, launch.OPTIONS
     for dtype in (torch.float32, torch.bfloat16):
-        w = torch.empty(COUNT, device="cuda", dtype=dtype)
-        for blocks, warps in ((32, 1), (64, 1), (128, 1), (256, 1), (128, 4), (512, 4)):
-            launch.BLOCKS, launch.WARPS = blocks, warps  # type: ignore[misc]
-            task = filling(w, NORMAL)
+        task = filling(torch.empty(COUNT, device="cuda", dtype=dtype), NORMAL)
+        for blocks, warps, registers in SIZES:
+            limit = {"maxnreg": registers} if registers else {}
+            launch.BLOCKS, launch.OPTIONS = blocks, {**before[1], "num_warps": warps, **limit}  # type: ignore[misc]
             task()
             rate = COUNT / statistics.median(seconds(task, 5) for _ in range(TURNS)) / 1e9
-            print(f"{blocks:4} blocks on {warps} warps, {str(dtype)[6:]}: {rate:6.0f} G/s", flush=True)
-    launch.BLOCKS, launch.WARPS = before  # type: ignore[misc]
+            name = f"{blocks} blocks on {warps} warps, {registers or 'any'} registers, {str(dtype)[6:]}"
+            print(f"{name:55} {rate:6.0f} G/s", flush=True)
+    launch.BLOCKS, launch.OPTIONS = before  # type: ignore[misc]
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from isogain.drawing.recipe import Kind
 from isogain.torch.device import kernels, launch
 
 def assembly(kind, element, target):
-    constants = {"KIND": int(kind), "BLOCKS": launch.BLOCKS, "ALIGNED": True}
+    constants = {"KIND": int(kind), "BLOCKS": launch.BLOCKS, "ALIGNED": True, "SINGLE": True}
     number = "i64" if element == "fp64" else "fp32"
     types = {"out": "*" + element, "table": "*fp32"} | {f"n{k}": number for k in range(9)}
     names = kernels.draw.arg_names
@@ -31,8 +31,7 @@ def assembly(kind, element, target):
     values = {(names.index(name),): value for name, value in constants.items()}
     lined_up = {(place,): [["tt.divisibility", 16]] for place in (0, 1)}
     source = ASTSource(kernels.draw, signature, values, lined_up)
-    options = {"num_warps": launch.WARPS, "enable_fp_fusion": False}
-    return compile(source, target=GPUTarget(*target), options=options).asm
+    return compile(source, target=GPUTarget(*target), options=dict(launch.OPTIONS)).asm
 
 for kind, element in ((Kind.NORMAL, "fp32"), (Kind.TRUNCATED_BY_UNIFORM, "fp64")):
     ptx = assembly(kind, element, ("cuda", 90, 32))["ptx"]

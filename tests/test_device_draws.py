@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("triton")
+triton = pytest.importorskip("triton")
+import triton.language as tl  # noqa: E402
+
 import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from device_samples import both, same, served_on_the_cpu  # noqa: E402
@@ -21,6 +23,11 @@ from isogain.drawing.recipe import Kind, recipe_for  # noqa: E402
 from isogain.drawing.regions import Region  # noqa: E402
 from isogain.torch.device import choice, kernels, launch  # noqa: E402
 
+SAMPLES = LAWS | {
+    "a slice on the right": TruncatedNormalLaw(0.0, 1.0, 1.0, 2.0),
+    "a slice on the left": TruncatedNormalLaw(0.0, 1.0, -2.5, -2.0),
+}
+"""Two more, of uniform proposals that are often refused."""
 KEY = Key.of(2026, "device")
 NEGATIVE = Key(0x80000000, 0xFFFFFFFF, 0xDEADBEEF)
 """All three words have bit 31 set: as numbers Triton would take them for negative ones."""
@@ -40,11 +47,38 @@ def box(*bounds: tuple[int, int], whole: tuple[int, ...]) -> Region:
 
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", SAMPLES)
 def test_every_law_and_dtype(name: str, dtype: str) -> None:
     """Two runs of 45 across chunks' borders, far beyond 2^32 elements."""
     region = box((2**27, 2**27 + 2), (101, 146), whole=(2**28, 150))
-    assert same(LAWS[name], dtype, KEY, region)
+    assert same(SAMPLES[name], dtype, KEY, region)
+
+
+@pytest.mark.parametrize("name", ["truncated_asymmetric", "truncated_far_slice", "a slice on the right"])
+def test_many_refusals(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many that a test of acceptance wrong by one in a thousand shows."""
+    monkeypatch.setattr(launch, "BLOCKS", 8192)
+    assert same(SAMPLES[name], "float32", KEY, Region.of((32768,)))
+
+
+@triton.jit
+def round_all(out, numbers, COUNT: tl.constexpr):
+    place = tl.arange(0, COUNT)
+    tl.store(out + place, kernels.stored(tl.load(numbers + place), out.dtype.element_ty))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_ties_are_rounded_to_even(dtype: Any) -> None:
+    """Halfway between neighbours and next to it, on both sides, of either sign; torch's own rounding beside it."""
+    near = torch.linspace(-6, 6, 512).to(dtype)
+    ahead = torch.nextafter(near, torch.full_like(near, 9.0)).float()
+    middle = (near.float() + ahead) / 2
+    numbers = torch.stack(
+        [middle, torch.nextafter(middle, ahead), torch.nextafter(middle, near.float()), ahead]
+    ).view(-1)
+    out = torch.empty(numbers.shape, dtype=dtype)
+    round_all[(1,)](out.view(torch.int16) if dtype == torch.bfloat16 else out, numbers, COUNT=2048)
+    assert torch.equal(out, numbers.to(dtype))
 
 
 REGIONS = {

@@ -50,7 +50,7 @@ def draw(
     out, table, items, chunks, first, stride, length,
     key0, key1, key2,
     n0, n1, n2, n3, n4, n5, n6, n7, n8,
-    KIND: tl.constexpr, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr,
+    KIND: tl.constexpr, BLOCKS: tl.constexpr, ALIGNED: tl.constexpr, SINGLE: tl.constexpr,
 ):  # fmt: skip
     """Runs of `length` elements, one every `stride` from element `first` on, side by side to out.
 
@@ -73,7 +73,10 @@ def draw(
         )  # fmt: skip
         numbers = (n0, n1, n2, n3, n4, n5, n6, n7, n8)
     for item in range(tl.program_id(0).to(tl.int64), items.to(tl.int64), tl.num_programs(0)):
-        run, part = item // chunks, item % chunks
+        run = (
+            item * 0 if SINGLE else item // chunks
+        )  # a division of 64 bits takes as long as a tenth of a chunk
+        part = item - run * chunks
         start = first + run * stride
         base = (start // size + part) * size
         low = tl.maximum(start - base, 0).to(tl.int32)

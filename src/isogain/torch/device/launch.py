@@ -19,8 +19,8 @@ __all__ = ["fill"]
 
 BLOCKS: Final = 128
 """Philox blocks of one chunk: four a thread of the warp that makes it, so that it stores 16 bytes at once."""
-WARPS: Final = 1
-"""The table is then read by shuffles within the warp, and the question for a deep value needs no barrier."""
+OPTIONS: Final = {"num_warps": 1, "enable_fp_fusion": False}
+"""One warp reads the table by shuffles and asks for deep values without a barrier; products stay unfused."""
 PROGRAMS: Final = 1 << 14
 """At most; each goes on to further chunks, and loads the table once."""
 
@@ -47,7 +47,7 @@ def _launch(out: torch.Tensor, key: Key, recipe: Recipe, runs: tuple[int, int, i
     aligned = (first | step | length) % 16 == 0
     kernels.draw[(min(count * chunks, PROGRAMS),)](
         out, _table(out.device), count * chunks, chunks, first, step, length, *words, *_numbers(recipe),
-        KIND=int(recipe.kind), BLOCKS=BLOCKS, ALIGNED=aligned, num_warps=WARPS, enable_fp_fusion=False,
+        KIND=int(recipe.kind), BLOCKS=BLOCKS, ALIGNED=aligned, SINGLE=count == 1, **OPTIONS,
     )  # fmt: skip
 
 

@@ -1,12 +1,12 @@
 """How evenly a start lets a network learn: over examples, over directions of its outputs, over its layers.
 
-To first order training at the largest rate that is stable takes lambda_1 / lambda_i steps for the i-th eigenvector
-of the tangent kernel Theta_ab = grad f_a . grad f_b (Jacot et al. 2018; Xiao et al. 2020), so what spreads its
-eigenvalues costs steps.  Three things do, each in decades here, and each 0 for an isometry:
+To first order training at the largest rate that is stable takes lambda_1 / lambda_i steps for the i-th
+eigenvector of the tangent kernel Theta_ab = grad f_a . grad f_b (Jacot et al. 2018; Xiao et al. 2020), so what
+spreads its eigenvalues costs steps.  Three things do, each in decades here:
 
-    examples    lambda_1 over the median eigenvalue of Theta between examples: outputs that all move alike
-    directions  tr (J J^T)^2 tr 1 / (tr J J^T)^2, J the Jacobian of outputs by inputs: 1 for equal singular values
-    layers      the upper over the lower quartile of the layers' parts of Theta: gradients that grow with depth
+    examples    lambda_1 over the median eigenvalue of Theta between examples: outputs that move alike
+    directions  tr (J J^T)^2 tr 1 / (tr J J^T)^2, J the Jacobian of outputs by inputs: 1 for an isometry
+    layers      upper over lower quartile of the layers' parts of Theta: gradients that grow with depth
 """
 
 from __future__ import annotations
@@ -81,8 +81,7 @@ def _rows(output: Any, batch: int) -> Tensor | None:
 def _kernel(rows: Tensor, parameters: Sequence[Tensor]) -> tuple[Tensor, list[float]]:
     """Theta between examples for one random projection of the outputs, and each weight's part of its trace."""
     signs = _signs(rows.shape[1]).to(rows)
-    found = [_sampled(torch.autograd.grad(row @ signs, parameters, retain_graph=True, allow_unused=True))
-             for row in rows[:EXAMPLES]]  # fmt: skip
+    found = [_sampled(row @ signs, parameters) for row in rows[:EXAMPLES]]
     kernel = torch.zeros(len(found), len(found), dtype=torch.float64)
     layers = []
     for index, parameter in enumerate(parameters):
@@ -98,8 +97,9 @@ def _signs(count: int) -> Tensor:
     return torch.randint(0, 2, (count,), generator=torch.Generator().manual_seed(0)) * 2.0 - 1
 
 
-def _sampled(gradients: Sequence[Tensor | None]) -> list[Tensor]:
-    return [torch.zeros(1) if one is None else spread(one) for one in gradients]
+def _sampled(value: Tensor, parameters: Sequence[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+    return [torch.zeros(1) if one is None else spread(one) for one in found]
 
 
 def _over_examples(kernel: Tensor) -> float:

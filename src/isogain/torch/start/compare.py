@@ -1,7 +1,7 @@
 """`compare`: the same model started by other schemes, on copies; the model stays as it is.
 
-Ranked by what trains: what is broken, then how evenly a start lets the network learn, or the loss that a short
-run reaches.  How far one curve drifts says little: a small head drifts, and an even collapse does not.
+Ranked by what trains: what is broken, then how evenly a start lets the network learn, or the loss that a
+short run reaches.  How far one curve drifts says little: a small head drifts, and an even collapse does not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from isogain.torch.call.guard import Untouched
 from isogain.torch.draw.fill import fill_
 from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
-from isogain.torch.start.ramp import trained
+from isogain.torch.start.short_run import trained
 from isogain.torch.start.starting import init_
 
 __all__ = ["Comparison", "Ranked", "compare"]
@@ -137,10 +137,10 @@ def compare(
 ) -> Comparison:
     """The same batch on copies of the model started by each scheme, ranked; the model is untouched.
 
-    The order is that of `Ranked.badness`: critical findings, then the decades by which what is learnt first is
-    ahead of the rest (`isogain.torch.inspection.evenness`: examples, directions of the outputs, layers).  With
-    `train` the copies are trained for so many steps on the batch, each at the rate that suits its own start and
-    this `optimizer`, a third and three times of it, and the loss they come to decides; that needs a loss.
+    The order is that of `Ranked.badness`: critical findings, then the decades by which what is learnt first
+    is ahead of the rest (`Evenness`: over examples, directions of the outputs, layers).  With `train` the copies
+    are trained for so many steps on the batch, each at the rate that suits its own start and this `optimizer`,
+    a third and three times of it, and the loss they come to decides; that needs a loss.
 
     A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_"
     (isogain.torch.init_), a name of the catalog or an Initializer for every linear and convolution weight

@@ -17,6 +17,7 @@ from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.groups import param_groups
 from isogain.graph.plan_text import as_html, as_text
+from isogain.theory.rates import RateRange
 
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
 
@@ -36,9 +37,12 @@ class Plan(Mapping[str, Entry]):
 
     def __init__(
         self, model: str, entries: Sequence[Entry], *, recipe: str = "default", notes: Sequence[str] = (),
-        needed: Sequence[str] = (),
+        needed: Sequence[str] = (), rates: Sequence[RateRange] = (),
     ) -> None:  # fmt: skip
         self.model, self.recipe = model, recipe
+        self.rates: tuple[RateRange, ...] = tuple(rates)
+        """Learning rates that train from this start: of SGD, without and with momentum .9, and of Adam's kind;
+        from theory for one deep plain stack, measured where `init_` had a loss, else empty."""
         self.notes: tuple[str, ...] = tuple(notes)
         """What could not be known when the plan was made."""
         self.needed: tuple[str, ...] = tuple(needed)
@@ -140,12 +144,12 @@ class Plan(Mapping[str, Entry]):
         return self
 
     def param_groups(
-        self, lr: float, optimizer: Any, *, weight_decay: float | None = None, eps: float | None = None,
-        model: Any = None,
+        self, lr: float | RateRange | None = None, optimizer: Any = None, *, weight_decay: float | None = None,
+        eps: float | None = None, model: Any = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Parameter groups for a torch optimizer, with the learning rates that the recipe prescribes.
 
-        `lr` is the rate of the base network; `optimizer` a name, class or instance: of Adam's kind (Adam,
+        `lr` is the rate of the base network; None takes the middle of `rates`, a RateRange its own.  `optimizer` a name, class or instance: of Adam's kind (Adam,
         AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
         the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
         that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
@@ -155,7 +159,7 @@ class Plan(Mapping[str, Entry]):
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
         knows no model, or one that does not fit it.
         """
-        return param_groups(self, lr, optimizer, weight_decay, eps, model, self._parameters)
+        return param_groups(self, self.rates, lr, optimizer, weight_decay, eps, model, self._parameters)
 
     @property
     def hash(self) -> str:
@@ -172,7 +176,7 @@ class Plan(Mapping[str, Entry]):
         """JSON-ready, with a schema version."""
         return {
             "schema": SCHEMA, "model": self.model, "recipe": self.recipe, "notes": list(self.notes),
-            "needed": list(self.needed), "hash": self.hash,
+            "needed": list(self.needed), "hash": self.hash, "rates": [one.to_dict() for one in self.rates],
             "entries": [entry.to_dict() for entry in self.values()],
         }  # fmt: skip
 
@@ -192,9 +196,11 @@ class Plan(Mapping[str, Entry]):
             raise PlanError(f"not a plan: its schema is {found!r}, this isogain reads {SCHEMA!r}")
         try:
             entries = [Entry.from_dict(one) for one in data["entries"]]
+            rates = [RateRange.from_dict(one) for one in data.get("rates", ())]
             return Plan(
-                data["model"], entries, recipe=data["recipe"], notes=data["notes"], needed=data["needed"]
-            )
+                data["model"], entries, recipe=data["recipe"], notes=data["notes"], needed=data["needed"],
+                rates=rates,
+            )  # fmt: skip
         except (KeyError, TypeError) as error:
             raise PlanError(f"not a plan: {error} is missing") from error
 
@@ -202,7 +208,8 @@ class Plan(Mapping[str, Entry]):
         counts = f"{len(self.drawn)} parameters drawn, {len(self.kept)} kept"
         title = f"plan of {self.model}: {counts}; hash {self.hash}"
         needed = (f"needed: {text}" for text in self.needed)
-        return as_text(title, self.values(), (*needed, *(f"note: {text}" for text in self.notes)))
+        notes = (f"note: {text}" for text in self.notes)
+        return as_text(title, self.values(), (*needed, *notes, *(f"rate of {one}" for one in self.rates)))
 
     def _repr_html_(self) -> str:
         return as_html(f"plan of {self.model}, {self.hash}", self.values())

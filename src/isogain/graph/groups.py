@@ -79,7 +79,9 @@ def _rate(
     if lr is not None:
         return lr
     if prescribed:
-        raise PlanError("this recipe prescribes rates relative to those of a base network: give lr, the base's")
+        raise PlanError(
+            "this recipe prescribes rates relative to those of a base network: give lr, the base's"
+        )
     return rate_for(rates, kind, optimizer)
 
 

@@ -41,8 +41,9 @@ class Plan(Mapping[str, Entry]):
     ) -> None:  # fmt: skip
         self.model, self.recipe = model, recipe
         self.rates: tuple[RateRange, ...] = tuple(rates)
-        """Learning rates that train from this start: of SGD, without and with momentum .9, and of Adam's kind;
-        from theory for one deep plain stack, measured where `init_` had a loss, else empty."""
+        """Learning rates that train from this start: of SGD, without and with momentum .9, and of Adam.
+
+        From theory for a deep plain stack, measured where `init_` was given a loss, else empty."""
         self.notes: tuple[str, ...] = tuple(notes)
         """What could not be known when the plan was made."""
         self.needed: tuple[str, ...] = tuple(needed)
@@ -144,20 +145,21 @@ class Plan(Mapping[str, Entry]):
         return self
 
     def param_groups(
-        self, lr: float | RateRange | None = None, optimizer: Any = None, *, weight_decay: float | None = None,
-        eps: float | None = None, model: Any = None,
+        self, lr: float | RateRange | None = None, optimizer: Any = None, *,
+        weight_decay: float | None = None, eps: float | None = None, model: Any = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Parameter groups for a torch optimizer, with the learning rates that the recipe prescribes.
 
-        `lr` is the rate of the base network; None takes the middle of `rates`, a RateRange its own.  `optimizer` a name, class or instance: of Adam's kind (Adam,
-        AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
-        the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
-        that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
-        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's
-        at this moment, so call it after sharding or materializing; a plan read from JSON needs `model`.
+        `lr` is the rate of the base network; None takes the middle of `rates`, a RateRange its own.
+        `optimizer` is a name, class or instance: of Adam's kind (Adam, AdamW, NAdam, RAdam, Adamax, Lion,
+        ...) or SGD.  Parameters of one rate share a group; those that the plan excludes are in it too,
+        frozen ones are not.  With `weight_decay` each group's is scaled so that lr * weight_decay stays
+        that of the base; with `eps`, Adam's for the base network, each group's shrinks as its gradients
+        do with width and depth (muP, CompleteP).  The tensors are the model's at this moment, so call it
+        after sharding or materializing; a plan read from JSON needs `model`.
 
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
-        knows no model, or one that does not fit it.
+        knows no model, or one that does not fit it, and without lr where `rates` is empty.
         """
         return param_groups(self, self.rates, lr, optimizer, weight_decay, eps, model, self._parameters)
 

@@ -17,7 +17,7 @@ NEARLY_ALL = 0.9
 
 
 def rates_of_stack(scene: Scene) -> tuple[RateRange, ...]:
-    """What depth and width say, for each family of optimizers; nothing unless a deep start is all there is."""
+    """What depth and width say, for each family of optimizers; nothing unless one deep stack is the model."""
     weighted = [node.index for node in scene.graph.nodes if node.weight is not None]
     for chain in scene.chains.all:
         if len(chain.weights) >= NEARLY_ALL * len(weighted) and _is_model(scene, chain):
@@ -40,8 +40,8 @@ def rate_for(rates: Iterable[RateRange], kind: str, optimizer: Any) -> float:
     summed = "momentum" if kind == "sgd" and _has_momentum(optimizer) else kind
     if summed not in found:
         raise PlanError(
-            "this plan knows no learning rate: give lr, or lr=isogain.torch.rate_range(model, inputs, loss, "
-            "optimizer), which measures one; init_ does so itself where it is given a loss"
+            "this plan knows no learning rate: give lr, or lr=isogain.torch.rate_range(model, inputs, loss), "
+            "which measures one; init_ does so itself where it is given a loss"
         )
     return found[summed].middle
 

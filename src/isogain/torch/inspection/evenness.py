@@ -1,8 +1,8 @@
 """How evenly a start lets a network learn: over examples, over directions of its outputs, over its layers.
 
-To first order training at the largest rate that is stable takes lambda_1 / lambda_i steps for the i-th
-eigenvector of the tangent kernel Theta_ab = grad f_a . grad f_b (Jacot et al. 2018; Xiao et al. 2020), so what
-spreads its eigenvalues costs steps.  Three things do, each in decades here:
+To first order training at the largest stable rate takes lambda_1 / lambda_i steps for the i-th eigenvector
+of the tangent kernel Theta_ab = grad f_a . grad f_b (Jacot et al. 2018; Xiao et al. 2020): what spreads its
+eigenvalues costs steps.  Three things do, each in decades here:
 
     examples    lambda_1 over the median eigenvalue of Theta between examples: outputs that move alike
     directions  tr (J J^T)^2 tr 1 / (tr J J^T)^2, J the Jacobian of outputs by inputs: 1 for an isometry
@@ -79,7 +79,7 @@ def _rows(output: Any, batch: int) -> Tensor | None:
 
 
 def _kernel(rows: Tensor, parameters: Sequence[Tensor]) -> tuple[Tensor, list[float]]:
-    """Theta between examples for one random projection of the outputs, and each weight's part of its trace."""
+    """Theta between examples for one projection of the outputs, and each weight's part of its trace."""
     signs = _signs(rows.shape[1]).to(rows)
     found = [_sampled(row @ signs, parameters) for row in rows[:EXAMPLES]]
     kernel = torch.zeros(len(found), len(found), dtype=torch.float64)

@@ -138,9 +138,9 @@ def compare(
     """The same batch on copies of the model started by each scheme, ranked; the model is untouched.
 
     The order is that of `Ranked.badness`: critical findings, then the decades by which what is learnt first
-    is ahead of the rest (`Evenness`: over examples, directions of the outputs, layers).  With `train` the copies
-    are trained for so many steps on the batch, each at the rate that suits its own start and this `optimizer`,
-    a third and three times of it, and the loss they come to decides; that needs a loss.
+    is ahead of the rest (`Evenness`: over examples, directions of the outputs, layers).  With `train` the
+    copies are trained for so many steps on the batch, each at the rate that suits its start and this
+    `optimizer`, a third and three times of it, and the loss they come to decides; that needs a loss.
 
     A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_"
     (isogain.torch.init_), a name of the catalog or an Initializer for every linear and convolution weight

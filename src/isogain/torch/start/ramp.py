@@ -1,9 +1,9 @@
 """`rate_range`: which learning rates train a model from where it stands, measured on one batch.
 
-A ramp: steps along the optimizer's own direction, the gradient or its signs, each at a rate 10^(1/4) times the
-last.  It begins where a straight line says that a small share of the loss goes, and ends where half of the loss
-is gone, or where it rises: so the curvature is met that training will meet, not that of the start alone, which
-a deep stack multiplies as its outputs grow.
+A ramp: steps along the optimizer's own direction, the gradient or its signs, each at a rate 10^(1/4) times
+the last. It begins where a straight line says that a small share of the loss goes, and ends where half of
+the loss is gone, or where it rises: so the curvature is met that training will meet, not that of the start
+alone, which a deep stack multiplies as its outputs grow.
 """
 
 from __future__ import annotations

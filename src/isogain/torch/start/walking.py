@@ -64,9 +64,7 @@ class Walker:
         output = called(lambda: self.model(*positional, **named), "the model raised in forward")
         value, source = loss_of(_Unwatched(), output, self.asked)
         if value is None or source == "random projection" or not value.requires_grad:
-            raise InspectError(
-                "a range of learning rates needs a loss that can be differentiated: give loss="
-            )
+            raise RateError("a range of learning rates needs a loss that can be differentiated: give loss=")
         found = called(
             lambda: torch.autograd.grad(value, self.parameters, allow_unused=True),
             "the backward pass raised",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -86,8 +86,11 @@ class _Unwatched:
 
 
 @contextmanager
-def walking(model: nn.Module, inputs: Any, loss: Loss | None, signed: bool = False) -> Iterator[Walker]:
-    """A Walker of this model; everything is as before afterwards."""
+def walking(
+    model: nn.Module, inputs: Any, loss: Loss | None, signed: bool = False,
+    start: Mapping[str, Tensor] | None = None,
+) -> Iterator[Walker]:  # fmt: skip
+    """A Walker of this model, which begins at other values by name if given; all is as before afterwards."""
     model = plain_module(model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     check_call(dict(model.named_parameters()), loss)
@@ -95,6 +98,9 @@ def walking(model: nn.Module, inputs: Any, loss: Loss | None, signed: bool = Fal
     with Untouched(model) as guard, eager(), torch.enable_grad():
         for parameter in parameters:
             guard.keep(parameter)
+        with torch.no_grad():
+            for name, value in (start or {}).items():
+                model.get_parameter(name).copy_(value)
         yield Walker(model, parameters, inputs, loss, signed)
 
 

@@ -28,7 +28,7 @@ __all__ = ["FAMILIES", "MOMENTUM", "RateRange", "around", "family", "stack_rates
 MOMENTUM = 0.9
 FAMILIES = ("sgd", "momentum", "adam")
 """Steps along the gradient, the same summed up with momentum .9, and steps of one size a weight."""
-ALONG, SIGNED = 3.0, 8.0
+ALONG, SIGNED = 3.0, 7.0
 """How far below the highest rate the middle of a range lies: along gradients, and for steps of one size a
 weight, which do not shrink when gradients do.  Chosen on one half of benchmarks/rates.py."""
 BENDS = 5.0
@@ -104,7 +104,7 @@ def stack_rates(
     `output` is the size of the outputs at the start.  Raises TheoryError for numbers below 1.
 
     >>> [round(rates.middle, 5) for rates in stack_rates(40, 128)]
-    [0.0248, 0.00248, 3e-05]
+    [0.0248, 0.00248, 4e-05]
     """
     for name, number in (("depth", depth), ("width", width), ("classes", classes), ("batch", batch)):
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:

@@ -117,7 +117,7 @@ def _later(finding: Finding, step: int, known: bool) -> Finding:
     told = (
         f"there since the start ({finding.why}): to be mended there, before training"
         if known
-        else f"not there at the start: {step} steps of training made it"
+        else f"not there at the start: made by step {step} of training"
     )
     return replace(finding, why=told, fix="")
 

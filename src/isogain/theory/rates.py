@@ -63,8 +63,8 @@ class RateRange:
 
     def scaled(self, factor: float, optimizer: str | None = None) -> RateRange:
         """The same range times a factor, for another optimizer if one is named."""
-        rates = (_tidy(rate * factor) for rate in (self.low, self.middle, self.high))
-        return RateRange(optimizer or self.optimizer, *rates, self.reason, self.measured)
+        low, middle, high = (_tidy(rate * factor) for rate in (self.low, self.middle, self.high))
+        return RateRange(optimizer or self.optimizer, low, middle, high, self.reason, self.measured)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

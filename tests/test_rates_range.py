@@ -127,7 +127,7 @@ def test_what_has_no_rate_says_so():
         igt.rate_range(model.requires_grad_(False), X, LOSS)
     with pytest.raises(TheoryError, match="low <= middle"):
         RateRange("sgd", 0.1, 0.01, 1.0, "", True)
-    with pytest.raises(TheoryError, match="depth is a whole number"):
+    with pytest.raises(TheoryError, match="depth must be a whole number"):
         stack_rates(0, 64)
 
 

@@ -20,11 +20,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from isogain.checking import Checks, shown
 from isogain.theory.deep_start import LOGITS
 from isogain.theory.pairs import TheoryError
 
 __all__ = ["FAMILIES", "MOMENTUM", "RateRange", "around", "family", "stack_rates"]
 
+CHECKS = Checks(TheoryError)
 MOMENTUM = 0.9
 FAMILIES = ("sgd", "momentum", "adam")
 """Steps along the gradient, the same summed up with momentum .9, and steps of one size a weight."""
@@ -56,10 +58,11 @@ class RateRange:
     measured: bool
 
     def __post_init__(self) -> None:
-        if not (0 < self.low <= self.middle <= self.high < math.inf):
-            raise TheoryError(
-                f"a range of rates has 0 < low <= middle <= high, got {self.low}, {self.middle}, {self.high}"
-            )
+        for name in ("optimizer", "reason"):
+            CHECKS.text(name, getattr(self, name), "sgd")
+        CHECKS.flag("measured", self.measured)
+        rates = [CHECKS.number(name, getattr(self, name), above=0) for name in ("low", "middle", "high")]
+        CHECKS.require(rates == sorted(rates), f"a range of rates has low <= middle <= high, got {rates}")
 
     def scaled(self, factor: float, optimizer: str | None = None) -> RateRange:
         """The same range times a factor, for another optimizer if one is named."""
@@ -72,8 +75,11 @@ class RateRange:
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> RateRange:
-        """What `to_dict` wrote."""
-        return RateRange(**data)
+        """What `to_dict` wrote; TheoryError for anything else."""
+        try:
+            return RateRange(**data)
+        except TypeError as error:
+            raise TheoryError(f"not a range of rates: {shown(data)} ({error})") from error
 
     def __str__(self) -> str:
         return f"{self.optimizer}: {self.middle:.2g} ({self.low:.2g} to {self.high:.2g}; {self.reason})"
@@ -107,8 +113,8 @@ def stack_rates(
     [0.0248, 0.00248, 4e-05]
     """
     for name, number in (("depth", depth), ("width", width), ("classes", classes), ("batch", batch)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise TheoryError(f"stack_rates: {name} is a whole number of at least 1, got {number!r}")
+        CHECKS.whole(name, number)
+    CHECKS.number("output", output, above=0)
     loss, error = (math.log(classes), 1 - 1 / classes) if classes > 1 else (1.0, 4.0)
     power = output**2 * error * width * (1 / batch + COHESION / max(classes, 2))
     reason = f"from {depth} isometric layers of {width} alone; a loss and a batch would measure it"

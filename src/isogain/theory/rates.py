@@ -110,7 +110,7 @@ def stack_rates(
     `output` is the size of the outputs at the start.  Raises TheoryError for numbers below 1.
 
     >>> [round(rates.middle, 5) for rates in stack_rates(40, 128)]
-    [0.0248, 0.00248, 4e-05]
+    [0.0208, 0.00208, 4e-05]
     """
     for name, number in (("depth", depth), ("width", width), ("classes", classes), ("batch", batch)):
         CHECKS.whole(name, number)

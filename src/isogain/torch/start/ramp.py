@@ -73,6 +73,7 @@ def rate_range(
     Raises InspectError where there is no loss, or it is not finite or cannot be differentiated, PlanError for
     an optimizer whose steps are of no known kind.
 
+    >>> import torch
     >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
     >>> found = rate_range(model, torch.randn(32, 8), lambda out: out.square().mean(), "sgd")
     >>> found.low < found.middle < found.high

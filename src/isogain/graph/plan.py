@@ -19,6 +19,7 @@ from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.groups import param_groups
 from isogain.graph.plan_text import as_html, as_text
+from isogain.theory.rates import RateRange
 
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
 
@@ -39,9 +40,13 @@ class Plan(Mapping[str, Entry]):
 
     def __init__(
         self, model: str, entries: Sequence[Entry], *, recipe: str = "default", notes: Sequence[str] = (),
-        needed: Sequence[str] = (),
+        needed: Sequence[str] = (), rates: Sequence[RateRange] = (),
     ) -> None:  # fmt: skip
         self.model, self.recipe = model, recipe
+        self.rates: tuple[RateRange, ...] = tuple(rates)
+        """Learning rates that train from this start: of SGD, without and with momentum .9, and of Adam.
+
+        From theory for a deep plain stack, measured where `init_` was given a loss, else empty."""
         self.notes: tuple[str, ...] = tuple(notes)
         """What could not be known when the plan was made."""
         self.needed: tuple[str, ...] = tuple(needed)
@@ -147,22 +152,23 @@ class Plan(Mapping[str, Entry]):
         return self
 
     def param_groups(
-        self, lr: float, optimizer: Any, *, weight_decay: float | None = None, eps: float | None = None,
-        model: Any = None,
+        self, lr: float | RateRange | None = None, optimizer: Any = None, *,
+        weight_decay: float | None = None, eps: float | None = None, model: Any = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Parameter groups for a torch optimizer, with the learning rates that the recipe prescribes.
 
-        `lr` is the rate of the base network; `optimizer` a name, class or instance: of Adam's kind (Adam,
-        AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
-        the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
-        that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
-        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's
-        at this moment, so call it after sharding or materializing; a plan read from JSON needs `model`.
+        `lr` is the rate of the base network; None takes the middle of `rates`, a RateRange its own.
+        `optimizer` is a name, class or instance: of Adam's kind (Adam, AdamW, NAdam, RAdam, Adamax, Lion,
+        ...) or SGD.  Parameters of one rate share a group; those that the plan excludes are in it too,
+        frozen ones are not.  With `weight_decay` each group's is scaled so that lr * weight_decay stays
+        that of the base; with `eps`, Adam's for the base network, each group's shrinks as its gradients
+        do with width and depth (muP, CompleteP).  The tensors are the model's at this moment, so call it
+        after sharding or materializing; a plan read from JSON needs `model`.
 
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
-        knows no model, or one that does not fit it.
+        knows no model, or one that does not fit it, and without lr where `rates` is empty.
         """
-        return param_groups(self, lr, optimizer, weight_decay, eps, model, self._parameters)
+        return param_groups(self, self.rates, lr, optimizer, weight_decay, eps, model, self._parameters)
 
     @property
     def hash(self) -> str:
@@ -179,7 +185,7 @@ class Plan(Mapping[str, Entry]):
         """JSON-ready, with a schema version."""
         return {
             "schema": SCHEMA, "model": self.model, "recipe": self.recipe, "notes": list(self.notes),
-            "needed": list(self.needed), "hash": self.hash,
+            "needed": list(self.needed), "hash": self.hash, "rates": [one.to_dict() for one in self.rates],
             "entries": [entry.to_dict() for entry in self.values()],
         }  # fmt: skip
 
@@ -201,15 +207,18 @@ class Plan(Mapping[str, Entry]):
             entries = [Entry.from_dict(one) for one in CHECKS.series("entries", data["entries"], "entries")]
             names = {name: CHECKS.text(name, data[name], "default") for name in ("model", "recipe")}
             texts = {name: CHECKS.series(name, data[name], "texts") for name in ("notes", "needed")}
+            rates = CHECKS.series("rates", data.get("rates", ()), "rates")
         except KeyError as error:
             raise PlanError(f"not a plan: {error} is missing") from error
-        return Plan(names["model"], entries, recipe=names["recipe"], **texts)
+        ranges = [RateRange.from_dict(one) for one in rates]
+        return Plan(names["model"], entries, recipe=names["recipe"], rates=ranges, **texts)
 
     def __str__(self) -> str:
         counts = f"{len(self.drawn)} parameters drawn, {len(self.kept)} kept"
         title = f"plan of {self.model}: {counts}; hash {self.hash}"
         needed = (f"needed: {text}" for text in self.needed)
-        return as_text(title, self.values(), (*needed, *(f"note: {text}" for text in self.notes)))
+        notes = (f"note: {text}" for text in self.notes)
+        return as_text(title, self.values(), (*needed, *notes, *(f"rate of {one}" for one in self.rates)))
 
     def _repr_html_(self) -> str:
         return as_html(f"plan of {self.model}, {self.hash}", self.values())

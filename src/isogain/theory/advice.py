@@ -15,12 +15,15 @@ from isogain.theory.answers import Answer, answer_all
 from isogain.theory.critical import CriticalPoint, critical_point
 from isogain.theory.mirrored import Mirrored, mirrored
 from isogain.theory.pairs import TheoryError
+from isogain.theory.rates import RateRange, stack_rates
 from isogain.theory.recipes import Choice, Recipe, Situation
 
 __all__ = ["Advice", "advise"]
 
 SCHEMA = "isogain.theory.advice/1"
 NORMALIZATIONS = (None, "batch", "layer", "rms", "group", "instance")
+CLASSES = 10
+"""Outputs that are assumed where nothing is said of them."""
 CHECKS = Checks(TheoryError)
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad", "lion", "muon", "lbfgs")
 
@@ -48,6 +51,8 @@ class Advice:
     warnings: tuple[str, ...]
     alternatives: tuple[str, ...]
     answers: tuple[Answer, ...]
+    rates: tuple[RateRange, ...] = ()
+    """Learning rates that train a plain network so started, by family of optimizers; else empty."""
 
     def __getitem__(self, role: str) -> Initializer:
         """The initializer of a role: advice["hidden"]."""
@@ -73,6 +78,7 @@ class Advice:
             "trainable_reason": self.trainable_reason,
             "warnings": list(self.warnings),
             "alternatives": list(self.alternatives),
+            "rates": [one.to_dict() for one in self.rates],
             "answers": [{"question": one.question, "answer": one.answer} for one in self.answers],
         }
 
@@ -95,6 +101,7 @@ class Advice:
             lines.append(
                 f"  one draw differs from the next by a factor {math.exp(self.spread / 2):.2f} in signal size"
             )
+        lines += [f"  learning rate of {one}" for one in self.rates]
         lines += [f"  warning: {text}" for text in self.warnings]
         lines += [f"  or: {text}" for text in self.alternatives]
         return "\n".join(lines)
@@ -132,8 +139,15 @@ def advise(
         situation, recipe.method, recipe.choices, point, mirror,
         recipe.gain, recipe.gradient_gain, recipe.spread, recipe.trainable_depth, recipe.trainable_reason,
         recipe.warnings + _warnings(recipe, situation), recipe.alternatives,
-        answer_all(phi, situation, point, mirror, recipe),
+        answer_all(phi, situation, point, mirror, recipe), _rates(situation),
     )  # fmt: skip
+
+
+def _rates(situation: Situation) -> tuple[RateRange, ...]:
+    """What depth and width say of learning rates; nothing where norms or skips decide."""
+    if situation.normalization or situation.residual or situation.convolutional:
+        return ()
+    return stack_rates(situation.depth, situation.width, situation.classes or CLASSES)
 
 
 def _situation(

@@ -8,6 +8,7 @@ from isogain.graph.entry import Entry
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
+from isogain.theory.rates import RateRange
 from isogain.torch.draw.fill import fill_
 from isogain.torch.draw.init import (
     calculate_gain,
@@ -36,6 +37,7 @@ from isogain.torch.start.compare import compare
 from isogain.torch.start.lsuv import lsuv_
 from isogain.torch.start.materializing import materialize_
 from isogain.torch.start.planning import plan
+from isogain.torch.start.ramp import rate_range
 from isogain.torch.start.starting import init_
 from isogain.torch.training.coordinates import coordinate_check
 from isogain.torch.training.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
@@ -47,6 +49,7 @@ __all__ = [
     "LightningMonitor",
     "Monitor",
     "Plan",
+    "RateRange",
     "Receipt",
     "Report",
     "apply_",
@@ -70,6 +73,7 @@ __all__ = [
     "orthogonal_",
     "own_plan",
     "plan",
+    "rate_range",
     "sparse_",
     "trunc_normal_",
     "uniform_",

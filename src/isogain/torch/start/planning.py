@@ -17,6 +17,7 @@ from isogain.graph.operands import operands
 from isogain.graph.packing import Packing
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
+from isogain.graph.rates import rates_of_stack
 from isogain.graph.recipes import check_options, notes_of, rates_of
 from isogain.graph.rules import decide
 from isogain.graph.rules.merging import merged
@@ -93,7 +94,10 @@ def plan_of(
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
-    return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
+    rates = rates_of_stack(scene) if recipe == DEFAULT else ()
+    return Plan(
+        type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene), rates=rates
+    )
 
 
 def _fixed(

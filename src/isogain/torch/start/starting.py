@@ -23,7 +23,7 @@ from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
 from isogain.torch.start.planning import plan, plan_of
-from isogain.torch.start.rates import parameters_of, shapes_of_base
+from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
 
 __all__ = ["init_"]
 
@@ -42,6 +42,7 @@ def init_(
     recipe: str = DEFAULT,
     keep_healthy: bool = True,
     findings: bool = False,
+    rates: bool | None = None,
     **options: Any,
 ) -> Receipt:
     """Starts a model as well as theory allows, in place; returns the Receipt.
@@ -55,6 +56,9 @@ def init_(
     these measures.  Frozen parameters and those that fit `exclude` are never written: pretrained weights
     cannot be told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after;
     `recipe` and its options are those of `plan`, and a recipe asked for is always drawn.
+    The learning rates that train from there are measured where `loss` is given (`receipt.rates`: some fifteen
+    steps on the batch, undone), with `rates=True` by the output's own loss too, with False never; what is not
+    measured follows from theory for a deep plain stack.
     Buffers, modes, gradients and all random states are as before; a model that draws random numbers gets
     the same ones whatever those are.  Without inputs (None) nothing is measured: the plan is drawn as it is.
 
@@ -65,7 +69,18 @@ def init_(
     True
     """
     check_options(recipe, options)
-    model = plain_module(model)
+    receipt = _started(
+        plain_module(model), inputs, seed, loss=loss, exclude=exclude, recipe=recipe,
+        keep_healthy=keep_healthy, findings=findings, options=options,
+    )  # fmt: skip
+    asked = loss is not None if rates is None else rates
+    return rated(receipt, plain_module(model), inputs, loss) if asked and inputs is not None else receipt
+
+
+def _started(
+    model: nn.Module, inputs: Any, seed: int, *, loss: Loss | None, exclude: str | Sequence[str], recipe: str,
+    keep_healthy: bool, findings: bool, options: Mapping[str, Any],
+) -> Receipt:  # fmt: skip
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)

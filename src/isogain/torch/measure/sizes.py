@@ -13,7 +13,7 @@ from isogain.torch.call.tensors import is_wrapped, tensors_in
 __all__ = ["MEASURED", "MeanSquare", "Sizes", "mean_square"]
 
 Tensor = torch.Tensor
-MEASURED = ("weight", "recurrent", "embedding")
+MEASURED = ("weight", "recurrent", "embedding", "add", "norm")
 """Kinds of nodes whose outputs are measured."""
 
 

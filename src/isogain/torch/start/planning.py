@@ -32,7 +32,7 @@ from isogain.torch.record.guessing import guessed
 from isogain.torch.record.tape import Tape, TapeActivations
 from isogain.torch.start.rates import parameters_of, shapes_of_base
 
-__all__ = ["plan", "plan_of"]
+__all__ = ["plan", "plan_of", "planned"]
 
 Tensor = torch.Tensor
 
@@ -77,11 +77,16 @@ def plan(
     return found.bind(parameters_of(model))
 
 
-def plan_of(
+def plan_of(tape: Tape, graph: Graph, **choices: Any) -> Plan:
+    """The plan of a recorded model."""
+    return planned(tape, graph, **choices)[0]
+
+
+def planned(
     tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT,
     notes: Sequence[str] = (), options: Mapping[str, Any] | None = None,
-) -> Plan:  # fmt: skip
-    """The plan of a recorded model."""
+) -> tuple[Plan, Scene]:  # fmt: skip
+    """The plan of a recorded model, and the scene that it was made from."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     _check_patterns(patterns, graph)
     parts, found = unpacked(graph), targets(tape.model)
@@ -93,7 +98,8 @@ def plan_of(
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
-    return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
+    made = Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
+    return made, scene
 
 
 def _fixed(

@@ -93,8 +93,17 @@ def targets(model: nn.Module) -> dict[str, Target]:
         if not places.is_parameter or path in found:
             continue
         special = parametrized.get(path) or normed.get(path)
-        found[path] = special or Target(path, places.tensor, (places.tensor,), places)
+        found[path] = special or Target(
+            path, places.tensor, (places.tensor,), places, fixed=_why_unwritable(places.tensor)
+        )
     return found
+
+
+def _why_unwritable(tensor: Tensor) -> str:
+    """Numbers of eight bits and fewer are codes that a scale elsewhere gives their meaning."""
+    if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() > 1):
+        return ""
+    return f"its numbers are {str(tensor.dtype).removeprefix('torch.')}: quantised weights are left alone"
 
 
 def _parametrized(modules: Modules) -> Iterator[Target]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -238,7 +238,15 @@ def _as_taken(use: WeightUse, window: Window) -> WeightUse:
         if stripes is None:
             return use
         taken.append(None if stripes.whole else stripes)
+    _spread_thin(own, [word for word in words if word not in own], window.sizes)
     return replace(use, own=tuple(own), taken=tuple(taken))
+
+
+def _spread_thin(own: list[str], missing: list[str], sizes: Sequence[int]) -> None:
+    """An axis of one entry leaves no trace to follow: it is what the weight as used has, and no other axis is."""
+    for number, size in enumerate(sizes):
+        if missing and size == 1 and own[number] == "stack":
+            own[number] = missing.pop(0)
 
 
 def _number(tensor: Tensor) -> float | None:
@@ -366,7 +374,8 @@ class TapeActivations:
 
         replay.__name__ = "_".join(node.op for node in nodes)[:40]
         try:
-            return activation(replay)
+            found = activation(replay)
+            return found if found.moments(1.0).second.value > 0 else None
         except (ActivationError, RuntimeError, KeyError):
             return None
 

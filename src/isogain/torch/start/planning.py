@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.errors import IsogainError
 from isogain.graph import Graph, ParameterUse, WeightUse
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.needs import needs
@@ -187,6 +189,7 @@ def _entry(
     if layout is None:
         decision = Decision(None, "used in another shape than its own: it keeps what it has")
         layout = "*"
+    decision = _fitting(decision, shape, declared.get("layout", layout), geometry)
     return Entry(
         target.path, shape, decision.initializer, decision.role or sites[0].role, decision.reason,
         declared.get("layout", layout), geometry["groups"], geometry["stride"], geometry["transposed"],
@@ -195,6 +198,16 @@ def _entry(
         tuple(one.name for one in uses) if target.set is not None else (),
         rates_of(recipe, sites[0], decision), packing,
     )  # fmt: skip
+
+
+def _fitting(decision: Decision, shape: tuple[int, ...], layout: str, geometry: Mapping[str, Any]) -> Decision:
+    """The decision, unless its law cannot be drawn for a parameter whose axes are read so."""
+    try:
+        if decision.initializer is not None and math.prod(shape):
+            decision.initializer.law(shape, layout=decision.layout or layout, **geometry)
+    except IsogainError:
+        return Decision(None, f"axes read as {layout!r} give its law no fans: it keeps what it has")
+    return decision
 
 
 def _site(scene: Scene, name: str) -> Site:

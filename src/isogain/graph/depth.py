@@ -61,7 +61,7 @@ def _factor(scene: Scene, link: Link) -> float:
     own = scene.own.get(scene.graph.by_parameter[use.name].model_name) if use else None
     if use is None or use.fans is None or own is None:
         return math.nan
-    return own.rms * math.sqrt(use.fans.fan_in) / (phi.gain() if phi else 1.0)
+    return own.rms * abs(use.multiple) * math.sqrt(use.fans.fan_in) / (phi.gain() if phi else 1.0)
 
 
 def _ratio(sizes: list[float]) -> float:

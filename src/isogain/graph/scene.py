@@ -55,6 +55,8 @@ class Scene:
     """Parameters that will keep what they have: frozen, excluded, or impossible to write."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the recipe was told."""
+    gates: Mapping[int, float] = field(default_factory=dict)
+    """Nodes that multiply a signal by parameters -> the root mean square of those."""
     makers: frozenset[str] = frozenset()
     """Parameters whose results are the weights of other operations."""
 

@@ -8,6 +8,7 @@ from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Node
 from isogain.graph.operands import operands
+from isogain.graph.rules.deliberate import shut
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, tidy
 from isogain.graph.scene import Site
@@ -19,18 +20,6 @@ FEW = 4
 
 
 _VALUES = ("v", "value", "v_proj", "to_v", "wv", "w_v", "v_lin", "v_linear", "value_proj")
-
-
-@rule(order=10)
-def zero_gate(site: Site) -> Decision | None:
-    """A weight of zeros that ends a branch was set by hand: the branch opens in training."""
-    node = site.node
-    place = site.scene.blocks.of_weight.get(node.index) if node is not None else None
-    if node is None or node.kind != "weight" or place is None or node.index not in place[1].ends:
-        return None
-    if site.own is None or site.own.rms != 0:
-        return None
-    return Decision(None, "all zeros at the end of a branch: kept, the branch opens in training")
 
 
 @rule(order=45)
@@ -57,6 +46,10 @@ def _without_norms(
     gain, what = behind(site.scene, node)
     length, layers = stream.length, _layers(site, weights)
     last = node.index in block.ends
+    gate = shut(site.scene, node, block)
+    if gate is not None:
+        reason = f"{what}: a factor of {gate:.2g} holds the branch shut, and would never open beside a zero"
+        return Decision(VarianceScaling(tidy(gain**2)), reason, gain)
     if last and length > FEW and _opens(site, node, block):
         reason = f"the last of {length} branches without norms starts at 0: the stream passes unchanged"
         return Decision(Zeros(), reason, 0.0)

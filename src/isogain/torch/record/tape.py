@@ -14,7 +14,8 @@ from isogain.graph import Node, WeightUse
 from isogain.graph.links import Link
 from isogain.graph.selection import Selection, Stripes
 from isogain.torch.call.operations import kind_of, plain_name
-from isogain.torch.call.tensors import UNKNOWN, Value, tensors_in, tensors_of_call
+from isogain.torch.call.tensors import UNKNOWN, Value, is_wrapped, tensors_in, tensors_of_call
+from isogain.torch.measure.sampling import rms_of
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.weights import find_weight, main_factor
 from isogain.torch.record.windows import Window, followed
@@ -63,6 +64,8 @@ class Tape(Recorder):
         """Parameters that a number is added to before they are used, as in x (1 + w)."""
         self.returned: tuple[int, ...] = ()
         """Nodes whose results the model returned."""
+        self.gates: dict[int, float] = {}
+        """node -> root mean square of the parameter that it multiplies a signal by."""
         self.windows: dict[int, Window] = {}
         """node -> what of another node, or of a parameter, it hands on as it is."""
         self.makers: set[str] = set()
@@ -136,8 +139,18 @@ class Tape(Recorder):
         if found is None:
             return None
         use, tensor = found
+        if id(tensor) not in self.names:
+            use = self._made(use, tensor)
         window = None if id(tensor) in self.names else self._window(tensor)
         return use if window is None or window.origin != use.name else _as_taken(use, window)
+
+    def _made(self, use: WeightUse, tensor: Tensor) -> WeightUse:
+        """As the operation reads it; with its size where other parameters have a part in that."""
+        value = self.value(tensor)
+        use = replace(use, multiple=value.constant, bound=value.bound)
+        if len(value.parameters) < 2 or tensor.is_meta or is_wrapped(tensor):
+            return use
+        return replace(use, rms=rms_of(tensor))
 
     def _node(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -211,10 +224,18 @@ class Tape(Recorder):
     def _calls_of(
         self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], nodes: dict[int, int]
     ) -> None:
+        if node.kind == "multiply" and (gate := self._gate(args, kwargs)) is not None:
+            self.gates[node.index] = gate
         self.calls[node.index] = Call(
             self.running, _kept(args, nodes), _kept(kwargs, nodes),
             all(id(t) in nodes or _number(t) is not None for t in tensors_of_call(args, kwargs)),
         )  # fmt: skip
+
+    def _gate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
+        """The size of the parameter, or of what is made of some, that a signal is multiplied by."""
+        known = [(tensor, self.value(tensor)) for tensor in tensors_of_call(args, kwargs)]
+        found = [t for t, value in known if value.parameters and not value.content and not t.is_meta]
+        return rms_of(found[0]) if found and not is_wrapped(found[0]) else None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -70,7 +70,7 @@ class Scaler:
     def _reads(self, use: WeightUse, given: Any) -> bool:
         """Whether the operation reads the parameter's own memory, or a parametrization that can be set."""
         _, target = self.work[use.name]
-        return target.set is not None or reads(given, target.like)
+        return target.set is not None or use.multiple != 1.0 or reads(given, target.like)
 
     def _scaled(
         self, use: WeightUse, axis: int, func: Callable[..., Any], *args: Any, **kwargs: Any

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.core.initializers import Zeros
 from isogain.errors import IsogainError
 from isogain.graph import Graph, ParameterUse, WeightUse
 from isogain.graph.entry import Entry, PlanError
@@ -95,7 +96,7 @@ def planned(
     scene = Scene(
         parts.graph, TapeActivations(tape), OwnValues(tape.model), shifted=frozenset(tape.shifted),
         fixed=frozenset(_fixed(found, graph, patterns, parts)), options=options or {},
-        makers=frozenset(tape.makers),
+        gates=tape.gates, makers=frozenset(tape.makers),
     )  # fmt: skip
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
@@ -108,11 +109,18 @@ def _fixed(
     found: Mapping[str, Target], graph: Graph, patterns: tuple[str, ...], parts: Unpacked
 ) -> Iterator[str]:
     """Parameters that no rule will write, and the parts of them."""
+    bound = _bound(found, graph)
     for use in graph.parameters:
         target = found[stable_path(public_path(use.name))]
-        if _protected([use], patterns) or target.fixed:
+        if _protected([use], patterns) or target.fixed or use.name in bound:
             yield use.name
             yield from parts.packings[use.name].names if use.name in parts.packings else ()
+
+
+def _bound(found: Mapping[str, Target], graph: Graph) -> frozenset[str]:
+    """Plain parameters that an operation reads standardised, normalised or through a function."""
+    uses = (node.weight for node in graph.nodes if node.weight is not None and node.weight.bound)
+    return frozenset(use.name for use in uses if found[stable_path(public_path(use.name))].set is None)
 
 
 def _check_patterns(patterns: tuple[str, ...], graph: Graph) -> None:
@@ -155,16 +163,23 @@ def _entries(
     groups: dict[str, list[ParameterUse]] = {}
     for use in graph.parameters:
         groups.setdefault(stable_path(public_path(use.name)), []).append(use)
+    bound = _bound(found, graph)
     declared: Mapping[str, Mapping[str, Any]] = getattr(model, "isogain_geometry", {})
     return [
-        _entry(scene, parts, found[path], uses, _refusal(uses, patterns, found[path]), recipe,
+        _entry(scene, parts, found[path], uses, _refusal(uses, patterns, found[path], bound), recipe,
                declared.get(path, {}))
         for path, uses in groups.items()
     ]  # fmt: skip
 
 
-def _refusal(uses: list[ParameterUse], patterns: tuple[str, ...], target: Target) -> Decision | None:
-    return _protected(uses, patterns) or (Decision(None, target.fixed) if target.fixed else None)
+def _refusal(
+    uses: list[ParameterUse], patterns: tuple[str, ...], target: Target, bound: frozenset[str]
+) -> Decision | None:
+    if found := _protected(uses, patterns):
+        return found
+    if any(use.name in bound for use in uses):
+        return Decision(None, "the operation reads what is computed from it, not it: it keeps what it has")
+    return Decision(None, target.fixed) if target.fixed else None
 
 
 def _entry(
@@ -189,6 +204,8 @@ def _entry(
     if layout is None:
         decision = Decision(None, "used in another shape than its own: it keeps what it has")
         layout = "*"
+    if isinstance(decision.initializer, Zeros) and not target.may_be_zero():
+        decision = Decision(None, "its norm is divided out, so it cannot start at 0: it keeps what it has")
     decision = _fitting(decision, shape, declared.get("layout", layout), geometry)
     return Entry(
         target.path, shape, decision.initializer, decision.role or sites[0].role, decision.reason,
@@ -196,8 +213,13 @@ def _entry(
         decision.gain, decision.signal, decision.steady,
         tuple(stable_path(alias) for one in uses for alias in one.aliases),
         tuple(one.name for one in uses) if target.set is not None else (),
-        rates_of(recipe, sites[0], decision), packing,
+        rates_of(recipe, sites[0], decision), _multiple(weight, target), packing=packing,
     )  # fmt: skip
+
+
+def _multiple(weight: WeightUse | None, target: Target) -> float:
+    """The constant on a plain parameter; a parametrization's own is seen to by its right inverse."""
+    return weight.multiple if weight is not None and target.set is None and weight.multiple else 1.0
 
 
 def _fitting(decision: Decision, shape: tuple[int, ...], layout: str, geometry: Mapping[str, Any]) -> Decision:

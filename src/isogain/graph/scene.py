@@ -57,6 +57,8 @@ class Scene:
     """What the recipe was told."""
     gates: Mapping[int, float] = field(default_factory=dict)
     """Nodes that multiply a signal by parameters -> the root mean square of those."""
+    shifts: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """Nodes that pad or cut -> by axis, from the last on, positions put in front, or below 0 cut off."""
     makers: frozenset[str] = frozenset()
     """Parameters whose results are the weights of other operations."""
 

@@ -20,6 +20,7 @@ from isogain.graph.pairing import paired_weights
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import sizes, tidy
 from isogain.graph.scene import Scene, Site
+from isogain.graph.taps import tap
 from isogain.theory.deep_start import LOGITS, DeepStart
 
 __all__ = ["LINEAR", "STEADY"]
@@ -80,9 +81,9 @@ def _deep(site: Site, chain: Chain, behind: Link | None, node: Node, use: Weight
     signal = _signal(scene, chain, node, last, start)
     if reads or makes:
         position = "hidden" if reads and makes else "last" if reads else "first"
-        return _mirrored(phi, start, position, signal, use, behind)
+        return _mirrored(phi, start, position, signal, use, behind, tap(scene, node))
     gain = _gain(start, phi, behind, signal)
-    return _isometry(start, phi, gain, signal, use, last)
+    return _isometry(start, phi, gain, signal, use, tap(scene, node))
 
 
 def _signal(scene: Scene, chain: Chain, node: Node, last: bool, start: DeepStart) -> float:
@@ -103,14 +104,15 @@ def _gain(start: DeepStart, phi: Activation, behind: Link | None, signal: float)
 
 
 def _mirrored(
-    phi: Activation, start: DeepStart, position: str, signal: float, use: WeightUse, behind: Link | None
-) -> Decision:
+    phi: Activation, start: DeepStart, position: str, signal: float, use: WeightUse, behind: Link | None,
+    centre: str,
+) -> Decision:  # fmt: skip
     """[[Q, -Q], [-Q, Q]] and its ends: only phi(z) - phi(-z) acts, a straight line or nearly one."""
     outputs, inputs, receptive = sizes(use)
     rows = outputs if position == "last" else outputs // 2
     columns = inputs if position == "first" else inputs // 2
     widening = math.sqrt(max(rows / max(columns, 1), 1.0))
-    centre = "whole" if _spreads(use, rows, columns) else "floor"
+    centre = "whole" if _spreads(use, rows, columns) else centre
     if centre == "whole":
         widening = math.sqrt(max(rows / max(columns * receptive, 1), 1.0))
     if position == "first":
@@ -148,16 +150,17 @@ def _named(phi: Activation) -> tuple[str, float]:
 
 
 def _isometry(
-    start: DeepStart, phi: Activation, gain: float, signal: float, use: WeightUse, last: bool
+    start: DeepStart, phi: Activation, gain: float, signal: float, use: WeightUse, centre: str
 ) -> Decision:
     outputs, inputs, receptive = sizes(use)
     if start.kind == "gaussian":
         law: Initializer = VarianceScaling(tidy(gain**2), "fan_in", "normal")
         return Decision(law, start.reason, gain, signal, STEADY)
     widening = math.sqrt(max(outputs / max(inputs, 1), 1.0))
-    if receptive > 1 and not _spreads(use, outputs, inputs):
-        law = DeltaOrthogonal(tidy(gain * widening))
-        return Decision(law, f"orthogonal at the kernel's centre: {start.reason}", gain, signal, STEADY)
+    if receptive > 1 and centre != "whole" and not _spreads(use, outputs, inputs):
+        law = DeltaOrthogonal(tidy(gain * widening), centre)
+        place = "the kernel's centre" if centre == "floor" else f"its {centre} tap, which reads in place"
+        return Decision(law, f"orthogonal at {place}: {start.reason}", gain, signal, STEADY)
     columns = inputs * receptive
     law = Orthogonal(tidy(gain * math.sqrt(max(outputs / max(columns, 1), 1.0))))
     return Decision(law, f"orthogonal: {start.reason}", gain, signal, STEADY)

@@ -22,7 +22,7 @@ def reshaped_by(
 ) -> tuple[float, bool]:
     """(the number that the parameter is multiplied by so far, whether what it is made into is no multiple of it).
 
-    An equalised learning rate is a number; a weight that is standardised, divided by its own norm or sent
+    An equalised learning rate is a number; a weight that is standardised, divided by its own norm, masked or sent
     through a function is bound: the law of the parameter is not that of the weight.
     """
     made = [value for _, value in sources if value.parameters]
@@ -36,15 +36,17 @@ def reshaped_by(
         return 1.0, bound or bool(shared)
     if kind == "multiply":
         number = _number([*args, *kwargs.values()], [t for t, value in sources if value.parameters])
+        if number is None:
+            return 1.0, True
         constant *= 1 / number if plain in _DIVIDES and number else number
     return constant, bound
 
 
-def _number(given: list[Any], made: list[Tensor]) -> float:
-    """The one number among the operands of a product; 1 where there is none (a mask, say)."""
+def _number(given: list[Any], made: list[Tensor]) -> float | None:
+    """The one number among the operands of a product; None where there is none (a mask, say)."""
     for one in given:
         if isinstance(one, int | float) and not isinstance(one, bool):
             return float(one)
         if isinstance(one, Tensor) and one.numel() == 1 and not one.is_meta and all(one is not t for t in made):
             return float(one.detach().real)
-    return 1.0
+    return None

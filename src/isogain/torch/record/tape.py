@@ -17,6 +17,7 @@ from isogain.torch.call.operations import kind_of, plain_name
 from isogain.torch.call.tensors import UNKNOWN, Value, is_wrapped, tensors_in, tensors_of_call
 from isogain.torch.measure.sampling import rms_of
 from isogain.torch.record.capture import Recorder
+from isogain.torch.record.shifts import shift_of
 from isogain.torch.record.weights import find_weight, main_factor
 from isogain.torch.record.windows import Window, followed
 
@@ -64,6 +65,8 @@ class Tape(Recorder):
         """Parameters that a number is added to before they are used, as in x (1 + w)."""
         self.returned: tuple[int, ...] = ()
         """Nodes whose results the model returned."""
+        self.shifts: dict[int, tuple[int, ...]] = {}
+        """node -> how far it moves positions along each axis, from the last on."""
         self.gates: dict[int, float] = {}
         """node -> root mean square of the parameter that it multiplies a signal by."""
         self.windows: dict[int, Window] = {}
@@ -81,6 +84,8 @@ class Tape(Recorder):
         if kind_of(name) == "weight":
             self._make_weights(args[1] if len(args) > 1 else kwargs.get("weight"))
         super()._content(name, args, kwargs, sources, result, units)
+        if len(self.nodes) > before and any(shift := shift_of(name, args, kwargs)):
+            self.shifts[before] = shift
         if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
             self._calls_of(self.nodes[-1], args, kwargs, nodes)
         if len(self.nodes) > before and self.nodes[-1].kind in _FOLLOWED and windows:

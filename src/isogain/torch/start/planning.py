@@ -96,7 +96,7 @@ def planned(
     scene = Scene(
         parts.graph, TapeActivations(tape), OwnValues(tape.model), shifted=frozenset(tape.shifted),
         fixed=frozenset(_fixed(found, graph, patterns, parts)), options=options or {},
-        gates=tape.gates, makers=frozenset(tape.makers),
+        gates=tape.gates, shifts=tape.shifts, makers=frozenset(tape.makers),
     )  # fmt: skip
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))

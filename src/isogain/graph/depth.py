@@ -42,8 +42,9 @@ def _chains(scene: Scene, size: Size) -> Iterator[str]:
 
 
 def _inner(scene: Scene, chain: Chain) -> list[int]:
-    """Its weights, without those whose results are the model's: how loud they are is the task's affair."""
-    return [one for one in chain.weights if -1 not in scene.links.readers.get(one, frozenset())]
+    """Its weights but the last: how loud what leaves the chain shall be is another affair than depth."""
+    sources = {link.source for link in chain.links}
+    return [one for one in chain.weights if one in sources]
 
 
 def _foretold(scene: Scene, chain: Chain, size: Size) -> list[float]:

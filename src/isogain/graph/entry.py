@@ -81,7 +81,14 @@ class Entry:
             "initializer": self.initializer.to_dict() if self.initializer else None,
             "role": self.role, "reason": self.reason, "layout": self.layout,
         }  # fmt: skip
-        for name, plain in (("groups", 1), ("stride", 1), ("transposed", False), ("steady", 0.0), ("multiple", 1.0), ("drawn_as", "")):
+        for name, plain in (
+            ("groups", 1),
+            ("stride", 1),
+            ("transposed", False),
+            ("steady", 0.0),
+            ("multiple", 1.0),
+            ("drawn_as", ""),
+        ):
             value = getattr(self, name)
             if value != plain:
                 found[name] = list(value) if isinstance(value, tuple) else value

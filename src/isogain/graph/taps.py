@@ -29,7 +29,9 @@ def tap(scene: Scene, node: Node) -> str:
 def _place(scene: Scene, node: Node, axis: int) -> str:
     """The same for one axis, counted from the last; 'any' for one of a single tap."""
     assert node.weight is not None
-    size, padding, dilation = (one[::-1] for one in (node.weight.shape[2:], node.weight.padding, node.weight.dilation))
+    size, padding, dilation = (
+        one[::-1] for one in (node.weight.shape[2:], node.weight.padding, node.weight.dilation)
+    )
     if size[axis] == 1:
         return "any"
     if padding[axis if len(padding) > 1 else 0] < 0:  # 'same': the smaller half lies in front

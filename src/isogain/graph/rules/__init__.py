@@ -5,7 +5,17 @@ A recipe is a named set of rules that are asked before the default ones.
 
 from __future__ import annotations
 
-from isogain.graph.rules import attention, deliberate, dense, embeddings, fixed, plain, recurrent, residual, siren
+from isogain.graph.rules import (
+    attention,
+    deliberate,
+    dense,
+    embeddings,
+    fixed,
+    plain,
+    recurrent,
+    residual,
+    siren,
+)
 from isogain.graph.rules.registry import DEFAULT, Decision, Rule, decide, recipes, rule, rules_of
 
 __all__ = [

@@ -18,7 +18,7 @@ from isogain.graph.links import Link
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.pairing import paired_weights
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import sizes, tidy
+from isogain.graph.rules.shared import leaving, share, sizes, tidy
 from isogain.graph.scene import Scene, Site
 from isogain.graph.taps import tap
 from isogain.theory.deep_start import LOGITS, DeepStart
@@ -55,14 +55,6 @@ def _ends(scene: Scene, node: Node) -> bool:
     return node.index not in scene.chains.after
 
 
-def _is_output(scene: Scene, node: Node) -> bool:
-    return node.role in ("head", "tied head") and _ends_in_output(scene, node)
-
-
-def _ends_in_output(scene: Scene, node: Node) -> bool:
-    return -1 in scene.links.readers.get(node.index, frozenset())
-
-
 def _leading(scene: Scene, node: Node, behind: Link | None) -> Activation:
     """The activation before a weight, or for the first one, after it."""
     if behind is not None:
@@ -89,7 +81,8 @@ def _deep(site: Site, chain: Chain, behind: Link | None, node: Node, use: Weight
 def _signal(scene: Scene, chain: Chain, node: Node, last: bool, start: DeepStart) -> float:
     """Root mean square that the operation's output shall have: what the activation after it wants."""
     if last:
-        return LOGITS if _is_output(scene, node) else math.sqrt(start.q)
+        size = leaving(scene, node)
+        return math.sqrt(start.q) if math.isnan(size) else size
     after = scene.chains.after[node.index][0]
     return math.sqrt(scene.start(chain, scene.activation(after) or LINEAR).q)
 
@@ -169,11 +162,14 @@ def _isometry(
 def _shallow(scene: Scene, chain: Chain, behind: Link | None, node: Node, use: WeightUse) -> Decision:
     """Few layers: Gaussian weights that keep the signal's size, as the whole width then takes part."""
     phi = (scene.activation(behind) or LINEAR) if behind is not None else LINEAR
-    signal = LOGITS if _is_output(scene, node) else 1.0
+    size = leaving(scene, node)
+    signal = share(scene, node) if math.isnan(size) else size
     gain = phi.gain() * signal
     law = VarianceScaling(tidy(gain**2), "fan_in", "normal")
     what = f"1 / E[phi^2] of {phi.name}" if behind is not None else "1 for inputs of second moment 1"
     reason = f"fan_in Var[w] = {gain**2:.4g}, from {what}: signals keep their size over {chain.depth} layers"
-    if signal == LOGITS:
-        reason = f"outputs of size {LOGITS:g}: the loss starts near that of knowing nothing"
+    if not math.isnan(size):
+        reason = (
+            f"results of size {size:.3g}, outputs of {LOGITS:g}: the loss starts near that of knowing nothing"
+        )
     return Decision(law, reason, gain, signal, 0.05)

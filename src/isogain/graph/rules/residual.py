@@ -10,8 +10,9 @@ from isogain.graph.nodes import Node
 from isogain.graph.operands import operands
 from isogain.graph.rules.deliberate import shut
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.rules.shared import behind, raised, tidy
 from isogain.graph.scene import Site
+from isogain.theory.deep_start import LOGITS
 
 __all__ = ["FEW"]
 
@@ -53,6 +54,10 @@ def _without_norms(
     if last and length > FEW and _opens(site, node, block):
         reason = f"the last of {length} branches without norms starts at 0: the stream passes unchanged"
         return Decision(Zeros(), reason, 0.0)
+    if last and any(raised(site.scene, one) for one in site.scene.links.readers[node.index] if one >= 0):
+        scale = gain * LOGITS / math.sqrt(length)
+        reason = f"{what}, x {LOGITS:g} / sqrt({length}): logarithms of scales, near 0 together"
+        return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
     if last or layers < 2:
         scale = gain / math.sqrt(length)
         reason = f"{what}, / sqrt({length}): all branches add as much variance as the stream carries"
@@ -85,7 +90,8 @@ def _opens(site: Site, node: Node, block: Block) -> bool:
 def _layers(site: Site, weights: tuple[int, ...]) -> int:
     """Weights in a row on a branch: queries, keys and values side by side count once."""
     links = site.scene.links
-    sources = {links.station[site.scene.graph.nodes[one].inputs[0]] for one in weights}
+    nodes = (site.scene.graph.nodes[one] for one in weights)
+    sources = {links.station[node.inputs[0]] for node in nodes if node.inputs}
     return max(len(sources), 1)
 
 

@@ -119,7 +119,11 @@ def _parametrized(modules: Modules) -> Iterator[Target]:
             continue
         for name, chain in module.parametrizations.items():  # type: ignore[union-attr, operator]
             path = stable_path(f"{prefix}.{name}" if prefix else name)
-            get, put, through = partial(_read, chain), partial(_put, module, name, chain), partial(_through, chain)
+            get, put, through = (
+                partial(_read, chain),
+                partial(_put, module, name, chain),
+                partial(_through, chain),
+            )
             if normed := _is_weight_norm(chain):
                 size, direction = chain.original0, chain.original1
                 put, through = partial(_put_normed, direction, size, chain[0].dim), None

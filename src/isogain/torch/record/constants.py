@@ -13,7 +13,9 @@ from isogain.torch.call.tensors import Value
 __all__ = ["reshaped_by"]
 
 Tensor = torch.Tensor
-_BENDS = frozenset(["exp", "abs", "square", "pow", "__pow__", "clamp", "sign", "round", "floor", "_weight_norm"])
+_BENDS = frozenset(
+    ["exp", "abs", "square", "pow", "__pow__", "clamp", "sign", "round", "floor", "_weight_norm"]
+)
 _DIVIDES = frozenset(["div", "__truediv__", "true_divide"])
 
 
@@ -47,6 +49,11 @@ def _number(given: list[Any], made: list[Tensor]) -> float | None:
     for one in given:
         if isinstance(one, int | float) and not isinstance(one, bool):
             return float(one)
-        if isinstance(one, Tensor) and one.numel() == 1 and not one.is_meta and all(one is not t for t in made):
+        if (
+            isinstance(one, Tensor)
+            and one.numel() == 1
+            and not one.is_meta
+            and all(one is not t for t in made)
+        ):
             return float(one.detach().real)
     return None

@@ -81,7 +81,9 @@ def _job(entry: Entry, target: Target, seed: int, problems: list[str]) -> list[J
         problems.append(f"{entry.path}: {target.fixed}")
         return []
     try:
-        draw = prepare(target.like, entry.initializer, seed=seed, path=entry.drawn_as or entry.path, **geometry)
+        draw = prepare(
+            target.like, entry.initializer, seed=seed, path=entry.drawn_as or entry.path, **geometry
+        )
         return [Job(target, draw if entry.multiple == 1.0 else partial(_divided, draw, entry.multiple))]
     except IsogainError as error:
         problems.append(f"{entry.path}: {error}")

@@ -33,11 +33,14 @@ from isogain.torch.measure.sampling import Numbers, spread
 from isogain.torch.record.gauge import gauge
 from isogain.torch.record.guessing import guessed
 from isogain.torch.record.tape import Tape, TapeActivations
+from isogain.torch.start.copies import kept_alike
 from isogain.torch.start.rates import parameters_of, shapes_of_base
 
 __all__ = ["plan", "plan_of", "planned"]
 
 Tensor = torch.Tensor
+OFTEN = 3
+"""Uses from which on a weight is one of steps in time, or of many places, and is not calibrated by the first."""
 
 
 def plan(
@@ -99,6 +102,7 @@ def planned(
         gates=tape.gates, shifts=tape.shifts, makers=frozenset(tape.makers),
     )  # fmt: skip
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
+    entries = kept_alike(entries, found, scene)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
     made = Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
@@ -210,11 +214,16 @@ def _entry(
     return Entry(
         target.path, shape, decision.initializer, decision.role or sites[0].role, decision.reason,
         declared.get("layout", layout), geometry["groups"], geometry["stride"], geometry["transposed"],
-        decision.gain, decision.signal, decision.steady,
+        decision.gain, math.nan if _repeated(scene, weight) else decision.signal, decision.steady,
         tuple(stable_path(alias) for one in uses for alias in one.aliases),
         tuple(one.name for one in uses) if target.set is not None else (),
         rates_of(recipe, sites[0], decision), _multiple(weight, target), packing=packing,
     )  # fmt: skip
+
+
+def _repeated(scene: Scene, weight: WeightUse | None) -> bool:
+    """Whether a weight is applied so often that the size of its first results says little of the others."""
+    return weight is not None and len(scene.uses_of(weight.name)) >= OFTEN
 
 
 def _multiple(weight: WeightUse | None, target: Target) -> float:
@@ -222,7 +231,9 @@ def _multiple(weight: WeightUse | None, target: Target) -> float:
     return weight.multiple if weight is not None and target.set is None and weight.multiple else 1.0
 
 
-def _fitting(decision: Decision, shape: tuple[int, ...], layout: str, geometry: Mapping[str, Any]) -> Decision:
+def _fitting(
+    decision: Decision, shape: tuple[int, ...], layout: str, geometry: Mapping[str, Any]
+) -> Decision:
     """The decision, unless its law cannot be drawn for a parameter whose axes are read so."""
     try:
         if decision.initializer is not None and math.prod(shape):

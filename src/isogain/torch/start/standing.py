@@ -132,8 +132,14 @@ def _harm(own: Report, drawn: Report, hurts: bool) -> str:
         return f"the plan's start is {drawn.verdict} ({drawn.cause}), its own {own.verdict}"
     if gain == 0 and not hurts:
         return f"the plan's start mends nothing of what is found in its own ({own.cause})"
-    if _louder(own.table.loss_value, drawn.table.loss_value) and _is_loss(own) and not (gain and own.verdict == "critical"):
-        return f"the plan's start has a loss of {drawn.table.loss_value:.4g}, its own {own.table.loss_value:.4g}"
+    if (
+        _louder(own.table.loss_value, drawn.table.loss_value)
+        and _is_loss(own)
+        and not (gain and own.verdict == "critical")
+    ):
+        return (
+            f"the plan's start has a loss of {drawn.table.loss_value:.4g}, its own {own.table.loss_value:.4g}"
+        )
     return ""
 
 

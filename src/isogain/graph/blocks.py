@@ -145,7 +145,7 @@ class Blocks:
         return tuple(one for one in streams if one.normalised or self._carries(one))
 
     def _carries(self, stream: Stream) -> bool:
-        """Whether a stream without norms carries a signal past its blocks: most ways around have no weights."""
+        """Whether a stream without norms leads past its blocks: most ways around have no weights."""
         projected = sum(bool(block.skip) for block in stream.blocks)
         return not self._repeats(stream) and 2 * projected <= stream.length
 

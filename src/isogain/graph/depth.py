@@ -27,10 +27,8 @@ GROWTH = 1.0
 
 
 def hurts(scene: Scene, size: Size) -> tuple[str, ...]:
-    """One sentence for each way in which a model's own start suffers from its depth; none where it does not."""
-    return tuple(sentence for ask in (_chains, _streams) for sentence in ask(scene, size)) + (
-        *cells(scene), *sines(scene)
-    )  # fmt: skip
+    """One sentence for each way in which a model's own start suffers from its depth."""
+    return (*_chains(scene, size), *_streams(scene, size), *cells(scene), *sines(scene))
 
 
 def _chains(scene: Scene, size: Size) -> Iterator[str]:
@@ -79,9 +77,7 @@ def _streams(scene: Scene, size: Size) -> Iterator[str]:
             continue
         added = [_added(size(block.join), size(block.sum)) for block in stream.blocks]
         if sum(added) >= GROWTH:
-            yield (
-                f"{stream.length} branches multiply the power of what they add to by {math.exp(sum(added)):.3g}"
-            )
+            yield f"{stream.length} branches multiply their stream's power by {math.exp(sum(added)):.3g}"
 
 
 def _added(before: float, after: float) -> float:

@@ -1,8 +1,8 @@
 """Which tap of a kernel hands a position on in place: not always the middle one.
 
-An output t of a convolution reads t - P + i d at tap i, P positions having been padded in front and d being
-its dilation.  A causal one pads (k - 1) d in front (or on both sides, and cuts off the end): the middle tap of
-several such layers looks back further than the sequence goes, where there is nothing but padding.
+An output t of a convolution reads t - P + i d at tap i, where P positions are padded in front and d is the
+dilation.  A causal one pads (k - 1) d in front (or on both sides, and cuts off the end): the middle taps of
+several such layers look back further than the sequence goes, where there is nothing but padding.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOVES = ("shape", "dropout", "activation")
 
 
 def tap(scene: Scene, node: Node) -> str:
-    """'floor' (the middle one), 'first', 'last', or 'whole' where it is neither, for every axis of a kernel."""
+    """'floor' (the middle one), 'first' or 'last'; 'whole' where it is none of them on every axis."""
     use = node.weight
     if use is None or not node.op.startswith("conv") or use.transposed or len(use.shape) < 3:
         return "floor"

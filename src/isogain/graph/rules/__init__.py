@@ -19,6 +19,6 @@ from isogain.graph.rules import (
 from isogain.graph.rules.registry import DEFAULT, Decision, Rule, decide, recipes, rule, rules_of
 
 __all__ = [
-    "DEFAULT", "Decision", "Rule", "attention", "decide", "deliberate", "dense", "embeddings", "fixed", "plain", "recipes",
-    "recurrent", "residual", "rule", "rules_of", "siren",
+    "DEFAULT", "Decision", "Rule", "attention", "decide", "deliberate", "dense", "embeddings", "fixed",
+    "plain", "recipes", "recurrent", "residual", "rule", "rules_of", "siren",
 ]  # fmt: skip

@@ -14,13 +14,15 @@ from isogain.graph.nodes import Node
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.scene import Scene, Site
 
-__all__ = ["shut"]
+__all__ = ["flat", "shut"]
 
 QUIET = 0.1
 """Gain below which the end of a way is quiet, if the model's other weights are PEERS times louder."""
 PEERS = 5.0
 AJAR = 0.5
 """Learnt factor on a branch from which on down it is shut, and needs no zero of ours."""
+_WAKES = frozenset(["exp", "cos", "cosh", "rsqrt", "reciprocal", "special_expit", "__ge__", "__le__"])
+"""Operations that are not 0 at 0, besides activations."""
 
 
 @rule(order=10)
@@ -40,25 +42,39 @@ def kept_quiet(site: Site) -> Decision | None:
 
 
 def _opens(scene: Scene, node: Node) -> bool:
-    """Whether a weight of zeros gets a gradient: something arrives, and what it makes ends with it."""
+    """Whether a weight of zeros gets a gradient: something arrives there, and is let on from there."""
     read = [one for one in node.inputs if one in scene.once(_alive)] or node.kind == "embedding"
-    return bool(read) and _ends(scene, node)
+    return bool(read) and _ends(scene, node, through=True)
 
 
-def _ends(scene: Scene, node: Node) -> bool:
-    """Whether what a weight makes meets another signal, or leaves the model, before the next weight."""
+def _ends(scene: Scene, node: Node, through: bool = False) -> bool:
+    """Whether what a weight makes meets another signal, or leaves the model, before the next weight.
+
+    With `through`, also behind other weights, none of zeros, if a signal is met that goes around them.
+    """
     graph, alive = scene.graph, scene.once(_alive)
-    seen, stack = {node.index}, [node.index]
+    passed: dict[int, bool] = {node.index: False}
+    stack = [node.index]
     while stack:
-        for reader in graph.consumers[stack.pop()]:
-            if any(one in alive and one not in seen for one in graph.nodes[reader].inputs):
+        one = stack.pop()
+        if passed[one] and one in graph.outputs:
+            return False
+        for reader in graph.consumers[one]:
+            ahead = graph.nodes[reader]
+            if reader in passed or any(k in alive and k not in passed for k in ahead.inputs):
                 continue
-            if graph.nodes[reader].kind in ("weight", "recurrent"):
+            layer = ahead.kind in ("weight", "recurrent")
+            if (layer and (not through or _is_zero(scene, ahead))) or (through and flat(scene, ahead)):
                 return False
-            if reader not in seen:
-                seen.add(reader)
-                stack.append(reader)
+            passed[reader] = passed[one] or layer
+            stack.append(reader)
     return True
+
+
+def flat(scene: Scene, node: Node) -> bool:
+    """Whether an activation hands no gradient back at 0, to the one side or the other."""
+    phi = scene.named(node) if node.kind == "activation" else None
+    return phi is not None and min(abs(float(phi.derivative(x))) for x in (-1e-9, 0.0, 1e-9)) == 0
 
 
 def _alive(scene: Scene) -> frozenset[int]:
@@ -66,10 +82,18 @@ def _alive(scene: Scene) -> frozenset[int]:
     found: set[int] = set()
     for node in scene.graph.nodes:
         ways = [one in found for one in node.inputs]
-        through = all(ways) if node.kind in ("multiply", "product") else any(ways) or not ways
+        through = all(ways) if node.kind in ("multiply", "product") else any(ways) or _wakes(scene, node)
         if through and not _is_zero(scene, node):
             found.add(node.index)
     return frozenset(found)
+
+
+def _wakes(scene: Scene, node: Node) -> bool:
+    """Whether a node makes something of zeros: an input, a softmax, 1 + w, an exponential."""
+    if not node.inputs or node.kind == "softmax" or node.op in _WAKES:
+        return True
+    phi = scene.named(node) if node.kind == "activation" else None
+    return (node.kind == "add" and len(node.inputs) == 1) or (phi is not None and float(phi(0.0)) != 0)
 
 
 def _is_zero(scene: Scene, node: Node) -> bool:
@@ -103,7 +127,7 @@ def _usual(scene: Scene) -> float:
 
 
 def shut(scene: Scene, node: Node, block: Block) -> float | None:
-    """What shuts the branch that a weight belongs to already: the smallest factor on it; None if nothing does."""
+    """The smallest factor on the branch that a weight belongs to, if it shuts it already; else None."""
     use = node.weight
     if use is not None and use.rms == 0 and _own(scene, use.name) != 0:
         return 0.0

@@ -8,7 +8,7 @@ from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Node
 from isogain.graph.operands import operands
-from isogain.graph.rules.deliberate import shut
+from isogain.graph.rules.deliberate import flat, shut
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, raised, tidy
 from isogain.graph.scene import Site
@@ -81,8 +81,7 @@ def _opens(site: Site, node: Node, block: Block) -> bool:
             and sum(graph.nodes[k].learnt for k in graph.nodes[index].inputs) > 1
         ):
             return False
-        phi = site.scene.named(graph.nodes[index]) if graph.nodes[index].kind == "activation" else None
-        if phi is not None and min(abs(float(phi.derivative(x))) for x in (-1e-9, 0.0, 1e-9)) == 0:
+        if flat(site.scene, graph.nodes[index]):
             return False
     return True
 

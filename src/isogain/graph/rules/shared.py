@@ -78,12 +78,14 @@ def share(scene: Scene, node: Node) -> float:
 
 
 def _side_by_side(scene: Scene, node: Node) -> int:
-    """How many weights make the terms of the sum that reads a weight's results, where it has no others."""
+    """How many maps of one signal make up the sum that reads a weight's results."""
     place = _sum_of(scene, node.index)
     if place < 0 or node.index in scene.blocks.of_weight:
         return 1
-    made = {scene.links.station[one] for one in scene.graph.nodes[place].inputs}
-    return len(made) if all(scene.graph.nodes[one].kind == "weight" for one in made) else 1
+    nodes = [scene.graph.nodes[scene.links.station[one]] for one in scene.graph.nodes[place].inputs]
+    maps = [one for one in nodes if one.kind == "weight" and one.inputs]
+    read = {scene.links.station[one.inputs[0]] for one in maps}
+    return len(nodes) if len(read) == 1 and len(maps) == len(nodes) else 1
 
 
 def _sum_of(scene: Scene, index: int) -> int:
@@ -116,7 +118,7 @@ def raised(scene: Scene, index: int) -> bool:
 
 
 def _summed(scene: Scene, node: Node, index: int) -> int:
-    """Over how many entries a product with another learnt signal is summed; 0 where there is no such product."""
+    """Over how many entries a product with another learnt signal is summed; 0 where there is none."""
     graph, product = scene.graph, scene.graph.nodes[index]
     if sum(graph.nodes[one].learnt for one in product.inputs) < 2:
         return 0

@@ -78,7 +78,8 @@ class Target:
     @torch.no_grad()
     def _as_read(self, factor: float) -> bool:
         """Whether the module would read so many times its weight if that were written; nothing is."""
-        assert self.through is not None and self.get is not None
+        assert self.through is not None
+        assert self.get is not None
         own = self.get()
         return torch.allclose(self.through(factor * own), factor * own, rtol=1e-2, atol=0)
 

@@ -51,6 +51,8 @@ class Sizes:
         self.firsts: list[Tensor] = []
         """Outputs of the first weights: a gradient that reaches them has passed all others."""
         self.loss = math.nan
+        self.finite = True
+        """Whether all that the model returned is numbers."""
 
     def see(self, index: int, result: Any, *, first: bool) -> Tensor | None:
         """Measures what a node made; the tensor, unless there is nothing to measure."""

@@ -22,10 +22,10 @@ _DIVIDES = frozenset(["div", "__truediv__", "true_divide"])
 def reshaped_by(
     name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], sources: list[tuple[Tensor, Value]]
 ) -> tuple[float, bool]:
-    """(the number that the parameter is multiplied by so far, whether what it is made into is no multiple of it).
+    """(the number that multiplies the parameter so far, whether what it is made into is no multiple of it).
 
-    An equalised learning rate is a number; a weight that is standardised, divided by its own norm, masked or sent
-    through a function is bound: the law of the parameter is not that of the weight.
+    An equalised learning rate is a number; a weight that is standardised, divided by its own norm, masked or
+    sent through a function is bound: the law of the parameter is not that of the weight.
     """
     made = [value for _, value in sources if value.parameters]
     constant = made[0].constant if len(made) == 1 else 1.0

@@ -80,6 +80,7 @@ class Watcher(Protocol):
 
     firsts: list[Tensor]
     loss: float
+    finite: bool
 
     def mark_inputs(self, inputs: Any) -> None:
         """Called with the inputs before the pass."""
@@ -135,6 +136,7 @@ def _pass(
         found.mark_inputs((positional, named))
         with found.scopes(), found:
             output = called(lambda: model(*positional, **named), "the model raised in forward")
+        found.finite = all(bool(one.isfinite().all()) for one in tensors_in(output) if not one.is_meta)
         if found.finish(output):
             _judge(found, output, loss, back)
     return found

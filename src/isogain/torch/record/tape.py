@@ -269,7 +269,7 @@ def _as_taken(use: WeightUse, window: Window) -> WeightUse:
 
 
 def _spread_thin(own: list[str], missing: list[str], sizes: Sequence[int]) -> None:
-    """An axis of one entry leaves no trace to follow: it is what the weight as used has, and no other axis is."""
+    """An axis of one entry leaves no trace to follow: it is what no other is of the weight as used."""
     for number, size in enumerate(sizes):
         if missing and size == 1 and own[number] == "stack":
             own[number] = missing.pop(0)

@@ -40,7 +40,7 @@ __all__ = ["plan", "plan_of", "planned"]
 
 Tensor = torch.Tensor
 OFTEN = 3
-"""Uses from which on a weight is one of steps in time, or of many places, and is not calibrated by the first."""
+"""Uses from which on a weight belongs to steps or places, and the first is not what it is calibrated by."""
 
 
 def plan(

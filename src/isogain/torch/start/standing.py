@@ -14,7 +14,6 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.inspect import Report
 from isogain.torch.draw.targets import targets
-from isogain.torch.measure.sizes import Sizes
 from isogain.torch.record.gauge import Gauge
 from isogain.torch.start.calibration import Measured
 
@@ -56,7 +55,7 @@ class Snapshot:
 
 @dataclass
 class Contest:
-    """The model's own start against the plan's: inspected where the passes that are made anyway do not decide."""
+    """The model's own start against the plan's: inspected where the passes made anyway do not decide."""
 
     look: Callable[[], Report]
     """Inspects the model as it stands."""
@@ -95,13 +94,9 @@ class Contest:
 
 def _broken(before: Gauge, after: Measured) -> str:
     """Why a start is none: signals were numbers before, and are none now; empty where they are."""
-    if not _finite(after) and _finite(before):
+    if before.finite and not after.finite:
         return "the plan's start is not finite on this batch"
     return ""
-
-
-def _finite(seen: Sizes) -> bool:
-    return all(math.isfinite(one.value) for one in seen.sizes.values())
 
 
 def confirmed(made: Plan, after: Measured) -> bool:
@@ -119,7 +114,10 @@ def confirmed(made: Plan, after: Measured) -> bool:
 
 
 def _entry(made: Plan, name: str) -> Entry | None:
-    return made[stable_path(name)] if stable_path(name) in made else None
+    path = stable_path(name)
+    if path not in made:
+        return None
+    return made[path]
 
 
 def _harm(own: Report, drawn: Report, hurts: bool) -> str:

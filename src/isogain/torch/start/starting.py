@@ -54,9 +54,10 @@ def init_(
 
     A model whose own start is healthy by `inspect`, and not seen to be hurt by its depth, is left as it is;
     so is one of which the plan's start is no better, by findings or by the loss: `left` of the receipt says
-    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite.  Frozen parameters and those that fit `exclude` are never written: pretrained weights
-    cannot be told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after;
-    `recipe` and its options are those of `plan`, and a recipe asked for is always drawn.
+    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite.  Frozen parameters
+    and those that fit `exclude` are never written: pretrained weights cannot be told from drawn ones, so
+    freeze or exclude them.  `findings=True` inspects before and after; `recipe` and its options are those of
+    `plan`, and a recipe asked for is always drawn.
     Buffers, modes, gradients and all random states are as before; a model that draws random numbers gets
     the same ones whatever those are.  Without inputs (None) nothing is measured: the plan is drawn as it is.
 

@@ -39,8 +39,8 @@ class Positions(nn.Module):
 @pytest.mark.parametrize(("how", "tap"), [("chomp", 1), ("pad", 2), ("same", 1), ("ahead", 0), ("front", 0)])
 def test_the_block_sits_where_a_position_reads_itself(how, tap):
     """The gradient of every output step by the inputs: the step itself is what it sees most of."""
-    layers = [Positions(4 if k == 0 else 16, 16, how, 2 ** (k % 5)) for k in range(10)]
-    model, x = nn.Sequential(*layers, nn.Conv1d(16, 3, 1)), torch.randn(8, 4, 40, requires_grad=True)
+    layers = [Positions(16, 16, how, 2 ** (k % 5)) for k in range(10)]
+    model, x = nn.Sequential(*layers, nn.Conv1d(16, 3, 1)), torch.randn(8, 16, 40, requires_grad=True)
     igt.init_(model, x, keep_healthy=False)
     norms = model[3].conv.weight.detach().square().sum((0, 1))
     assert int(norms.argmax()) == tap

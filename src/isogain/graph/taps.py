@@ -37,11 +37,23 @@ def _place(scene: Scene, node: Node, axis: int) -> str:
     if padding[axis if len(padding) > 1 else 0] < 0:  # 'same': the smaller half lies in front
         return "floor"
     ahead = padding[axis if len(padding) > 1 else 0] + _moved(scene, node, axis, _before, 1)
+    if not ahead and not _padded(scene, node):
+        return "floor"  # nothing arrives but signal, at whatever tap
     ahead -= _moved(scene, node, axis, _behind, -1)
     wanted = ahead / dilation[axis if len(dilation) > 1 else 0]
-    if ahead == 0 or abs(wanted - (size[axis] - 1) / 2) < 1:
-        return "floor" if ahead == 0 or size[axis] > 2 or wanted < 0.5 else "last"
+    if abs(wanted - (size[axis] - 1) // 2) < 1:
+        return "floor"
     return "first" if wanted <= 0 else "last" if wanted >= size[axis] - 1 else "whole"
+
+
+def _padded(scene: Scene, node: Node) -> bool:
+    """Whether anything was padded before a node since the weight before it."""
+    one = _before(scene, node)
+    while one is not None and one.kind in _MOVES:
+        if one.op == "pad":
+            return True
+        one = _before(scene, one)
+    return False
 
 
 def _moved(scene: Scene, node: Node, axis: int, step: Callable[[Scene, Node], Node | None], sign: int) -> int:

@@ -154,7 +154,7 @@ def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
 
 
 def _own_copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone()
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
 
 
 def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:

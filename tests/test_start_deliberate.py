@@ -175,3 +175,31 @@ def test_adapters_that_add_nothing_go_on_adding_nothing():
         before = model(x)
         igt.init_(model, x, keep_healthy=False)
         assert torch.allclose(model(x), before, atol=1e-6), kind
+
+
+class Beside(nn.Module):
+    """A frozen layer, and what is learnt beside it in one of several ways, none of which ends in zeros."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.base = how, nn.Linear(16, 16).requires_grad_(False)
+        self.learnt, self.other = nn.Linear(16, 16, bias=False), nn.Linear(16, 16, bias=False)
+        with torch.no_grad():
+            self.other.weight.copy_(self.learnt.weight)  # two that cancel: neutral, though neither is 0
+
+    def forward(self, x):
+        if self.how == "cancels":
+            return self.base(x) + self.learnt(x) - self.other(x)
+        if self.how == "scales":
+            return self.base(x) * (1 + self.learnt(x) - self.other(x))
+        return self.base(x + self.learnt(x) - self.other(x))
+
+
+@pytest.mark.parametrize("how", ["cancels", "scales", "goes in"])
+def test_what_is_learnt_beside_frozen_weights_keeps_their_function(how):
+    model = nn.Sequential(Beside(how), nn.GELU(), Beside(how), nn.GELU(), nn.Linear(16, 3))
+    x = torch.randn(32, 16)
+    features, head = model[:-1](x), model[-1].weight.detach().clone()
+    igt.init_(model, x, keep_healthy=False)
+    assert torch.allclose(model[:-1](x), features, atol=1e-6)
+    assert not torch.equal(model[-1].weight, head), "a head on frozen features is drawn"

@@ -32,7 +32,8 @@ from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sampling import Numbers, spread
 from isogain.torch.record.gauge import gauge
 from isogain.torch.record.guessing import guessed
-from isogain.torch.record.tape import Tape, TapeActivations
+from isogain.torch.record.replay import TapeActivations
+from isogain.torch.record.tape import Tape
 from isogain.torch.start.copies import kept_alike
 from isogain.torch.start.rates import parameters_of, shapes_of_base
 

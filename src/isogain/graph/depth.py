@@ -40,9 +40,17 @@ def _chains(scene: Scene, size: Size) -> Iterator[str]:
 
 
 def _inner(scene: Scene, chain: Chain) -> list[int]:
-    """Its weights but the last: how loud what leaves the chain shall be is another affair than depth."""
-    sources = {link.source for link in chain.links}
-    return [one for one in chain.weights if one in sources]
+    """Its weights, without those whose results leave it: how loud they shall be is another affair than depth.
+
+    What is only put beside other signals goes on.
+    """
+    inner = {link.source for link in chain.links}
+    return [one for one in chain.weights if one in inner or _goes_on(scene, one)]
+
+
+def _goes_on(scene: Scene, index: int) -> bool:
+    readers = scene.links.readers.get(index, frozenset())
+    return bool(readers) and all(one >= 0 and scene.graph.nodes[one].kind == "concatenate" for one in readers)
 
 
 def _foretold(scene: Scene, chain: Chain, size: Size) -> list[float]:

@@ -22,7 +22,7 @@ __all__ = ["Contest", "Snapshot"]
 NEAR = 1.5
 """Factor within which a signal is where the plan wants it."""
 EVEN = 10.0
-"""Ratio of the largest to the smallest gradient of a chain that passes them on."""
+"""Ratio of the longest to the shortest gradient of a chain that passes them on."""
 
 
 class Snapshot:
@@ -109,7 +109,7 @@ def confirmed(made: Plan, after: Measured) -> bool:
     if len(measured) < len(entries) or not measured:
         return False
     near = (entry.signal / NEAR < size < entry.signal * NEAR for size, entry in measured)
-    back = [after.gradient(index) for index in entries]
+    back = [after.gradient(index) * math.sqrt(math.prod(after.nodes[index].shape)) for index in entries]
     return all(near) and 0 < max(back) < EVEN * min(back)
 
 

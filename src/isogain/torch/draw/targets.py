@@ -120,18 +120,24 @@ def _parametrized(modules: Modules) -> Iterator[Target]:
             continue
         for name, chain in module.parametrizations.items():  # type: ignore[union-attr, operator]
             path = stable_path(f"{prefix}.{name}" if prefix else name)
-            get, put, through = (
-                partial(_read, chain),
-                partial(_put, module, name, chain),
-                partial(_through, chain),
-            )
-            if normed := _is_weight_norm(chain):
-                size, direction = chain.original0, chain.original1
-                put, through = partial(_put_normed, direction, size, chain[0].dim), None
-            yield Target(
-                path, get(), (*chain.parameters(), *chain.buffers()), None, get, put, through,
-                "" if normed else _why_fixed(chain),
-            )  # fmt: skip
+            yield _normed(path, chain) if _is_weight_norm(chain) else _set(path, module, name, chain)
+
+
+def _normed(path: str, chain: nn.Module) -> Target:
+    """Under torch's weight norm: direction and size."""
+    size, direction = chain.original0, chain.original1
+    assert isinstance(size, Tensor)
+    assert isinstance(direction, Tensor)
+    put = partial(_put_normed, direction, size, chain[0].dim)  # type: ignore[index]
+    return Target(path, _read(chain), (size, direction), None, partial(_read, chain), put)
+
+
+def _set(path: str, module: nn.Module, name: str, chain: nn.Module) -> Target:
+    """Through the right inverses of all that lies on it."""
+    return Target(
+        path, _read(chain), (*chain.parameters(), *chain.buffers()), None, partial(_read, chain),
+        partial(_put, module, name, chain), partial(_through, chain), _why_fixed(chain),
+    )  # fmt: skip
 
 
 def _is_weight_norm(chain: nn.Module) -> bool:
@@ -223,7 +229,8 @@ def _spectral_normed(path: str, module: nn.Module, hook: Any) -> Target:
     weight, *vectors = (getattr(module, f"{hook.name}_{part}") for part in ("orig", "u", "v"))
 
     def through(value: Tensor) -> Tensor:
-        return value / torch.linalg.matrix_norm(hook.reshape_weight_to_matrix(value), 2)
+        largest: Tensor = torch.linalg.matrix_norm(hook.reshape_weight_to_matrix(value), 2)
+        return value / largest
 
     def put(value: Tensor) -> None:
         weight.copy_(value)

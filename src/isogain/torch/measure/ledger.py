@@ -24,8 +24,8 @@ __all__ = ["Ledger", "Note", "backward_summaries", "forward_summary", "to_host",
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
 NOTHING = Wanted(None, False, None, 0)
-MOST = 1 << 22
-"""Elements of noted copies at which numbers are made of them, pass or no pass."""
+MOST, AT_ONCE = 1 << 20, 1 << 19
+"""Elements of noted copies at which numbers are made of them, pass or no pass; of those stacked at once."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Note:
     units: Units | None = None
 
     @property
-    def tensors(self) -> tuple[Tensor, ...]:
+    def tensors(self) -> tuple[Any, ...]:
         """All copies."""
         return tuple(one for one in self._held if one is not None)
 
@@ -167,8 +167,10 @@ def _settled(notes: Sequence[Note], made: Any) -> list[Any]:
         groups.setdefault(moved.key, []).append((place, moved))
     found: dict[int, Any] = {}
     for group in groups.values():
-        places, alike = zip(*group, strict=True)
-        found |= dict(zip(places, made(alike, *_stacked(alike)), strict=True))
+        many = max(AT_ONCE // max(sum(one.size for one in group[0][1].tensors), 1), 1)
+        for start in range(0, len(group), many):
+            places, alike = zip(*group[start : start + many], strict=True)
+            found |= dict(zip(places, made(alike, *_stacked(alike)), strict=True))
     return [found[place] for place in range(len(notes))]
 
 

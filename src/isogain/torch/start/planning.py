@@ -237,7 +237,7 @@ def _fitting(
 ) -> Decision:
     """The decision, unless its law cannot be drawn for a parameter whose axes are read so."""
     try:
-        if decision.initializer is not None and math.prod(shape):
+        if decision.initializer is not None and 0 not in shape:
             decision.initializer.law(shape, layout=decision.layout or layout, **geometry)
     except IsogainError:
         return Decision(None, f"axes read as {layout!r} give its law no fans: it keeps what it has")

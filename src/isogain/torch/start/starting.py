@@ -86,6 +86,9 @@ def init_(
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"
         return _receipt(made, seed, before, before, {}, contest, why)
+    if not made.drawn:
+        why = "there is nothing to draw: the plan keeps every parameter"
+        return _receipt(made, seed, before, before, {}, contest, why)
     kept = Snapshot(model, made)
     try:
         apply_(model, made, seed)

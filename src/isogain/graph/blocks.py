@@ -27,6 +27,8 @@ class Block:
     """The last weights of its branches: what they make is added without passing another one."""
     region: frozenset[int] = frozenset()
     """Every node between the join and the sum."""
+    projected: bool = False
+    """Whether the way around is a learnt map itself."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class Blocks:
             return None
         region, skip = frozenset(seen), tuple(weights[order[0]])
         ends = self._ends(node, region) - set(skip)
-        return Block(node.index, join, branches, skip, tuple(norms), ends, region)
+        mapped = self._maps(seen, masks, 1 << order[0])
+        return Block(node.index, join, branches, skip, tuple(norms), ends, region, mapped)
 
     def _gated(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
         """Whether the way around the branches is multiplied by a signal: (1 - t) x + t h is no stream."""
@@ -107,6 +110,13 @@ class Blocks:
         return any(
             node.kind == "multiply" and sum(self.graph.nodes[one].learnt for one in node.inputs) > 1
             for node in nodes
+        )
+
+    def _maps(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
+        """Whether a weight, or a product with parameters, lies on the way around."""
+        nodes = (self.graph.nodes[one] for one in seen if masks[one] == skip)
+        return any(
+            one.kind in ("weight", "recurrent", "product", "other") and one.parameters for one in nodes
         )
 
     def _parts(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
@@ -146,7 +156,7 @@ class Blocks:
 
     def _carries(self, stream: Stream) -> bool:
         """Whether a stream without norms leads past its blocks: most ways around have no weights."""
-        projected = sum(bool(block.skip) for block in stream.blocks)
+        projected = sum(block.projected or bool(block.skip) for block in stream.blocks)
         return not self._repeats(stream) and 2 * projected <= stream.length
 
     def _repeats(self, stream: Stream) -> bool:

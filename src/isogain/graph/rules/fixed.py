@@ -56,7 +56,7 @@ def bias(site: Site) -> Decision | None:
     if not owners and any(node.weight is not None for node in site.nodes):
         return Decision(None, "used together with other parameters before any signal: it keeps what it has")
     own = site.own
-    if own is not None and (own.set_by_hand or _beyond_its_weight(site, own)):
+    if own is not None and (own.set_by_hand or _beyond_chance(site, own)):
         return Decision(None, f"a bias of mean {own.mean:.3g} was set by hand: kept", role="bias")
     variance = max((_variance(site, node.index) for node in owners), default=0.0)
     if variance > 0:
@@ -65,13 +65,13 @@ def bias(site: Site) -> Decision | None:
     return Decision(Zeros(), "weights break the symmetry; a bias starts at 0", layout="*", role="bias")
 
 
-def _beyond_its_weight(site: Site, own: Own) -> bool:
-    """Whether a bias of one unit or a few is larger than a draw of its weight's spread could be."""
-    use = next((node.weight for node in site.nodes if node.weight and node.weight.bias == site.name), None)
-    if use is None or own.size > 3:
+def _beyond_chance(site: Site, own: Own) -> bool:
+    """Whether a bias of one unit or a few is twice what PyTorch's own start, U(+-1 / sqrt(fan_in)), can be."""
+    uses = (node.weight for node in site.nodes if node.weight is not None)
+    use = next((one for one in uses if one.bias == site.name), None)
+    if use is None or use.fans is None or own.size > 3:
         return False
-    weight = site.scene.own.get(site.scene.graph.by_parameter[use.name].model_name)
-    return weight is not None and own.rms > 4 * weight.rms
+    return own.rms * math.sqrt(use.fans.fan_in) > 2
 
 
 def _is_added(site: Site) -> bool:

@@ -66,7 +66,7 @@ def bias(site: Site) -> Decision | None:
 
 
 def _beyond_chance(site: Site, own: Own) -> bool:
-    """Whether a bias of one unit or a few is twice what PyTorch's own start, U(+-1 / sqrt(fan_in)), can be."""
+    """Whether a bias of few units is twice what PyTorch's own start, U(+-1 / sqrt(fan_in)), can be."""
     uses = (node.weight for node in site.nodes if node.weight is not None)
     use = next((one for one in uses if one.bias == site.name), None)
     if use is None or use.fans is None or own.size > 3:

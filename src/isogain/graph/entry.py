@@ -48,6 +48,10 @@ class Entry:
     """The parameters behind a parametrized weight, which is set through its right inverse."""
     rates: tuple[tuple[str, float], ...] = ()
     """(kind of optimizer, factor on the learning rate), where the recipe prescribes one."""
+    multiple: float = 1.0
+    """The number by which the operation multiplies the parameter: the law is that of the product."""
+    drawn_as: str = ""
+    """The path whose draw it gets, where it is a copy of that parameter; empty: its own."""
     packing: Packing | None = None
     """How several maps lie in it, where the graph shows that."""
 
@@ -82,7 +86,14 @@ class Entry:
             "initializer": self.initializer.to_dict() if self.initializer else None,
             "role": self.role, "reason": self.reason, "layout": self.layout,
         }  # fmt: skip
-        for name, plain in (("groups", 1), ("stride", 1), ("transposed", False), ("steady", 0.0)):
+        for name, plain in (
+            ("groups", 1),
+            ("stride", 1),
+            ("transposed", False),
+            ("steady", 0.0),
+            ("multiple", 1.0),
+            ("drawn_as", ""),
+        ):
             value = getattr(self, name)
             if value != plain:
                 found[name] = list(value) if isinstance(value, tuple) else value

@@ -86,6 +86,8 @@ def critical_point(which: Any, variance: float | None = None, **parameters: Any)
 def _critical_point(phi: Activation) -> CriticalPoint:
     if phi.jumps:
         return _none(phi, "Its values jump, so E[phi'^2] is infinite and gradients have no finite scale.")
+    if not phi.moments(1.0).slope_second.value > 0:
+        return _none(phi, "It has no slope anywhere, so no weights hand on a gradient.")
     if is_homogeneous(phi):
         weight = 1 / phi.moments(1.0).slope_second.value
         reason = "It has no scale of its own: the variance stays what the input gives it."

@@ -66,7 +66,8 @@ class DeltaOrthogonal(Initializer):
     """gain times an orthogonal matrix at the centre of a convolution's kernel, zeros around it.
 
     The convolution is an isometry of every pixel's channels (Xiao et al. 2018, section 3.2).  An even
-    kernel has no centre: 'floor' takes (k - 1) // 2 (JAX's), 'ceil' k // 2 (torch's `dirac_`).
+    kernel has no centre: 'floor' takes (k - 1) // 2 (JAX's), 'ceil' k // 2 (torch's `dirac_`).  'last' is
+    where a causal convolution reads the present step, 'first' where one that looks ahead does.
     `flatten` 'last' reads the bare shape (k..., in, out), as JAX does, where no layout is given.
     """
 
@@ -77,7 +78,7 @@ class DeltaOrthogonal(Initializer):
 
     def __post_init__(self) -> None:
         require_finite(self, gain=self.gain)
-        require_choice(self, "centre", ("floor", "ceil"))
+        require_choice(self, "centre", ("floor", "ceil", "first", "last"))
         require_choice(self, "flatten", ("layout", "last"))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
@@ -114,7 +115,7 @@ class MirroredOrthogonal(Initializer):
     def __post_init__(self) -> None:
         require_finite(self, gain=self.gain)
         require_choice(self, "position", ("first", "hidden", "last"))
-        require_choice(self, "centre", ("floor", "ceil", "whole"))
+        require_choice(self, "centre", ("floor", "ceil", "first", "last", "whole"))
         self.slope()
 
     def slope(self) -> float:

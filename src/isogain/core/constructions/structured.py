@@ -9,7 +9,7 @@ isometries and identities are built in the library the normals belong to (NumPy,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -140,6 +140,13 @@ def matrix_law(
     return StructuredLaw(name, build, abs(gain) * rms, stack * each)
 
 
+PLACES: Mapping[str, Callable[[int], int]] = {
+    "first": lambda size: 0, "floor": lambda size: (size - 1) // 2, "ceil": lambda size: size // 2,
+    "last": lambda size: size - 1,
+}  # fmt: skip
+"""Which tap of a kernel so long holds the block."""
+
+
 def centre_law(
     name: str,
     geometry: Geometry,
@@ -152,11 +159,12 @@ def centre_law(
 ) -> StructuredLaw:
     """One matrix at the centre of each kernel, zeros around it; a matrix where there is no kernel.
 
-    `centre` says where an even kernel has it: 'floor' (k - 1) // 2 (JAX) or 'ceil' k // 2 (torch).
+    `centre` says where an even kernel has it, 'floor' (k - 1) // 2 (JAX) or 'ceil' k // 2 (torch), or that it
+    lies at the 'first' or 'last' tap of any.
     `rms` and `read` as in `matrix_law`.
     """
     stack, outputs, inputs, receptive = geometry.canonical_sizes()
-    place: tuple[int, ...] = tuple((size - 1) // 2 if centre == "floor" else size // 2 for size in receptive)
+    place = tuple(PLACES[centre](size) for size in receptive)
     each = outputs * inputs
 
     around = [(at, size - 1 - at) for at, size in zip(place, receptive, strict=True)]

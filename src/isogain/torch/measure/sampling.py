@@ -81,6 +81,8 @@ def extremes(tensor: Tensor) -> tuple[float, float]:
     flat = tensor.detach()
     if flat.is_complex():
         flat = torch.view_as_real(flat)
+    if flat.is_floating_point() and flat.element_size() == 1:  # of eight bits, which torch does not compare
+        flat = flat.float()
     low, high = torch.aminmax(flat)
     return float(low), float(high)
 

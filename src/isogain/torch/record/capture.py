@@ -40,6 +40,7 @@ from isogain.torch.call.tensors import (
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
 from isogain.torch.measure.units import Units, noted_units
+from isogain.torch.record.constants import reshaped_by
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
 from isogain.torch.record.watch import Watch
@@ -183,8 +184,9 @@ class Recorder(Watch):
         flipped = any(value.flipped for _, value in sources)
         if name in _TURNED:
             flipped = not flipped
+        constant, bound = reshaped_by(name, args, kwargs, sources)
         for tensor in tensors_in(result, 2):
-            self.known[tensor] = Value(parameters=parameters, flipped=flipped, content=drawn)
+            self.known[tensor] = Value(None, parameters, flipped, drawn, constant=constant, bound=bound)
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -93,17 +94,19 @@ def _job(entry: Entry, target: Target, seed: int, threads: int | None, problems:
         problems.append(f"{entry.path}: {target.fixed}")
         return []
     try:
-        return [
-            Job(
-                target,
-                prepare(
-                    target.like, entry.initializer, seed=seed, path=entry.path, threads=threads, **geometry
-                ),
-            )
-        ]
+        path = entry.drawn_as or entry.path
+        draw = prepare(target.like, entry.initializer, seed=seed, path=path, threads=threads, **geometry)
+        return [Job(target, draw if entry.multiple == 1.0 else partial(_divided, draw, entry.multiple))]
     except IsogainError as error:
         problems.append(f"{entry.path}: {error}")
         return []
+
+
+@torch.no_grad()
+def _divided(draw: Callable[[Tensor], None], multiple: float, tensor: Tensor) -> None:
+    """The draw, of which the operation reads a multiple."""
+    draw(tensor)
+    tensor.div_(multiple)
 
 
 def _write(jobs: list[Job]) -> None:

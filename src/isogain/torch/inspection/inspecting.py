@@ -30,8 +30,9 @@ from isogain.torch.call.calling import (
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.jacobian import measure_jacobian
+from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
-from isogain.torch.measure.parameters import parameter_state
+from isogain.torch.measure.parameters import parameter_state, stacked
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.weights import unit_axis
 
@@ -115,6 +116,7 @@ def _passes(
         gradients = _gradients(recorder, value, skipped)
     states = _states(recorder, gradients)
     graph = recorder.graph(outputs)
+    buffers = buffer_states(recorder.model)
     settings = _settings(recorder.model) | {"inputs": _shapes((positional, named))}
     return Table(
         graph, recorder.meter.forward, recorder.meter.backward, states, tuple(recorder.meter.losses),
@@ -122,6 +124,7 @@ def _passes(
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
         _input_distance(positional, named), settings, jacobian, recorder.random_choices > 0,
+        tuple(recorder.meter.looks), buffers,
     )  # fmt: skip
 
 
@@ -203,7 +206,8 @@ def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str
             axis = unit_axis(use, tuple(parameter.shape)) if use and not grouped else None
             bias = recorder.parameters.get(use.bias) if use and use.bias else None
             gradient = gradients.get(name)
-            states[name] = parameter_state(name, parameter, gradient, axis, bias, parameter.requires_grad)
+            state = parameter_state(name, parameter, gradient, axis, bias, parameter.requires_grad)
+            states[name] = replace(state, slices=stacked(parameter, gradient, use))
     return states
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from isogain.graph import Node
+from isogain.inspect.looks import Look
 from isogain.inspect.table import Backward, Forward, LossUse
 from isogain.torch.call.operations import LOSSES
 from isogain.torch.call.tensors import is_wrapped
@@ -37,6 +38,7 @@ class Meter:
         self.forward: dict[int, Forward] = {}
         self.backward: dict[int, Backward] = {}
         self.losses: list[LossUse] = []
+        self.looks: list[Look] = []
         self.unmeasured: list[str] = []
         self.gates: dict[int, Tensor] = {}
         """Inputs of weights that are all zeros: where a second gradient may start."""

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from isogain.graph import WeightUse
+from isogain.inspect.slices import Slices, slices_of
 from isogain.inspect.table import ParameterState
 from isogain.torch.measure.measures import KEPT, backward_summary
 from isogain.torch.measure.sampling import Numbers, extremes, spread
 
-__all__ = ["is_orthogonal", "parameter_state"]
+__all__ = ["is_orthogonal", "parameter_state", "stacked"]
 
 Tensor = torch.Tensor
 
@@ -45,6 +47,20 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
         fingerprint="" if constant else _fingerprint(parameter, values),
         gradient=None if gradient is None else backward_summary(gradient), requested=asked,
     )  # fmt: skip
+
+
+def stacked(parameter: Tensor, gradient: Tensor | None, use: WeightUse | None) -> Slices | None:
+    """The Slices of a parameter whose first axis counts maps of their own; None for any other."""
+    if use is None or parameter.dim() < 3 or parameter.is_meta or parameter.is_complex():
+        return None
+    parallel = use.layout.startswith("stack") and use.shape[0] == parameter.shape[0]
+    inner = tuple(parameter.shape[1:])
+    if not parallel and (use.layout.startswith("lookup") or use.shape not in (inner, inner[::-1])):
+        return None
+    if gradient is not None and gradient.layout != torch.strided:
+        gradient = gradient.to_dense()
+    slopes = None if gradient is None else gradient.detach().float().numpy(force=True)
+    return slices_of(parameter.detach().float().numpy(force=True), slopes, parallel)
 
 
 def is_orthogonal(matrix: Tensor) -> bool:

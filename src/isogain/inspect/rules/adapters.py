@@ -46,7 +46,7 @@ def _branches(table: Table, node: Node) -> Iterator[tuple[float, Node]]:
         if not _trainable_only(table, own):
             continue
         beside = others - behind[one] - {one}
-        if _frozen(table, beside) or (not beside and _between(table, node, others)):
+        if _frozen(table, beside) or (not _learning(table, beside) and _between(table, node, others)):
             yield from _share(table, node, one, own)
 
 

@@ -13,8 +13,9 @@ from isogain.inspect.table import Table
 __all__ = ["wrong_fans"]
 
 GAINS = {1.0: "LeCun's", math.sqrt(2): "He's", 1 / math.sqrt(3): "PyTorch's default"}
-OFF = (1.9, 4.0)
-"""Times off the law from which it is said, and from which it is a warning where no norm makes up for it."""
+OFF = (1.9, 2.2)
+"""Times off the law from which it is said, and from which it is a warning: where no norm makes up for it, and
+somebody chose the law (torch's default has its own fan for every transposed kernel)."""
 
 
 def wrong_fans(table: Table) -> Iterator[Finding]:
@@ -34,10 +35,10 @@ def wrong_fans(table: Table) -> Iterator[Finding]:
 
 
 def _severity(table: Table, member: tuple[Node, float, str]) -> Severity:
-    node, off, _ = member
+    node, off, words = member
     after = table.graph.following(node.index, ("norm", "weight"), 3)
     normed = after is not None and after.kind == "norm"
-    return "warning" if not normed and not 1 / OFF[1] < off < OFF[1] else "info"
+    return "warning" if not normed and "default" not in words and not 1 / OFF[1] < off < OFF[1] else "info"
 
 
 def _other_law(use: WeightUse) -> tuple[float, str] | None:

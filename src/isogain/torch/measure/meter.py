@@ -39,6 +39,8 @@ class Meter:
         self.backward: dict[int, Backward] = {}
         self.losses: list[LossUse] = []
         self.looks: list[Look] = []
+        self.partly_frozen = False
+        """Whether some parameters learn and some do not: then what is added to what is measured, factors and all."""
         self.unmeasured: list[str] = []
         self.gates: dict[int, Tensor] = {}
         """Inputs of weights that are all zeros: where a second gradient may start."""
@@ -56,7 +58,8 @@ class Meter:
     def node(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any],
              result: Tensor, units: dict[str, float]) -> None:  # fmt: skip
         """What an operation handed on; its gradient follows by a hook."""
-        if not (node.kind in MEASURED or (node.kind == "multiply" and node.parameters)):
+        scaled = node.kind == "multiply" and (node.parameters or self.partly_frozen)
+        if not (node.kind in MEASURED or scaled):
             return
         if result.is_meta or is_wrapped(result) or result.numel() == 0 or result.layout != torch.strided:
             if node.kind in ("weight", "recurrent", "embedding"):

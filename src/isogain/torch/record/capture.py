@@ -86,6 +86,7 @@ class Recorder(Watch):
         self.nodes: list[Node] = []
         # not a method of self: in a cycle, records would lie about until the garbage collector's slow turn
         self.meter = Meter(batch, level, partial(_learnt, self.known, self.nodes))
+        self.meter.partly_frozen = len({p.requires_grad for p in self.parameters.values()}) > 1
         self.operations = 0
         self.used: set[str] = set()
         self.free_inputs = False

@@ -10,7 +10,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import isogain.torch as igt  # noqa: E402
-from corpus import broken, broken_kinds, healthy, healthy_kinds  # noqa: E402, F401  (fills the registries)
+from corpus import (  # noqa: E402, F401  (fills the registries)
+    broken,
+    broken_closer,
+    broken_kinds,
+    healthy,
+    healthy_closer,
+    healthy_kinds,
+)
 from corpus.cases import BROKEN, HEALTHY, Case  # noqa: E402
 from isogain.inspect import CODES  # noqa: E402
 

@@ -32,7 +32,9 @@ def _heads() -> Made:
     return closer.read(model)
 
 
-@broken_as("faint_attention", "attention-collapse", source="queries and keys drawn at 1e-4: a mean of all keys")
+@broken_as(
+    "faint_attention", "attention-collapse", source="queries and keys drawn at 1e-4: a mean of all keys"
+)
 def _faint() -> Made:
     return closer.read(closer.Reader(lambda: closer.Attend("written", 1e-3)))
 
@@ -71,7 +73,9 @@ for _spelling, _top in (("stacked", 1), ("stacked", 2), ("modules", 1), ("module
         return closer.vectors(model)
 
 
-@broken_as("one_bucket_hash", "idle-slices", source="a hash of tokens that falls into one bucket (hash layers)")
+@broken_as(
+    "one_bucket_hash", "idle-slices", source="a hash of tokens that falls into one bucket (hash layers)"
+)
 def _bucket() -> Made:
     model = closer.Experts("stacked", 8)
     model.table = lambda x: (x.sum(-1).abs() * 1e-3).long() % 8
@@ -89,7 +93,9 @@ for _same in ((0, 1, 2, 3, 4, 5), (2, 3)):
         return closer.vectors(model)
 
 
-@broken_as("equal_experts_equal_shares", "identical-layers", source="copies of one expert under a router of zeros")
+@broken_as(
+    "equal_experts_equal_shares", "identical-layers", source="copies of one expert under a router of zeros"
+)
 def _shares() -> Made:
     model = closer.Experts("soft", 4)
     nn.init.zeros_(model.router.weight)
@@ -222,7 +228,9 @@ def _variance() -> Made:
     return closer.vectors(model)
 
 
-@broken_as("unread_nan", "non-finite", source="a running mean that a bad batch made NaN; training mode hides it")
+@broken_as(
+    "unread_nan", "non-finite", source="a running mean that a bad batch made NaN; training mode hides it"
+)
 def _unread() -> Made:
     model = nn.Sequential(nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 5))
     model[1].running_mean.fill_(math.nan)
@@ -269,7 +277,11 @@ for _sigma in (3e-3, 2e4):
         return closer.coordinates(closer.Encoded(sigma * torch.randn(2, 24)))
 
 
-@broken_as("time_in_units_of_a_million", "time-scale", source="times from 0 to 1e-3 for frequencies made for 0 to 1000")
+@broken_as(
+    "time_in_units_of_a_million",
+    "time-scale",
+    source="times from 0 to 1e-3 for frequencies made for 0 to 1000",
+)
 def _units() -> Made:
     return closer.timed(closer.Timed(), 1e-3)
 
@@ -284,15 +296,21 @@ for _offset in (4.0, 1.0, -14.0):
 
     @broken_as(f"selective_steps_{_offset:g}", "time-scale", source=STATES)
     def _steps(offset: float = _offset) -> Made:
-        return closer.sequences(closer.Pooled(*(closer.Selective(offset=offset) for _ in range(2))), length=32)
+        return closer.sequences(
+            closer.Pooled(*(closer.Selective(offset=offset) for _ in range(2))), length=32
+        )
 
 
 @broken_as("diagonal_steps", "time-scale", source=STATES)
 def _diagonal() -> Made:
-    return closer.sequences(closer.Pooled(*(closer.Diagonal(low=5.0, high=50.0) for _ in range(2))), length=32)
+    return closer.sequences(
+        closer.Pooled(*(closer.Diagonal(low=5.0, high=50.0) for _ in range(2))), length=32
+    )
 
 
-ADAPTER = "an adapter whose last layer is drawn: the pretrained answer is gone (reported of stable-diffusion-webui)"
+ADAPTER = (
+    "an adapter whose last layer is drawn: the pretrained answer is gone (reported of stable-diffusion-webui)"
+)
 for _kind in ("behind", "beside"):
     for _end in (0.3, 0.05):
 
@@ -318,7 +336,9 @@ def _ungrouped(layer: nn.Conv2d) -> None:
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
 
-@broken_as("depthwise_ungrouped", "off-peers", source="kaiming fan_out counts all groups of a depthwise kernel")
+@broken_as(
+    "depthwise_ungrouped", "off-peers", source="kaiming fan_out counts all groups of a depthwise kernel"
+)
 def _depthwise() -> Made:
     return closer.pictures(closer.Separable(_ungrouped, norm=False))
 

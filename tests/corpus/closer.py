@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,9 @@ WORDS, WIDTH = 60, 48
 class Attend(nn.Module):
     """Self-attention in one of several spellings."""
 
-    def __init__(self, spelling: str = "written", gain: float = 1.0, scaled: bool = True, heads: int = 4) -> None:
+    def __init__(
+        self, spelling: str = "written", gain: float = 1.0, scaled: bool = True, heads: int = 4
+    ) -> None:
         super().__init__()
         self.spelling, self.heads, self.scaled = spelling, heads, scaled
         if spelling == "module":
@@ -40,7 +43,9 @@ class Attend(nn.Module):
         if self.spelling == "fused":
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
         elif self.spelling == "einsum":
-            y = torch.einsum("bhqk,bhkd->bhqd", (torch.einsum("bhqd,bhkd->bhqk", q, k) * scale).softmax(-1), v)
+            y = torch.einsum(
+                "bhqk,bhkd->bhqd", (torch.einsum("bhqd,bhkd->bhqk", q, k) * scale).softmax(-1), v
+            )
         else:
             y = ((q @ k.transpose(-1, -2)) * scale + self.bias(x.shape[1])).softmax(-1) @ v
         return self.o(y.transpose(1, 2).flatten(2))
@@ -72,7 +77,8 @@ class Reader(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(2 * depth))
         self.attends = nn.ModuleList(attend() for _ in range(depth))
         self.mlps = nn.ModuleList(
-            nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH)) for _ in range(depth)
+            nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH))
+            for _ in range(depth)
         )
         self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WORDS, bias=False)
         nn.init.normal_(self.head.weight, 0, 0.02)
@@ -127,7 +133,8 @@ class Experts(nn.Module):
         self.table: Callable[[Tensor], Tensor] | None = None
         if spelling == "modules":
             self.experts = nn.ModuleList(
-                nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(count)
+                nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+                for _ in range(count)
             )
         else:
             self.up = nn.Parameter(torch.randn(count, width, 2 * width) * width**-0.5)
@@ -148,7 +155,11 @@ class Experts(nn.Module):
             if not len(rows):
                 continue
             part = x[rows]
-            done = self.experts[e](part) if self.spelling == "modules" else (part @ self.up[e]).relu() @ self.down[e]
+            done = (
+                self.experts[e](part)
+                if self.spelling == "modules"
+                else (part @ self.up[e]).relu() @ self.down[e]
+            )
             y = y.index_add(0, rows, scores[rows, e, None] * done)
         return self.head(x + y)
 
@@ -205,10 +216,15 @@ def gated(blocks: Callable[[], nn.Module], count: int = 5) -> nn.Sequential:
 class Lora(nn.Module):
     """A frozen linear layer and a low-rank change beside it, or within its weight."""
 
-    def __init__(self, size: int, out: int, b: float = 0.0, a: float | None = None, within: bool = False) -> None:
+    def __init__(
+        self, size: int, out: int, b: float = 0.0, a: float | None = None, within: bool = False
+    ) -> None:
         super().__init__()
         self.base = nn.Linear(size, out).requires_grad_(False)
-        self.a, self.b = nn.Parameter(torch.randn(4, size) * size**-0.5), nn.Parameter(b * torch.randn(out, 4))
+        self.a, self.b = (
+            nn.Parameter(torch.randn(4, size) * size**-0.5),
+            nn.Parameter(b * torch.randn(out, 4)),
+        )
         if a is not None:
             nn.init.constant_(self.a, a)
         self.within = within
@@ -224,7 +240,9 @@ class Bottleneck(nn.Module):
 
     def __init__(self, end: float, kind: str = "behind", width: int = 32) -> None:
         super().__init__()
-        self.block = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.block = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+        )
         self.block.requires_grad_(False)
         self.down, self.up = nn.Linear(width, 8), nn.Linear(8, width)
         nn.init.normal_(self.up.weight, 0, end)
@@ -283,7 +301,9 @@ def siren(inputs: int = 2, width: int = 64, depth: int = 3, w0: float = 30.0, fi
     bound = math.sqrt(6 / width) / w0 if hidden is None else hidden
     start = 1 / inputs if first is None else first
     net = nn.Sequential(
-        Sine(inputs, width, start, w0), *(Sine(width, width, bound, w0) for _ in range(depth)), nn.Linear(width, 1)
+        Sine(inputs, width, start, w0),
+        *(Sine(width, width, bound, w0) for _ in range(depth)),
+        nn.Linear(width, 1),
     )
     nn.init.uniform_(net[-1].weight, -math.sqrt(6 / width) / w0, math.sqrt(6 / width) / w0)
     return net
@@ -367,7 +387,9 @@ class Selective(nn.Module):
         nn.init.uniform_(self.dt.weight, -0.1, 0.1)
         steps = torch.exp(torch.rand(width) * math.log(high / low) + math.log(low))
         with torch.no_grad():
-            self.dt.bias.copy_(torch.log(torch.expm1(steps)) if offset is None else torch.full((width,), offset))
+            self.dt.bias.copy_(
+                torch.log(torch.expm1(steps)) if offset is None else torch.full((width,), offset)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         u = self.norm(x)
@@ -396,10 +418,15 @@ class Diagonal(nn.Module):
         u, n = self.norm(x), x.shape[1]
         a = torch.complex(-torch.exp(self.real), self.imag)
         rate = a * torch.exp(self.log_dt)[:, None]
-        kernel = 2 * torch.einsum(
-            "hn,hnl->hl", self.c * (torch.exp(rate) - 1) / a, torch.exp(rate[..., None] * torch.arange(n))
-        ).real
-        y = torch.fft.irfft(torch.fft.rfft(u.transpose(1, 2), 2 * n) * torch.fft.rfft(kernel, 2 * n), 2 * n)[..., :n]
+        kernel = (
+            2
+            * torch.einsum(
+                "hn,hnl->hl", self.c * (torch.exp(rate) - 1) / a, torch.exp(rate[..., None] * torch.arange(n))
+            ).real
+        )
+        y = torch.fft.irfft(torch.fft.rfft(u.transpose(1, 2), 2 * n) * torch.fft.rfft(kernel, 2 * n), 2 * n)[
+            ..., :n
+        ]
         return x + self.out(F.gelu(y.transpose(1, 2) + u))
 
 
@@ -437,10 +464,12 @@ class Separable(nn.Module):
 class Upward(nn.Module):
     """Transposed convolutions from few channels to many pixels."""
 
-    def __init__(self, law: Callable[[nn.ConvTranspose2d], Any], sizes: tuple[int, ...], norm: bool = False) -> None:
+    def __init__(
+        self, law: Callable[[nn.ConvTranspose2d], Any], sizes: tuple[int, ...], norm: bool = False
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in itertools.pairwise(sizes):
             layer = nn.ConvTranspose2d(a, b, 4, 2, 1)
             law(layer)
             nn.init.zeros_(layer.bias)

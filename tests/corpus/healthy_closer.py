@@ -86,7 +86,9 @@ def _few() -> Made:
     return closer.vectors(closer.Experts("stacked", 16), batch=8)
 
 
-@healthy_as("experts_upcycled", "one network copied to all experts, parted by the router (Komatsuzaki et al. 2023)")
+@healthy_as(
+    "experts_upcycled", "one network copied to all experts, parted by the router (Komatsuzaki et al. 2023)"
+)
 def _upcycled() -> Made:
     model = closer.Experts("stacked", 4, 1)
     model.up.data[:], model.down.data[:] = model.up.data[:1].clone(), model.down.data[:1].clone()
@@ -171,7 +173,11 @@ class Masked(closer.Attend):
         return self.mask[:t, :t]
 
 
-for _name, _low in (("infinite", -math.inf), ("most_negative", torch.finfo(torch.float32).min), ("billion", -1e9)):
+for _name, _low in (
+    ("infinite", -math.inf),
+    ("most_negative", torch.finfo(torch.float32).min),
+    ("billion", -1e9),
+):
 
     @healthy_as(f"mask_{_name}")
     def _mask(low: float = _low) -> Made:
@@ -270,18 +276,31 @@ def _control() -> Made:
 
 @healthy_as("residual_head_on_a_frozen_backbone")
 def _backbone() -> Made:
-    body = mlp(3, 48, nn.ReLU, lambda m: nn.init.kaiming_normal_(m.weight, nonlinearity="relu"), inputs=32, outputs=48)
-    head = residual_mlp(2, 48, lambda d: nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, d)))
+    body = mlp(
+        3,
+        48,
+        nn.ReLU,
+        lambda m: nn.init.kaiming_normal_(m.weight, nonlinearity="relu"),
+        inputs=32,
+        outputs=48,
+    )
+    head = residual_mlp(
+        2, 48, lambda d: nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, d))
+    )
     head[0] = nn.Linear(48, 48)
     return closer.vectors(nn.Sequential(body.requires_grad_(False), head), classes=10)
 
 
 @healthy_as("trainable_stem_of_a_frozen_body")
 def _stem() -> Made:
-    stem = residual_mlp(2, 32, lambda d: nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, d)))
+    stem = residual_mlp(
+        2, 32, lambda d: nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU(), nn.Linear(d, d))
+    )
     stem[0] = nn.Linear(32, 32)
     stem[-1] = nn.Linear(32, 32)
-    body = mlp(3, 48, nn.ReLU, lambda m: nn.init.kaiming_normal_(m.weight, nonlinearity="relu"), inputs=32, outputs=5)
+    body = mlp(
+        3, 48, nn.ReLU, lambda m: nn.init.kaiming_normal_(m.weight, nonlinearity="relu"), inputs=32, outputs=5
+    )
     return closer.vectors(nn.Sequential(stem, body.requires_grad_(False)))
 
 
@@ -296,7 +315,9 @@ for _norm in (True, False):
         return closer.pictures(closer.Separable(_own_fan, norm))
 
 
-@healthy_as("depthwise_ungrouped_norm", "kaiming fan_out before batch norms, as torchvision's MobileNets start")
+@healthy_as(
+    "depthwise_ungrouped_norm", "kaiming fan_out before batch norms, as torchvision's MobileNets start"
+)
 def _mobile() -> Made:
     law = lambda m: nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")  # noqa: E731
     return closer.pictures(closer.Separable(law, norm=True))

@@ -1,4 +1,4 @@
-"""What single operations do beside handing on a signal: attention, gates, angles, decays; no framework here."""
+"""What single operations do beside handing on a signal: attention, gates, angles, decays."""
 
 from __future__ import annotations
 

@@ -43,9 +43,7 @@ def slices_of(
     idle = 0 if gradient is None else _idle(gradient.reshape(len(values), -1))
     apart = gradient is not None and any(_differ(gradient, group) for group in groups)
     sizes = np.sqrt(np.square(np.abs(some), dtype=np.float64).mean(1))
-    return Slices(
-        len(values), sum(map(len, groups)), apart, idle, tuple(map(float, sizes)), parallel
-    )
+    return Slices(len(values), sum(map(len, groups)), apart, idle, tuple(map(float, sizes)), parallel)
 
 
 def _equal(rows: np.ndarray[Any, Any]) -> list[list[int]]:

@@ -69,7 +69,9 @@ def _ancestors(table: Table, index: int) -> set[int]:
 
 def _learning(table: Table, indices: set[int]) -> list[bool]:
     uses = table.graph.by_parameter
-    return [uses[w.name].trainable for i in indices if (w := table.node(i).weight) is not None and w.name in uses]
+    return [
+        uses[w.name].trainable for i in indices if (w := table.node(i).weight) is not None and w.name in uses
+    ]
 
 
 def _trainable_only(table: Table, own: set[int]) -> bool:
@@ -99,7 +101,8 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
         "adapter-not-neutral", severity, pattern(list(paths)),
         f"{len(found)} trainable parts change what frozen layers hand on by up to {share:.2g} of its size",
         "0: the pretrained network's own answer at the first step",
-        "a trainable part around frozen layers does not start at 0, so what was learnt is disturbed before the first "
+        "a trainable part around frozen layers does not start at 0, so what was learnt is "
+        "disturbed before the first "
         "step; its last weight should be 0 (unless the frozen weights were changed to make up for it)",
         zeroed([*names, *biases]) if names and len(names) == len(ends) else "", paths,
     )  # fmt: skip

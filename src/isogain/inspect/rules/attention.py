@@ -11,6 +11,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Attention, Look
+from isogain.inspect.mending import multiplied
 from isogain.inspect.table import Table
 
 __all__ = ["attention_collapse"]
@@ -21,7 +22,9 @@ SPREAD_OUT = 0.6
 """Share of ln n from which the weights are no few keys' whatever the logits."""
 SILENT = 1e-3
 """Product of the gains of q and k below which their gradients, each the other's size, are as small."""
-FAR = 8
+FAR = 16
+LOUD = 1.3
+"""Gain of a weight, or size of its input, from which it is what makes logits large."""
 
 
 def attention_collapse(table: Table) -> Iterator[Finding]:
@@ -32,8 +35,9 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
             found = _kind(look.seen, ends)
             if found:
                 groups[found].append((look, look.seen, ends))
+    judged = sum(isinstance(look.seen, Attention) and look.node is not None for look in table.looks)
     for kind, members in groups.items():
-        yield _sharp(table, members) if kind == "sharp" else _flat(members)
+        yield _sharp(table, members, judged) if kind == "sharp" else _flat(members)
 
 
 def condensation(keys: int) -> float:
@@ -63,7 +67,7 @@ def _sizes(seen: Attention) -> tuple[float, ...]:
 
 
 def _ends(table: Table, look: Look) -> tuple[Node, ...] | None:
-    """The weights that make queries and keys; None for a softmax over anything but products of two signals."""
+    """The weights that make queries and keys; None for a softmax of anything else."""
     if look.node is None:
         return None
     node = table.node(look.node)
@@ -101,31 +105,45 @@ def _all(members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> list[Node]:
     return list({w.index: w for _, _, ends in members for w in ends}.values())
 
 
-def _sharp(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:
-    look, seen, ends = max(members, key=lambda one: max(_sizes(one[1])) / condensation(one[1].keys))
+def _sharp(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]], judged: int) -> Finding:
+    _, seen, ends = max(members, key=lambda one: max(_sizes(one[1])) / condensation(one[1].keys))
     size, bar = max(_sizes(seen)), condensation(seen.keys)
     usual = median(_sizes(seen))
     severity: Severity = "critical" if usual > BEYOND[1] * bar else "warning"
     weights = _all(members)
+    if not _loud(weights) and 2 * len(members) < judged:  # a first layer before the first norm, say
+        severity = "info"
     paths = [place(w) for w in weights] or [one[0].path for one in members]
     return Finding(
         "attention-collapse", severity, pattern(list(dict.fromkeys(paths))),
-        f"logits of standard deviation {size:.3g} over {seen.keys} keys; largest weight {max(seen.largest):.2f}, "
+        f"logits of standard deviation {size:.3g} over {seen.keys} keys; largest weight "
+        f"{max(seen.largest):.2f}, "
         f"entropy {min(seen.entropy):.2f} of ln {seen.keys}",
         f"about 1, and below sqrt(2 ln {seen.keys}) = {bar:.2g}, where a softmax condenses",
-        _why_sharp(ends), _softened(weights), tuple(dict.fromkeys(paths)),
+        _why_sharp(table, ends), _softened(weights), tuple(dict.fromkeys(paths)),
     )  # fmt: skip
 
 
-def _why_sharp(ends: tuple[Node, ...]) -> str:
+def _loud(weights: Sequence[Node]) -> bool:
+    return any(w.weight is not None and w.weight.gain > LOUD for w in weights)
+
+
+def _why_sharp(table: Table, ends: tuple[Node, ...]) -> str:
     gains = [w.weight.gain for w in ends if w.weight and math.isfinite(w.weight.gain)]
-    if gains and max(gains) > 1.3:
+    sizes = [table.forward[i].rms for w in ends for i in w.inputs if i in table.forward]
+    if gains and max(gains) > LOUD:
         cause = f"queries and keys come from weights of gain {max(gains):.3g} where 1 keeps their size"
+    elif sizes and max(sizes) > LOUD:
+        cause = (
+            f"what queries and keys are made of has root mean square {max(sizes):.3g} where norms hand on 1"
+        )
     elif gains:
-        cause = f"the weights of queries and keys have gain {max(gains):.2g}: the scale 1 / sqrt(d) is missing"
+        cause = (
+            f"the weights of queries and keys have gain {max(gains):.2g}: the scale 1 / sqrt(d) is missing"
+        )
     else:
-        cause = "queries and keys are as large as a norm or scale before the product makes them"
-    return f"{cause}; almost all weight lies on one key, picked by chance, and softmax's slope p (1 - p) is near 0"
+        cause = "queries and keys are as large as a norm or a scale before the product makes them"
+    return f"{cause}; almost all weight lies on one key, picked by chance, and softmax's slope is near 0"
 
 
 def _softened(weights: Sequence[Node]) -> str:
@@ -133,24 +151,25 @@ def _softened(weights: Sequence[Node]) -> str:
     factors = {
         w.weight.name: 1 / w.weight.gain
         for w in weights
-        if w.weight and math.isfinite(w.weight.gain) and w.weight.gain > 1.3
+        if w.weight and math.isfinite(w.weight.gain) and w.weight.gain > LOUD
     }
     if not factors or any("parametrizations" in name for name in factors):
         return ""
-    listed = ", ".join(f"{name!r}: {factor:.4g}" for name, factor in factors.items())
-    return f"[model.get_parameter(n).data.mul_(f) for n, f in {{{listed}}}.items()]"
+    return multiplied(factors)
 
 
 def _flat(members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:
     weights = _all(members)
     seen = members[0][1]
     gain = min(w.weight.gain for w in weights if w.weight)
-    listed = ", ".join(f"{w.weight.name!r}: {1 / w.weight.gain:.4g}" for w in weights if w.weight)
+    factors = {w.weight.name: 1 / w.weight.gain for w in weights if w.weight}
     return Finding(
         "attention-collapse", "warning", pattern(list(dict.fromkeys(place(w) for w in weights))),
-        f"logits of standard deviation {max(_sizes(seen)):.2g} over {seen.keys} keys: the same weight for all",
+        f"logits of standard deviation {max(_sizes(seen)):.2g} over {seen.keys} keys: the same "
+        "weight for all",
         "about 1 where queries and keys have the size of their input",
-        f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as the other is, so "
-        "attention stays a mean of all keys", f"[model.get_parameter(n).data.mul_(f) for n, f in {{{listed}}}.items()]",
+        f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as "
+        "the other is, so "
+        "attention stays a mean of all keys", multiplied(factors),
         tuple(dict.fromkeys(place(w) for w in weights)),
     )  # fmt: skip

@@ -35,13 +35,14 @@ def stale_buffers(table: Table) -> Iterator[Finding]:
         yield Finding(
             "uninitialized", "critical", pattern([one.name for one in old]), sizes,
             "frequencies, positions, means: numbers whose squares the type can hold",
-            f"these are bit patterns left in memory (torch.empty, to_empty), not what was computed; {REBUILD}",
+            "these are bit patterns left in memory (torch.empty, to_empty), not what was "
+            f"computed; {REBUILD}",
             "", tuple(one.name for one in old),
         )  # fmt: skip
 
 
 def _old(one: BufferState) -> bool:
-    """Whether sizes are spread as bit patterns are: squares overflow, or ordinary numbers beside denormals."""
+    """Whether sizes are spread as bit patterns are: their squares overflow, or some are denormal."""
     if one.negative_variance:
         return True
     if not 0 < one.smallest < one.largest:
@@ -76,7 +77,8 @@ def buffer_precision(table: Table) -> Iterator[Finding]:
         yield Finding(
             "dtype-headroom", "warning", pattern(wide), f"float64 signals from {place(first)} on",
             f"{', '.join(sorted(parameters))}, the type of the parameters",
-            "a buffer made of NumPy or Python numbers is float64, and what it meets follows it: twice the memory, "
+            "a buffer made of NumPy or Python numbers is float64, and what it meets follows it: "
+            "twice the memory, "
             "and many times the time on accelerators",
             f"[setattr(model.get_submodule(n.rpartition('.')[0]), n.rpartition('.')[2], "
             f"model.get_buffer(n).float()) for n in {wide!r}]", tuple(wide),

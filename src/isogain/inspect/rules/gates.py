@@ -30,7 +30,8 @@ def saturated_gates(table: Table) -> Iterator[Finding]:
     paths = list(dict.fromkeys(one.path for one, _ in found))
     yield Finding(
         "saturated-units", severity, pattern(paths) or look.op,
-        f"{gates.flat[worst]:.0%} of the {NAMES[gates.letters[worst]]} where its slope is below 6 % of the steepest",
+        f"{gates.flat[worst]:.0%} of the {NAMES[gates.letters[worst]]} where its slope is below 6 "
+        "% of the steepest",
         f"{gates.expected[worst]:.1%} for what it receives of variance 1",
         f"at sampled steps its gates receive {gates.size[worst]:.3g} (root mean square): the weights of "
         f"{look.path or look.op} are that much too large, and no gradient passes gates that are flat",

@@ -35,7 +35,7 @@ def off_peers(table: Table) -> Iterator[Finding]:
 
 
 def decades_off(table: Table, first: int, last: int) -> float:
-    """Decades that layers far off their peers add on a trunk between two nodes; none of the others makes them."""
+    """Decades that layers far off their peers add on a trunk between two nodes."""
     return sum(
         math.log10(_gain(node) / usual)
         for node, usual, _ in _odd(table)
@@ -44,7 +44,7 @@ def decades_off(table: Table, first: int, last: int) -> float:
 
 
 def _odd(table: Table) -> list[tuple[Node, float, int]]:
-    """(node, median gain of its peers, how many they are) of every weight far off; worked out once a table."""
+    """(node, median gain of its peers, how many they are) of every weight far off, once a table."""
     kept: list[tuple[Node, float, int]] | None = table.__dict__.get("_odd")
     if kept is None:
         kept = [

@@ -28,9 +28,11 @@ def saddles(table: Table) -> Iterator[Finding]:
     names = sorted(groups)
     first = names[0]
     yield Finding(
-        "symmetric-units", "critical", pattern(names), f"{len(names)} parameters of zeros with gradient exactly 0",
+        "symmetric-units", "critical", pattern(names),
+        f"{len(names)} parameters of zeros with gradient exactly 0",
         "one factor of a product at 0, not both",
-        f"{first} is multiplied by {', '.join(sorted(groups[first]))}, and both are 0: the gradient of each is the "
+        f"{first} is multiplied by {', '.join(sorted(groups[first]))}, and both are 0: the "
+        "gradient of each is the "
         "other times something, so neither ever moves (a saddle)",
         _opened(table, names), tuple(names),
     )  # fmt: skip
@@ -50,7 +52,7 @@ def _stuck(table: Table, node: Node) -> list[str]:
 
 
 def _partners(table: Table, node: Node, name: str, stuck: list[tuple[Node, str]]) -> list[tuple[Node, str]]:
-    """Other such parameters in this node's own product, on the way from it, or met in a product of signals."""
+    """Other such parameters in this node's own product, on its way, or met in a product."""
     same = [(n, other) for n, other in stuck if n.index == node.index and other != name]
     reached = _zero_way(table, node)
     behind = [(n, other) for n, other in stuck if n.index in reached and other != name]

@@ -43,17 +43,21 @@ def idle_slices(table: Table) -> Iterator[Finding]:
     counts = {name: (s.idle, s.count) for name, s in _stacks(table)} | _modules(table)
     tokens = _tokens(table)
     idle = {
-        name: (none, count) for name, (none, count) in counts.items()
-        if count >= 3 and none >= max(IDLE * count, count * math.exp(-tokens / count)) and tokens >= ENOUGH * count
-    }  # fmt: skip
+        name: (none, count)
+        for name, (none, count) in counts.items()
+        if count >= 3 and none >= IDLE * count and tokens >= ENOUGH * count
+    }
     if not idle:
         return
     none, count = max(idle.values())
     yield Finding(
-        "idle-slices", "warning", pattern(list(idle)), f"{none} of {count} get no gradient from {tokens} tokens",
+        "idle-slices", "warning", pattern(list(idle)),
+        f"{none} of {count} get no gradient from {tokens} tokens",
         f"about {math.exp(-tokens / count):.1%} where tokens are spread evenly",
-        "almost all tokens go to the same few experts (a router of equal logits, a hash that maps all to one): "
-        "the others stay as they were drawn, and those few get all the gradient, so the router prefers them more",
+        "almost all tokens go to the same few experts (a router of equal logits, a hash that "
+        "maps all to one): "
+        "the others stay as they were drawn, and those few get all the gradient, so the router "
+        "prefers them more",
         "", tuple(idle),
     )  # fmt: skip
 
@@ -88,11 +92,13 @@ def _same(names: list[str], copied: dict[str, Slices], deep: bool) -> Finding:
     severity: Severity = "critical" if together else "warning" if deep else "info"
     fate = (
         "they get the same gradient too, so they stay one map for ever" if together else
-        "as one key for all layers of a scan leaves them: layers that start the same are one layer applied again"
-        if deep else "their gradients part them at the first step, as when one network was copied to all experts"
+        "as one key for all layers of a scan leaves them: layers that start the same are one "
+        "layer applied again"
+        if deep else "their gradients part them at the first step, as one network copied to all experts does"
     )  # fmt: skip
     return Finding(
-        "identical-layers", severity, pattern(names), f"{worst.twins} of {worst.count} slices with the same numbers",
+        "identical-layers", severity, pattern(names),
+        f"{worst.twins} of {worst.count} slices with the same numbers",
         "different draws", f"slices along the first axis are bit-identical: {fate}",
         "" if severity == "info" else _redraw(names), tuple(names),
     )  # fmt: skip
@@ -120,9 +126,7 @@ def odd_slices(table: Table) -> Iterator[Finding]:
 def _odd(name: str, odd: dict[int, float], count: int, usual: float) -> Finding:
     worst = max(odd.values(), key=lambda t: abs(math.log(t)) if t > 0 else math.inf)
     severity: Severity = "critical" if not 1 / OFF[1] <= worst <= OFF[1] else "warning"
-    mended = (
-        f"[model.get_parameter({name!r}).data[k].normal_(0, {usual:.4g}) for k in {sorted(odd)!r}]"
-    )
+    mended = f"[model.get_parameter({name!r}).data[k].normal_(0, {usual:.4g}) for k in {sorted(odd)!r}]"
     return Finding(
         "off-peers", severity, f"{name}[{', '.join(map(str, sorted(odd)))}]",
         f"{worst:.3g} times as large", f"the size of its {count} peers, {usual:.3g}",

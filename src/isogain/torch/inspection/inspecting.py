@@ -29,6 +29,7 @@ from isogain.torch.call.calling import (
 )
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
+from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
@@ -85,7 +86,8 @@ def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
 
 
 def _unready(model: nn.Module) -> list[str]:
-    return [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    held = (*model.named_parameters(), *model.named_buffers())
+    return [name for name, tensor in held if tensor.is_meta]
 
 
 def _not_run(model: nn.Module, unready: list[str]) -> Table:
@@ -93,9 +95,19 @@ def _not_run(model: nn.Module, unready: list[str]) -> Table:
     recorder = Recorder(model, Untouched(model), 0)
     states = {name: parameter_state(name, p, None, None) for name, p in recorder.parameters.items()}
     count = sum(p.numel() for p in recorder.parameters.values())
-    reason = f"every measurement: {len(unready)} parameters are on the meta device and have no values"
+    reason = (
+        f"every measurement: {len(unready)} parameters or buffers are on the meta device and have no values"
+    )
     coverage = Coverage(count, 0, 0, 0, skipped=(reason,))
-    return Table(recorder.graph(()), {}, {}, states, coverage=coverage, settings=_settings(model))
+    return Table(
+        recorder.graph(()),
+        {},
+        {},
+        states,
+        coverage=coverage,
+        settings=_settings(model),
+        buffers=buffer_states(model),
+    )
 
 
 def _passes(
@@ -116,15 +128,16 @@ def _passes(
         gradients = _gradients(recorder, value, skipped)
     states = _states(recorder, gradients)
     graph = recorder.graph(outputs)
-    buffers = buffer_states(recorder.model)
+    distance = _input_distance(positional, named)
+    skipped += gaps(recorder.model, graph, recorder.meter.looks, distance)
     settings = _settings(recorder.model) | {"inputs": _shapes((positional, named))}
     return Table(
         graph, recorder.meter.forward, recorder.meter.backward, states, tuple(recorder.meter.losses),
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), settings, jacobian, recorder.random_choices > 0,
-        tuple(recorder.meter.looks), buffers,
+        distance, settings, jacobian, recorder.random_choices > 0,
+        tuple(recorder.meter.looks), buffer_states(recorder.model),
     )  # fmt: skip
 
 

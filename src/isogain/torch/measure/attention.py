@@ -20,7 +20,7 @@ FORBIDDEN = 5e3
 
 def of_softmax(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
     """Of softmax(logits, dim): queries before the last axis, heads before those."""
-    logits = args[0] if args else kwargs.get("input")
+    logits: Any = args[0] if args else kwargs.get("input")
     dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", -1))
     if not _readable(logits) or not isinstance(dim, int) or logits.dim() < 3:
         return None
@@ -29,6 +29,8 @@ def of_softmax(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | 
 
 def of_fused(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
     """Of scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale, enable_gqa)."""
+    query: Any
+    key: Any
     query, key = (args[k] if len(args) > k else kwargs.get(n) for k, n in enumerate(("query", "key")))
     mask = args[3] if len(args) > 3 else kwargs.get("attn_mask")
     causal = args[5] if len(args) > 5 else kwargs.get("is_causal", False)
@@ -75,7 +77,7 @@ def _grid(tensor: Tensor) -> Tensor:
 
 
 def _few(logits: Tensor) -> Tensor:
-    return _grid(logits)[..., : KEYS]
+    return _grid(logits)[..., :KEYS]
 
 
 def _attention(logits: Tensor) -> Attention | None:

@@ -23,11 +23,7 @@ LOOKS: dict[str, Reader] = {
     "sin": of_sine,
     "cos": of_sine,
     "exp": of_exponential,
-    **{
-        name: partial(of_fused_recurrence, name)
-        for cell in LETTERS
-        for name in (cell, f"{cell}_cell")
-    },
+    **{name: partial(of_fused_recurrence, name) for cell in LETTERS for name in (cell, f"{cell}_cell")},
 }
 
 

@@ -40,7 +40,7 @@ class Meter:
         self.losses: list[LossUse] = []
         self.looks: list[Look] = []
         self.partly_frozen = False
-        """Whether some parameters learn and some do not: then what is added to what is measured, factors and all."""
+        """Whether some parameters learn and some do not: then plain factors are measured, too."""
         self.unmeasured: list[str] = []
         self.gates: dict[int, Tensor] = {}
         """Inputs of weights that are all zeros: where a second gradient may start."""

@@ -1,10 +1,12 @@
 """Recall on the broken starts and false alarms on the healthy ones, over seeds.
 
-    python benchmarks/inspect_corpus.py [--seeds 3] [--only NAME] [--verbose] [--architectures] [--half report]
+    python benchmarks/inspect_corpus.py [--seeds 3] [--only NAME] [--verbose] [--half report]
+    python benchmarks/inspect_corpus.py --architectures
 
-Prints every miss and every false alarm, then both rates.  With --architectures instead: the default starts of
-transformers' architectures, every one that gets a warning, the least share of parameters followed.  With --half:
-only the starts of broken_closer and healthy_closer, one half of them: rules are mended on 'tune', and 'report' counts.
+Prints every miss and every false alarm, then both rates.  With --half: only the starts of broken_closer and
+healthy_closer, one half of them by a hash of the name: rules are mended on 'tune', and 'report' counts.  With
+--architectures instead: the default starts of transformers' architectures, every one that gets a warning, the
+least share of parameters followed.
 """
 
 from __future__ import annotations

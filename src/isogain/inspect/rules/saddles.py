@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern
@@ -34,7 +34,7 @@ def saddles(table: Table) -> Iterator[Finding]:
         f"{first} is multiplied by {', '.join(sorted(groups[first]))}, and both are 0: the "
         "gradient of each is the "
         "other times something, so neither ever moves (a saddle)",
-        _opened(table, names), tuple(names),
+        _opened(table, groups), tuple(names),
     )  # fmt: skip
 
 
@@ -88,9 +88,21 @@ def _zero_way(table: Table, node: Node) -> set[int]:
     return kept[node.index]
 
 
-def _opened(table: Table, names: list[str]) -> str:
-    """Draws the matrices among them; of scalars and vectors alone sets the first to 1."""
-    matrices = [n for n in names if sum(size > 1 for size in table.graph.by_parameter[n].shape) > 1]
-    if matrices and len(matrices) < len(names):
-        return f"[igt.xavier_normal_(model.get_parameter(n)) for n in {matrices!r}]"
-    return ""
+def _opened(table: Table, groups: Mapping[str, set[str]]) -> str:
+    """Draws one factor of each product, a matrix where there is one; scales become 1."""
+    order = {use.name: place for place, use in enumerate(table.graph.parameters)}
+    chosen: list[str] = []
+    for name in sorted(groups, key=lambda name: (not _is_matrix(table, name), order[name])):
+        if not groups[name].intersection(chosen):
+            chosen.append(name)
+    drawn = [name for name in chosen if _is_matrix(table, name)]
+    ones = [name for name in chosen if name not in drawn]
+    lines = [
+        f"[igt.xavier_normal_(model.get_parameter(n)) for n in {drawn!r}]" if drawn else "",
+        f"[torch.nn.init.ones_(model.get_parameter(n)) for n in {ones!r}]" if ones else "",
+    ]
+    return "; ".join(line for line in lines if line)
+
+
+def _is_matrix(table: Table, name: str) -> bool:
+    return sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Angles", "Attention", "BufferState", "Decays", "Gates", "Look"]
+__all__ = ["Angles", "Attention", "BufferState", "Decays", "Gates", "Look", "Sum"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,14 @@ class Decays:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """A sum of two signals, looked at where some parameters are frozen."""
+
+    overlap: float
+    """Root mean square cosine of the summands, about 1 / sqrt(units) for unrelated ones."""
+
+
+@dataclass(frozen=True)
 class Look:
     """One closer look at one operation."""
 
@@ -76,7 +84,7 @@ class Look:
     op: str
     node: int | None
     """Its node; None for what is computed of parameters and constants alone."""
-    seen: Attention | Gates | Angles | Decays
+    seen: Attention | Gates | Angles | Decays | Sum
     parameters: tuple[str, ...] = ()
     """Parameters that it reads directly."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.looks import Sum
 from isogain.inspect.mending import zeroed
 from isogain.inspect.table import Table
 
@@ -16,7 +17,7 @@ __all__ = ["adapter_not_neutral"]
 SEEN = 0.01
 """Share of the frozen signal below which a change is no more than a note."""
 EXACT = 1e-4
-"""What rounding leaves of a difference that is 0."""
+"""What rounding leaves of a difference, or of a cosine, that is 0."""
 
 
 def adapter_not_neutral(table: Table) -> Iterator[Finding]:
@@ -24,10 +25,18 @@ def adapter_not_neutral(table: Table) -> Iterator[Finding]:
     kinds = {use.trainable for use in table.graph.parameters if use.nodes}
     if len(kinds) < 2:
         return
-    found = [(node, share, end) for node in table.graph.nodes
-             for share, end in [*_branches(table, node), *_weights(node)] if share > EXACT]  # fmt: skip
+    made_up = _made_up(table)
+    found = [
+        (node, share, end) for node in table.graph.nodes if node.index not in made_up
+        for share, end in [*_branches(table, node), *_weights(node)] if share > EXACT
+    ]  # fmt: skip
     if found:
         yield _finding(table, found)
+
+
+def _made_up(table: Table) -> set[int | None]:
+    """Sums whose summands never point the same way: the frozen weight gave up these directions (PiSSA, OLoRA)."""
+    return {look.node for look in table.looks if isinstance(look.seen, Sum) and look.seen.overlap < EXACT}
 
 
 def _weights(node: Node) -> Iterator[tuple[float, Node]]:

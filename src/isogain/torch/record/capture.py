@@ -156,7 +156,8 @@ class Recorder(Watch):
         self.used |= parameters
         measured = content and self.measure
         units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else {}
-        near = self.measure and plain_name(name) in LOOKS
+        summed = self.meter.partly_frozen and kind_of(name) == "add"
+        near = self.measure and (summed or plain_name(name) in LOOKS)
         look = self._safely(name, lambda: closer_look(plain_name(name), args, kwargs)) if near else None
         count = len(self.nodes)
         result = func(*args, **kwargs)
@@ -195,7 +196,8 @@ class Recorder(Watch):
         flipped = any(value.flipped for _, value in sources)
         if name in _TURNED:
             flipped = not flipped
-        for tensor in tensors_in(result, 2):
+        written = [args[0]] if name == "__setitem__" else []
+        for tensor in written or tensors_in(result, 2):
             self.known[tensor] = Value(parameters=parameters, flipped=flipped, content=drawn)
 
     def _units(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from isogain.graph import Node
+from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Sum
@@ -26,75 +26,82 @@ def adapter_not_neutral(table: Table) -> Iterator[Finding]:
     if len(kinds) < 2:
         return
     made_up = _made_up(table)
-    found = [
-        (node, share, end) for node in table.graph.nodes if node.index not in made_up
-        for share, end in [*_branches(table, node), *_weights(node)] if share > EXACT
-    ]  # fmt: skip
+    branches = [one for one in _branches(table) if one[0].index not in made_up]
+    weights = [
+        (n, n.weight.moved, n) for n in table.graph.nodes if n.weight and math.isfinite(n.weight.moved)
+    ]
+    found = [(node, share, end) for node, share, end in [*branches, *weights] if share > EXACT]
     if found:
         yield _finding(table, found)
 
 
 def _made_up(table: Table) -> set[int | None]:
-    """Sums whose summands never point the same way: the frozen weight gave up these directions (PiSSA, OLoRA)."""
+    """Sums of summands at right angles: the frozen weight gave up these directions (PiSSA, OLoRA)."""
     return {look.node for look in table.looks if isinstance(look.seen, Sum) and look.seen.overlap < EXACT}
 
 
-def _weights(node: Node) -> Iterator[tuple[float, Node]]:
-    if node.weight is not None and math.isfinite(node.weight.moved):
-        yield node.weight.moved, node
+def _branches(table: Table) -> Iterator[tuple[Node, float, Node]]:
+    """(sum, size of a trainable branch over that of what it is added to, its last weight)."""
+    doubtful: list[tuple[Node, float, Node]] = []
+    sure: list[tuple[Node, float, Node]] = []
+    for node in table.graph.nodes:
+        if node.kind == "add" and len(node.inputs) > 1 and node.index in table.forward:
+            for found, certain in _own_branches(table, node):
+                (sure if certain else doubtful).append(found)
+    families = {family(place(end)) for _, _, end in sure}
+    yield from sure
+    # the last of its kind has no frozen layer behind it, and could as well be a new head's residual block
+    yield from (one for one in doubtful if family(place(one[2])) in families)
 
 
-def _branches(table: Table, node: Node) -> Iterator[tuple[float, Node]]:
-    """(size of a trainable branch over that of what it is added to, its last weight)."""
-    if node.kind != "add" or len(node.inputs) < 2 or node.index not in table.forward:
-        return
-    behind = {one: _ancestors(table, one) for one in node.inputs}
+def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float, Node], bool]]:
+    """Branches of trainable weights alone into a sum, and whether frozen layers lie beside or around it."""
+    frozen, trainable = _weights(table)
+    behind = {one: _ancestors(table)[one] for one in node.inputs}
     for one in node.inputs:
-        others = set[int]().union(*(behind[other] | {other} for other in node.inputs if other != one))
-        own = (behind[one] | {one}) - others
-        if not _trainable_only(table, own):
+        others = 0
+        for other in node.inputs:
+            others |= behind[other] if other != one else 0
+        own = behind[one] & ~others
+        if own & frozen or not own & trainable or not others & frozen:
             continue
-        beside = others - behind[one] - {one}
-        if _frozen(table, beside) or (not _learning(table, beside) and _between(table, node, others)):
-            yield from _share(table, node, one, own)
+        beside = others & ~behind[one]
+        after = frozen >> node.index + 1
+        certain = bool(beside & frozen) or not (beside & trainable or not after)
+        for share, end in _share(table, node, one, own & trainable):
+            yield (node, share, end), certain
 
 
-def _share(table: Table, node: Node, one: int, own: set[int]) -> Iterator[tuple[float, Node]]:
-    end = max((i for i in own if table.node(i).kind == "weight"), default=None)
+def _ancestors(table: Table) -> list[int]:
+    """Of each node the nodes that make it, itself among them, as the bits of a number."""
+    kept: list[int] | None = table.__dict__.get("_ancestors")
+    if kept is None:
+        kept = []
+        for node in table.graph.nodes:
+            bits = 1 << node.index
+            for one in node.inputs:
+                bits |= kept[one]
+            kept.append(bits)
+        table.__dict__["_ancestors"] = kept
+    return kept
+
+
+def _weights(table: Table) -> tuple[int, int]:
+    """Nodes with frozen weights, and with trainable ones, as bits."""
+    bits = {True: 0, False: 0}
+    for node in table.graph.nodes:
+        use = table.graph.by_parameter.get(node.weight.name) if node.weight else None
+        if use is not None:
+            bits[use.trainable] |= 1 << node.index
+    return bits[False], bits[True]
+
+
+def _share(table: Table, node: Node, one: int, own: int) -> Iterator[tuple[float, Node]]:
     size = table.forward[one].rms if one in table.forward else math.nan
     rest = [table.forward[i].rms for i in node.inputs if i != one and i in table.forward]
     base = rest[0] if rest else table.forward[node.index].rms
-    if end is not None and base > 0 and math.isfinite(size):
-        yield size / base, table.node(end)
-
-
-def _ancestors(table: Table, index: int) -> set[int]:
-    kept: dict[int, set[int]] = table.__dict__.setdefault("_ancestors", {})
-    for node in table.graph.nodes[: index + 1]:
-        if node.index not in kept:
-            kept[node.index] = set(node.inputs).union(*(kept[one] for one in node.inputs))
-    return kept[index]
-
-
-def _learning(table: Table, indices: set[int]) -> list[bool]:
-    uses = table.graph.by_parameter
-    return [
-        uses[w.name].trainable for i in indices if (w := table.node(i).weight) is not None and w.name in uses
-    ]
-
-
-def _trainable_only(table: Table, own: set[int]) -> bool:
-    found = _learning(table, own)
-    return bool(found) and all(found)
-
-
-def _frozen(table: Table, indices: set[int]) -> bool:
-    return not all(_learning(table, indices))
-
-
-def _between(table: Table, node: Node, before: set[int]) -> bool:
-    """Whether frozen layers lie before and behind."""
-    return _frozen(table, before) and _frozen(table, {n.index for n in table.graph.nodes[node.index + 1 :]})
+    if base > 0 and math.isfinite(size):
+        yield size / base, table.node(own.bit_length() - 1)
 
 
 def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:

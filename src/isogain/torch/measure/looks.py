@@ -42,6 +42,6 @@ def of_sum(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sum | None:
 
 
 def closer_look(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | None:
-    """What is to be seen of an operation's operands, a sum's where it is not in the table; None for nothing."""
+    """What is to be seen of an operation's operands, a sum's where it is not in the table."""
     with torch.no_grad():
         return LOOKS.get(op, of_sum)(args, kwargs)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 jax = pytest.importorskip("jax")
-import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 
 from isogain.errors import InspectError  # noqa: E402

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from isogain.inspect.looks import Angles, Decays
-from isogain.torch.measure.sampling import SAMPLE, observations, spread
+from isogain.torch.measure.sampling import observations, spread
 
 __all__ = ["of_exponential", "of_sine"]
 
 Tensor = torch.Tensor
-ROWS, CHANNELS, ASKED = 1024, 64, 16
+ROWS, CHANNELS, ASKED, SAMPLE = 1024, 64, 16, 4096
 
 
 def of_sine(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Angles | None:
@@ -58,7 +58,7 @@ def of_exponential(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decays |
         z = _one_step(z.real)
     if not z.is_floating_point():
         return None
-    numbers = spread(z, SAMPLE // 4)
+    numbers = spread(z, SAMPLE)
     if not bool((numbers <= 0).all()) or not bool((numbers < 0).any()):
         return None
     low, middle, high = (-numbers).quantile(torch.tensor([0.02, 0.5, 0.98], device=numbers.device)).tolist()

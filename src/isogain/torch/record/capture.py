@@ -41,7 +41,7 @@ from isogain.torch.call.tensors import (
 from isogain.torch.measure.looks import LOOKS, closer_look
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
-from isogain.torch.measure.units import unit_summary
+from isogain.torch.measure.units import Units, noted_units
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
 from isogain.torch.record.watch import Watch
@@ -155,7 +155,7 @@ class Recorder(Watch):
         parameters = frozenset[str]().union(*[value.parameters for _, value in sources])
         self.used |= parameters
         measured = content and self.measure
-        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else {}
+        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else None
         summed = self.meter.partly_frozen and kind_of(name) == "add"
         near = self.measure and (summed or plain_name(name) in LOOKS)
         look = self._safely(name, lambda: closer_look(plain_name(name), args, kwargs)) if near else None
@@ -163,7 +163,7 @@ class Recorder(Watch):
         result = func(*args, **kwargs)
         self.operations += 1
         if content:
-            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units or {}))
+            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units))
         else:
             self._expression(name, args, kwargs, sources, parameters, result)
         if look is not None:
@@ -202,19 +202,19 @@ class Recorder(Watch):
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]
-    ) -> dict[str, float]:
-        """What an activation does to its units, measured before an in-place one overwrites its input."""
+    ) -> Units | None:
+        """What an activation does to its units, noted before an in-place one overwrites its input."""
         found, settings = activation_of(name, args, kwargs)
         if found is None or not sources or sources[0][0].is_meta or is_wrapped(sources[0][0]):
-            return {}
+            return None
         tensor, value = sources[0]
         axis = self.nodes[value.node].channel_axis if value.node is not None else -1
         with torch.no_grad():
-            return unit_summary(tensor, found, settings, axis if tensor.dim() > 1 else -1)
+            return noted_units(tensor, found, settings, axis if tensor.dim() > 1 else -1)
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
-        sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
+        sources: list[tuple[Tensor, Value]], result: Any, units: Units | None,
     ) -> None:  # fmt: skip
         """Something computed from the model's inputs: a node."""
         results = list(tensors_in(result, 2))
@@ -340,7 +340,7 @@ class Recorder(Watch):
     # ---- measuring -------------------------------------------------------------------------
 
     def _measure(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any],
-                 result: Tensor, units: dict[str, float]) -> None:  # fmt: skip
+                 result: Tensor, units: Units | None) -> None:  # fmt: skip
         self.meter.node(node, args, kwargs, result, units)
         if node.kind == "embedding" and not any(self.nodes[one].learnt for one in node.inputs):
             self.meter.entry(result)

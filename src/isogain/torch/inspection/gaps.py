@@ -68,10 +68,10 @@ def _others(graph: Graph, looks: list[Look]) -> Iterator[str]:
 
 
 def _unjudged(graph: Graph, use: ParameterUse) -> bool:
-    """Whether a matrix or more is used, and by nothing but operations of other kinds."""
+    """Whether a trainable matrix or more is used, and by nothing but operations of other kinds."""
     wide = sum(size > 1 for size in use.shape) > 1
     kinds = {graph.nodes[i].kind for i in use.nodes}
-    return wide and use.used and not kinds & (JUDGED | {"add", "concatenate", "attention"})
+    return wide and use.used and use.trainable and not kinds & (JUDGED | {"add", "concatenate", "attention"})
 
 
 def _quantised(model: nn.Module) -> Iterator[str]:

@@ -62,6 +62,8 @@ class WeightUse:
     """For each axis of the parameter the entries that are used; None: all of them."""
     channel: int | None = None
     """Which axis of the weight as used its node's channels are, where it has several of outputs."""
+    moved: float = math.nan
+    """For a weight that trainable parameters make of a frozen one: its distance from that, as a share."""
     mixed: bool = False
     """Whether its node's further inputs only weigh what the weight makes of the first (shares of experts)."""
 

@@ -30,6 +30,7 @@ from isogain.torch.call.calling import (
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.gaps import gaps
+from isogain.torch.inspection.gathering import gathered, together
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
@@ -77,6 +78,11 @@ def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
     if unready:
         return _not_run(model, unready)
     positional, named = arguments_of(inputs)
+    with gathered(model) as shards:
+        return together(_looked(model, positional, named, loss, level), shards)
+
+
+def _looked(model: nn.Module, positional: Any, named: Any, loss: Loss | None, level: Level) -> Table:
     with Untouched(model) as guard, eager():
         recorder = Recorder(model, guard, batch_of(positional, named), level=level)
         try:

@@ -27,7 +27,7 @@ from isogain.torch.draw.init import (
     zeros_,
 )
 from isogain.torch.draw.materialize import Filling, materialize_
-from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.mending.proving import inspect
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.compare import compare
 from isogain.torch.start.lsuv import lsuv_

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from isogain.inspect.causes import place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import RESTART, Change, Fix
+from isogain.inspect.mending import sized
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss"]
@@ -32,13 +34,12 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
     severity: Severity = "critical" if excess > EXCESS[1] else "warning"
-    name, path, line = _head(table, use)
+    name, path, mends = _head(table, use, 0.5)
     return Finding(
         "initial-loss", severity, path, f"{use.value:.3g}",
         f"ln {use.classes} = {use.chance:.3g}, plus s²/2 for logits of standard deviation s < 1",
         f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random "
-        f"answers ({name})",
-        line,
+        f"answers ({name})", mends=mends,
     )  # fmt: skip
 
 
@@ -48,17 +49,16 @@ def _allowed(table: Table) -> float:
     return min(10 ** (2 * band), 10.0) - 1
 
 
-def _head(table: Table, use: LossUse) -> tuple[str, str, str]:
-    """The last weight before the loss: in words, its path, and the line that shrinks its logits to .5."""
+def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix, ...]]:
+    """The last weight before the loss: in words, its path, and what brings its results to this size."""
     start = use.node if use.node is not None else len(table.graph.nodes) - 1
     node = table.graph.preceding(start, ("weight",), 8)
     if node is None or node.weight is None:
-        return "no weight was seen before the loss", "loss", ""
+        return "no weight was seen before the loss", "loss", (RESTART,)
     before = [table.forward[i].rms for i in node.inputs if i in table.forward]
     seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
-    shrink = 0.5 / use.spread
-    line = f"model.get_parameter({node.weight.name!r}).data.mul_({shrink:.3g})"
-    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}", place(node), line
+    mends = (sized(table, {node.weight.name: size / use.spread}), RESTART)
+    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}", place(node), mends
 
 
 def _regressed(table: Table, use: LossUse) -> Finding | None:
@@ -69,7 +69,7 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
         return None
     severity: Severity = "critical" if ratio > RATIO[1] else "warning"
     off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
-    name, path, line = _head(table, use)
+    name, path, mends = _head(table, use, use.target_std)
     if off_centre:
         why = (
             f"the targets lie around {use.target_mean:.3g} with standard deviation "
@@ -78,10 +78,10 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
             "start there"
         )
         line = f"targets = (targets - {use.target_mean:.6g}) / {use.target_std:.6g}"
+        mends = (Fix((Change("data", text=line),)),)
     else:
         why = f"predictions of root mean square {use.spread:.3g} for targets of {use.target_std:.3g} ({name})"
-        line = line.replace(f"{0.5 / use.spread:.3g}", f"{use.target_std / use.spread:.3g}")
     return Finding(
         "initial-loss", severity, path, f"mean square error {use.value:.3g}",
-        f"{use.chance:.3g}, the variance of the targets", why, line,
+        f"{use.chance:.3g}, the variance of the targets", why, mends=mends,
     )  # fmt: skip

@@ -10,6 +10,8 @@ from statistics import median
 from isogain.graph import Node, family
 from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import RESTART
+from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
 __all__ = ["apart_from_peers"]
@@ -56,5 +58,5 @@ def _finding(table: Table, node: Node, usual: float, count: int) -> Finding:
         f"about {usual:.3g}, the median of its {count} peers (same role and shape)",
         f"its weights are {times:.0f} times as large as those of its peers: "
         "the scheme that drew those passed it over",
-        f"model.get_parameter({name!r}).data.mul_({1 / times:.4g})",
+        mends=(sized(table, {name: 1 / times}), RESTART),
     )

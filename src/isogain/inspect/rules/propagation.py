@@ -13,7 +13,8 @@ from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import mend
+from isogain.inspect.fixes import Fix
+from isogain.inspect.mending import filled, stack
 from isogain.inspect.rules.peers import apart_from_peers
 from isogain.inspect.table import Table
 
@@ -85,23 +86,21 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
         f"{len(lost)} norms receive signals so small that their epsilon outweighs the variance: they hand on "
         "what they get instead of restoring it"
     )
-    fix = ""
+    mends: tuple[Fix, ...] = ()
     if small:
         why = (
             f"{len(small)} norms scale by weights of root mean square {scales[len(scales) // 2]:.2g} "
             f"instead of 1, "
             f"so each layer shrinks the signal; in {len(lost)} of them their epsilon outweighs what is left"
         )
-        fix = (
-            "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in "
-            "type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
-        )
+        scaling = [name for n in small for name in n.parameters if not name.endswith("bias")]
+        mends = (filled(table, scaling, 1.0),)
     ratio = min(table.forward[n.index].rms / table.norm_scale(n) for n in lost)
     # one norm after a tiny embedding hands on a small signal that the next ones restore
     severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
     yield Finding(
         "vanishing-forward", severity, place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
-        "1, whatever the input's size", why, fix, tuple(place(n) for n in lost),
+        "1, whatever the input's size", why, "", tuple(place(n) for n in lost), mends=mends,
     )  # fmt: skip
 
 
@@ -144,8 +143,8 @@ def _forward_finding(
     return Finding(
         code, severity, place(worst), f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         _expected_words(natural, chain.course.band(), chain),
-        cause_of(table, weights, change, "signal"), mend(table, weights, change, chain.residual),
-        _paths(weights),
+        cause_of(table, weights, change, "signal"), "", _paths(weights),
+        mends=stack(table, weights, change),
     )  # fmt: skip
 
 
@@ -258,17 +257,9 @@ def _backward_finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"gradient {lengths[0]:.2g} at {place(last)} -> {lengths[1]:.2g} here ({change:+.1f} decades)",
         _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain),
-        cause_of(table, weights, change, "gradient"), _mend_back(table, chain, weights, change),
-        _paths(weights),
+        cause_of(table, weights, change, "gradient"), "", _paths(weights),
+        mends=stack(table, weights, change),
     )  # fmt: skip
-
-
-def _mend_back(table: Table, chain: Chain, weights: Sequence[Node], change: float) -> str:
-    """Between norms no gain changes what comes back: only skips, or other norms, do."""
-    between = [n for n in chain.nodes if n.kind == "norm"]
-    if change > 0 and not chain.residual and len(between) > 2:
-        return ""
-    return mend(table, weights, change, chain.residual)
 
 
 def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
@@ -285,7 +276,7 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
         f"not 0: {place(first)} gets {table.backward[first.index].rms:.2g}",
         f"no gradient passes from {place(first)} back to {place(dead[-1])}: "
         f"{_stop(table, dead[-1], first)}",
-        mend(table, weights), tuple(dict.fromkeys(family(place(n)) for n in dead)),
+        "", tuple(dict.fromkeys(family(place(n)) for n in dead)), mends=stack(table, weights),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
-from isogain.inspect.mending import mend
+from isogain.inspect.mending import stack
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.table import Table
 
@@ -81,15 +81,9 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     return Finding(
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
-        cause_of(table, weights, change, f"difference between {what}"), _mend(table, weights, what),
-        tuple(dict.fromkeys(place(n) for n in weights)),
+        cause_of(table, weights, change, f"difference between {what}"), "",
+        tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
     )  # fmt: skip
-
-
-def _mend(table: Table, weights: Sequence[Node], what: str) -> str:
-    """Attention that averages positions needs skips around it, whatever its gain."""
-    mixing = any(n.kind in ("attention", "softmax") for n in table.graph.nodes)
-    return "" if what == "positions" or mixing else mend(table, weights)
 
 
 def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> float:
@@ -123,7 +117,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
             "constant-output", severity, place(node),
             f"outputs of different samples differ by {math.sqrt(max(forward.distance, 0)):.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
-            _why_constant(table, weights, forward.distance), mend(table, weights),
+            _why_constant(table, weights, forward.distance), mends=stack(table, weights),
         )  # fmt: skip
         return
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.causes import gain_name, pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import mend, zeroed
+from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.mending import offsets, sized, stack, zeroed
 from isogain.inspect.steps import BOUNDED
 from isogain.inspect.table import Forward, Table
 
@@ -34,7 +35,8 @@ def dead_units(table: Table) -> Iterator[Finding]:
         "dead-units", severity, _where([n for n, _ in found]),
         f"{forward.dead_fraction:.0%} of the units never on ({forward.observations} observations)",
         f"{forward.expected_dead:.0%}, the share never off: drawn weights do not know the sign",
-        _why_dead(table, node), _mend_dead(table, node, weights), tuple(place(n) for n, _ in found),
+        _why_dead(table, node), "", tuple(place(n) for n, _ in found),
+        mends=_mend_dead(table, [n for n, _ in found], weights),
     )  # fmt: skip
 
 
@@ -67,13 +69,23 @@ def _why_dead(table: Table, node: Node) -> str:
     )
 
 
-def _mend_dead(table: Table, node: Node, weights: Sequence[Node]) -> str:
+def _mend_dead(table: Table, nodes: Sequence[Node], weights: Sequence[Node]) -> tuple[Fix, ...]:
+    """The offsets that push these units off, and only then those of their like; else gains."""
     biases = [w.weight.bias for w in weights if w.weight and w.weight.bias]
-    norm = table.graph.preceding(node.index, ("norm",), 3)
-    biases += [name for name in norm.parameters if name.endswith("bias")] if norm else []
-    families = {family(name) for name in biases if table.parameters[name].rms > 0.1}
-    shifted = [name for name, s in table.parameters.items() if family(name) in families and s.rms > 0.1]
-    return zeroed(shifted) if shifted else mend(table, weights)
+    norms = [norm for n in nodes if (norm := table.graph.preceding(n.index, ("norm",), 3)) is not None]
+    biases += [name for norm in norms for name in norm.parameters if name.endswith("bias")]
+    shifted = [name for name in biases if table.parameters[name].rms > 0.1]
+    families, heads = {family(name) for name in shifted}, _head_biases(table)
+    alike = [n for n, s in table.parameters.items() if family(n) in families and s.rms > 0.1]
+    return (
+        zeroed(table, shifted),
+        zeroed(table, [name for name in alike if name not in heads]),
+        *stack(table, weights),
+    )
+
+
+def _head_biases(table: Table) -> set[str | None]:
+    return {n.weight.bias for n in table.graph.nodes if n.weight and n.role in ("head", "tied head")}
 
 
 def saturated_units(table: Table) -> Iterator[Finding]:
@@ -92,8 +104,20 @@ def saturated_units(table: Table) -> Iterator[Finding]:
         "saturated-units", severity, _where([n for n, _ in found]),
         f"{forward.saturated_fraction:.0%} of {node.op} where its slope is below 6 % of the steepest",
         f"{_expected(node):.1%} for pre-activations of variance 1",
-        _why_saturated(table, node), mend(table, weights), tuple(place(n) for n, _ in found),
+        _why_saturated(table, node), "", tuple(place(n) for n, _ in found), mends=_mend_saturated(table, weights),
     )  # fmt: skip
+
+
+def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
+    """Pre-activations brought to 1: by the first such layer alone, by all of them, or by a new start."""
+    loud = {
+        n.weight.name: 1 / table.forward[n.index].rms
+        for n in weights
+        if n.weight and n.index in table.forward and table.forward[n.index].rms > 1
+    }
+    shift = zeroed(table, offsets(table, weights))
+    first = dict(list(loud.items())[:1])
+    return sized(table, first), sized(table, loud) + shift, RESTART, *stack(table, weights)
 
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:

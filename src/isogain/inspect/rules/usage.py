@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import ParameterUse, family
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.mending import frozen
 from isogain.inspect.table import Table
 
 __all__ = ["unused_parameter"]
@@ -115,11 +116,11 @@ def _severity(kind: str, uses: list[ParameterUse], total: int) -> Severity:
 
 def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
     names = tuple(use.name for use in uses)
-    freeze = f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
     return Finding(
         "unused-parameter", _severity(kind, uses, total), pattern(names),
         f"{len(uses)} parameters ({sum(map(_size, uses)):,} numbers) without gradient",
-        "a gradient for every trainable parameter", WHY[kind], "" if kind in HARMLESS else freeze, names,
+        "a gradient for every trainable parameter", WHY[kind], "", names,
+        mends=() if kind in HARMLESS else (frozen(names),),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ Severity = Literal["info", "warning", "critical"]
 Verdict = Literal["healthy", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 CODES = (
-    "non-finite", "uninitialized", "symmetric-units", "exploding-forward", "vanishing-forward",
+    "uninitialized", "non-finite", "symmetric-units", "exploding-forward", "vanishing-forward",
     "exploding-backward", "vanishing-backward", "saturated-units", "dead-units", "rank-collapse",
     "constant-output", "initial-loss", "identical-layers", "unused-parameter", "dtype-headroom",
 )  # fmt: skip

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 __all__ = ["RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of"]
 
-VERBS = ("fill", "norm", "normal", "orthogonal", "patch", "freeze", "restart", "cast", "data")
+VERBS = ("fill", "norm", "normal", "orthogonal", "patch", "freeze", "restart", "cast", "inputs", "data")
 """Set to one value; scaled to a length; drawn N(0, std); drawn orthogonal with a gain; drawn N(0, std) only
-where not finite; no longer trained; `init_` of the whole model; another number format; other data."""
+where not finite; no longer trained; `init_` of the whole model; another number format; smaller inputs; what
+no copy of the model can try."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Change:
     verb: str
     values: tuple[tuple[str, float], ...] = ()
     text: str = ""
-    """The number format of a cast; the line about data, which no copy of the model can try."""
+    """The number format of a cast, what inputs are divided by, arguments of a restart, a line about data."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -14,10 +14,15 @@ from isogain.inspect.blame import few_makers, needed_gain
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.table import Table
 
-__all__ = ["changeable", "drawn", "filled", "fresh", "frozen", "offsets", "sized", "stack", "zeroed"]
+__all__ = [
+    "changeable", "drawn", "filled", "fresh", "frozen", "offsets", "raw_size", "sized", "smaller_inputs",
+    "stack", "zeroed",
+]  # fmt: skip
 
 OFFSET = 0.3
 """Root mean square of a bias from which it, too, is part of what is wrong."""
+RAW = 10.0
+"""Root mean square from which inputs are raw numbers that somebody forgot to scale."""
 ODD = ("tanh", "erf", "sin", "arctan", "softsign", "hard_tanh")
 Candidates = tuple[Fix, ...]
 
@@ -34,6 +39,7 @@ def stack(table: Table, weights: Sequence[Node], change: float = math.nan) -> Ca
     ends = [n.weight.name for n in weights if n.role == "residual branch end" and n.weight]
     shift = zeroed(table, offsets(table, weights))
     return (
+        shift,
         RESTART,
         sized(table, _to_needed(table, weights)) + shift,
         drawn(table, weights) + shift,
@@ -127,6 +133,19 @@ def _law(table: Table, node: Node) -> tuple[str, float]:
         return "orthogonal", 1.0
     fans, needed = node.weight.fans if node.weight else None, needed_gain(table, node)
     return "normal", needed / math.sqrt(fans.fan_in) if fans and math.isfinite(needed) else 0.0
+
+
+def raw_size(table: Table) -> float:
+    """Root mean square of the model's one input where that is far from 1; nan otherwise."""
+    inputs = [n for n in table.graph.nodes if n.kind == "input"]
+    seen = table.forward.get(inputs[0].index) if len(inputs) == 1 else None
+    return seen.rms if seen is not None and seen.finite and seen.rms > RAW else math.nan
+
+
+def smaller_inputs(table: Table) -> Fix:
+    """Inputs brought to root mean square 1, where they are far larger."""
+    size = raw_size(table)
+    return Fix((Change("inputs", text=f"{size:.3g}"),)) if math.isfinite(size) else Fix()
 
 
 def offsets(table: Table, weights: Sequence[Node]) -> list[str]:

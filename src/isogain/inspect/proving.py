@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from isogain.inspect.findings import SEVERITIES, Finding, at_least
+from isogain.inspect.findings import CODES, SEVERITIES, Finding, at_least
 from isogain.inspect.fixes import Dialect, Fix, line_of
 from isogain.inspect.report import Report
 
@@ -22,6 +22,7 @@ MOST = 6
 ROOM = 0.25
 """Share by which a first loss may rise above what it, or ignorance, costs: drawn heads differ by as much."""
 UNTRIED = "no line is given: {} fixes were tried for the findings above"
+FIRST = ("non-finite", "uninitialized", "symmetric-units", "identical-layers", "dead-units")
 FAILED = "no line is given: of those tried on a copy none mends this and leaves the rest as good as it is"
 NONE = "no line mends this"
 
@@ -33,8 +34,15 @@ def proved(report: Report, attempt: Attempt, dialect: Dialect, why_not: str = ""
     says why no copy can be made, and then only what leaves the numbers alone is shown.
     """
     trials = _Trials(report, attempt, why_not)
-    found = tuple(_settled(finding, trials, dialect) for finding in report.findings)
-    return replace(report, findings=found)
+    settled = {
+        finding.key: _settled(finding, trials, dialect) for finding in sorted(report.findings, key=_turn)
+    }
+    return replace(report, findings=tuple(settled[finding.key] for finding in report.findings))
+
+
+def _turn(finding: Finding) -> tuple[int, int]:
+    """What is wrong in itself before what follows from it; a copied layer before what its copies do."""
+    return finding.code not in FIRST, CODES.index(finding.code)
 
 
 def _settled(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
@@ -59,7 +67,7 @@ class _Trials:
     def known_first(self, fixes: list[Fix]) -> Iterable[Fix]:
         """Fixes that mended another finding come first: one cause has one fix."""
         alike = [fix for fix, after in self.done.items() if after is not None]
-        return [*alike, *(fix for fix in fixes if fix not in alike)] if fixes else []
+        return [*alike, *(fix for fix in fixes if fix not in alike)]
 
     def mends(self, fix: Fix, finding: Finding) -> bool:
         """Whether a copy with it is better in this and worse in nothing."""

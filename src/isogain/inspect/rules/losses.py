@@ -9,7 +9,7 @@ from isogain.inspect.causes import place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.mending import sized
+from isogain.inspect.mending import raw_size, sized, smaller_inputs
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss"]
@@ -57,8 +57,14 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
         return "no weight was seen before the loss", "loss", (RESTART,)
     before = [table.forward[i].rms for i in node.inputs if i in table.forward]
     seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
-    mends = (sized(table, {node.weight.name: size / use.spread}), RESTART)
-    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}", place(node), mends
+    mends = (smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART)
+    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), mends
+
+
+def _inputs(table: Table) -> str:
+    """What is to be said of inputs far larger than 1."""
+    size = raw_size(table)
+    return f"; the inputs have root mean square {size:.3g}" if math.isfinite(size) else ""
 
 
 def _regressed(table: Table, use: LossUse) -> Finding | None:

@@ -13,7 +13,7 @@ from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.fixes import Fix
+from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, stack
 from isogain.inspect.rules.peers import apart_from_peers
 from isogain.inspect.table import Table
@@ -240,26 +240,38 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
             natural = chain.course.back_change(node, last)
             usual = max(natural, 0.0) if growing else max(-natural, 0.0)
             excess = (change if growing else -change) - usual - chain.course.back_band()
-            candidates.append((excess - tolerance.warning, excess, tolerance, change, node, last))
+            candidates.append((excess - tolerance.warning, excess, tolerance, change, node, last, influence))
     if not candidates:
         return None
-    _, excess, tolerance, change, node, last = max(candidates, key=lambda item: item[0])
+    _, excess, tolerance, change, node, last, influence = max(candidates, key=lambda item: item[0])
     severity = severity_of(excess, tolerance)
-    return _backward_finding(table, chain, node, last, change, severity) if severity else None
+    return _backward_finding(table, chain, node, last, change, severity, influence) if severity else None
 
 
 def _backward_finding(
-    table: Table, chain: Chain, node: Node, last: Node, change: float, severity: Severity
+    table: Table, chain: Chain, node: Node, last: Node, change: float, severity: Severity, influence: bool
 ) -> Finding:
     weights = [n for n in chain.weights if node.index < n.index <= last.index]
-    lengths = [table.backward[one.index].rms for one in (last, node)]
+    what, here, there = _judged_by(table, node, last, change, influence)
     return Finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
-        f"gradient {lengths[0]:.2g} at {place(last)} -> {lengths[1]:.2g} here ({change:+.1f} decades)",
+        f"{what} {there:.2g} at {place(last)} -> {here:.2g} here ({change:+.1f} decades)",
         _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain),
         cause_of(table, weights, change, "gradient"), "", _paths(weights),
-        mends=stack(table, weights, change),
+        mends=(RESTART,) if chain.normalised and not chain.residual else stack(table, weights, change),
     )  # fmt: skip
+
+
+def _judged_by(
+    table: Table, node: Node, last: Node, change: float, influence: bool
+) -> tuple[str, float, float]:
+    """The measure that changed by so much, in words, here and at the last node."""
+    words = ("gradient x signal, a sample", "gradient x signal") if influence else (
+        "length of the gradient, a sample", "length of the gradient"
+    )  # fmt: skip
+    measure = _influences if influence else _lengths
+    found = zip(words, measure(table, node), measure(table, last), strict=True)
+    return min(found, key=lambda one: abs(decades(one[1], one[2]) - change))
 
 
 def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:

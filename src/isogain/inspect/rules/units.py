@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.causes import gain_name, pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.fixes import RESTART, Fix
-from isogain.inspect.mending import offsets, sized, stack, zeroed
+from isogain.inspect.fixes import Fix
+from isogain.inspect.mending import offsets, sized, smaller_inputs, stack, zeroed
 from isogain.inspect.steps import BOUNDED
 from isogain.inspect.table import Forward, Table
 
@@ -104,7 +104,8 @@ def saturated_units(table: Table) -> Iterator[Finding]:
         "saturated-units", severity, _where([n for n, _ in found]),
         f"{forward.saturated_fraction:.0%} of {node.op} where its slope is below 6 % of the steepest",
         f"{_expected(node):.1%} for pre-activations of variance 1",
-        _why_saturated(table, node), "", tuple(place(n) for n, _ in found), mends=_mend_saturated(table, weights),
+        _why_saturated(table, node), "", tuple(place(n) for n, _ in found),
+        mends=_mend_saturated(table, weights),
     )  # fmt: skip
 
 
@@ -117,7 +118,7 @@ def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
     }
     shift = zeroed(table, offsets(table, weights))
     first = dict(list(loud.items())[:1])
-    return sized(table, first), sized(table, loud) + shift, RESTART, *stack(table, weights)
+    return smaller_inputs(table), sized(table, first), sized(table, loud) + shift, *stack(table, weights)
 
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from isogain.inspect.fixes import Change, Dialect, Fix
+from isogain.torch.call.calling import Loss
 from isogain.torch.draw.init import constant_, normal_, orthogonal_
 from isogain.torch.start.starting import init_
 
@@ -28,8 +29,9 @@ TORCH = Dialect(
         "patch": "{p}.data.copy_({p}.data.where({p}.isfinite(), "
         "igt.normal_({p}.data.clone(), std={value}, seed=0, path={name})))",
         "freeze": "{p}.requires_grad_(False)",
-        "restart": "igt.init_(model, inputs)",
+        "restart": "igt.init_(model, inputs{text})",
         "cast": "model.to(torch.{text})",
+        "inputs": "inputs = inputs / {text}",
     },
 )
 
@@ -53,13 +55,15 @@ VERBS: Mapping[str, Callable[[Tensor, float, str], Any]] = {
 }
 
 
-def carried_out(fix: Fix, model: nn.Module, inputs: Any) -> Any:
+def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = None) -> Any:
     """Does what the Fix says to a model, in place; returns the inputs that go with it."""
     for change in fix.changes:
         if change.verb == "restart":
-            init_(model, inputs)
+            init_(model, inputs, loss=loss if change.text else None)
         elif change.verb == "cast":
             inputs = _cast(change, model, inputs)
+        elif change.verb == "inputs":
+            inputs = inputs / float(change.text)
         else:
             _each(change, model)
     return inputs

@@ -49,7 +49,7 @@ def inspect(
     'healthy'
     """
     report = look(model, inputs, loss, level=level)
-    if not any(finding.mends for finding in report.findings):
+    if not report.findings:
         return report
     tried = partial(_attempt, plain_module(model), inputs, loss)
     return proved(report, tried, dialect, _why_not(model, report))
@@ -67,6 +67,6 @@ def _attempt(model: nn.Module, inputs: Any, loss: Loss | None, fix: Fix) -> Repo
     """The report on a copy with the Fix; None where it cannot be copied, mended or run."""
     try:
         copied = copy_of(model)
-        return look(copied, carried_out(fix, copied, inputs), loss)
+        return look(copied, carried_out(fix, copied, inputs, loss), loss)
     except (IsogainError, RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError):
         return None

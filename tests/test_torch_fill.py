@@ -16,7 +16,7 @@ import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from isogain.drawing.regions import Region  # noqa: E402
 from isogain.errors import DrawError  # noqa: E402
-from isogain.torch import fill  # noqa: E402
+from isogain.torch.draw import fill  # noqa: E402
 
 SHAPE = (33, 20)
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.complex64)

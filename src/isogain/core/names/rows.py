@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
 
-__all__ = ["GROUPS", "ROWS", "Row", "dialect", "scheme", "use_function"]
+__all__ = ["GROUPS", "ROWS", "Row", "dialect", "line", "scheme", "use_function"]
 
 Maker = Callable[..., Initializer]
 GROUPS = (
@@ -120,6 +120,12 @@ def scheme(name: str, *, formula: str, source: str, group: str, **facts: Any) ->
         return make
 
     return register
+
+
+def line(name: str, formula: str, source: str, group: str, says: str, make: Maker, *aliases: str) -> None:
+    """A row on one line, for schemes that differ from their neighbours in numbers alone."""
+    make.__doc__ = says
+    scheme(name, formula=formula, source=source, group=group, aliases=aliases)(make)
 
 
 def use_function(name: str, function: str, reads: str) -> NoReturn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from isogain.core.activations import activation
 from isogain.core.initializers import (
     Bilinear,
@@ -22,8 +24,9 @@ from isogain.core.initializers import (
     VarianceScaling,
     Zeros,
 )
-from isogain.core.names.rows import scheme
+from isogain.core.names.rows import line, scheme
 
+Maker = Callable[[str], Callable[..., Initializer]]
 CONSTANT = "biases and constants"
 FIXED = "fixed scales"
 SCALED = "general"
@@ -92,78 +95,56 @@ def truncated_normal(
     return TruncatedNormal(std, mean, low, high)
 
 
-@scheme(
-    "small_normal",
-    formula="w ~ N(0, 0.01²)",
-    source="Krizhevsky et al. 2012, sec. 5",
-    group=FIXED,
-    aliases=("small_random",),
-)
-def small_normal(std: float = 0.01) -> Initializer:
-    """Zero mean, small range: signals and gradients shrink by about std·√fan_in in every layer."""
-    return Normal(std)
+def _fixed(name: str, text: str, std: float, sources: tuple[str, str, str], says: tuple[str, str, str],
+           *aliases: str) -> None:  # fmt: skip
+    """Three rows of one standard deviation: normal, uniform, truncated."""
+    line(
+        f"{name}_normal", f"w ~ N(0, {text}²)", sources[0], FIXED, says[0],
+        lambda std=std: Normal(std), *aliases,
+    )  # fmt: skip
+    line(
+        f"{name}_uniform", f"w ~ U(±√3·{text})", sources[1], FIXED, says[1],
+        lambda std=std: Uniform(-(3**0.5) * std, 3**0.5 * std),
+    )  # fmt: skip
+    line(
+        f"{name}_truncated_normal", f"w ~ N(0, σ²) given |w| < 2σ, Std[w] = {text}", sources[2], FIXED,
+        says[2], lambda std=std: TruncatedNormal(std),
+    )  # fmt: skip
 
 
-@scheme("small_uniform", formula="w ~ U(±√3·0.01)", source=DEEP_LEARNING, group=FIXED)
-def small_uniform(std: float = 0.01) -> Initializer:
-    """Zero mean, small range, uniform, of the same standard deviation as small_normal."""
-    return Uniform(-(3**0.5) * std, 3**0.5 * std)
-
-
-@scheme(
-    "small_truncated_normal",
-    formula="w ~ N(0, σ²) given |w| < 2σ, Std[w] = 0.01",
-    source=TRUNCATED,
-    group=FIXED,
-)
-def small_truncated_normal(std: float = 0.01) -> Initializer:
-    """Zero mean, small range, truncated, of the same standard deviation as small_normal."""
-    return TruncatedNormal(std)
-
-
-@scheme("large_normal", formula="w ~ N(0, 10²)", source=NOTES, group=FIXED, aliases=("large_random",))
-def large_normal(std: float = 10.0) -> Initializer:
-    """Zero mean, large range: breaks symmetry, but saturates, explodes, and starts at a huge loss."""
-    return Normal(std)
-
-
-@scheme("large_uniform", formula="w ~ U(±√3·10)", source=NOTES, group=FIXED)
-def large_uniform(std: float = 10.0) -> Initializer:
-    """Zero mean, large range, uniform, of the same standard deviation as large_normal."""
-    return Uniform(-(3**0.5) * std, 3**0.5 * std)
-
-
-@scheme(
-    "large_truncated_normal", formula="w ~ N(0, σ²) given |w| < 2σ, Std[w] = 10", source=NOTES, group=FIXED
-)
-def large_truncated_normal(std: float = 10.0) -> Initializer:
-    """Zero mean, large range, truncated, of the same standard deviation as large_normal."""
-    return TruncatedNormal(std)
-
-
-@scheme(
-    "nonzero_mean_normal", formula="w ~ N(0.5, 0.1²)", source=CENTRED, group=FIXED, aliases=("nonzero_mean",)
-)
-def nonzero_mean_normal(mean: float = 0.5, std: float = 0.1) -> Initializer:
-    """A common shift of all weights: the layer's outputs become one shared direction, growing with fan_in."""
-    return Normal(std, mean)
-
-
-@scheme("nonzero_mean_uniform", formula="w ~ U[0, 1)", source=CENTRED, group=FIXED)
-def nonzero_mean_uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
-    """All weights positive, as `numpy.random.rand` gives them."""
-    return Uniform(low, high)
-
-
-@scheme(
-    "nonzero_mean_truncated_normal",
-    formula="w ~ N(0.5, σ²) given |w - 0.5| < 2σ, Std[w] = 0.1",
-    source=CENTRED,
-    group=FIXED,
-)
-def nonzero_mean_truncated_normal(mean: float = 0.5, std: float = 0.1) -> Initializer:
-    """The truncated law of nonzero_mean_normal."""
-    return TruncatedNormal(std, mean)
+_fixed(
+    "small", "0.01", 0.01, ("Krizhevsky et al. 2012, sec. 5", DEEP_LEARNING, TRUNCATED),
+    (
+        "Zero mean, small range: signals and gradients shrink by about std·√fan_in in every layer.",
+        "Zero mean, small range, uniform, of the same standard deviation as small_normal.",
+        "Zero mean, small range, truncated, of the same standard deviation as small_normal.",
+    ),
+    "small_random",
+)  # fmt: skip
+_fixed(
+    "large", "10", 10.0, (NOTES, NOTES, NOTES),
+    (
+        "Zero mean, large range: breaks symmetry, but saturates, explodes, and starts at a huge loss.",
+        "Zero mean, large range, uniform, of the same standard deviation as large_normal.",
+        "Zero mean, large range, truncated, of the same standard deviation as large_normal.",
+    ),
+    "large_random",
+)  # fmt: skip
+line(
+    "nonzero_mean_normal", "w ~ N(0.5, 0.1²)", CENTRED, FIXED,
+    "A common shift of all weights: the layer's outputs become one shared direction, growing with fan_in.",
+    lambda mean=0.5, std=0.1: Normal(std, mean), "nonzero_mean",
+)  # fmt: skip
+line(
+    "nonzero_mean_uniform", "w ~ U[0, 1)", CENTRED, FIXED,
+    "All weights positive, as `numpy.random.rand` gives them.",
+    lambda low=0.0, high=1.0: Uniform(low, high),
+)  # fmt: skip
+line(
+    "nonzero_mean_truncated_normal", "w ~ N(0.5, σ²) given |w - 0.5| < 2σ, Std[w] = 0.1", CENTRED, FIXED,
+    "The truncated law of nonzero_mean_normal.",
+    lambda mean=0.5, std=0.1: TruncatedNormal(std, mean),
+)  # fmt: skip
 
 
 @scheme(
@@ -177,85 +158,61 @@ def variance_scaling(scale: float = 1.0, mode: str = "fan_in", distribution: str
     return VarianceScaling(float(scale), mode, distribution)
 
 
-@scheme(
-    "glorot_normal",
-    formula="w ~ N(0, 2 / (fan_in + fan_out))",
-    source=GLOROT,
-    group=SCALED,
-    aliases=("xavier_normal",),
-)
-def glorot_normal(gain: float = 1.0) -> Initializer:
-    """Xavier's compromise between forward and backward, for activations that are linear around 0."""
-    return VarianceScaling(float(gain) ** 2, "fan_avg", "normal")
+DISTRIBUTIONS = {
+    "normal": "w ~ N(0, {variance})",
+    "uniform": "w ~ U(±√({three}))",
+    "truncated_normal": "w ~ N(0, σ²) given |w| < 2σ, Var[w] = {variance}",
+}
+"""How each distribution of one variance is written; `three` is three times the variance."""
 
 
-@scheme(
-    "glorot_uniform",
-    formula="w ~ U(±√(6 / (fan_in + fan_out)))",
-    source=GLOROT,
-    group=SCALED,
-    aliases=("xavier_uniform", "xavier", "glorot"),
-)
-def glorot_uniform(gain: float = 1.0) -> Initializer:
-    """Xavier's law as its authors wrote it."""
-    return VarianceScaling(float(gain) ** 2, "fan_avg", "uniform")
+def _scaled(name: str, source: str, make: Maker, variance: str, three: str,
+            rows: Mapping[str, tuple[str, ...]]) -> None:  # fmt: skip
+    """Three rows of one variance; `rows` says what each is for, and its other names."""
+    for distribution, (says, *aliases) in rows.items():
+        formula = DISTRIBUTIONS[distribution].format(variance=variance, three=three)
+        line(f"{name}_{distribution}", formula, source, SCALED, says, make(distribution), *aliases)
 
 
-@scheme(
-    "glorot_truncated_normal",
-    formula="w ~ N(0, σ²) given |w| < 2σ, Var[w] = 2 / (fan_in + fan_out)",
-    source=GLOROT,
-    group=SCALED,
-    aliases=("xavier_truncated_normal",),
-)
-def glorot_truncated_normal(gain: float = 1.0) -> Initializer:
-    """Xavier's variance without outliers; what Keras and JAX call glorot_normal."""
-    return VarianceScaling(float(gain) ** 2, "fan_avg", "truncated_normal")
-
-
-@scheme("lecun_normal", formula="w ~ N(0, 1 / fan_in)", source=LECUN, group=SCALED, aliases=("lecun",))
-def lecun_normal() -> Initializer:
-    """Keeps the forward variance of a linear layer; SELU's start.  Some books call it Xavier."""
-    return VarianceScaling(1.0, "fan_in", "normal")
-
-
-@scheme("lecun_uniform", formula="w ~ U(±√(3 / fan_in))", source=LECUN, group=SCALED)
-def lecun_uniform() -> Initializer:
-    """The uniform law of the same variance, 1 / fan_in."""
-    return VarianceScaling(1.0, "fan_in", "uniform")
-
-
-@scheme(
-    "lecun_truncated_normal",
-    formula="w ~ N(0, σ²) given |w| < 2σ, Var[w] = 1 / fan_in",
-    source=LECUN,
-    group=SCALED,
-)
-def lecun_truncated_normal() -> Initializer:
-    """Variance 1 / fan_in without outliers; what Keras and JAX call lecun_normal."""
-    return VarianceScaling(1.0, "fan_in", "truncated_normal")
-
-
-@scheme(
-    "he_normal", formula="w ~ N(0, 2 / fan_in)", source=HE, group=SCALED, aliases=("he", "kaiming", "msra")
-)
-def he_normal() -> Initializer:
-    """The factor 2 makes up for the half of a ReLU that is 0."""
-    return VarianceScaling(2.0, "fan_in", "normal")
-
-
-@scheme("he_uniform", formula="w ~ U(±√(6 / fan_in))", source=HE, group=SCALED)
-def he_uniform() -> Initializer:
-    """The uniform law of the same variance, 2 / fan_in."""
-    return VarianceScaling(2.0, "fan_in", "uniform")
-
-
-@scheme(
-    "he_truncated_normal", formula="w ~ N(0, σ²) given |w| < 2σ, Var[w] = 2 / fan_in", source=HE, group=SCALED
-)
-def he_truncated_normal() -> Initializer:
-    """Variance 2 / fan_in without outliers; what Keras and JAX call he_normal."""
-    return VarianceScaling(2.0, "fan_in", "truncated_normal")
+_scaled(
+    "glorot", GLOROT,
+    lambda distribution: lambda gain=1.0: VarianceScaling(float(gain) ** 2, "fan_avg", distribution),
+    "2 / (fan_in + fan_out)", "6 / (fan_in + fan_out)",
+    {
+        "normal": (
+            "Xavier's compromise between forward and backward, for activations that are linear around 0.",
+            "xavier_normal",
+        ),
+        "uniform": ("Xavier's law as its authors wrote it.", "xavier_uniform", "xavier", "glorot"),
+        "truncated_normal": (
+            "Xavier's variance without outliers; what Keras and JAX call glorot_normal.",
+            "xavier_truncated_normal",
+        ),
+    },
+)  # fmt: skip
+_scaled(
+    "lecun", LECUN, lambda distribution: lambda: VarianceScaling(1.0, "fan_in", distribution),
+    "1 / fan_in", "3 / fan_in",
+    {
+        "normal": (
+            "Keeps the forward variance of a linear layer; SELU's start.  Some books call it Xavier.",
+            "lecun",
+        ),
+        "uniform": ("The uniform law of the same variance, 1 / fan_in.",),
+        "truncated_normal": (
+            "Variance 1 / fan_in without outliers; what Keras and JAX call lecun_normal.",
+        ),
+    },
+)  # fmt: skip
+_scaled(
+    "he", HE, lambda distribution: lambda: VarianceScaling(2.0, "fan_in", distribution),
+    "2 / fan_in", "6 / fan_in",
+    {
+        "normal": ("The factor 2 makes up for the half of a ReLU that is 0.", "he", "kaiming", "msra"),
+        "uniform": ("The uniform law of the same variance, 2 / fan_in.",),
+        "truncated_normal": ("Variance 2 / fan_in without outliers; what Keras and JAX call he_normal.",),
+    },
+)  # fmt: skip
 
 
 def _squared_gain(nonlinearity: str, a: float) -> float:

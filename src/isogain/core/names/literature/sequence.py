@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from isogain.core.initializers import ChronoBias, DiagonalState, Hippo, Identity, Initializer, StepBias
-from isogain.core.names.rows import scheme
+from isogain.core.names.rows import line, scheme
 
 RECURRENT = "recurrent networks"
 STATE_SPACE = "state space models"
+S4D = "Gu et al. 2022, arXiv 2206.11893, sec. 4"
 
 
 @scheme(
@@ -48,49 +49,31 @@ def hippo_legs(part: str = "A") -> Initializer:
     return Hippo(part)
 
 
-@scheme(
-    "s4d_lin",
-    formula="A_n = -1/2 + iπn",
-    source="Gu et al. 2022, arXiv 2206.11893, sec. 4",
-    group=STATE_SPACE,
-)
-def s4d_lin(form: str = "value") -> Initializer:
-    """Fourier-like states; form 'log' (ln of minus the real part) and 'imaginary' are what is trained."""
-    return DiagonalState("lin", form)
+def _diagonal(kind: str, formula: str, source: str, says: str, *aliases: str) -> None:
+    """One diagonal of state matrices; `form` is how the model holds it."""
+
+    def make(form: str = "value") -> Initializer:
+        return DiagonalState(kind, form)
+
+    line(f"s4d_{kind}", formula, source, STATE_SPACE, says, make, *aliases)
 
 
-@scheme(
-    "s4d_inv",
-    formula="A_n = -1/2 + i (N/π)(N/(2n+1) - 1)",
-    source="Gu et al. 2022, arXiv 2206.11893, sec. 4",
-    group=STATE_SPACE,
-)
-def s4d_inv(form: str = "value") -> Initializer:
-    """S4D-Inv, the closed form nearest to HiPPO's own frequencies; N is twice the length."""
-    return DiagonalState("inv", form)
-
-
-@scheme(
-    "s4d_legs",
-    formula="A_n = eigenvalues of A_HiPPO + PPᵀ, P_n = √(n + 1/2)",
-    source="Gu et al. 2022, arXiv 2206.11893, sec. 4",
-    group=STATE_SPACE,
-)
-def s4d_legs(form: str = "value") -> Initializer:
-    """The diagonal of HiPPO-LegS without its low-rank part."""
-    return DiagonalState("legs", form)
-
-
-@scheme(
-    "s4d_real",
-    formula="A_n = -(n+1); form='log': ln(n+1)",
-    source="Gu et al. 2022, arXiv 2206.11893, sec. 4; Gu & Dao 2023, arXiv 2312.00752",
-    group=STATE_SPACE,
-    aliases=("mamba_a",),
-)
-def s4d_real(form: str = "value") -> Initializer:
-    """Real, decaying states; Mamba trains A_log, which is form='log'."""
-    return DiagonalState("real", form)
+_diagonal(
+    "lin", "A_n = -1/2 + iπn", S4D,
+    "Fourier-like states; form 'log' (ln of minus the real part) and 'imaginary' are what is trained.",
+)  # fmt: skip
+_diagonal(
+    "inv", "A_n = -1/2 + i (N/π)(N/(2n+1) - 1)", S4D,
+    "S4D-Inv, the closed form nearest to HiPPO's own frequencies; N is twice the length.",
+)  # fmt: skip
+_diagonal(
+    "legs", "A_n = eigenvalues of A_HiPPO + PPᵀ, P_n = √(n + 1/2)", S4D,
+    "The diagonal of HiPPO-LegS without its low-rank part.",
+)  # fmt: skip
+_diagonal(
+    "real", "A_n = -(n+1); form='log': ln(n+1)", f"{S4D}; Gu & Dao 2023, arXiv 2312.00752",
+    "Real, decaying states; Mamba trains A_log, which is form='log'.", "mamba_a",
+)  # fmt: skip
 
 
 @scheme(

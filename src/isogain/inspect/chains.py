@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from isogain.graph import Node
 from isogain.inspect.expectations import Course, course_of
@@ -75,8 +76,14 @@ STATIONS = frozenset(["input", "weight", "embedding", "recurrent", "add", "norm"
 def stations(table: Table, trunk: Sequence[int]) -> list[Node]:
     """The input a trunk starts from, and its measured nodes whose scale means something."""
     before = table.graph.preceding(trunk[0], ("input",), 3) if trunk else None
-    found = [table.node(i) for i in trunk if table.node(i).kind in STATIONS and i in table.forward]
+    found = [n for n in map(table.node, trunk) if n.kind in STATIONS and n.index in table.forward]
+    found = [n for n in found if not _tally(table, n)]
     return [before, *found] if before is not None and before.index in table.forward else found
+
+
+def _tally(table: Table, node: Node) -> bool:
+    """Whether it is one number a sample that no weight made: a sum over units (a log density), no signal."""
+    return node.kind in ("add", "concatenate", "norm") and math.prod(node.shape) <= table.batch
 
 
 def chains(table: Table) -> tuple[Chain, ...]:
@@ -108,7 +115,32 @@ def _chain(table: Table, nodes: list[Node]) -> Chain:
 
 
 def _is_sum(table: Table, node: Node) -> bool:
-    return node.kind == "add" and sum(table.node(one).learnt for one in node.inputs) > 1
+    """Whether it adds to a signal what weights make of that signal: x + f(x).
+
+    Two functions of one layer's result (sine and cosine, parts of an activation), or a state and what is fed
+    to it (a membrane), are sums of another kind.
+    """
+    learnt = [one for one in node.inputs if table.node(one).learnt]
+    return (
+        node.kind == "add"
+        and len(learnt) > 1
+        and any(_weighed(table, stream, branch) for stream, branch in permutations(learnt, 2))
+    )
+
+
+def _weighed(table: Table, stream: int, branch: int) -> bool:
+    """Whether weights lead from one node to another."""
+    seen, stack = set[tuple[int, bool]](), [(branch, False)]
+    while stack:
+        here, weighed = stack.pop()
+        if here == stream and weighed:
+            return True
+        if here <= stream or (here, weighed) in seen:
+            continue
+        seen.add((here, weighed))
+        node = table.node(here)
+        stack += [(one, weighed or node.kind in ("weight", "recurrent")) for one in node.inputs]
+    return False
 
 
 def split_at_norms(table: Table, chain: Chain) -> Iterator[list[Node]]:

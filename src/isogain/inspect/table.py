@@ -180,6 +180,8 @@ class ParameterState:
     duplicate_units: float = 0.0
     """Share of output units whose incoming weights and bias equal another unit's, bit for bit."""
     units: int = 0
+    distinct_units: int = 0
+    """How many different ones there are among them."""
     twin_gradients: float = math.nan
     """Share of those whose gradients are equal too."""
     orthogonal: bool = False
@@ -244,6 +246,8 @@ class Table:
     settings: Mapping[str, str] = field(default_factory=dict)
     jacobian: Jacobian | None = None
     """Measured at level 'full' only."""
+    loss_from: int | None = None
+    """The first node of the caller's loss: from there on nothing is a layer of the model."""
     random_choices: bool = False
     """Whether the forward pass drew single random numbers, by which layers may be skipped."""
 
@@ -296,6 +300,23 @@ class Table:
         names = [n for n in node.parameters if n in self.parameters]
         scales = [self.parameters[name].rms for name in names if "bias" not in name]
         return scales[0] if scales else 1.0
+
+    def in_loss(self, node: Node) -> bool:
+        """Whether the caller's loss computes it."""
+        return self.loss_from is not None and node.index >= self.loss_from
+
+    def gets_gradient(self, node: Node) -> bool:
+        """Whether a gradient comes back to it; of a model that was not differentiated, True."""
+        return not self.backward or node.index in self.backward
+
+    def silent(self, node: Node) -> bool:
+        """Whether nothing but zeros was seen of it, or nothing was measured."""
+        return node.index not in self.forward or self.forward[node.index].rms == 0
+
+    def opens(self, node: Node) -> bool:
+        """Whether a step changes what scales or makes it: one of its parameters has a gradient."""
+        states = (self.parameters.get(name) for name in node.parameters)
+        return any(s is not None and s.gradient is not None and s.gradient.largest > 0 for s in states)
 
     def is_zero_weight(self, node: Node) -> bool:
         """Whether the node multiplies by a weight that is all zeros."""

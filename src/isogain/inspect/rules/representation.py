@@ -110,7 +110,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
         depth = sum(n.kind in ("weight", "recurrent") for n in table.graph.nodes[: index + 1])
         lost = _lost(start, forward.distance, depth)
         severity = severity_of(lost, CONSTANT)
-        if severity is None or _made_by_zero(table, node):
+        if severity is None or _made_by_zero(table, node) or _statistic(table, node, start, depth):
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         yield Finding(
@@ -132,6 +132,18 @@ def _made_by_zero(table: Table, node: Node) -> bool:
     """Whether a weight of zeros makes the output on purpose (a bias alone is left)."""
     before = table.graph.preceding(node.index, ("weight",), 6)
     return table.gated(node.index) or (before is not None and table.is_zero_weight(before))
+
+
+def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:
+    """Whether what the last weight makes still differs: an entropy, say, is nearly one number at a small head."""
+    if node.kind in ("weight", "recurrent"):
+        return False
+    head = table.graph.preceding(node.index, ("weight", "recurrent"), 16)
+    if head is None:
+        return True
+    before = table.forward.get(head.index)
+    lost = _lost(start, before.distance, depth) if before is not None else math.nan
+    return severity_of(lost, CONSTANT) is None and not math.isnan(lost)
 
 
 def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str:

@@ -17,6 +17,9 @@ __all__ = ["identical_layers", "symmetric_units"]
 SHARES = (0.05, 0.5)
 """Shares of a layer's units from which duplicates are a warning, and critical."""
 
+ALIKE = 0.02
+"""Different units over all units below which a layer is worth one unit, whatever their gradients."""
+
 
 def symmetric_units(table: Table) -> Iterator[Finding]:
     """Units with the same incoming weights, bias and gradient: no step can ever tell them apart."""
@@ -40,10 +43,15 @@ def _hidden(table: Table) -> Iterator[Node]:
 
 
 def _twins(node: Node, state: ParameterState) -> bool:
-    one_value = not state.zero and state.units > 3 and (state.constant or state.duplicate_units > 0.99)
+    one_value = not state.zero and state.units > 3 and (state.constant or _one_unit(state))
     if node.weight is not None and node.weight.constant is False:  # noise, say, is another part of it
         one_value = False
     return one_value or (state.duplicate_units > SHARES[0] and state.twin_gradients > 0.5)
+
+
+def _one_unit(state: ParameterState) -> bool:
+    """Whether hardly two of its units differ; copies in fours, say, part as soon as they are read apart."""
+    return state.duplicate_units > 0.99 and state.distinct_units <= max(1, ALIKE * state.units)
 
 
 def _waits(table: Table, node: Node, state: ParameterState) -> bool:

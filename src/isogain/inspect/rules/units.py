@@ -23,7 +23,7 @@ ENOUGH = 8
 
 def dead_units(table: Table) -> Iterator[Finding]:
     """Units that are off for every sample, more of them than chance explains on this batch."""
-    found = [(n, f) for n, f in _activations(table) if _excess(n, f) > DEAD[0]]
+    found = [(n, f) for n, f in _activations(table) if _excess(n, f) > DEAD[0] and not _silenced(table, n)]
     if not found:
         return
     node, forward = max(found, key=lambda pair: _excess(*pair))
@@ -41,9 +41,23 @@ def dead_units(table: Table) -> Iterator[Finding]:
 
 
 def _activations(table: Table) -> Iterator[tuple[Node, Forward]]:
+    """Those of the model itself that are trained through: not the loss's own, nor what is only looked at."""
     for node in table.graph.nodes:
-        if node.activation and node.index in table.forward:
+        model = not table.in_loss(node) and table.gets_gradient(node)
+        if node.activation and node.index in table.forward and model:
             yield node, table.forward[node.index]
+
+
+def _silenced(table: Table, node: Node) -> bool:
+    """Whether it reads exact zeros that a gate of zeros makes, which the first step opens."""
+    frontier = set(node.inputs)
+    for _ in range(12):
+        sources = [table.node(one) for one in frontier]
+        if any(table.gated(one.index) and table.opens(one) for one in sources):
+            return True
+        quiet = [n for n in sources if n.kind == "weight" or table.silent(n)]
+        frontier = {one for n in quiet for one in n.inputs}
+    return False
 
 
 def _excess(node: Node, forward: Forward) -> float:
@@ -131,7 +145,7 @@ def _chosen(table: Table, node: Node, forward: Forward) -> bool:
     added = [table.parameters[n] for n in _offsets(table, node, before) if n in table.parameters]
     offset = max((state.rms for state in added), default=0.0)
     z = table.forward[before.index]
-    ends = node.role == "gate" or not table.graph.consumers[node.index] or node.index in table.graph.outputs
+    ends = node.role == "gate" or not table.graph.weighed_later(node.index)
     return ends and offset > 0.5 * z.rms
 
 

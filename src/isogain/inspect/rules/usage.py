@@ -106,12 +106,16 @@ HARMLESS = frozenset(["routed", "skipped", "optional", "copy"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 
+MOST = 0.5
+"""Share from which a branch that was not taken is more than a note."""
+
 
 def _severity(kind: str, uses: list[ParameterUse], total: int) -> Severity:
     share = sum(_size(use) for use in uses) / total
     vectors = all(sum(length > 1 for length in use.shape) <= 1 for use in uses)
     minor = (vectors and share < 0.02) or (kind == "aside" and share < ASIDE)  # a mask token, a pooler
-    return "info" if kind in HARMLESS or minor else "warning"
+    most = kind == "optional" and share > MOST  # a model that hardly is what its size says
+    return "info" if (kind in HARMLESS and not most) or minor else "warning"
 
 
 def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:

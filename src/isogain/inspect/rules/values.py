@@ -24,7 +24,7 @@ IMPLAUSIBLE = 12.0
 
 def non_finite(table: Table) -> Iterator[Finding]:
     """NaN or infinity in parameters, signals, the loss or gradients, where it starts."""
-    bad = [state.name for state in table.parameters.values() if not state.finite]
+    bad = [s.name for s in table.parameters.values() if not s.finite and s.on_device and not _garbage(s)]
     if bad:
         yield _finding(pattern(bad), "NaN or infinity in the parameter", "its values are not numbers "
         "before the first step", tuple(bad), (fresh(table, bad, patch=True), RESTART))  # fmt: skip
@@ -120,7 +120,7 @@ def _said(line: str) -> Fix:
 
 
 def _garbage(state: ParameterState) -> bool:
-    return state.finite and state.implausible > IMPLAUSIBLE
+    return state.implausible > IMPLAUSIBLE
 
 
 def dtype_headroom(table: Table) -> Iterator[Finding]:

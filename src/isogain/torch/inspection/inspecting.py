@@ -107,6 +107,7 @@ def _passes(
         recorder.mark_inputs((positional, named))
         with recorder.scopes(), recorder:
             output = called(lambda: recorder.model(*positional, **named), "the model raised in forward")
+        loss_from = len(recorder.nodes)
         value, source = loss_of(recorder, output, loss)
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
@@ -121,7 +122,7 @@ def _passes(
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), settings, jacobian, recorder.random_choices > 0,
+        _input_distance(positional, named), settings, jacobian, loss_from, recorder.random_choices > 0,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,14 +34,14 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
     low, high = extremes(parameter)
     values = Numbers(spread(parameter))
     constant = low == high
-    duplicates, twins, units, orthogonal = 0.0, math.nan, 0, False
+    duplicates, twins, units, distinct, orthogonal = 0.0, math.nan, 0, 0, False
     if unit_axis is not None and parameter.dim() >= 2 and math.isfinite(low + high):
-        duplicates, twins, units = _duplicates(parameter, gradient, unit_axis, bias)
+        duplicates, twins, units, distinct = _duplicates(parameter, gradient, unit_axis, bias)
         orthogonal = not constant and is_orthogonal(parameter.movedim(unit_axis, 0).flatten(1))
     return ParameterState(
         name, values.rms, values.mean, values.std, max(abs(low), abs(high)),
         values.zero_fraction, math.isfinite(low) and math.isfinite(high), constant,
-        implausible=_decades(values), duplicate_units=duplicates, units=units, twin_gradients=twins,
+        implausible=_implausible(parameter, values), duplicate_units=duplicates, units=units, distinct_units=distinct, twin_gradients=twins,
         orthogonal=orthogonal,
         fingerprint="" if constant else _fingerprint(parameter, values),
         gradient=None if gradient is None else backward_summary(gradient), requested=asked,
@@ -67,12 +68,39 @@ def is_orthogonal(matrix: Tensor) -> bool:
     return bool(np.abs(cosines).max() < 0.1 / math.sqrt(short.shape[1]))
 
 
-def _decades(values: Numbers) -> float:
-    size = np.abs(values.float32[:KEPT])
+IMPLAUSIBLE = 12.0
+"""Decades from which sizes are looked at more closely."""
+ROUNDED = (1e-18, 1e-14)
+"""Of the largest, what is left of a 0 that was computed in float64: cos(pi / 2) is 6e-17."""
+JUMP = 1.5
+"""Decades between neighbours that hardly any of a written down series makes, and old memory at once."""
+
+
+def _implausible(parameter: Tensor, values: Numbers) -> float:
+    """Decades over which sizes are spread; 0 for a series that falls smoothly (a window, a decay)."""
+    spread_over = _decades(values.float32[:KEPT])
+    if spread_over <= IMPLAUSIBLE or not _smooth(parameter):
+        return spread_over
+    return 0.0
+
+
+def _decades(numbers: np.ndarray[Any, Any]) -> float:
+    size = np.abs(numbers)
     size = np.sort(size[(size > 0) & np.isfinite(size)])
     if len(size) < 20:
         return 0.0
+    relative = size / size[-1 - len(size) // 100]
+    size = size[(relative < ROUNDED[0]) | (relative > ROUNDED[1])]
     return math.log10(float(size[-1 - len(size) // 100]) / float(size[len(size) // 100]))
+
+
+def _smooth(parameter: Tensor) -> bool:
+    """Whether neighbours along some axis are of nearly one size, nearly always."""
+    values = parameter.detach()[tuple(slice(64) for _ in parameter.shape)].float().numpy(force=True)
+    with np.errstate(all="ignore"):
+        steps = [np.abs(np.diff(np.log10(np.abs(values)), axis=k)) for k in range(values.ndim)]
+    known = [one[np.isfinite(one)] for one in steps]
+    return any(len(one) > 8 and np.quantile(one, 0.95) < JUMP for one in known)
 
 
 def _fingerprint(parameter: Tensor, values: Numbers) -> str:
@@ -90,21 +118,23 @@ def _fingerprint(parameter: Tensor, values: Numbers) -> str:
 
 def _duplicates(
     parameter: Tensor, gradient: Tensor | None, axis: int, bias: Tensor | None
-) -> tuple[float, float, int]:
-    """Share of units with an exact twin (bias included), and of those, share with equal gradients."""
+) -> tuple[float, float, int, int]:
+    """Share of units with an exact twin (bias included), share of those with equal gradients, units, different
+    ones."""
     rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
     units, _width = rows.shape
     if units < 2:
-        return 0.0, math.nan, units
+        return 0.0, math.nan, units, units
     groups = _equal_rows(rows, bias)
     if not groups:
-        return 0.0, math.nan, units
+        return 0.0, math.nan, units, units
     members = sum(len(group) for group in groups)
+    distinct = units - members + len(groups)
     if gradient is None:
-        return members / units, math.nan, units
+        return members / units, math.nan, units, distinct
     slopes = gradient.detach().movedim(axis, 0).reshape(units, -1)
     same = sum(len(group) for group in groups if _nearly_equal(slopes[list(group)]))
-    return members / units, same / members, units
+    return members / units, same / members, units, distinct
 
 
 def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:

@@ -154,6 +154,10 @@ class LossUse:
     target_mean: float = math.nan
     target_std: float = math.nan
     node: int | None = None
+    elements: int = 0
+    """How many numbers it gave; 0 for one number, a mean or sum."""
+    constant: float = math.nan
+    """The constant answer that costs `chance`, where it was looked for."""
     learnt_target: bool = False
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
 
@@ -248,6 +252,8 @@ class Table:
     """Measured at level 'full' only."""
     loss_from: int | None = None
     """The first node of the caller's loss: from there on nothing is a layer of the model."""
+    broken: Mapping[int, str] = field(default_factory=dict)
+    """The first node that hands on what is not finite -> the operand to blame; '' where all were finite."""
     random_choices: bool = False
     """Whether the forward pass drew single random numbers, by which layers may be skipped."""
 

@@ -49,11 +49,16 @@ def backward_summary(gradient: Array, signal: Array | None = None) -> Backward:
     """The Backward of a gradient; with the signal it belongs to, its influence too."""
     flat = _real(gradient)
     part = _spread(flat)
-    influence = math.nan if signal is None else _rms(part * _spread(_real(signal)))
+    influence = math.nan if signal is None else _influence(part, _spread(_real(signal)))
     return Backward(
         _rms(part), float(np.abs(flat).max()), bool(np.isfinite(flat).all()), gradient.size, influence,
         float(part.mean()), _scales(part),
     )  # fmt: skip
+
+
+def _influence(gradient: Array, signal: Array) -> float:
+    """Root mean square of the product with what varies: an offset tells nothing."""
+    return _rms(gradient * (signal - signal.mean()))
 
 
 def unit_summary(inputs: Array, name: str, settings: dict[str, float], axis: int) -> dict[str, Any]:

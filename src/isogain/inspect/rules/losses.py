@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from isogain.inspect.causes import place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.mending import raw_size, sized, smaller_inputs
+from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss"]
@@ -23,9 +24,54 @@ RATIO = (10.0, 100.0)
 def initial_loss(table: Table) -> Iterator[Finding]:
     """The loss at the start against ln C (classes), ln 2 (yes or no), or the targets' variance."""
     for use in table.losses:
-        finding = _classified(table, use) if use.classes else _regressed(table, use)
+        finding = _judged(table, _differentiated(table, use))
         if finding is not None:
             yield finding
+
+
+def _judged(table: Table, use: LossUse) -> Finding | None:
+    if math.isfinite(use.constant):
+        return _constant(table, use)
+    return _classified(table, use) if use.classes else _regressed(table, use)
+
+
+def _differentiated(table: Table, use: LossUse) -> LossUse:
+    """The use with what is differentiated: of single numbers that are masked or weighed later, the less.
+
+    Their plain mean may be far from it, and it may be a sum over few of them; only both together tell.
+    """
+    whole = table.loss_value
+    alike = any(math.isclose(whole, one, rel_tol=1e-2) for one in (use.value, use.value * use.elements))
+    if not use.elements or alike or not math.isfinite(whole):
+        return use
+    return replace(use, value=min(use.value, whole))
+
+
+def _constant(table: Table, use: LossUse) -> Finding | None:
+    """A loss of yes or no that one constant answer would make far cheaper: the prior is missing."""
+    excess, ratio = use.value - use.chance, use.value / use.chance if use.chance > 0 else math.nan
+    if not (excess > EXCESS[0] and ratio > RATIO[0]):
+        return None
+    severity: Severity = "critical" if excess > EXCESS[1] and ratio > RATIO[1] else "warning"
+    head = table.graph.preceding(use.node or 0, ("weight",), 12)
+    if use.node is not None and table.node(use.node).kind == "weight":
+        head = table.node(use.node)
+    bias = head.weight.bias if head is not None and head.weight is not None else None
+    p = 1 / (1 + math.exp(-use.constant))
+    return Finding(
+        "initial-loss", severity, place(head) if head is not None else "loss", f"{use.value:.3g}",
+        f"{use.chance:.3g}, which the constant answer {p:.2g} to every question costs",
+        f"nearly every answer is {'no' if p < 0.5 else 'yes'}, and the model starts at "
+        f"{1 / (1 + math.exp(-_mean(table, use))):.2g}: "
+        f"the bias of {place(head) if head is not None else 'the head'} should start at log(p / (1 - p)) = "
+        f"{use.constant:.2g}",
+        mends=(filled(table, [bias], use.constant),) if bias else (),
+    )  # fmt: skip
+
+
+def _mean(table: Table, use: LossUse) -> float:
+    seen = table.forward.get(use.node) if use.node is not None else None
+    return min(max(seen.mean, -30.0), 30.0) if seen is not None else 0.0
 
 
 def _classified(table: Table, use: LossUse) -> Finding | None:

@@ -60,7 +60,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     nodes = [
         n for n in chain.nodes
         if table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
-        and not (n.role == "head" and table.is_zero_weight(n))
+        and table.graph.weighed_later(n.index)
         and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
     ]  # fmt: skip
     if len(nodes) < 2:
@@ -135,7 +135,7 @@ def _made_by_zero(table: Table, node: Node) -> bool:
 
 
 def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:
-    """Whether what the last weight makes still differs: an entropy, say, is nearly one number at a small head."""
+    """Whether what the last weight makes still differs: an entropy, say, is nearly constant at a small head."""
     if node.kind in ("weight", "recurrent"):
         return False
     head = table.graph.preceding(node.index, ("weight", "recurrent"), 16)

@@ -62,14 +62,19 @@ def _masked(table: Table, node: Node) -> bool:
 
 
 def _why(table: Table, node: Node) -> str:
-    inputs = [table.forward[i] for i in node.inputs if i in table.forward]
     if node.kind == "input":
         return "the input itself is not finite"
+    if table.broken.get(node.index):
+        return table.broken[node.index]
+    inputs = [table.forward[i] for i in node.inputs if i in table.forward]
     size = max((f.largest for f in inputs), default=math.nan)
     limit = LARGEST.get(node.dtype)
     if limit and size > limit / 1e3:
         return f"its inputs reach {size:.3g}, and {node.dtype} ends at {limit:.3g}: it overflows"
-    return f"its inputs are finite (largest {size:.3g}), so {node.op} itself makes it"
+    if node.index in table.broken or (inputs and len(inputs) == len(node.inputs)):
+        known = f" (largest {size:.3g})" if math.isfinite(size) else ""
+        return f"its inputs are finite{known}, so {node.op} itself makes it"
+    return f"{node.op} is the first where it was seen; not all that it reads was measured"
 
 
 def _gradients(table: Table) -> Iterator[Finding]:

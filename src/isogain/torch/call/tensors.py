@@ -37,6 +37,8 @@ class Value(NamedTuple):
     content: bool = False
     scale: bool = False
     """Whether it is a standard deviation, a norm or the inverse of one."""
+    op: str = ""
+    """The operation that made an expression of parameters."""
     window: Any = None
     """For an expression of one parameter: which of its entries it holds, where that was followed."""
 

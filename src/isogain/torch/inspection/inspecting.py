@@ -30,6 +30,7 @@ from isogain.torch.call.calling import (
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.jacobian import measure_jacobian
+from isogain.torch.inspection.priors import prior_use
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import parameter_state
 from isogain.torch.record.capture import Recorder
@@ -111,6 +112,8 @@ def _passes(
         value, source = loss_of(recorder, output, loss)
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
+        prior = prior_use(recorder, loss, output, loss_value, loss_from)
+        recorder.meter.losses += [prior] if prior is not None else []
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         gradients = _gradients(recorder, value, skipped)
@@ -122,7 +125,8 @@ def _passes(
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), settings, jacobian, loss_from, recorder.random_choices > 0,
+        _input_distance(positional, named), settings, jacobian, loss_from, recorder.meter.broken,
+        recorder.random_choices > 0,
     )  # fmt: skip
 
 

@@ -105,8 +105,9 @@ def backward_summary(gradient: Tensor, signal: Tensor | None = None) -> Backward
 
 
 def _met(gradient: Tensor, signal: Tensor) -> float:
-    """Root mean square of the product, in float64: both may be tiny."""
-    both = gradient.numpy(force=True).astype(np.float64) * signal.numpy(force=True)
+    """Root mean square of the product with what varies, in float64: an offset (a prior) tells nothing."""
+    values = signal.numpy(force=True)
+    both = gradient.numpy(force=True).astype(np.float64) * (values - values.mean(dtype=np.float64))
     return math.sqrt(sum_of_squares(both) / max(len(both), 1))
 
 

@@ -37,6 +37,8 @@ class Meter:
         self.forward: dict[int, Forward] = {}
         self.backward: dict[int, Backward] = {}
         self.losses: list[LossUse] = []
+        self.broken: dict[int, str] = {}
+        """The first node that handed on what is not finite, and which of its operands was to blame."""
         self.unmeasured: list[str] = []
         self.gates: dict[int, Tensor] = {}
         """Inputs of weights that are all zeros: where a second gradient may start."""
@@ -95,7 +97,14 @@ class Meter:
         found = loss_use(node.op, args, kwargs, result)
         target = args[1] if len(args) > 1 else kwargs.get("target")
         if found is not None:
-            self.losses.append(replace(found, node=node.index, learnt_target=self.learnt(target)))
+            self.losses.append(
+                replace(
+                    found,
+                    node=node.index,
+                    learnt_target=self.learnt(target),
+                    elements=result.numel() if result.dim() else 0,
+                )
+            )
 
     def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
         if gradient.layout != torch.strided or is_wrapped(gradient) or not gradient.numel():

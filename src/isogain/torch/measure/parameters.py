@@ -41,7 +41,8 @@ def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_
     return ParameterState(
         name, values.rms, values.mean, values.std, max(abs(low), abs(high)),
         values.zero_fraction, math.isfinite(low) and math.isfinite(high), constant,
-        implausible=_implausible(parameter, values), duplicate_units=duplicates, units=units, distinct_units=distinct, twin_gradients=twins,
+        implausible=_implausible(parameter, values), duplicate_units=duplicates, units=units,
+        distinct_units=distinct, twin_gradients=twins,
         orthogonal=orthogonal,
         fingerprint="" if constant else _fingerprint(parameter, values),
         gradient=None if gradient is None else backward_summary(gradient), requested=asked,
@@ -70,10 +71,10 @@ def is_orthogonal(matrix: Tensor) -> bool:
 
 IMPLAUSIBLE = 12.0
 """Decades from which sizes are looked at more closely."""
-ROUNDED = (1e-18, 1e-14)
-"""Of the largest, what is left of a 0 that was computed in float64: cos(pi / 2) is 6e-17."""
-JUMP = 1.5
-"""Decades between neighbours that hardly any of a written down series makes, and old memory at once."""
+ROUNDED = (1e-18, 1e-12)
+"""Of the largest, what is left of a 0 that was computed in float64: cos(k pi / 2) is 6e-17 k."""
+BEND = 1.0
+"""Decades by which neighbours of a written down series hardly ever leave a straight line of sizes."""
 
 
 def _implausible(parameter: Tensor, values: Numbers) -> float:
@@ -95,12 +96,12 @@ def _decades(numbers: np.ndarray[Any, Any]) -> float:
 
 
 def _smooth(parameter: Tensor) -> bool:
-    """Whether neighbours along some axis are of nearly one size, nearly always."""
+    """Whether sizes along some axis follow a smooth curve, nearly always."""
     values = parameter.detach()[tuple(slice(64) for _ in parameter.shape)].float().numpy(force=True)
     with np.errstate(all="ignore"):
-        steps = [np.abs(np.diff(np.log10(np.abs(values)), axis=k)) for k in range(values.ndim)]
+        steps = [np.abs(np.diff(np.log10(np.abs(values)), 2, axis=k)) for k in range(values.ndim)]
     known = [one[np.isfinite(one)] for one in steps]
-    return any(len(one) > 8 and np.quantile(one, 0.95) < JUMP for one in known)
+    return any(len(one) > 8 and np.quantile(one, 0.95) < BEND for one in known)
 
 
 def _fingerprint(parameter: Tensor, values: Numbers) -> str:
@@ -119,8 +120,7 @@ def _fingerprint(parameter: Tensor, values: Numbers) -> str:
 def _duplicates(
     parameter: Tensor, gradient: Tensor | None, axis: int, bias: Tensor | None
 ) -> tuple[float, float, int, int]:
-    """Share of units with an exact twin (bias included), share of those with equal gradients, units, different
-    ones."""
+    """Share of units with an exact twin (bias included), and of those with equal gradients; units, distinct."""
     rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
     units, _width = rows.shape
     if units < 2:

@@ -40,6 +40,7 @@ from isogain.torch.call.tensors import (
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
 from isogain.torch.measure.units import unit_summary
+from isogain.torch.record.broken import operand_at_fault
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
 from isogain.torch.record.watch import Watch
@@ -184,7 +185,7 @@ class Recorder(Watch):
         if name in _TURNED:
             flipped = not flipped
         for tensor in tensors_in(result, 2):
-            self.known[tensor] = Value(parameters=parameters, flipped=flipped, content=drawn)
+            self.known[tensor] = Value(parameters=parameters, flipped=flipped, content=drawn, op=name)
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]
@@ -315,6 +316,10 @@ class Recorder(Watch):
     def _measure(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any],
                  result: Tensor, units: dict[str, float]) -> None:  # fmt: skip
         self.meter.node(node, args, kwargs, result, units)
+        seen = self.meter.forward.get(node.index)
+        if seen is not None and not seen.finite and not self.meter.broken:
+            given = [(t, self.known[t]) for t in tensors_of_call(args, kwargs) if t is not result]
+            self.meter.broken[node.index] = operand_at_fault(given, self.nodes, self.parameters)
         if node.kind == "embedding" and not any(self.nodes[one].learnt for one in node.inputs):
             self.meter.entry(result)
         if node.weight is not None and node.weight.rms == 0:

@@ -34,10 +34,11 @@ def proved(report: Report, attempt: Attempt, dialect: Dialect, why_not: str = ""
     says why no copy can be made, and then only what leaves the numbers alone is shown.
     """
     trials = _Trials(report, attempt, why_not)
-    settled = {
-        finding.key: _settled(finding, trials, dialect) for finding in sorted(report.findings, key=_turn)
-    }
-    return replace(report, findings=tuple(settled[finding.key] for finding in report.findings))
+    settled: dict[str, Finding] = {}
+    for finding in sorted(report.findings, key=_turn):
+        settled[finding.key] = _settled(finding, trials, dialect)
+    # what mended a later finding may have mended an earlier one
+    return replace(report, findings=tuple(_settled(settled[f.key], trials, dialect) for f in report.findings))
 
 
 def _turn(finding: Finding) -> tuple[int, int]:
@@ -51,8 +52,8 @@ def _settled(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
     sayable = [fix for fix in finding.mends if fix and dialect.says(fix)]
     for fix in trials.known_first(sayable):
         if fix.leaves_numbers or trials.mends(fix, finding):
-            return replace(finding, fix=line_of(fix, dialect))
-    if finding.remark or finding.severity == "info":
+            return replace(finding, fix=line_of(fix, dialect), remark="")
+    if finding.severity == "info":
         return finding
     return replace(finding, remark=trials.reason(sayable))
 

@@ -135,7 +135,7 @@ def _made_by_zero(table: Table, node: Node) -> bool:
 
 
 def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:
-    """Whether what the last weight makes still differs: an entropy, say, is nearly constant at a small head."""
+    """Whether what the last weight makes differs: an entropy, say, is nearly constant behind a small head."""
     if node.kind in ("weight", "recurrent"):
         return False
     head = table.graph.preceding(node.index, ("weight", "recurrent"), 16)

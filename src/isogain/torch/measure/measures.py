@@ -26,6 +26,8 @@ __all__ = ["KEPT", "ROWS", "backward_summary", "forward_summary", "kept_sample",
 Tensor = torch.Tensor
 KEPT = 1 << 12
 """Elements of each signal kept until its gradient arrives."""
+SPARSE = 64.0
+"""Largest over root mean square of a sample from which the sample has missed what matters."""
 ROWS = {"default": 32, "full": 256}
 """Observations behind a spectrum and the statistics of channels, by level."""
 
@@ -92,23 +94,40 @@ def _channels(rows: Tensor) -> Channels:
 def backward_summary(gradient: Tensor, signal: Tensor | None = None) -> Backward:
     """The Backward of a gradient; `signal` is the spread sample of what it is the gradient of."""
     low, high = extremes(gradient)
-    finite = math.isfinite(low) and math.isfinite(high)
+    finite, largest = math.isfinite(low) and math.isfinite(high), max(abs(low), abs(high))
+    values = Numbers(spread(gradient))
+    rms = values.rms
+    if finite and largest > SPARSE * rms:
+        rms = _whole_rms(gradient, largest)
     influence = math.nan
     if signal is not None:
         met = spread(gradient, KEPT)
-        influence = _met(met, signal) if met.shape == signal.shape else math.nan
-    values = Numbers(spread(gradient))
-    return Backward(
-        values.rms, max(abs(low), abs(high)), finite, gradient.numel(), influence,
-        values.mean, scales_of(values),
-    )  # fmt: skip
+        influence = _met(met, signal, rms) if met.shape == signal.shape else influence
+    return Backward(rms, largest, finite, gradient.numel(), influence, values.mean, scales_of(values))
 
 
-def _met(gradient: Tensor, signal: Tensor) -> float:
-    """Root mean square of the product with what varies, in float64: an offset (a prior) tells nothing."""
-    values = signal.numpy(force=True)
-    both = gradient.numpy(force=True).astype(np.float64) * (values - values.mean(dtype=np.float64))
-    return math.sqrt(sum_of_squares(both) / max(len(both), 1))
+def _whole_rms(gradient: Tensor, largest: float) -> float:
+    """Of every element, by the largest: of a gradient that few places get, a sample sees next to nothing."""
+    length = float(torch.linalg.vector_norm(gradient.detach().abs() / largest, dtype=torch.float32))
+    return largest * length / math.sqrt(gradient.numel())
+
+
+def _met(gradient: Tensor, signal: Tensor, rms: float) -> float:
+    """Root mean square of the product with what varies, in float64: an offset (a prior) tells nothing.
+
+    Both may be tiny.  Where the sample missed most of the gradient, whose `rms` is given, in its proportion.
+    """
+    values, slopes = signal.numpy(force=True), gradient.numpy(force=True).astype(np.float64)
+    with np.errstate(all="ignore"):
+        varying = values - values.mean(dtype=np.float64)
+        seen, product = _rms(slopes), _rms(slopes * varying)
+    if not seen < rms / 2:
+        return product
+    return product * rms / seen if seen > 0 else rms * _rms(varying)
+
+
+def _rms(values: np.ndarray[Any, Any]) -> float:
+    return math.sqrt(sum_of_squares(values) / max(len(values), 1))
 
 
 def kept_sample(tensor: Tensor) -> Tensor:

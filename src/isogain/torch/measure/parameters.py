@@ -120,7 +120,7 @@ def _fingerprint(parameter: Tensor, values: Numbers) -> str:
 def _duplicates(
     parameter: Tensor, gradient: Tensor | None, axis: int, bias: Tensor | None
 ) -> tuple[float, float, int, int]:
-    """Share of units with an exact twin (bias included), and of those with equal gradients; units, distinct."""
+    """Shares of units with an exact twin (bias included), of those with equal gradients; units, distinct."""
     rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
     units, _width = rows.shape
     if units < 2:

@@ -19,6 +19,7 @@ __all__ = [
     "common_activation",
     "decades",
     "expected_scales",
+    "is_residual_sum",
     "slope",
     "weights_on",
 ]
@@ -109,12 +110,12 @@ def _chain(table: Table, nodes: list[Node]) -> Chain:
     within = [n for n in table.graph.nodes[first : last + 1] if n.index in table.forward]
     on = {node.index for node in nodes}
     weights = tuple(n for n in within if n.weight is not None and (n.index in on or n.kind == "weight"))
-    residual = sum(_is_sum(table, node) for node in nodes) > 1
+    residual = sum(is_residual_sum(table, node) for node in nodes) > 1
     normalised = any(node.kind == "norm" for node in within)
     return Chain(tuple(nodes), weights, residual, normalised, course_of(table, tuple(nodes), weights))
 
 
-def _is_sum(table: Table, node: Node) -> bool:
+def is_residual_sum(table: Table, node: Node) -> bool:
     """Whether it adds to a signal what weights make of that signal: x + f(x).
 
     Two functions of one layer's result (sine and cosine, parts of an activation), or a state and what is fed
@@ -178,11 +179,11 @@ def expected_scales(table: Table, chain: Chain) -> list[tuple[Node, float, float
     A norm sets the scale anew.  A residual stream starts at its first sum (what comes in may be of any
     size) and may grow like the square root of the number of sums.
     """
-    first = next((n for n in chain.nodes if chain.residual and _is_sum(table, n)), chain.nodes[0])
+    first = next((n for n in chain.nodes if chain.residual and is_residual_sum(table, n)), chain.nodes[0])
     start, sums, start_level = table.forward[first.index].rms, 0, chain.course.level(first)
     found: list[tuple[Node, float, float]] = []
     for node in chain.nodes[chain.nodes.index(first) :]:
-        sums = 0 if node.kind == "norm" else sums + _is_sum(table, node)
+        sums = 0 if node.kind == "norm" else sums + is_residual_sum(table, node)
         if node.kind == "norm" and table.normalises(node):
             start, start_level = table.norm_scale(node), chain.course.level(node)
         half = chain.course.expected[node.index].half_width() + SLACK

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
+from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, stack
@@ -165,7 +165,14 @@ def _with_gradients(table: Table, chain: Chain) -> list[Node]:
         n for n in chain.nodes
         if n.index in table.backward and table.backward[n.index].finite and table.forward[n.index].finite
         and n.kind in ("weight", "add", "embedding", "recurrent", "norm", "concatenate")
+        and not _composes(table, n)
     ]  # fmt: skip
+
+
+def _composes(table: Table, node: Node) -> bool:
+    """Whether it only makes the output of what the last layers gave: a background, a list of levels."""
+    plain = node.kind in ("add", "concatenate") and not is_residual_sum(table, node)
+    return plain and not table.graph.weighed_later(node.index)
 
 
 def _lengths(table: Table, node: Node) -> tuple[float, float]:

@@ -85,10 +85,11 @@ def _why_dead(table: Table, node: Node) -> str:
 
 def _mend_dead(table: Table, nodes: Sequence[Node], weights: Sequence[Node]) -> tuple[Fix, ...]:
     """The offsets that push these units off, and only then those of their like; else gains."""
-    biases = [w.weight.bias for w in weights if w.weight and w.weight.bias]
+    before = [(n, table.graph.preceding(n.index, ("weight",), 4)) for n in nodes]
+    biases = [name for n, w in before if w is not None for name in _offsets(table, n, w)]
     norms = [norm for n in nodes if (norm := table.graph.preceding(n.index, ("norm",), 3)) is not None]
     biases += [name for norm in norms for name in norm.parameters if name.endswith("bias")]
-    shifted = [name for name in biases if table.parameters[name].rms > 0.1]
+    shifted = [name for name in biases if name in table.parameters and table.parameters[name].rms > 0.1]
     families, heads = {family(name) for name in shifted}, _head_biases(table)
     alike = [n for n, s in table.parameters.items() if family(n) in families and s.rms > 0.1]
     return (

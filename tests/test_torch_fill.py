@@ -219,3 +219,19 @@ def test_local_boxes_of_a_plain_tensor_are_the_whole() -> None:
     from isogain.torch.draw.shards import local_boxes
 
     assert local_boxes(torch.empty(3, 4)) == [((slice(0, 3), slice(0, 4)), Region.of((3, 4)))]
+
+
+@pytest.mark.parametrize("rule", ["conv.weigth", "layer.*.weight", "norm?.bias"])
+def test_a_rule_that_fits_nothing_is_named_and_nothing_is_written(rule: str) -> None:
+    model = meta_model()
+    with pytest.raises(DrawError, match=r"nothing was written: '.*fits no parameter or buffer") as error:
+        igt.materialize_(model, {rule: "he_normal", **CHOICES, "*": "zeros"}, seed=0)
+    assert rule in str(error.value)
+    assert all(parameter.is_meta for parameter in model.parameters())
+    forestalled = {"*": "zeros", "*weight": "he_normal"}
+    igt.materialize_(nn.Linear(3, 2), forestalled, seed=0)  # a rule that comes too late does fit
+
+
+def test_a_slip_of_the_pen_is_told_what_is_near() -> None:
+    with pytest.raises(DrawError, match=r"'wieght' \(near: weight\)"):
+        igt.materialize_(nn.Linear(3, 2), {"wieght": "he_normal", "*": "zeros"}, seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -25,6 +26,7 @@ from isogain.drawing.key import Key
 from isogain.drawing.recipe import WORDS, Recipe, recipe_for
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
+from isogain.memory import require_room
 
 __all__ = ["writer"]
 
@@ -185,6 +187,8 @@ def _with_row(ranks: NDArray[np.uint32], axis: int) -> NDArray[np.uint64]:
 def _structured(
     law: StructuredLaw, target: Dtype, key: Key, region: Region, threads: int, out: NDArray[Any]
 ) -> None:
+    largest = max(law.normals, math.prod(region.whole)) * target.working.itemsize
+    require_room(largest, f"the construction {law.construction!r} of shape {region.whole}", DrawError)
     recipe = _standard_normal(target.as_working)
     lent = _lent(law, target, region, out)
 

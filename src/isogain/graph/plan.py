@@ -10,7 +10,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from isogain.checking import Checks, shown
 from isogain.core.constructions.packed import Packed
+from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
@@ -21,6 +23,7 @@ from isogain.graph.plan_text import as_html, as_text
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
 
 SCHEMA = "isogain.plan/1"
+CHECKS = Checks(PlanError)
 
 
 class Plan(Mapping[str, Entry]):
@@ -48,8 +51,9 @@ class Plan(Mapping[str, Entry]):
         self._names = {name: entry.path for entry in entries for name in (entry.path, *entry.aliases)}
 
     def __getitem__(self, path: str) -> Entry:
-        if path not in self._names:
-            raise PlanError(f"the plan of {self.model} has no parameter {path!r}{_near(path, self._names)}")
+        if not isinstance(path, str) or path not in self._names:
+            near = _near(path, self._names)
+            raise PlanError(f"the plan of {self.model} has no parameter {shown(path)}{near}")
         return self._entries[self._names[path]]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,7 +63,7 @@ class Plan(Mapping[str, Entry]):
         return len(self._entries)
 
     def __contains__(self, path: object) -> bool:
-        return path in self._names
+        return isinstance(path, str) and path in self._names
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self.to_dict() == other.to_dict()
@@ -101,7 +105,7 @@ class Plan(Mapping[str, Entry]):
     def _check(entry: Entry, law: Initializer) -> None:
         try:
             law.law(
-                entry.shape, layout=entry.layout, groups=entry.groups, stride=entry.stride,
+                entry.shape, layout=implied(entry.layout), groups=entry.groups, stride=entry.stride,
                 transposed=entry.transposed,
             )  # fmt: skip
         except IsogainError as error:
@@ -112,9 +116,12 @@ class Plan(Mapping[str, Entry]):
 
         All or none: PlanError where the pattern fits nothing, or the initializer does not fit one of them.
         """
+        CHECKS.text("pattern", pattern, "layers.*.weight")
         paths = tuple(path for path in self._entries if fnmatchcase(path, pattern))
         if not paths:
-            raise PlanError(f"no parameter of {self.model} fits {pattern!r}{_near(pattern, self._names)}")
+            raise PlanError(
+                f"no parameter of {self.model} fits {shown(pattern)}{_near(pattern, self._names)}"
+            )
         before = dict(self._entries)
         try:
             for path in paths:
@@ -184,19 +191,19 @@ class Plan(Mapping[str, Entry]):
     def from_json(text: str) -> Plan:
         """The plan `to_json` wrote; PlanError says what it cannot read."""
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(CHECKS.text("the JSON of a plan", text, f'{{"schema": "{SCHEMA}", ...}}'))
+        except (json.JSONDecodeError, RecursionError) as error:
             raise PlanError(f"not JSON: {error}") from error
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise PlanError(f"not a plan: its schema is {found!r}, this isogain reads {SCHEMA!r}")
+            raise PlanError(f"not a plan: its schema is {shown(found)}, this isogain reads {SCHEMA!r}")
         try:
-            entries = [Entry.from_dict(one) for one in data["entries"]]
-            return Plan(
-                data["model"], entries, recipe=data["recipe"], notes=data["notes"], needed=data["needed"]
-            )
-        except (KeyError, TypeError) as error:
+            entries = [Entry.from_dict(one) for one in CHECKS.series("entries", data["entries"], "entries")]
+            names = {name: CHECKS.text(name, data[name], "default") for name in ("model", "recipe")}
+            texts = {name: CHECKS.series(name, data[name], "texts") for name in ("notes", "needed")}
+        except KeyError as error:
             raise PlanError(f"not a plan: {error} is missing") from error
+        return Plan(names["model"], entries, recipe=names["recipe"], **texts)
 
     def __str__(self) -> str:
         counts = f"{len(self.drawn)} parameters drawn, {len(self.kept)} kept"
@@ -211,8 +218,10 @@ class Plan(Mapping[str, Entry]):
         return f"<Plan of {self.model}: {len(self.drawn)} drawn, {len(self.kept)} kept, {self.hash}>"
 
 
-def _near(path: str, names: Mapping[str, str]) -> str:
+def _near(path: object, names: Mapping[str, str]) -> str:
     import difflib
 
+    if not isinstance(path, str):
+        return ""
     close = difflib.get_close_matches(path, names, n=3)
     return f"; did you mean {', '.join(close)}?" if close else ""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from isogain.checking import Checks
 from isogain.core.activations import Activation
 from isogain.core.activations import activation as find_activation
 from isogain.core.initializers import Initializer
@@ -20,6 +21,7 @@ __all__ = ["Advice", "advise"]
 
 SCHEMA = "isogain.theory.advice/1"
 NORMALIZATIONS = (None, "batch", "layer", "rms", "group", "instance")
+CHECKS = Checks(TheoryError)
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad", "lion", "muon", "lbfgs")
 
 
@@ -138,21 +140,18 @@ def _situation(
     phi: Activation, depth: Any, width: Any, normalization: Any, residual: Any, optimizer: Any,
     convolutional: Any, classes: Any, weight_clip: Any,
 ) -> Situation:  # fmt: skip
-    for name, value, least in (("depth", depth, 1), ("width", width, 2), ("classes", classes or 2, 2)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least or value > 10**6:
-            raise TheoryError(f"{name} must be a whole number from {least} to 1000000, got {value!r}")
-    if normalization == "none":
-        normalization = None
-    if normalization not in NORMALIZATIONS:
-        known = ", ".join(map(str, NORMALIZATIONS))
-        raise TheoryError(f"normalization must be one of {known}, got {normalization!r}")
-    if str(optimizer).lower() not in OPTIMIZERS:
-        raise TheoryError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
-    if weight_clip is not None and not (math.isfinite(weight_clip) and weight_clip > 0):
-        raise TheoryError(f"weight_clip must be a finite number above 0, got {weight_clip!r}")
+    depth = CHECKS.whole("depth", depth, most=10**6)
+    width = CHECKS.whole("width", width, least=2, most=10**6)
+    if classes is not None:
+        classes = CHECKS.whole("classes", classes, least=2, most=10**6)
+    CHECKS.choice("normalization", normalization, (*NORMALIZATIONS, "none"))
+    optimizer = optimizer.lower() if isinstance(optimizer, str) else optimizer
+    if weight_clip is not None:
+        weight_clip = float(CHECKS.number("weight_clip", weight_clip, above=0))
     return Situation(
-        str(phi), depth, width, normalization, bool(residual), str(optimizer).lower(), bool(convolutional),
-        classes, weight_clip,
+        str(phi), depth, width, None if normalization == "none" else normalization,
+        CHECKS.flag("residual", residual), CHECKS.choice("optimizer", optimizer, OPTIMIZERS),
+        CHECKS.flag("convolutional", convolutional), classes, weight_clip,
     )  # fmt: skip
 
 

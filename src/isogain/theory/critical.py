@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from isogain.checking import Checks
 from isogain.core.activations import Activation, activation
 from isogain.theory.maps import VARIANCES, is_homogeneous
 from isogain.theory.mirrored import mirrored
@@ -94,8 +95,7 @@ def _critical_point(phi: Activation) -> CriticalPoint:
 
 def edge_of_chaos(phi: Activation, q: float) -> CriticalPoint:
     """chi = 1 at exactly this pre-activation variance."""
-    if not (isinstance(q, (int, float)) and q > 0 and math.isfinite(q)):
-        raise TheoryError(f"the pre-activation variance must be a finite number above 0, got {q!r}")
+    q = float(Checks(TheoryError).number("the pre-activation variance", q, above=0))
     moments = phi.moments(q)
     slope = moments.slope_second.value
     if not (math.isfinite(slope) and slope > 0):

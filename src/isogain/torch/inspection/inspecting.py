@@ -32,7 +32,8 @@ from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.priors import prior_use
 from isogain.torch.measure.measures import ROWS
-from isogain.torch.measure.parameters import parameter_state
+from isogain.torch.measure.parameters import Asked, parameter_states
+from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.weights import unit_axis
 
@@ -91,7 +92,7 @@ def _unready(model: nn.Module) -> list[str]:
 def _not_run(model: nn.Module, unready: list[str]) -> Table:
     """A Table of a model that cannot run: its parameters have no storage."""
     recorder = Recorder(model, Untouched(model), 0)
-    states = {name: parameter_state(name, p, None, None) for name, p in recorder.parameters.items()}
+    states = parameter_states([Asked(name, p, None) for name, p in recorder.parameters.items()])
     count = sum(p.numel() for p in recorder.parameters.values())
     reason = f"every measurement: {len(unready)} parameters are on the meta device and have no values"
     coverage = Coverage(count, 0, 0, 0, skipped=(reason,))
@@ -118,14 +119,16 @@ def _passes(
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         gradients = _gradients(recorder, value, skipped)
     states = _states(recorder, gradients)
+    forward, backward = recorder.meter.settle()
+    broken = first_broken(recorder, positional, named, forward)
     graph = recorder.graph(outputs)
     settings = _settings(recorder.model) | {"inputs": _shapes((positional, named))}
     return Table(
-        graph, recorder.meter.forward, recorder.meter.backward, states, tuple(recorder.meter.losses),
+        graph, forward, backward, states, tuple(recorder.meter.losses),
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), settings, jacobian, loss_from, recorder.meter.broken,
+        _input_distance(positional, named), settings, jacobian, loss_from, broken,
         recorder.random_choices > 0,
     )  # fmt: skip
 
@@ -184,32 +187,32 @@ def _reentrant(value: Tensor) -> bool:
 def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:
     """Where a weight of zeros lets no gradient through, a random one is sent back from its input."""
     gates, recorder.meter.gates = recorder.meter.gates, {}
-    silent = {i for i, back in recorder.meter.backward.items() if back.finite and back.largest == 0}
+    if not gates:
+        return
+    _, backward = recorder.meter.settle()
+    silent = {i for i, back in backward.items() if back.finite and back.largest == 0}
     starts = [t for i, t in gates.items() if recorder.value(t).node in silent]
     if not starts:
         return
-    before = dict(recorder.meter.backward)
+    before = dict(backward)
     generator = torch.Generator().manual_seed(0)
     seeds = [torch.randn(t.shape, generator=generator).to(t) / math.sqrt(t.numel()) for t in starts]
     torch.autograd.grad(starts, leaves, seeds, allow_unused=True)
-    after = recorder.meter.backward
-    recorder.meter.backward = {
-        i: replace(after[i], probe=True) if i in silent else back for i, back in before.items()
-    }
+    _, after = recorder.meter.settle()
+    backward.update({i: replace(after[i], probe=True) if i in silent else back for i, back in before.items()})
 
 
 def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str, ParameterState]:
     uses = {node.weight.name: node.weight for node in recorder.nodes if node.weight is not None}
-    states = {}
+    asked = []
+    for name, parameter in recorder.parameters.items():
+        use = uses.get(name)
+        grouped = use is not None and use.groups > 1
+        axis = unit_axis(use, tuple(parameter.shape)) if use and not grouped else None
+        bias = recorder.parameters.get(use.bias) if use and use.bias else None
+        asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad))
     with torch.no_grad():
-        for name, parameter in recorder.parameters.items():
-            use = uses.get(name)
-            grouped = use is not None and use.groups > 1
-            axis = unit_axis(use, tuple(parameter.shape)) if use and not grouped else None
-            bias = recorder.parameters.get(use.bias) if use and use.bias else None
-            gradient = gradients.get(name)
-            states[name] = parameter_state(name, parameter, gradient, axis, bias, parameter.requires_grad)
-    return states
+        return parameter_states(asked)
 
 
 def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: list[str]) -> Coverage:
@@ -218,7 +221,7 @@ def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: li
     unfollowed = tuple(sorted(reached - recorder.used))
     sizes = {name: parameter.numel() for name, parameter in recorder.parameters.items()}
     missed = set(unfollowed)
-    measured = set(recorder.meter.forward)
+    measured = set(recorder.meter.ledger.forward)
     for node in recorder.nodes:
         if node.weight is not None and node.index not in measured:
             missed.add(node.weight.name)

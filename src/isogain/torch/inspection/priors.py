@@ -51,7 +51,7 @@ def prior_use(
         return None
     best = min(LOGITS, key=lambda logit: costs[logit] if math.isfinite(costs[logit]) else math.inf)
     node = max(asked)
-    return LossUse("prior", value, costs[best], node=node, spread=_size(recorder, node), constant=best)
+    return LossUse("prior", value, costs[best], node=node, constant=best)
 
 
 def _sources(nodes: Sequence[Node], wanted: Sequence[Node], ends: set[int]) -> set[int]:
@@ -77,8 +77,3 @@ def _constant(recorder: Recorder, output: Any, asked: set[int], logit: float) ->
 def _cost(loss: Callable[[Any], Tensor], output: Any) -> float:
     with torch.no_grad():
         return float(loss(output).float().mean())
-
-
-def _size(recorder: Recorder, node: int) -> float:
-    seen = recorder.meter.forward.get(node)
-    return seen.rms if seen is not None else math.nan

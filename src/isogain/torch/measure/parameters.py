@@ -5,47 +5,78 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from isogain.inspect.table import ParameterState
-from isogain.torch.measure.measures import KEPT, backward_summary
-from isogain.torch.measure.sampling import Numbers, extremes, spread
+from isogain.inspect.table import Backward, ParameterState
+from isogain.torch.measure.cuts import KEPT
+from isogain.torch.measure.ledger import backward_summaries, values_summaries
+from isogain.torch.measure.measures import Values
 
-__all__ = ["is_orthogonal", "parameter_state"]
+__all__ = ["Asked", "is_orthogonal", "parameter_states"]
 
 Tensor = torch.Tensor
+Array = np.ndarray[Any, Any]
 
 
-def parameter_state(name: str, parameter: Tensor, gradient: Tensor | None, unit_axis: int | None,
-                    bias: Tensor | None = None, asked: bool = True) -> ParameterState:  # fmt: skip
-    """The ParameterState of a parameter and the gradient it got (None where none reached it)."""
-    if parameter.is_meta or parameter.numel() == 0:
-        nan = math.nan
-        lost = parameter.is_meta or tuple(parameter.shape) == (0,)
-        return ParameterState(
-            name, nan, nan, nan, nan, nan, True, False, on_device=not lost, empty=not lost, requested=asked
-        )
-    if gradient is not None and gradient.layout != torch.strided:  # an embedding's rows, say
-        gradient = gradient.coalesce().values() if gradient.is_sparse else gradient.to_dense()
-        unit_axis = None
-    low, high = extremes(parameter)
-    values = Numbers(spread(parameter))
-    constant = low == high
-    duplicates, twins, units, distinct, orthogonal = 0.0, math.nan, 0, 0, False
-    if unit_axis is not None and parameter.dim() >= 2 and math.isfinite(low + high):
-        duplicates, twins, units, distinct = _duplicates(parameter, gradient, unit_axis, bias)
-        orthogonal = not constant and is_orthogonal(parameter.movedim(unit_axis, 0).flatten(1))
+class Asked(NamedTuple):
+    """A parameter whose state is asked for."""
+
+    name: str
+    parameter: Tensor
+    gradient: Tensor | None
+    """What it got; None where no gradient reached it."""
+    unit_axis: int | None = None
+    bias: Tensor | None = None
+    requested: bool = True
+
+
+def parameter_states(asked: Sequence[Asked]) -> dict[str, ParameterState]:
+    """The ParameterState of each, by name; statistics are made of all together."""
+    there = [_dense(one) for one in asked if not one.parameter.is_meta and one.parameter.numel()]
+    values = values_summaries([one.parameter for one in there])
+    felt = {one.name: one.gradient for one in there if one.gradient is not None}
+    backs = dict(zip(felt, backward_summaries(list(felt.values())), strict=True))
+    found = {
+        one.name: _state(one, each, backs.get(one.name)) for one, each in zip(there, values, strict=True)
+    }
+    return {one.name: found[one.name] if one.name in found else _nothing(one) for one in asked}
+
+
+def _dense(one: Asked) -> Asked:
+    """With a strided gradient: of an embedding the rows that were read, which are no units."""
+    gradient = one.gradient
+    if gradient is None or gradient.layout == torch.strided:
+        return one
+    dense = gradient.coalesce().values() if gradient.is_sparse else gradient.to_dense()
+    return one._replace(gradient=dense, unit_axis=None)
+
+
+def _nothing(one: Asked) -> ParameterState:
+    nan = math.nan
+    lost = one.parameter.is_meta or tuple(one.parameter.shape) == (0,)
     return ParameterState(
-        name, values.rms, values.mean, values.std, max(abs(low), abs(high)),
-        values.zero_fraction, math.isfinite(low) and math.isfinite(high), constant,
-        implausible=_implausible(parameter, values), duplicate_units=duplicates, units=units,
-        distinct_units=distinct, twin_gradients=twins,
+        one.name, nan, nan, nan, nan, nan, True, False,
+        on_device=not lost, empty=not lost, requested=one.requested,
+    )  # fmt: skip
+
+
+def _state(one: Asked, values: Values, back: Backward | None) -> ParameterState:
+    duplicates, twins, units, distinct, orthogonal = 0.0, math.nan, 0, 0, False
+    if one.unit_axis is not None and one.parameter.dim() >= 2 and values.finite:
+        duplicates, twins, units, distinct = _duplicates(one.parameter, one.gradient, one.unit_axis, one.bias)
+        turned = one.parameter.movedim(one.unit_axis, 0).flatten(1)
+        orthogonal = not values.constant and is_orthogonal(turned)
+    return ParameterState(
+        one.name, values.rms, values.mean, values.std, max(abs(values.low), abs(values.high)),
+        values.zero_fraction, values.finite, values.constant,
+        implausible=_implausible(one.parameter, values.sample[:KEPT]), duplicate_units=duplicates,
+        units=units, distinct_units=distinct, twin_gradients=twins,
         orthogonal=orthogonal,
-        fingerprint="" if constant else _fingerprint(parameter, values),
-        gradient=None if gradient is None else backward_summary(gradient), requested=asked,
+        fingerprint="" if values.constant else _fingerprint(one.parameter, values.sample),
+        gradient=back, requested=one.requested,
     )  # fmt: skip
 
 
@@ -77,16 +108,23 @@ BEND = 1.0
 """Decades by which neighbours of a written down series hardly ever leave a straight line of sizes."""
 
 
-def _implausible(parameter: Tensor, values: Numbers) -> float:
+def _implausible(parameter: Tensor, sample: Array) -> float:
     """Decades over which sizes are spread; 0 for a series that falls smoothly (a window, a decay)."""
-    spread_over = _decades(values.float32[:KEPT])
-    if spread_over <= IMPLAUSIBLE or not _smooth(parameter):
-        return spread_over
-    return 0.0
+    spread = _decades(sample)
+    return spread if spread <= IMPLAUSIBLE or not _smooth(parameter) else 0.0
 
 
-def _decades(numbers: np.ndarray[Any, Any]) -> float:
-    size = np.abs(numbers)
+def _smooth(parameter: Tensor) -> bool:
+    """Whether sizes along some axis follow a smooth curve, nearly always."""
+    values = parameter.detach()[tuple(slice(64) for _ in parameter.shape)].float().numpy(force=True)
+    with np.errstate(all="ignore"):
+        steps = [np.abs(np.diff(np.log10(np.abs(values)), 2, axis=k)) for k in range(values.ndim)]
+        known = [one[np.isfinite(one)] for one in steps]
+    return any(len(one) > 8 and np.quantile(one, 0.95) < BEND for one in known)
+
+
+def _decades(sample: Array) -> float:
+    size = np.abs(sample)
     size = np.sort(size[(size > 0) & np.isfinite(size)])
     if len(size) < 20:
         return 0.0
@@ -95,21 +133,11 @@ def _decades(numbers: np.ndarray[Any, Any]) -> float:
     return math.log10(float(size[-1 - len(size) // 100]) / float(size[len(size) // 100]))
 
 
-def _smooth(parameter: Tensor) -> bool:
-    """Whether sizes along some axis follow a smooth curve, nearly always."""
-    values = parameter.detach()[tuple(slice(64) for _ in parameter.shape)].float().numpy(force=True)
-    with np.errstate(all="ignore"):
-        steps = [np.abs(np.diff(np.log10(np.abs(values)), 2, axis=k)) for k in range(values.ndim)]
-    known = [one[np.isfinite(one)] for one in steps]
-    return any(len(one) > 8 and np.quantile(one, 0.95) < BEND for one in known)
-
-
-def _fingerprint(parameter: Tensor, values: Numbers) -> str:
+def _fingerprint(parameter: Tensor, numbers: Array) -> str:
     """A hash of the values, if they look drawn: in two axes or more, mostly different, in no order."""
-    numbers = values.float32
-    if sum(size > 1 for size in parameter.shape) < 2 or numbers.size < 16:
+    if sum(size > 1 for size in parameter.shape) < 2 or len(numbers) < 16:
         return ""
-    if len(np.unique(numbers[:1024])) < 0.5 * min(numbers.size, 1024):
+    if len(np.unique(numbers[:1024])) < 0.5 * min(len(numbers), 1024):
         return ""
     rising = np.diff(numbers[:1024]) >= 0
     if rising.all() or not rising.any():  # a ramp that somebody wrote down
@@ -139,8 +167,7 @@ def _duplicates(
 
 def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:
     """Groups of rows that are equal, with equal biases; four columns sort out almost all."""
-    columns = torch.linspace(0, rows.shape[1] - 1, min(rows.shape[1], 4), device=rows.device).long()
-    keys = rows[:, columns]
+    keys = rows[:, :: max(rows.shape[1] // 4, 1)][:, :4]
     keys = torch.view_as_real(keys).flatten(1) if keys.is_complex() else keys.float()
     if bias is not None and bias.numel() == rows.shape[0]:
         keys = torch.cat([keys, bias.detach().reshape(-1, 1).float()], dim=1)

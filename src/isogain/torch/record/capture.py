@@ -39,8 +39,7 @@ from isogain.torch.call.tensors import (
 )
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
-from isogain.torch.measure.units import unit_summary
-from isogain.torch.record.broken import operand_at_fault
+from isogain.torch.measure.units import Units, noted_units
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
 from isogain.torch.record.watch import Watch
@@ -153,11 +152,11 @@ class Recorder(Watch):
         parameters = frozenset[str]().union(*[value.parameters for _, value in sources])
         self.used |= parameters
         measured = content and self.measure
-        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else {}
+        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else None
         result = func(*args, **kwargs)
         self.operations += 1
         if content:
-            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units or {}))
+            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units))
         else:
             self._expression(name, args, kwargs, sources, parameters, result)
         return result
@@ -189,19 +188,19 @@ class Recorder(Watch):
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]
-    ) -> dict[str, float]:
-        """What an activation does to its units, measured before an in-place one overwrites its input."""
+    ) -> Units | None:
+        """What an activation does to its units, noted before an in-place one overwrites its input."""
         found, settings = activation_of(name, args, kwargs)
         if found is None or not sources or sources[0][0].is_meta or is_wrapped(sources[0][0]):
-            return {}
+            return None
         tensor, value = sources[0]
         axis = self.nodes[value.node].channel_axis if value.node is not None else -1
         with torch.no_grad():
-            return unit_summary(tensor, found, settings, axis if tensor.dim() > 1 else -1)
+            return noted_units(tensor, found, settings, axis if tensor.dim() > 1 else -1)
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
-        sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
+        sources: list[tuple[Tensor, Value]], result: Any, units: Units | None,
     ) -> None:  # fmt: skip
         """Something computed from the model's inputs: a node."""
         results = list(tensors_in(result, 2))
@@ -314,12 +313,8 @@ class Recorder(Watch):
     # ---- measuring -------------------------------------------------------------------------
 
     def _measure(self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any],
-                 result: Tensor, units: dict[str, float]) -> None:  # fmt: skip
+                 result: Tensor, units: Units | None) -> None:  # fmt: skip
         self.meter.node(node, args, kwargs, result, units)
-        seen = self.meter.forward.get(node.index)
-        if seen is not None and not seen.finite and not self.meter.broken:
-            given = [(t, self.known[t]) for t in tensors_of_call(args, kwargs) if t is not result]
-            self.meter.broken[node.index] = operand_at_fault(given, self.nodes, self.parameters)
         if node.kind == "embedding" and not any(self.nodes[one].learnt for one in node.inputs):
             self.meter.entry(result)
         if node.weight is not None and node.weight.rms == 0:

@@ -17,6 +17,7 @@ from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import Value, reads, tensors_in
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.measure.sizes import MEASURED, Sizes
+from isogain.torch.measure.units import Units
 from isogain.torch.record.tape import Tape
 
 __all__ = ["Gauge", "Loss", "Step", "gauge", "watched"]
@@ -52,7 +53,7 @@ class Gauge(Tape, Sizes):
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
-        sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
+        sources: list[tuple[Tensor, Value]], result: Any, units: Units | None,
     ) -> None:  # fmt: skip
         before = len(self.nodes)
         super()._content(name, args, kwargs, sources, result, units)

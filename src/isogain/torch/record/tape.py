@@ -15,6 +15,7 @@ from isogain.graph.links import Link
 from isogain.graph.selection import Selection, Stripes
 from isogain.torch.call.operations import kind_of, plain_name
 from isogain.torch.call.tensors import UNKNOWN, Value, tensors_in, tensors_of_call
+from isogain.torch.measure.units import Units
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.weights import find_weight, main_factor
 from isogain.torch.record.windows import Window, followed
@@ -70,7 +71,7 @@ class Tape(Recorder):
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
-        sources: list[tuple[Tensor, Value]], result: Any, units: dict[str, float],
+        sources: list[tuple[Tensor, Value]], result: Any, units: Units | None,
     ) -> None:  # fmt: skip
         before = len(self.nodes)
         nodes = {id(tensor): value.node for tensor, value in sources if value.node is not None}
@@ -175,7 +176,7 @@ class Tape(Recorder):
         if name in ("add", "__add__", "__radd__") and len(sources) == 1:
             self.shifted |= parameters
         if name == "linear" and self._starts_a_signal(args, kwargs):
-            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, {}))
+            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, None))
             return
         super()._expression(name, args, kwargs, sources, parameters, result)
         results = [one for one in tensors_in(result, 2) if one.is_floating_point()]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.core.geometry.layout import implied
 from isogain.errors import DrawError, IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.plan import Plan
@@ -73,8 +74,8 @@ def _jobs(model: nn.Module, plan: Plan, seed: int) -> list[Job]:
 
 
 def _job(entry: Entry, target: Target, seed: int, problems: list[str]) -> list[Job]:
-    names = ("layout", "groups", "stride", "transposed")
-    geometry: dict[str, Any] = {name: getattr(entry, name) for name in names}
+    geometry: dict[str, Any] = {name: getattr(entry, name) for name in ("groups", "stride", "transposed")}
+    geometry["layout"] = implied(entry.layout)
     assert entry.initializer is not None
     if target.fixed:
         problems.append(f"{entry.path}: {target.fixed}")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
@@ -159,7 +160,7 @@ def _drawn(model: nn.Module, law: Initializer, seed: int) -> None:
         layout = LAYOUTS.get(type(module))
         if layout is not None and isinstance(weight := getattr(module, "weight", None), torch.Tensor):
             groups = int(getattr(module, "groups", 1))
-            fill_(weight, law, seed=seed, path=f"{name}.weight", layout=layout, groups=groups)
+            fill_(weight, law, seed=seed, path=f"{name}.weight", layout=implied(layout), groups=groups)
             if isinstance(bias := getattr(module, "bias", None), torch.Tensor):
                 nn.init.zeros_(bias)
 

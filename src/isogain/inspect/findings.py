@@ -46,6 +46,8 @@ class Finding:
         """JSON-ready."""
         found = asdict(replace(self, mends=())) | {"paths": list(self.paths)}
         del found["mends"]
+        if not self.remark:
+            del found["remark"]
         return found
 
     @property

@@ -123,6 +123,8 @@ class Backward:
     scales: Scales | None = None
     probe: bool = False
     """Whether it is that of a random vector sent back from behind a weight of zeros, not of the loss."""
+    varying: float = math.nan
+    """Influence of the signal as far as it varies: an offset (a prior in a bias) tells nothing."""
 
     @property
     def std(self) -> float:

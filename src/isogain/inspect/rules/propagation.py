@@ -183,7 +183,7 @@ def _lengths(table: Table, node: Node) -> tuple[float, float]:
 
 def _influences(table: Table, node: Node) -> tuple[float, float]:
     back = table.backward[node.index]
-    return back.influence * math.sqrt(back.size), back.influence * back.size
+    return back.varying * math.sqrt(back.size), back.varying * back.size
 
 
 def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[float, float]:
@@ -196,7 +196,7 @@ def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[flo
 
 def _pairs(table: Table, nodes: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
     """(node, the last one that it can be compared with): gradients of the loss, and those of a probe."""
-    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.backward[n.index].influence > 0]
+    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.backward[n.index].varying > 0]
     for probe in (False, True):
         same = [n for n in live if table.backward[n.index].probe == probe]
         yield from ((node, same[-1]) for node in same[:-1])

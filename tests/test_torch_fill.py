@@ -16,6 +16,7 @@ import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from isogain.drawing.regions import Region  # noqa: E402
 from isogain.errors import DrawError  # noqa: E402
+from isogain.torch.device import host  # noqa: E402
 from isogain.torch.draw import fill  # noqa: E402
 
 SHAPE = (33, 20)
@@ -60,7 +61,7 @@ def test_every_dtype_and_stride(dtype: Any) -> None:
 def test_other_devices_path_gives_the_same(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pinned-buffer path, in many pieces, run on the CPU."""
     monkeypatch.setattr(fill, "_has_host_memory", lambda tensor: False)
-    monkeypatch.setattr(fill, "_HOST_ELEMENTS", 70)
+    monkeypatch.setattr(host, "_ELEMENTS", 70)
     tensor = torch.empty(SHAPE[::-1], dtype=dtype).t()
     igt.fill_(tensor, "he_normal", seed=1, path="w")
     assert same_bits(tensor, drawn(dtype))

@@ -28,7 +28,7 @@ from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 from isogain.memory import require_room
 
-__all__ = ["writer"]
+__all__ = ["representable", "writer"]
 
 Fill = Callable[[NDArray[Any]], None]
 
@@ -46,7 +46,7 @@ def writer(law: Law, dtype: DTypeLike, key: Key, region: Region, threads: int) -
     """
     part = complex_parts(dtype)
     if isinstance(law, ConstantLaw):
-        return partial(_constant, _representable(law.value, dtype, part))
+        return partial(_constant, representable(law.value, dtype, part))
     if isinstance(law, StructuredLaw):
         return partial(_structured, law, Dtype.of(part or dtype), key, region, threads)
     fill_box = _by_box(law, dtype, key, region, threads)
@@ -84,7 +84,7 @@ def _bits(out: NDArray[Any]) -> NDArray[Any]:
     return out.view(np.uint16) if out.dtype.name == "bfloat16" else out
 
 
-def _representable(value: float | complex, dtype: DTypeLike, part: str | None) -> float | complex:
+def representable(value: float | complex, dtype: DTypeLike, part: str | None) -> float | complex:
     """The constant, once it is sure that the dtype can hold it."""
     number = complex(value)
     target = Dtype.of(part or dtype)

@@ -106,6 +106,19 @@ class Region:
             numbers //= size
         return positions.view(np.uint64)
 
+    def even_runs(self) -> Iterator[tuple[int, int, int]]:
+        """The runs in their order, as (where the first begins, from one to the next, how many)."""
+        axis = self._contiguous_axis
+        sizes, strides = self.shape[:axis], _strides(self.whole)[:axis]
+        count, step = 1, 0
+        while axis > 0 and (count == 1 or strides[axis - 1] == step * count):
+            axis -= 1
+            step = strides[axis] if count == 1 else step
+            count *= sizes[axis]
+        origin = _dot(self.start, _strides(self.whole))
+        for outer in np.ndindex(*sizes[:axis]):
+            yield origin + _dot(outer, strides[:axis]), step, count
+
     @property
     def _contiguous_axis(self) -> int:
         """The first axis from which on the part is one stretch of memory of the whole."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ from isogain.drawing.laws import writer
 from isogain.drawing.public import law_of
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
+from isogain.torch.device.choice import drawer
+from isogain.torch.device.host import as_array, through_host
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
 __all__ = ["LAYOUT", "fill_", "is_computed", "named", "prepare", "require_tensor"]
@@ -31,8 +34,6 @@ LAYOUT = implied("out in *")
 
 _HUGE_PAGE = 1 << 21
 _MADV_HUGEPAGE = 14
-_HOST_ELEMENTS = 1 << 21
-"""Elements of the pinned buffer through which other devices are filled: 8 MB of float32."""
 
 
 def fill_(
@@ -50,8 +51,9 @@ def fill_(
     """Return the tensor, filled in place with `ig.draw` of its shape; the same bits.
 
     `layout` is "out in *" unless one is given, which then holds for the rows of frameworks too.
-    Contiguous or not, float64, float32, float16, bfloat16 or complex; on the CPU without a copy, on
-    other devices through a small pinned buffer.  Of a DTensor each process draws only what it holds.
+    Contiguous or not, float64, float32, float16, bfloat16 or complex; on the CPU without a copy, on a
+    GPU by a kernel of its own where there is Triton, on other devices through pinned buffers.  Of a
+    DTensor each process draws only what it holds.
 
     DrawError for a meta tensor (see `materialize_`), an expanded one, one that is computed from others (a
     weight under weight_norm: writing it changes nothing), or a dtype without a draw; the tensor is then
@@ -123,7 +125,8 @@ def prepare(
 
     for _, region in boxes:
         writer_of(region)
-    return lambda tensor: _write(local_part(tensor), boxes, writer_of)
+    on_device = partial(drawer, law=law, dtype=name, key=key)
+    return lambda tensor: _write(local_part(tensor), boxes, on_device, writer_of)
 
 
 def _check_strided(tensor: torch.Tensor, path: str) -> None:
@@ -136,13 +139,21 @@ def _check_strided(tensor: torch.Tensor, path: str) -> None:
 
 
 @torch.no_grad()
-def _write(local: torch.Tensor, boxes: Boxes, writer_of: Callable[[Region], Any]) -> None:
+def _write(
+    local: torch.Tensor,
+    boxes: Boxes,
+    on_device: Callable[[torch.Tensor], Any],
+    writer_of: Callable[[Region], Any],
+) -> None:
     local = local.detach()
     for place, region in boxes:
         if region.size == 0:
             continue
         part = local[place] if place else local
-        if _has_host_memory(part):
+        draw = on_device(part)
+        if draw is not None:
+            draw(region)
+        elif _has_host_memory(part):
             writer_of(region)(as_array(part))
             torch.autograd.graph.increment_version(part)
         else:
@@ -152,21 +163,6 @@ def _write(local: torch.Tensor, boxes: Boxes, writer_of: Callable[[Region], Any]
 def _has_host_memory(tensor: torch.Tensor) -> bool:
     plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
     return plain and tensor.device.type == "cpu" and not tensor.is_conj() and not tensor.is_neg()
-
-
-def as_array(tensor: torch.Tensor) -> NDArray[Any]:
-    """The tensor's own memory as a NumPy array; bfloat16 as its bits."""
-    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
-def through_host(part: torch.Tensor, region: Region, writer_of: Callable[[Region], Any]) -> None:
-    """Fill a tensor of another device piece by piece, from one pinned buffer."""
-    pinned = part.device.type != "cpu" and torch.accelerator.is_available()
-    buffer = torch.empty(min(region.size, _HOST_ELEMENTS), dtype=part.dtype, pin_memory=pinned)
-    for piece in region.pieces(_HOST_ELEMENTS):
-        host = buffer[: piece.size].view(piece.shape)
-        writer_of(piece)(as_array(host))
-        part[piece.relative_to(region)].copy_(host)
 
 
 def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -> torch.Tensor:

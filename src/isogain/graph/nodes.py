@@ -181,6 +181,17 @@ class Graph:
                     return self.nodes[one]
         return None
 
+    def weighed_later(self, index: int) -> bool:
+        """Whether any weight reads what comes of this node."""
+        seen, stack = {index}, [index]
+        while stack:
+            fresh = set(self.consumers[stack.pop()]) - seen
+            if any(self.nodes[one].kind in ("weight", "recurrent") for one in fresh):
+                return True
+            seen |= fresh
+            stack += fresh
+        return False
+
     def preceding(self, index: int, kinds: tuple[Kind, ...], steps: int = 4) -> Node | None:
         """The nearest node of these kinds that `index` reads, through at most `steps` other operations."""
         frontier = list(self.nodes[index].inputs)

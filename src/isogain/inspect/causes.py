@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from isogain.graph import Node, family
+from isogain.inspect.blame import few_makers, needed_gain
 from isogain.inspect.chains import common_activation
 from isogain.inspect.steps import BOUNDED, critical_gain
 from isogain.inspect.table import Table
@@ -38,8 +39,14 @@ def gain_name(gain: float) -> str:
 
 
 def cause_of(table: Table, weights: Sequence[Node], change: float, what: str) -> str:
-    """'40 layers each lose 29 % of the gradient: LeCun's gain (1.00) in front of relu, which needs 1.41'."""
+    """'40 layers each lose 29 % of the gradient: LeCun's gain (1.00) in front of relu, which needs 1.41'.
+
+    Where few layers make the change they alone are named.
+    """
     count = max(len(weights), 1)
+    few = few_makers(table, weights, change)
+    if few:
+        return _few(table, few, count, what)
     if not math.isfinite(change):
         return f"the {what} is gone after {count} layers: {_reason(table, weights, change)}"
     factor = 10 ** (change / count)
@@ -50,6 +57,32 @@ def cause_of(table: Table, weights: Sequence[Node], change: float, what: str) ->
         else f"one layer multiplies the {what} by {factor:.3g}"
     )
     return f"{each}: {_reason(table, weights, change)}"
+
+
+def _few(table: Table, few: Sequence[Node], count: int, what: str) -> str:
+    said = [
+        f"{place(node)} has a gain of {node.weight.gain:.3g} where it needs {needed_gain(table, node):.3g}"
+        for node in few[:3]
+        if node.weight
+    ]
+    more = f" and {len(few) - 3} more" if len(few) > 3 else ""
+    verb = "makes" if len(few) == 1 else "make"
+    return (
+        f"{len(few)} of {count} layers {verb} nearly all of the change of the {what}: {'; '.join(said)}{more}"
+    )
+
+
+def _structure(table: Table, weights: Sequence[Node]) -> str:
+    """What lies between these weights, where their gains explain nothing."""
+    between = table.graph.nodes[weights[0].index : weights[-1].index + 1]
+    norms = sum(node.kind == "norm" for node in between)
+    sums = sum(node.role == "residual sum" for node in between)
+    if norms:
+        skips = f"{sums} sums" if sums else "no skip"
+        return f"no gain explains it: {norms} norms and {skips} lie between, and norms undo every gain"
+    if sums:
+        return f"no gain explains it: {sums} sums lie between"
+    return ""
 
 
 def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
@@ -70,7 +103,8 @@ def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
         return f"{front}; its units saturate, where slopes are near 0"
     if name in ("sigmoid", "hard_sigmoid"):
         return f"{front}, whose slope is at most 1/4 and whose mean is not 0"
-    return f"{front}, repeated without normalization or skip connections"
+    structure = _structure(table, weights)
+    return structure or f"{front}, repeated without normalization or skip connections"
 
 
 def pattern(paths: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from isogain.graph import Node
 from isogain.inspect.expectations import Course, course_of
@@ -18,6 +19,7 @@ __all__ = [
     "common_activation",
     "decades",
     "expected_scales",
+    "is_residual_sum",
     "slope",
     "weights_on",
 ]
@@ -75,8 +77,14 @@ STATIONS = frozenset(["input", "weight", "embedding", "recurrent", "add", "norm"
 def stations(table: Table, trunk: Sequence[int]) -> list[Node]:
     """The input a trunk starts from, and its measured nodes whose scale means something."""
     before = table.graph.preceding(trunk[0], ("input",), 3) if trunk else None
-    found = [table.node(i) for i in trunk if table.node(i).kind in STATIONS and i in table.forward]
+    found = [n for n in map(table.node, trunk) if n.kind in STATIONS and n.index in table.forward]
+    found = [n for n in found if not _tally(table, n)]
     return [before, *found] if before is not None and before.index in table.forward else found
+
+
+def _tally(table: Table, node: Node) -> bool:
+    """Whether it is one number a sample that no weight made: a sum over units (a log density), no signal."""
+    return node.kind in ("add", "concatenate", "norm") and math.prod(node.shape) <= table.batch
 
 
 def chains(table: Table) -> tuple[Chain, ...]:
@@ -102,13 +110,38 @@ def _chain(table: Table, nodes: list[Node]) -> Chain:
     within = [n for n in table.graph.nodes[first : last + 1] if n.index in table.forward]
     on = {node.index for node in nodes}
     weights = tuple(n for n in within if n.weight is not None and (n.index in on or n.kind == "weight"))
-    residual = sum(_is_sum(table, node) for node in nodes) > 1
+    residual = sum(is_residual_sum(table, node) for node in nodes) > 1
     normalised = any(node.kind == "norm" for node in within)
     return Chain(tuple(nodes), weights, residual, normalised, course_of(table, tuple(nodes), weights))
 
 
-def _is_sum(table: Table, node: Node) -> bool:
-    return node.kind == "add" and sum(table.node(one).learnt for one in node.inputs) > 1
+def is_residual_sum(table: Table, node: Node) -> bool:
+    """Whether it adds to a signal what weights make of that signal: x + f(x).
+
+    Two functions of one layer's result (sine and cosine, parts of an activation), or a state and what is fed
+    to it (a membrane), are sums of another kind.
+    """
+    learnt = [one for one in node.inputs if table.node(one).learnt]
+    return (
+        node.kind == "add"
+        and len(learnt) > 1
+        and any(_weighed(table, stream, branch) for stream, branch in permutations(learnt, 2))
+    )
+
+
+def _weighed(table: Table, stream: int, branch: int) -> bool:
+    """Whether weights lead from one node to another."""
+    seen, stack = set[tuple[int, bool]](), [(branch, False)]
+    while stack:
+        here, weighed = stack.pop()
+        if here == stream and weighed:
+            return True
+        if here <= stream or (here, weighed) in seen:
+            continue
+        seen.add((here, weighed))
+        node = table.node(here)
+        stack += [(one, weighed or node.kind in ("weight", "recurrent")) for one in node.inputs]
+    return False
 
 
 def split_at_norms(table: Table, chain: Chain) -> Iterator[list[Node]]:
@@ -146,11 +179,11 @@ def expected_scales(table: Table, chain: Chain) -> list[tuple[Node, float, float
     A norm sets the scale anew.  A residual stream starts at its first sum (what comes in may be of any
     size) and may grow like the square root of the number of sums.
     """
-    first = next((n for n in chain.nodes if chain.residual and _is_sum(table, n)), chain.nodes[0])
+    first = next((n for n in chain.nodes if chain.residual and is_residual_sum(table, n)), chain.nodes[0])
     start, sums, start_level = table.forward[first.index].rms, 0, chain.course.level(first)
     found: list[tuple[Node, float, float]] = []
     for node in chain.nodes[chain.nodes.index(first) :]:
-        sums = 0 if node.kind == "norm" else sums + _is_sum(table, node)
+        sums = 0 if node.kind == "norm" else sums + is_residual_sum(table, node)
         if node.kind == "norm" and table.normalises(node):
             start, start_level = table.norm_scale(node), chain.course.level(node)
         half = chain.course.expected[node.index].half_width() + SLACK

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
+
+from isogain.inspect.fixes import Fix
 
 __all__ = ["CODES", "SEVERITIES", "Finding", "Severity", "Verdict", "at_least", "verdict_of"]
 
@@ -12,7 +14,7 @@ Severity = Literal["info", "warning", "critical"]
 Verdict = Literal["healthy", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 CODES = (
-    "non-finite", "uninitialized", "symmetric-units", "off-peers", "time-scale", "attention-collapse",
+    "uninitialized", "non-finite", "symmetric-units", "off-peers", "time-scale", "attention-collapse",
     "exploding-forward", "vanishing-forward", "exploding-backward", "vanishing-backward", "saturated-units",
     "dead-units", "rank-collapse", "constant-output", "adapter-not-neutral", "initial-loss",
     "identical-layers", "idle-slices", "unused-parameter", "dtype-headroom",
@@ -31,14 +33,23 @@ class Finding:
     measured: str
     expected: str
     why: str
-    fix: str
-    """Python that mends it, with `model`, `inputs`, torch and igt in scope; empty where no line can."""
+    fix: str = ""
+    """Python that mends it, tried on a copy, with `model`, `inputs`, `loss`, torch and igt in scope; empty
+    where no line was seen to."""
     paths: tuple[str, ...] = ()
     """Every place, where `path` stands for several."""
+    mends: tuple[Fix, ...] = field(default=(), compare=False, repr=False)
+    """What might mend it, in the order in which it is tried."""
+    remark: str = ""
+    """In place of a fix: why there is none."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self) | {"paths": list(self.paths)}
+        found = asdict(replace(self, mends=())) | {"paths": list(self.paths)}
+        del found["mends"]
+        if not self.remark:
+            del found["remark"]
+        return found
 
     @property
     def key(self) -> str:

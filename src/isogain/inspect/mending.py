@@ -1,126 +1,185 @@
-"""The line of code that mends a finding: a scheme for layers of the usual kinds, else factors as measured."""
+"""What might mend a finding, as data: the layers that are wrong and nothing else, or the whole model anew.
+
+Candidates come in the order in which they are to be tried (`proving`).  Frozen parameters are never among
+them.  Where few layers are at fault they alone are touched; where a whole stack is, `init_` decides.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from statistics import median
+from collections.abc import Iterable, Mapping, Sequence
 
 from isogain.graph import Node
-from isogain.inspect.chains import common_activation
-from isogain.inspect.steps import critical_gain
+from isogain.inspect.blame import few_makers, needed_gain
+from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.table import Table
 
-__all__ = ["mend", "multiplied", "zeroed"]
+__all__ = [
+    "changeable", "drawn", "filled", "fresh", "frozen", "offsets", "raw_size", "sized", "smaller_inputs",
+    "stack", "zeroed",
+]  # fmt: skip
 
-ORDINARY = {"linear": "Linear", "conv1d": "Conv1d", "conv2d": "Conv2d", "conv3d": "Conv3d", "addmm": "Linear"}
-"""Operations whose module holds the very weight they use -> the class of the module."""
 OFFSET = 0.3
 """Root mean square of a bias from which it, too, is part of what is wrong."""
+RAW = 10.0
+"""Root mean square from which inputs are raw numbers that somebody forgot to scale."""
 ODD = ("tanh", "erf", "sin", "arctan", "softsign", "hard_tanh")
+Candidates = tuple[Fix, ...]
 
 
-def mend(table: Table, weights: Sequence[Node], change: float = math.nan, residual: bool = False) -> str:
-    """The line that gives these layers the gain their activation needs; '' where no line can.
+def stack(table: Table, weights: Sequence[Node], change: float = math.nan) -> Candidates:
+    """For what a chain of layers does together: the few at fault, or a new start, or gains as they should be.
 
-    `change` is what was measured over all of them, in decades: weights that no ordinary layer holds are
-    scaled by their share of it.
+    `change` is what was measured over all of them, in decades.
     """
-    if not weights:
-        return ""
-    ends = [n for n in weights if n.role == "residual branch end" and n.weight is not None]
-    if residual and change > 0 and ends:
-        return zeroed([n.weight.name for n in ends if n.weight])
-    if all(_ordinary(table, node) for node in weights):
-        line = _scheme(table, weights)
-    else:
-        line = _scaled(table, weights, change)
-    shifts = _offsets(table, weights)
-    return "; ".join(part for part in (line, zeroed(shifts) if shifts else "") if part)
+    weights = _plain(weights)
+    few = few_makers(table, weights, change)
+    if few:
+        return sized(table, _to_needed(table, few)), drawn(table, few), RESTART
+    ends = [n.weight.name for n in weights if n.role == "residual branch end" and n.weight]
+    shift = zeroed(table, offsets(table, weights))
+    return (
+        shift,
+        RESTART,
+        sized(table, _to_needed(table, weights)) + shift,
+        drawn(table, weights) + shift,
+        sized(table, _shared(weights, change)) + shift,
+        zeroed(table, ends) if change > 0 else Fix(),
+    )
 
 
-def zeroed(names: Sequence[str]) -> str:
-    """The line that sets these parameters to 0."""
-    return f"[torch.nn.init.zeros_(model.get_parameter(n)) for n in {sorted(set(names))!r}]"
+def changeable(table: Table, names: Iterable[str]) -> list[str]:
+    """Those that are trained and have values, once, in the model's order."""
+    wanted = set(names)
+    return [
+        name for name, state in table.parameters.items()
+        if name in wanted and state.requested and state.on_device and not state.empty
+    ]  # fmt: skip
 
 
-def multiplied(factors: Mapping[str, float]) -> str:
-    """The line that multiplies each parameter by its factor; '' without any."""
-    listed = ", ".join(f"{name!r}: {factor:.4g}" for name, factor in factors.items())
-    return f"[model.get_parameter(n).data.mul_(f) for n, f in {{{listed}}}.items()]" if factors else ""
+def filled(table: Table, names: Iterable[str], value: float) -> Fix:
+    """These parameters set to one value."""
+    found = changeable(table, names)
+    return Fix((Change("fill", tuple((name, value) for name in found)),)) if found else Fix()
 
 
-def _ordinary(table: Table, node: Node) -> bool:
-    """Whether a module of the usual kinds holds the weight as it is used."""
+def zeroed(table: Table, names: Iterable[str]) -> Fix:
+    """These parameters set to 0."""
+    return filled(table, names, 0.0)
+
+
+def frozen(names: Iterable[str]) -> Fix:
+    """These parameters no longer trained."""
+    return Fix((Change("freeze", tuple((name, 0.0) for name in names)),))
+
+
+def sized(table: Table, factors: Mapping[str, float]) -> Fix:
+    """These parameters scaled, each by its factor, as lengths that they get: to do it twice does no harm."""
+    lengths = []
+    for name in changeable(table, factors):
+        state, use = table.parameters[name], table.graph.by_parameter[name]
+        length = state.rms * math.sqrt(math.prod(use.shape)) * factors[name]
+        if math.isfinite(length) and length > 0 and state.finite:
+            lengths.append((name, length))
+    return Fix((Change("norm", tuple(lengths)),)) if lengths else Fix()
+
+
+def drawn(table: Table, nodes: Sequence[Node]) -> Fix:
+    """The weights of these nodes drawn anew at the gain that each needs; orthogonal before odd functions."""
+    verbs: dict[str, list[tuple[str, float]]] = {"normal": [], "orthogonal": []}
+    for node in _plain(nodes):
+        if node.weight and changeable(table, [node.weight.name]):
+            verb, number = _law(table, node)
+            if number > 0:
+                verbs[verb].append((node.weight.name, number))
+    return Fix(tuple(Change(verb, tuple(dict(v).items())) for verb, v in verbs.items() if v))
+
+
+def fresh(table: Table, names: Sequence[str], *, patch: bool = False) -> Fix:
+    """These parameters as a start has them: biases 0, scales of norms 1, weights at the gain they need.
+
+    With `patch` only where they are not finite.
+    """
+    found = changeable(table, names)
+    ones = {one for n in table.graph.nodes if n.kind == "norm" for one in n.parameters if "bias" not in one}
+    flat = {name: float(name in ones) for name in found if _flat(table, name, ones)}
+    stds = {name: _std(table, name) for name in found if name not in flat}
+    parts = (
+        Change("patch" if patch and not any(flat.values()) else "fill", tuple(flat.items())),
+        Change("patch" if patch else "normal", tuple(stds.items())),
+    )
+    return Fix(tuple(part for part in parts if part.values))
+
+
+def _flat(table: Table, name: str, ones: set[str]) -> bool:
+    biases = {n.weight.bias for n in table.graph.nodes if n.weight}
+    return name in ones or name in biases or len(table.graph.by_parameter[name].shape) < 2
+
+
+def _std(table: Table, name: str) -> float:
+    """Standard deviation at the gain that the weight's own use needs; .02 where nothing tells."""
+    use = next((n for n in table.graph.nodes if n.weight and n.weight.name == name), None)
+    fans, needed = (use.weight.fans, needed_gain(table, use)) if use and use.weight else (None, math.nan)
+    return needed / math.sqrt(fans.fan_in) if fans and math.isfinite(needed) else 0.02
+
+
+def _law(table: Table, node: Node) -> tuple[str, float]:
+    """Orthogonal with a gain, or N(0, std); a number of 0 where neither is known."""
+    after = table.graph.following(node.index, ("activation",), 3)
     use = table.graph.by_parameter.get(node.weight.name) if node.weight else None
-    if use is None or node.weight is None or use.owner != ORDINARY.get(node.op):
-        return False
-    return tuple(use.shape) == tuple(node.weight.shape) and use.name.endswith("weight")
+    same = use is not None and node.weight is not None and tuple(use.shape) == tuple(node.weight.shape)
+    plain = same and use is not None and len(use.shape) == 2 and node.weight is not None
+    if plain and after is not None and after.activation in ODD and after.role != "gate":
+        return "orthogonal", 1.0
+    fans, needed = node.weight.fans if node.weight else None, needed_gain(table, node)
+    return "normal", needed / math.sqrt(fans.fan_in) if fans and math.isfinite(needed) else 0.0
 
 
-def _offsets(table: Table, weights: Sequence[Node]) -> list[str]:
+def raw_size(table: Table) -> float:
+    """Root mean square of the model's one input where that is far from 1; nan otherwise."""
+    inputs = [n for n in table.graph.nodes if n.kind == "input"]
+    seen = table.forward.get(inputs[0].index) if len(inputs) == 1 else None
+    return seen.rms if seen is not None and seen.finite and seen.rms > RAW else math.nan
+
+
+def smaller_inputs(table: Table) -> Fix:
+    """Inputs brought to root mean square 1, where they are far larger."""
+    size = raw_size(table)
+    return Fix((Change("inputs", text=f"{size:.3g}"),)) if math.isfinite(size) else Fix()
+
+
+def offsets(table: Table, weights: Sequence[Node]) -> list[str]:
     """Biases of these layers, and of norms among them, that are far from 0."""
-    first, last = weights[0].index, weights[-1].index
-    norms = [n for n in table.graph.nodes[first : last + 1] if n.kind == "norm"]
-    names = [n.weight.bias for n in weights if n.weight and n.weight.bias]
+    if not weights:
+        return []
+    norms = [n for n in table.graph.nodes[weights[0].index : weights[-1].index + 1] if n.kind == "norm"]
+    names = [n.weight.bias for n in weights if n.weight and n.weight.bias and n.role != "head"]
     names += [name for n in norms for name in n.parameters if name.endswith("bias")]
     return [name for name in names if name in table.parameters and table.parameters[name].rms > OFFSET]
 
 
-def _scheme(table: Table, weights: Sequence[Node]) -> str:
-    name, settings = common_activation(table, weights)
-    layers = _layer_types(weights)
-    gated = any(n.role == "gate" for n in table.graph.nodes if n.activation == name)
-    if name in ("sigmoid", "hard_sigmoid") and not gated:
-        return (
-            f"[(torch.nn.init.orthogonal_(m.weight, 4.0), "
-            f"m.bias.data.copy_(-m.weight.data.flatten(1).sum(1) / 2)) "
-            f"for m in model.modules() if isinstance(m, {layers})]"
-        )
-    if name in ODD:
-        return f"[igt.orthogonal_(m.weight, gain=1.0) for m in model.modules() if isinstance(m, {layers})]"
-    named = _named(name, settings) if not gated else "'linear'"
-    if named:
-        return (
-            f"[igt.kaiming_normal_(m.weight, nonlinearity={named}) "
-            f"for m in model.modules() if isinstance(m, {layers})]"
-        )
-    gain = critical_gain(name, settings, 1.0)
-    if not math.isfinite(gain):
-        return ""
-    return (
-        f"[igt.xavier_normal_(m.weight, gain={gain:.4g}) for m in model.modules() if isinstance(m, {layers})]"
-    )
+def _plain(nodes: Sequence[Node]) -> list[Node]:
+    """Nodes with a weight, each weight once."""
+    return list({n.weight.name: n for n in reversed(nodes) if n.weight is not None}.values())[::-1]
 
 
-def _named(name: str, settings: dict[str, float]) -> str:
-    slope = settings.get("negative_slope", 0.0)
-    return {"relu": "'relu'", "linear": "'linear'", "leaky_relu": f"'leaky_relu', a={slope:g}"}.get(name, "")
+def _to_needed(table: Table, nodes: Sequence[Node]) -> dict[str, float]:
+    """Carrier of each weight's size -> the factor that brings its gain to the one needed."""
+    gains = [(node, node.weight.gain, needed_gain(table, node)) for node in nodes if node.weight]
+    return {_carrier(node): needed / gain for node, gain, needed in gains if gain > 0 and needed > 0}
 
 
-def _layer_types(weights: Sequence[Node]) -> str:
-    kinds = dict.fromkeys(f"torch.nn.{ORDINARY[node.op]}" for node in weights if node.op in ORDINARY)
-    names = list(kinds)
-    return f"({', '.join(names)})" if len(names) > 1 else names[0] if names else "torch.nn.Linear"
+def _shared(nodes: Sequence[Node], change: float) -> dict[str, float]:
+    """The same with an equal share of what was measured: for weights whose gain nothing tells."""
+    if not math.isfinite(change) or not nodes:
+        return {}
+    return {_carrier(node): 10 ** (-change / len(nodes)) for node in nodes}
 
 
-def _scaled(table: Table, weights: Sequence[Node], change: float) -> str:
-    """Raw, generated, transposed or parametrized weights: the size that is missing, as a factor."""
-    factor = _factor(table, weights, change)
-    if not math.isfinite(factor) or factor <= 0:
-        return ""
-    names = sorted({n.weight.name for n in weights if n.weight})
-    if any(".parametrizations." in name or name.startswith("parametrizations.") for name in names):
-        return (
-            f"[setattr(m, 'weight', {factor:.4g} * m.weight) for m in model.modules() "
-            "if hasattr(m, 'parametrizations')]"
-        )
-    return f"[model.get_parameter(n).data.mul_({factor:.4g}) for n in {names!r}]"
-
-
-def _factor(table: Table, weights: Sequence[Node], change: float) -> float:
-    if math.isfinite(change):
-        return float(10 ** (-change / len(weights)))
-    name, settings = common_activation(table, weights)
-    gains = [n.weight.gain for n in weights if n.weight and n.weight.gain > 0]
-    return critical_gain(name, settings) / median(gains) if gains else math.nan
+def _carrier(node: Node) -> str:
+    """The parameter that sets the size of a weight: of weight normalization that is not the largest."""
+    name = node.weight.name if node.weight else ""
+    direction = {"original1": "original0", "weight_v": "weight_g"}
+    head, _, last = name.rpartition(".")
+    other = f"{head}.{direction[last]}" if head and last in direction else direction.get(last, "")
+    return other if other in node.parameters else name

@@ -125,6 +125,8 @@ class Backward:
     scales: Scales | None = None
     probe: bool = False
     """Whether it is that of a random vector sent back from behind a weight of zeros, not of the loss."""
+    varying: float = math.nan
+    """Influence of the signal as far as it varies: an offset (a prior in a bias) tells nothing."""
 
     @property
     def std(self) -> float:
@@ -156,6 +158,10 @@ class LossUse:
     target_mean: float = math.nan
     target_std: float = math.nan
     node: int | None = None
+    elements: int = 0
+    """How many numbers it gave; 0 for one number, a mean or sum."""
+    constant: float = math.nan
+    """The constant answer that costs `chance`, where it was looked for."""
     learnt_target: bool = False
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
 
@@ -182,6 +188,8 @@ class ParameterState:
     duplicate_units: float = 0.0
     """Share of output units whose incoming weights and bias equal another unit's, bit for bit."""
     units: int = 0
+    distinct_units: int = 0
+    """How many different ones there are among them."""
     twin_gradients: float = math.nan
     """Share of those whose gradients are equal too."""
     orthogonal: bool = False
@@ -248,6 +256,10 @@ class Table:
     settings: Mapping[str, str] = field(default_factory=dict)
     jacobian: Jacobian | None = None
     """Measured at level 'full' only."""
+    loss_from: int | None = None
+    """The first node of the caller's loss: from there on nothing is a layer of the model."""
+    broken: Mapping[int, str] = field(default_factory=dict)
+    """The first node that hands on what is not finite -> the operand to blame; '' where all were finite."""
     random_choices: bool = False
     """Whether the forward pass drew single random numbers, by which layers may be skipped."""
     looks: tuple[Look, ...] = ()
@@ -303,6 +315,23 @@ class Table:
         names = [n for n in node.parameters if n in self.parameters]
         scales = [self.parameters[name].rms for name in names if "bias" not in name]
         return scales[0] if scales else 1.0
+
+    def in_loss(self, node: Node) -> bool:
+        """Whether the caller's loss computes it."""
+        return self.loss_from is not None and node.index >= self.loss_from
+
+    def gets_gradient(self, node: Node) -> bool:
+        """Whether a gradient comes back to it; of a model that was not differentiated, True."""
+        return not self.backward or node.index in self.backward
+
+    def silent(self, node: Node) -> bool:
+        """Whether nothing but zeros was seen of it, or nothing was measured."""
+        return node.index not in self.forward or self.forward[node.index].rms == 0
+
+    def opens(self, node: Node) -> bool:
+        """Whether a step changes what scales or makes it: one of its parameters has a gradient."""
+        states = (self.parameters.get(name) for name in node.parameters)
+        return any(s is not None and s.gradient is not None and s.gradient.largest > 0 for s in states)
 
     def is_zero_weight(self, node: Node) -> bool:
         """Whether the node multiplies by a weight that is all zeros."""

@@ -19,7 +19,7 @@ SIGNS = {"critical": "✗", "warning": "!", "info": "i", "healthy": "✓"}
 def as_text(report: Report) -> str:
     """Verdict and cause, the findings, the layers with repeats folded, the coverage."""
     parts = [_wrapped(f"{SIGNS[report.verdict]} {report.verdict}: {report.cause}", "", "  ")]
-    parts += [_finding(finding) for finding in report.findings]
+    parts += [_finding(finding, _first_with(finding, report)) for finding in report.findings]
     parts.append(_layers(report))
     parts.append("\n".join(_coverage(report)))
     return "\n\n".join(part for part in parts if part)
@@ -29,13 +29,19 @@ def _wrapped(text: str, first: str, rest: str) -> str:
     return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
-def _finding(finding: Finding) -> str:
+def _first_with(finding: Finding, report: Report) -> Finding:
+    """The first finding with the same fix: one cause has one line."""
+    return next((one for one in report.findings if one.fix and one.fix == finding.fix), finding)
+
+
+def _finding(finding: Finding, first: Finding) -> str:
     head = f"{SIGNS[finding.severity]} {finding.severity} {finding.code} at {finding.path}"
     lines = [_wrapped(head, "", "  ")]
     lines.append(_wrapped(f"{finding.measured}; expected {finding.expected}", "  measured  ", " " * 12))
     lines.append(_wrapped(finding.why, "  why       ", " " * 12))
-    if finding.fix:
-        lines.append(_wrapped(finding.fix, "  fix       ", " " * 12))
+    said = finding.fix if first is finding else f"that of {first.key} mends this too"
+    if said or finding.remark:
+        lines.append(_wrapped(said or f"({finding.remark})", "  fix       ", " " * 12))
     return "\n".join(lines)
 
 

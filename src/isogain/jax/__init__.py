@@ -6,7 +6,7 @@ Randomness is JAX's own key unless a seed and a path are given; then the bits ar
 from isogain.jax.activations import from_jax, jax_function
 from isogain.jax.arrays import draw_sharded
 from isogain.jax.inspection import inspect
-from isogain.jax.mending import rescale
+from isogain.jax.mending import mend, rescale
 from isogain.jax.protocol import JaxInitializer, to_haiku, to_jax
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "from_jax",
     "inspect",
     "jax_function",
+    "mend",
     "rescale",
     "to_haiku",
     "to_jax",

@@ -18,7 +18,7 @@ from isogain.inspect import Report, judge
 from isogain.inspect.slices import Slices, slices_of
 from isogain.inspect.table import Coverage, LossUse, ParameterState, Table
 from isogain.jax.losses import loss_use
-from isogain.jax.mending import in_jax
+from isogain.jax.mending import with_fixes
 from isogain.jax.model import Traced, called, float_array, inexact
 from isogain.jax.ranks import RANKED
 from isogain.jax.summaries import backward_summary, forward_summary, parameter_state, unit_summary
@@ -46,7 +46,11 @@ def inspect(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss |
     >>> inspect(lambda p, x: jax.nn.relu(x @ p[0]) @ p[1], params, inputs).verdict
     'healthy'
     """
-    return in_jax(judge(measure(function, params, inputs, loss)))
+
+    def look(parameters: Any, batch: Any) -> Report:
+        return judge(measure(function, parameters, batch, loss))
+
+    return with_fixes(look(params, inputs), params, inputs, look)
 
 
 def measure(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss | None = None) -> Table:

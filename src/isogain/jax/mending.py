@@ -1,24 +1,105 @@
-"""Fixes as lines of JAX: arrays are not changed in place, so a mended tree of parameters comes back."""
+"""Fixes in JAX: arrays are not changed in place, so a mended tree of parameters comes back."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
+from isogain.core.initializers import Normal, Orthogonal
+from isogain.drawing import draw
 from isogain.errors import InspectError
 from isogain.inspect import Report
+from isogain.inspect.fixes import Dialect, Fix
+from isogain.inspect.proving import proved
 from isogain.jax.names import parameter_names
 
-__all__ = ["in_jax", "rescale"]
+__all__ = ["JAX", "carried_out", "mend", "rescale", "with_fixes"]
 
-_SEVERAL = re.compile(
-    r"\[model\.get_parameter\(n\)\.data\.mul_\((?P<factor>[^()]+)\) for n in (?P<names>\[[^\]]*\])\]"
+Array = NDArray[Any]
+JAX = Dialect(
+    "",
+    {
+        verb: f"params = isogain.jax.mend(params, {verb}={{values}})"
+        for verb in ("fill", "norm", "normal", "orthogonal", "patch")
+    }
+    | {"inputs": "inputs = inputs / {text}"},
 )
-_ONE = re.compile(r"model\.get_parameter\((?P<name>'[^']*')\)\.data\.mul_\((?P<factor>[^()]+)\)")
+
+
+def _normal(array: Array, std: float, path: str) -> Array:
+    return np.asarray(draw(Normal(std=std), array.shape, seed=0, path=path))
+
+
+def _orthogonal(array: Array, gain: float, path: str) -> Array:
+    return np.asarray(draw(Orthogonal(gain=gain), array.shape, seed=0, path=path))
+
+
+def _sized(array: Array, length: float, _: str) -> Array:
+    found = math.sqrt(float(np.sum(np.abs(array) ** 2)))
+    return np.asarray(array * (length / found if found > 0 else 1.0))
+
+
+_VERBS: Mapping[str, Callable[[Array, float, str], Array]] = {
+    "fill": lambda array, value, _: np.full_like(array, value),
+    "norm": _sized,
+    "normal": _normal,
+    "orthogonal": _orthogonal,
+    "patch": lambda array, std, path: np.where(np.isfinite(array), array, _normal(array, std, path)),
+}
+
+
+def mend(
+    params: Any,
+    *,
+    fill: Mapping[str, float] | None = None,
+    norm: Mapping[str, float] | None = None,
+    normal: Mapping[str, float] | None = None,
+    orthogonal: Mapping[str, float] | None = None,
+    patch: Mapping[str, float] | None = None,
+) -> Any:
+    """Return a copy of the tree with the named arrays changed; others stay.  What a Report's fix calls.
+
+    `fill` sets to a value, `norm` scales to a length ‖W‖, `normal` draws N(0, std²), `orthogonal` draws a
+    Haar orthogonal matrix times a gain, `patch` draws N(0, std²) where values are not finite.  Draws are
+    isogain's, of seed 0 and the array's name.  Names are those of a Report: `Dense_0.kernel`.
+
+    Raises InspectError for a name that the tree does not have; it lists those it has.
+
+    >>> mend({"dense": {"kernel": jnp.ones(4)}}, norm={"dense.kernel": 1.0})["dense"]["kernel"]
+    Array([0.5, 0.5, 0.5, 0.5], dtype=float32)
+    """
+    given = {"fill": fill, "norm": norm, "normal": normal, "orthogonal": orthogonal, "patch": patch}
+    for verb, values in given.items():
+        params = _changed(params, verb, values) if values else params
+    return params
+
+
+def _changed(params: Any, verb: str, values: Mapping[str, float]) -> Any:
+    def of(name: str, leaf: Any) -> Any:
+        array = np.asarray(leaf, np.float64 if leaf.dtype == jnp.float64 else np.float32)
+        return jnp.asarray(_VERBS[verb](array, values[name], name), leaf.dtype)
+
+    return _replaced(params, values, of)
+
+
+def _replaced(params: Any, wanted: Mapping[str, float], of: Callable[[str, Any], Any]) -> Any:
+    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
+    names = parameter_names([path for path, _ in leaves])
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        raise InspectError(
+            f"no parameters named {unknown}; the tree has {names[:12]}{' ...' if len(names) > 12 else ''}"
+        )
+    changed = [
+        of(name, leaf) if name in wanted else leaf for name, (_, leaf) in zip(names, leaves, strict=True)
+    ]
+    return jax.tree_util.tree_unflatten(tree, changed)
 
 
 def rescale(params: Any, factors: Mapping[str, float]) -> Any:
@@ -32,28 +113,26 @@ def rescale(params: Any, factors: Mapping[str, float]) -> Any:
     >>> rescale({"dense": {"kernel": jnp.ones(2)}}, {"dense.kernel": 2.0})["dense"]["kernel"]
     Array([2., 2.], dtype=float32)
     """
-    leaves, tree = jax.tree_util.tree_flatten_with_path(params)
-    names = parameter_names([path for path, _ in leaves])
-    unknown = sorted(set(factors) - set(names))
-    if unknown:
-        raise InspectError(
-            f"no parameters named {unknown}; the tree has {names[:12]}{' ...' if len(names) > 12 else ''}"
-        )
-    scaled = [
-        factors[name] * leaf if name in factors else leaf
-        for name, (_, leaf) in zip(names, leaves, strict=True)
-    ]
-    return jax.tree_util.tree_unflatten(tree, scaled)
+    return _replaced(params, factors, lambda name, leaf: factors[name] * leaf)
 
 
-def in_jax(report: Report) -> Report:
-    """The report with each fix as a line of JAX; what speaks of torch modules is left to the why."""
-    return replace(report, findings=tuple(replace(one, fix=_line(one.fix)) for one in report.findings))
+def carried_out(fix: Fix, params: Any, inputs: Any) -> tuple[Any, Any]:
+    """Parameters and inputs as the Fix has them."""
+    for change in fix.changes:
+        if change.verb == "inputs":
+            inputs = inputs / float(change.text)
+        else:
+            params = _changed(params, change.verb, {n: float(f"{v:.6g}") for n, v in change.values})
+    return params, inputs
 
 
-def _line(fix: str) -> str:
-    if several := _SEVERAL.fullmatch(fix):
-        return f"params = isogain.jax.rescale(params, dict.fromkeys({several['names']}, {several['factor']}))"
-    if one := _ONE.fullmatch(fix):
-        return f"params = isogain.jax.rescale(params, {{{one['name']}: {one['factor']}}})"
-    return "" if "torch" in fix or "model" in fix else fix
+def with_fixes(report: Report, params: Any, inputs: Any, look: Callable[[Any, Any], Report]) -> Report:
+    """The report with a line of JAX for every finding that a mended copy of the parameters lost."""
+
+    def attempt(fix: Fix) -> Report | None:
+        try:
+            return look(*carried_out(fix, params, inputs))
+        except (InspectError, TypeError, ValueError):
+            return None
+
+    return proved(report, attempt, JAX) if report.findings else report

@@ -49,10 +49,13 @@ def backward_summary(gradient: Array, signal: Array | None = None) -> Backward:
     """The Backward of a gradient; with the signal it belongs to, its influence too."""
     flat = _real(gradient)
     part = _spread(flat)
-    influence = math.nan if signal is None else _rms(part * _spread(_real(signal)))
+    met = None if signal is None else _spread(_real(signal))
+    influence, varying = (math.nan, math.nan) if met is None else (
+        _rms(part * met), _rms(part * (met - met.mean()))
+    )  # fmt: skip
     return Backward(
         _rms(part), float(np.abs(flat).max()), bool(np.isfinite(flat).all()), gradient.size, influence,
-        float(part.mean()), _scales(part),
+        float(part.mean()), _scales(part), varying=varying,
     )  # fmt: skip
 
 

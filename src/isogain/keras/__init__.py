@@ -5,7 +5,17 @@
 
 from isogain.keras import initializers
 from isogain.keras.initializer import IsogainInitializer, to_keras
+from isogain.keras.mending import parameter
 from isogain.keras.models import init_, inspect, plan
 from isogain.keras.tensorflow1 import to_tf1
 
-__all__ = ["IsogainInitializer", "init_", "initializers", "inspect", "plan", "to_keras", "to_tf1"]
+__all__ = [
+    "IsogainInitializer",
+    "init_",
+    "initializers",
+    "inspect",
+    "parameter",
+    "plan",
+    "to_keras",
+    "to_tf1",
+]

@@ -28,11 +28,12 @@ def inspect(model: keras.Model, inputs: Any, loss: Loss | None = None, *, traini
     >>> inspect(model, np.random.default_rng(0).normal(size=(64, 8)).astype("float32")).verdict
     'healthy'
     """
+    from isogain.keras.mending import KERAS
     from isogain.keras.wrapping import wrap
-    from isogain.torch import inspect as torch_inspect
+    from isogain.torch.mending.proving import inspect as torch_inspect
 
     module, given = wrap(model, inputs)
-    return torch_inspect(module.train(training), given, loss)
+    return torch_inspect(module.train(training), given, loss, dialect=KERAS)
 
 
 def plan(model: keras.Model, inputs: Any, *, exclude: str | Sequence[str] = ()) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -35,6 +36,10 @@ class KerasModule(nn.Module):
         """Path -> how its layer reads it, for kernels that Keras hands to torch permuted."""
         call = inspect.signature(model.call).parameters
         self._takes_training: bool = "training" in call
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KerasModule:
+        """The module of a copied model: a copy of this one would hold tensors that no layer reads."""
+        return KerasModule(copy.deepcopy(self.keras_model, memo)).train(self.training)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the Keras model returns."""

@@ -127,6 +127,8 @@ def _finding(finding: Finding) -> str:
             f'class="command"><code>{escape(finding.fix)}</code>'
             '<button type="button" class="copy" hidden>Copy</button></p></div>'
         )
+    elif finding.remark:
+        fix = f'<p class="fix">{escape(_sentence(finding.remark))}</p>'
     words = escape(f"{finding.code} {finding.path} {finding.severity}".lower())
     places = ""
     if len(finding.paths) > 1:

@@ -28,7 +28,7 @@ from isogain.torch.draw.init import (
     zeros_,
 )
 from isogain.torch.draw.materialize import Filling
-from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.mending.proving import inspect
 from isogain.torch.own.deferring import deferred
 from isogain.torch.own.drawn import drawn
 from isogain.torch.own.planning import own_plan

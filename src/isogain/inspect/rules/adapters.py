@@ -120,5 +120,6 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
         "a trainable part around frozen layers does not start at 0, so what was learnt is "
         "disturbed before the first "
         "step; its last weight should be 0 (unless the frozen weights were changed to make up for it)",
-        zeroed([*names, *biases]) if names and len(names) == len(ends) else "", paths,
+        paths=paths,
+        mends=(zeroed(table, [*names, *biases]),) if names and len(names) == len(ends) else (),
     )  # fmt: skip

@@ -10,8 +10,9 @@ from statistics import median
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Attention, Look
-from isogain.inspect.mending import multiplied
+from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
 __all__ = ["attention_collapse"]
@@ -37,7 +38,7 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
                 groups[found].append((look, look.seen, ends))
     judged = sum(isinstance(look.seen, Attention) and look.node is not None for look in table.looks)
     for kind, members in groups.items():
-        yield _sharp(table, members, judged) if kind == "sharp" else _flat(members)
+        yield _sharp(table, members, judged) if kind == "sharp" else _flat(table, members)
 
 
 def condensation(keys: int) -> float:
@@ -120,7 +121,7 @@ def _sharp(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]]
         f"{max(seen.largest):.2f}, "
         f"entropy {min(seen.entropy):.2f} of ln {seen.keys}",
         f"about 1, and below sqrt(2 ln {seen.keys}) = {bar:.2g}, where a softmax condenses",
-        _why_sharp(table, ends), _softened(weights), tuple(dict.fromkeys(paths)),
+        _why_sharp(table, ends), paths=tuple(dict.fromkeys(paths)), mends=_softened(table, weights),
     )  # fmt: skip
 
 
@@ -146,19 +147,19 @@ def _why_sharp(table: Table, ends: tuple[Node, ...]) -> str:
     return f"{cause}; almost all weight lies on one key, picked by chance, and softmax's slope is near 0"
 
 
-def _softened(weights: Sequence[Node]) -> str:
-    """The factor that gives each of these weights gain 1; '' where their gain is not what is wrong."""
+def _softened(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
+    """Gain 1 for each of these weights; nothing where their gain is not what is wrong."""
     factors = {
         w.weight.name: 1 / w.weight.gain
         for w in weights
         if w.weight and math.isfinite(w.weight.gain) and w.weight.gain > LOUD
     }
     if not factors or any("parametrizations" in name for name in factors):
-        return ""
-    return multiplied(factors)
+        return ()
+    return (sized(table, factors),)
 
 
-def _flat(members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:
+def _flat(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:
     weights = _all(members)
     seen = members[0][1]
     gain = min(w.weight.gain for w in weights if w.weight)
@@ -170,6 +171,6 @@ def _flat(members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:
         "about 1 where queries and keys have the size of their input",
         f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as "
         "the other is, so "
-        "attention stays a mean of all keys", multiplied(factors),
-        tuple(dict.fromkeys(place(w) for w in weights)),
+        "attention stays a mean of all keys",
+        paths=tuple(dict.fromkeys(place(w) for w in weights)), mends=(sized(table, factors),),
     )  # fmt: skip

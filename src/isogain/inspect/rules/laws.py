@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node, WeightUse
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import multiplied
+from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
 __all__ = ["wrong_fans"]
@@ -33,7 +33,7 @@ def wrong_fans(table: Table) -> Iterator[Finding]:
     for severity in ("warning", "info"):
         members = [m for m in found.values() if _severity(table, m) == severity]
         if members:
-            yield _finding(members, severity)
+            yield _finding(table, members, severity)
 
 
 def _severity(table: Table, member: tuple[Node, float, str]) -> Severity:
@@ -64,7 +64,7 @@ def _other_law(use: WeightUse) -> tuple[float, str] | None:
     return None
 
 
-def _finding(members: list[tuple[Node, float, str]], severity: Severity) -> Finding:
+def _finding(table: Table, members: list[tuple[Node, float, str]], severity: Severity) -> Finding:
     node, off, words = max(members, key=lambda one: abs(math.log(one[1])))
     factors = {n.weight.name: 1 / o for n, o, _ in members if n.weight}
     paths = list(dict.fromkeys(place(n) for n, _, _ in members))
@@ -75,6 +75,6 @@ def _finding(members: list[tuple[Node, float, str]], severity: Severity) -> Find
         f"its size is that of {words}: grouped and transposed kernels hold their axes in another "
         "order, or count one "
         "group only" + ("" if severity == "warning" else "; the sum still trains, or a norm makes up for it"),
-        multiplied(factors) if severity == "warning" else "",
-        tuple(paths),
+        paths=tuple(paths),
+        mends=(sized(table, factors),) if severity == "warning" else (),
     )  # fmt: skip

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from isogain.inspect.causes import place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import RESTART, Change, Fix
+from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss"]
@@ -21,9 +24,54 @@ RATIO = (10.0, 100.0)
 def initial_loss(table: Table) -> Iterator[Finding]:
     """The loss at the start against ln C (classes), ln 2 (yes or no), or the targets' variance."""
     for use in table.losses:
-        finding = _classified(table, use) if use.classes else _regressed(table, use)
+        finding = _judged(table, _differentiated(table, use))
         if finding is not None:
             yield finding
+
+
+def _judged(table: Table, use: LossUse) -> Finding | None:
+    if math.isfinite(use.constant):
+        return _constant(table, use)
+    return _classified(table, use) if use.classes else _regressed(table, use)
+
+
+def _differentiated(table: Table, use: LossUse) -> LossUse:
+    """The use with what is differentiated: of single numbers that are masked or weighed later, the less.
+
+    Their plain mean may be far from it, and it may be a sum over few of them; only both together tell.
+    """
+    whole = table.loss_value
+    alike = any(math.isclose(whole, one, rel_tol=1e-2) for one in (use.value, use.value * use.elements))
+    if not use.elements or alike or not math.isfinite(whole):
+        return use
+    return replace(use, value=min(use.value, whole))
+
+
+def _constant(table: Table, use: LossUse) -> Finding | None:
+    """A loss of yes or no that one constant answer would make far cheaper: the prior is missing."""
+    excess, ratio = use.value - use.chance, use.value / use.chance if use.chance > 0 else math.nan
+    if not (excess > EXCESS[0] and ratio > RATIO[0]):
+        return None
+    severity: Severity = "critical" if excess > EXCESS[1] and ratio > RATIO[1] else "warning"
+    head = table.graph.preceding(use.node or 0, ("weight",), 12)
+    if use.node is not None and table.node(use.node).kind == "weight":
+        head = table.node(use.node)
+    bias = head.weight.bias if head is not None and head.weight is not None else None
+    p = 1 / (1 + math.exp(-use.constant))
+    return Finding(
+        "initial-loss", severity, place(head) if head is not None else "loss", f"{use.value:.3g}",
+        f"{use.chance:.3g}, which the constant answer {p:.2g} to every question costs",
+        f"nearly every answer is {'no' if p < 0.5 else 'yes'}, and the model starts at "
+        f"{1 / (1 + math.exp(-_mean(table, use))):.2g}: "
+        f"the bias of {place(head) if head is not None else 'the head'} should start at log(p / (1 - p)) = "
+        f"{use.constant:.2g}",
+        mends=(filled(table, [bias], use.constant),) if bias else (),
+    )  # fmt: skip
+
+
+def _mean(table: Table, use: LossUse) -> float:
+    seen = table.forward.get(use.node) if use.node is not None else None
+    return min(max(seen.mean, -30.0), 30.0) if seen is not None else 0.0
 
 
 def _classified(table: Table, use: LossUse) -> Finding | None:
@@ -32,13 +80,12 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
     severity: Severity = "critical" if excess > EXCESS[1] else "warning"
-    name, path, line = _head(table, use)
+    name, path, mends = _head(table, use, 0.5)
     return Finding(
         "initial-loss", severity, path, f"{use.value:.3g}",
         f"ln {use.classes} = {use.chance:.3g}, plus s²/2 for logits of standard deviation s < 1",
         f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random "
-        f"answers ({name})",
-        line,
+        f"answers ({name})", mends=mends,
     )  # fmt: skip
 
 
@@ -48,17 +95,22 @@ def _allowed(table: Table) -> float:
     return min(10 ** (2 * band), 10.0) - 1
 
 
-def _head(table: Table, use: LossUse) -> tuple[str, str, str]:
-    """The last weight before the loss: in words, its path, and the line that shrinks its logits to .5."""
+def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix, ...]]:
+    """The last weight before the loss: in words, its path, and what brings its results to this size."""
     start = use.node if use.node is not None else len(table.graph.nodes) - 1
     node = table.graph.preceding(start, ("weight",), 8)
     if node is None or node.weight is None:
-        return "no weight was seen before the loss", "loss", ""
+        return "no weight was seen before the loss", "loss", (RESTART,)
     before = [table.forward[i].rms for i in node.inputs if i in table.forward]
     seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
-    shrink = 0.5 / use.spread
-    line = f"model.get_parameter({node.weight.name!r}).data.mul_({shrink:.3g})"
-    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}", place(node), line
+    mends = (smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART)
+    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), mends
+
+
+def _inputs(table: Table) -> str:
+    """What is to be said of inputs far larger than 1."""
+    size = raw_size(table)
+    return f"; the inputs have root mean square {size:.3g}" if math.isfinite(size) else ""
 
 
 def _regressed(table: Table, use: LossUse) -> Finding | None:
@@ -69,7 +121,7 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
         return None
     severity: Severity = "critical" if ratio > RATIO[1] else "warning"
     off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
-    name, path, line = _head(table, use)
+    name, path, mends = _head(table, use, use.target_std)
     if off_centre:
         why = (
             f"the targets lie around {use.target_mean:.3g} with standard deviation "
@@ -78,10 +130,10 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
             "start there"
         )
         line = f"targets = (targets - {use.target_mean:.6g}) / {use.target_std:.6g}"
+        mends = (Fix((Change("data", text=line),)),)
     else:
         why = f"predictions of root mean square {use.spread:.3g} for targets of {use.target_std:.3g} ({name})"
-        line = line.replace(f"{0.5 / use.spread:.3g}", f"{use.target_std / use.spread:.3g}")
     return Finding(
         "initial-loss", severity, path, f"mean square error {use.value:.3g}",
-        f"{use.chance:.3g}, the variance of the targets", why, line,
+        f"{use.chance:.3g}, the variance of the targets", why, mends=mends,
     )  # fmt: skip

@@ -10,6 +10,8 @@ from statistics import median
 from isogain.graph import Node, family
 from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import RESTART
+from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
 __all__ = ["FEWEST", "OFF", "apart_from_peers", "decades_off", "off_peers"]
@@ -24,14 +26,14 @@ def apart_from_peers(table: Table) -> Iterator[Finding]:
     """Weights many times larger than those of all their peers, as a loop that missed a layer leaves them."""
     for node, usual, count in _odd(table):
         if _gain(node) > usual:
-            yield _loud(node, usual, count)
+            yield _loud(table, node, usual, count)
 
 
 def off_peers(table: Table) -> Iterator[Finding]:
     """Weights many times smaller than those of all their peers."""
     for node, usual, count in _odd(table):
         if _gain(node) < usual:
-            yield _quiet(node, usual, count)
+            yield _quiet(table, node, usual, count)
 
 
 def decades_off(table: Table, first: int, last: int) -> float:
@@ -73,7 +75,7 @@ def _families(table: Table) -> dict[tuple[object, ...], list[Node]]:
     return {key: members for key, members in groups.items() if len(members) >= FEWEST}
 
 
-def _quiet(node: Node, usual: float, count: int) -> Finding:
+def _quiet(table: Table, node: Node, usual: float, count: int) -> Finding:
     parts = usual / _gain(node)
     severity: Severity = "critical" if parts > OFF[1] else "warning"
     name = node.weight.name if node.weight else ""
@@ -82,11 +84,11 @@ def _quiet(node: Node, usual: float, count: int) -> Finding:
         f"about {usual:.3g}, the median of its {count} peers (same role and shape)",
         f"its weights are {parts:.3g} times smaller than those of its peers: it alone loses the signal; "
         "the scheme that drew those passed it over",
-        f"model.get_parameter({name!r}).data.mul_({parts:.4g})",
+        mends=(sized(table, {name: parts}), RESTART),
     )  # fmt: skip
 
 
-def _loud(node: Node, usual: float, count: int) -> Finding:
+def _loud(table: Table, node: Node, usual: float, count: int) -> Finding:
     times = _gain(node) / usual
     severity: Severity = "critical" if times > OFF[1] else "warning"
     name = node.weight.name if node.weight else ""
@@ -98,5 +100,5 @@ def _loud(node: Node, usual: float, count: int) -> Finding:
         f"about {usual:.3g}, the median of its {count} peers (same role and shape)",
         f"its weights are {times:.0f} times as large as those of its peers: "
         "the scheme that drew those passed it over",
-        f"model.get_parameter({name!r}).data.mul_({1 / times:.4g})",
+        mends=(sized(table, {name: 1 / times}), RESTART),
     )

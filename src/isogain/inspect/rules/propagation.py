@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
+from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import mend
+from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.mending import filled, stack
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
 from isogain.inspect.table import Table
 
@@ -87,23 +88,21 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
         f"{len(lost)} norms receive signals so small that their epsilon outweighs the variance: they hand on "
         "what they get instead of restoring it"
     )
-    fix = ""
+    mends: tuple[Fix, ...] = ()
     if small:
         why = (
             f"{len(small)} norms scale by weights of root mean square {scales[len(scales) // 2]:.2g} "
             f"instead of 1, "
             f"so each layer shrinks the signal; in {len(lost)} of them their epsilon outweighs what is left"
         )
-        fix = (
-            "[torch.nn.init.ones_(p) for n, m in model.named_modules() if 'Norm' in "
-            "type(m).__name__ for k, p in m.named_parameters(recurse=False) if k == 'weight']"
-        )
+        scaling = [name for n in small for name in n.parameters if not name.endswith("bias")]
+        mends = (filled(table, scaling, 1.0),)
     ratio = min(table.forward[n.index].rms / table.norm_scale(n) for n in lost)
     # one norm after a tiny embedding hands on a small signal that the next ones restore
     severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
     yield Finding(
         "vanishing-forward", severity, place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
-        "1, whatever the input's size", why, fix, tuple(place(n) for n in lost),
+        "1, whatever the input's size", why, "", tuple(place(n) for n in lost), mends=mends,
     )  # fmt: skip
 
 
@@ -146,8 +145,8 @@ def _forward_finding(
     return Finding(
         code, severity, place(worst), f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         _expected_words(natural, chain.course.band(), chain),
-        cause_of(table, weights, change, "signal"), mend(table, weights, change, chain.residual),
-        _paths(weights),
+        cause_of(table, weights, change, "signal"), "", _paths(weights),
+        mends=stack(table, weights, change),
     )  # fmt: skip
 
 
@@ -168,7 +167,14 @@ def _with_gradients(table: Table, chain: Chain) -> list[Node]:
         n for n in chain.nodes
         if n.index in table.backward and table.backward[n.index].finite and table.forward[n.index].finite
         and n.kind in ("weight", "add", "embedding", "recurrent", "norm", "concatenate")
+        and not _composes(table, n)
     ]  # fmt: skip
+
+
+def _composes(table: Table, node: Node) -> bool:
+    """Whether it only makes the output of what the last layers gave: a background, a list of levels."""
+    plain = node.kind in ("add", "concatenate") and not is_residual_sum(table, node)
+    return plain and not table.graph.weighed_later(node.index)
 
 
 def _lengths(table: Table, node: Node) -> tuple[float, float]:
@@ -179,7 +185,7 @@ def _lengths(table: Table, node: Node) -> tuple[float, float]:
 
 def _influences(table: Table, node: Node) -> tuple[float, float]:
     back = table.backward[node.index]
-    return back.influence * math.sqrt(back.size), back.influence * back.size
+    return back.varying * math.sqrt(back.size), back.varying * back.size
 
 
 def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[float, float]:
@@ -192,7 +198,7 @@ def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[flo
 
 def _pairs(table: Table, nodes: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
     """(node, the last one that it can be compared with): gradients of the loss, and those of a probe."""
-    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.backward[n.index].influence > 0]
+    live = [n for n in nodes if table.backward[n.index].largest > 0 and table.backward[n.index].varying > 0]
     for probe in (False, True):
         same = [n for n in live if table.backward[n.index].probe == probe]
         yield from ((node, same[-1]) for node in same[:-1])
@@ -244,34 +250,38 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
             natural = chain.course.back_change(node, last)
             usual = max(natural, 0.0) if growing else max(-natural, 0.0)
             excess = (change if growing else -change) - usual - chain.course.back_band()
-            candidates.append((excess - tolerance.warning, excess, tolerance, change, node, last))
+            candidates.append((excess - tolerance.warning, excess, tolerance, change, node, last, influence))
     if not candidates:
         return None
-    _, excess, tolerance, change, node, last = max(candidates, key=lambda item: item[0])
+    _, excess, tolerance, change, node, last, influence = max(candidates, key=lambda item: item[0])
     severity = severity_of(excess, tolerance)
-    return _backward_finding(table, chain, node, last, change, severity) if severity else None
+    return _backward_finding(table, chain, node, last, change, severity, influence) if severity else None
 
 
 def _backward_finding(
-    table: Table, chain: Chain, node: Node, last: Node, change: float, severity: Severity
+    table: Table, chain: Chain, node: Node, last: Node, change: float, severity: Severity, influence: bool
 ) -> Finding:
     weights = [n for n in chain.weights if node.index < n.index <= last.index]
-    lengths = [table.backward[one.index].rms for one in (last, node)]
+    what, here, there = _judged_by(table, node, last, change, influence)
     return Finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
-        f"gradient {lengths[0]:.2g} at {place(last)} -> {lengths[1]:.2g} here ({change:+.1f} decades)",
+        f"{what} {there:.2g} at {place(last)} -> {here:.2g} here ({change:+.1f} decades)",
         _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain),
-        cause_of(table, weights, change, "gradient"), _mend_back(table, chain, weights, change),
-        _paths(weights),
+        cause_of(table, weights, change, "gradient"), "", _paths(weights),
+        mends=(RESTART,) if chain.normalised and not chain.residual else stack(table, weights, change),
     )  # fmt: skip
 
 
-def _mend_back(table: Table, chain: Chain, weights: Sequence[Node], change: float) -> str:
-    """Between norms no gain changes what comes back: only skips, or other norms, do."""
-    between = [n for n in chain.nodes if n.kind == "norm"]
-    if change > 0 and not chain.residual and len(between) > 2:
-        return ""
-    return mend(table, weights, change, chain.residual)
+def _judged_by(
+    table: Table, node: Node, last: Node, change: float, influence: bool
+) -> tuple[str, float, float]:
+    """The measure that changed by so much, in words, here and at the last node."""
+    words = ("gradient x signal, a sample", "gradient x signal") if influence else (
+        "length of the gradient, a sample", "length of the gradient"
+    )  # fmt: skip
+    measure = _influences if influence else _lengths
+    found = zip(words, measure(table, node), measure(table, last), strict=True)
+    return min(found, key=lambda one: abs(decades(one[1], one[2]) - change))
 
 
 def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
@@ -288,7 +298,7 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
         f"not 0: {place(first)} gets {table.backward[first.index].rms:.2g}",
         f"no gradient passes from {place(first)} back to {place(dead[-1])}: "
         f"{_stop(table, dead[-1], first)}",
-        mend(table, weights), tuple(dict.fromkeys(family(place(n)) for n in dead)),
+        "", tuple(dict.fromkeys(family(place(n)) for n in dead)), mends=stack(table, weights),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
-from isogain.inspect.mending import mend
+from isogain.inspect.mending import stack
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.table import Table
 
@@ -60,7 +60,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     nodes = [
         n for n in chain.nodes
         if table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
-        and not (n.role == "head" and table.is_zero_weight(n))
+        and table.graph.weighed_later(n.index)
         and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
     ]  # fmt: skip
     if len(nodes) < 2:
@@ -81,15 +81,9 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     return Finding(
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
-        cause_of(table, weights, change, f"difference between {what}"), _mend(table, weights, what),
-        tuple(dict.fromkeys(place(n) for n in weights)),
+        cause_of(table, weights, change, f"difference between {what}"), "",
+        tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
     )  # fmt: skip
-
-
-def _mend(table: Table, weights: Sequence[Node], what: str) -> str:
-    """Attention that averages positions needs skips around it, whatever its gain."""
-    mixing = any(n.kind in ("attention", "softmax") for n in table.graph.nodes)
-    return "" if what == "positions" or mixing else mend(table, weights)
 
 
 def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> float:
@@ -116,14 +110,14 @@ def constant_output(table: Table) -> Iterator[Finding]:
         depth = sum(n.kind in ("weight", "recurrent") for n in table.graph.nodes[: index + 1])
         lost = _lost(start, forward.distance, depth)
         severity = severity_of(lost, CONSTANT)
-        if severity is None or _made_by_zero(table, node):
+        if severity is None or _made_by_zero(table, node) or _statistic(table, node, start, depth):
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         yield Finding(
             "constant-output", severity, place(node),
             f"outputs of different samples differ by {math.sqrt(max(forward.distance, 0)):.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
-            _why_constant(table, weights, forward.distance), mend(table, weights),
+            _why_constant(table, weights, forward.distance), mends=stack(table, weights),
         )  # fmt: skip
         return
 
@@ -138,6 +132,18 @@ def _made_by_zero(table: Table, node: Node) -> bool:
     """Whether a weight of zeros makes the output on purpose (a bias alone is left)."""
     before = table.graph.preceding(node.index, ("weight",), 6)
     return table.gated(node.index) or (before is not None and table.is_zero_weight(before))
+
+
+def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:
+    """Whether what the last weight makes differs: an entropy, say, is nearly constant behind a small head."""
+    if node.kind in ("weight", "recurrent"):
+        return False
+    head = table.graph.preceding(node.index, ("weight", "recurrent"), 16)
+    if head is None:
+        return True
+    before = table.forward.get(head.index)
+    lost = _lost(start, before.distance, depth) if before is not None else math.nan
+    return severity_of(lost, CONSTANT) is None and not math.isnan(lost)
 
 
 def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from isogain.graph import Node, family
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import mend
+from isogain.inspect.fixes import RESTART, Change, Fix
+from isogain.inspect.mending import changeable, drawn
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["identical_layers", "symmetric_units"]
@@ -16,14 +17,17 @@ __all__ = ["identical_layers", "symmetric_units"]
 SHARES = (0.05, 0.5)
 """Shares of a layer's units from which duplicates are a warning, and critical."""
 
+ALIKE = 0.02
+"""Different units over all units below which a layer is worth one unit, whatever their gradients."""
+
 
 def symmetric_units(table: Table) -> Iterator[Finding]:
     """Units with the same incoming weights, bias and gradient: no step can ever tell them apart."""
-    groups: dict[tuple[str, float], list[tuple[Node, ParameterState]]] = defaultdict(list)
+    groups: dict[str, list[tuple[Node, ParameterState]]] = defaultdict(list)
     for node in _hidden(table):
         state = table.state_of(node)
         if state and _twins(node, state) and not _waits(table, node, state):
-            groups[(family(state.name), round(state.duplicate_units, 2))].append((node, state))
+            groups["constant" if state.constant else family(state.name)].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)
 
@@ -39,10 +43,15 @@ def _hidden(table: Table) -> Iterator[Node]:
 
 
 def _twins(node: Node, state: ParameterState) -> bool:
-    one_value = not state.zero and state.units > 3 and (state.constant or state.duplicate_units > 0.99)
+    one_value = not state.zero and state.units > 3 and (state.constant or _one_unit(state))
     if node.weight is not None and node.weight.constant is False:  # noise, say, is another part of it
         one_value = False
     return one_value or (state.duplicate_units > SHARES[0] and state.twin_gradients > 0.5)
+
+
+def _one_unit(state: ParameterState) -> bool:
+    """Whether hardly two of its units differ; copies in fours, say, part as soon as they are read apart."""
+    return state.duplicate_units > 0.99 and state.distinct_units <= max(1, ALIKE * state.units)
 
 
 def _waits(table: Table, node: Node, state: ParameterState) -> bool:
@@ -80,9 +89,15 @@ def _symmetric(table: Table, members: list[tuple[Node, ParameterState]]) -> Find
     )  # fmt: skip
     return Finding(
         "symmetric-units", severity, pattern(names), f"{share:.0%} of the units have an exact twin",
-        "0 %: drawn weights differ", f"the weights are {made}, and {fate}",
-        mend(table, nodes), tuple(names),
+        "0 %: drawn weights differ", f"the weights are {made}, and {fate}", "", tuple(names),
+        mends=_mends(table, nodes),
     )  # fmt: skip
+
+
+def _mends(table: Table, nodes: list[Node]) -> tuple[Fix, ...]:
+    """The first factors drawn, ends of branches left at 0; then every one; then a new start."""
+    first = [node for node in nodes if node.role != "residual branch end"]
+    return drawn(table, first), drawn(table, nodes), RESTART
 
 
 def identical_layers(table: Table) -> Iterator[Finding]:
@@ -104,12 +119,11 @@ def identical_layers(table: Table) -> Iterator[Finding]:
         f"{len(copied)} weights are bit-identical in {count} layers, as copy.deepcopy of a drawn "
         f"layer leaves them "
         "(torch.nn.TransformerEncoder does this): draw each layer anew",
-        _redraw(table, copied), tuple(name for names in copied for name in names),
+        "", tuple(name for names in copied for name in names), mends=(_redraw(table, copied),),
     )  # fmt: skip
 
 
-def _redraw(table: Table, copied: list[list[str]]) -> str:
-    later = [name for names in copied for name in names[1:]]
-    stds = {name: table.parameters[name].std for name in later}
-    listed = ", ".join(f"{name!r}: {std:.4g}" for name, std in stds.items())
-    return f"[torch.nn.init.normal_(model.get_parameter(n), std=s) for n, s in {{{listed}}}.items()]"
+def _redraw(table: Table, copied: list[list[str]]) -> Fix:
+    """All but the first of each set of copies drawn anew, as large as they are."""
+    later = changeable(table, [name for names in copied for name in names[1:]])
+    return Fix((Change("normal", tuple((name, table.parameters[name].std) for name in later)),))

@@ -10,7 +10,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Angles, Decays, Look
-from isogain.inspect.mending import multiplied
+from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
 __all__ = ["time_scale"]
@@ -104,7 +104,7 @@ def _sine_layers(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Fi
             found[layer.first].append(layer)
     for members in found.values():
         if members:
-            yield _off(members)
+            yield _off(table, members)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _first_angle(table: Table, weight: Node, factor: float) -> float:
     return factor * sizes[0] / math.sqrt(3 * fans.fan_in) if fans and sizes else math.nan
 
 
-def _off(members: list[SineLayer]) -> Finding:
+def _off(table: Table, members: list[SineLayer]) -> Finding:
     worst = max(members, key=lambda one: abs(math.log(one.spread / one.expected)) if one.spread else math.inf)
     why = (
         f"the factor {worst.factor:.3g} in front of the sine asks for frequencies of that size, "
@@ -180,7 +180,7 @@ def _off(members: list[SineLayer]) -> Finding:
         "time-scale", "warning", pattern(list(paths)),
         f"angles that vary by {worst.spread:.3g} over the batch",
         f"about {worst.expected:.3g}" + (", by U(-1/n, 1/n) before the factor" if worst.first else ""),
-        why, multiplied(factors), paths,
+        why, paths=paths, mends=(sized(table, factors),),
     )  # fmt: skip
 
 

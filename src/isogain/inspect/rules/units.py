@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.causes import gain_name, pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import mend, zeroed
+from isogain.inspect.fixes import Fix
+from isogain.inspect.mending import offsets, sized, smaller_inputs, stack, zeroed
 from isogain.inspect.steps import BOUNDED
 from isogain.inspect.table import Forward, Table
 
@@ -22,7 +23,7 @@ ENOUGH = 8
 
 def dead_units(table: Table) -> Iterator[Finding]:
     """Units that are off for every sample, more of them than chance explains on this batch."""
-    found = [(n, f) for n, f in _activations(table) if _excess(n, f) > DEAD[0]]
+    found = [(n, f) for n, f in _activations(table) if _excess(n, f) > DEAD[0] and not _silenced(table, n)]
     if not found:
         return
     node, forward = max(found, key=lambda pair: _excess(*pair))
@@ -34,14 +35,29 @@ def dead_units(table: Table) -> Iterator[Finding]:
         "dead-units", severity, _where([n for n, _ in found]),
         f"{forward.dead_fraction:.0%} of the units never on ({forward.observations} observations)",
         f"{forward.expected_dead:.0%}, the share never off: drawn weights do not know the sign",
-        _why_dead(table, node), _mend_dead(table, node, weights), tuple(place(n) for n, _ in found),
+        _why_dead(table, node), "", tuple(place(n) for n, _ in found),
+        mends=_mend_dead(table, [n for n, _ in found], weights),
     )  # fmt: skip
 
 
 def _activations(table: Table) -> Iterator[tuple[Node, Forward]]:
+    """Those of the model itself that are trained through: not the loss's own, nor what is only looked at."""
     for node in table.graph.nodes:
-        if node.activation and node.index in table.forward:
+        model = not table.in_loss(node) and table.gets_gradient(node)
+        if node.activation and node.index in table.forward and model:
             yield node, table.forward[node.index]
+
+
+def _silenced(table: Table, node: Node) -> bool:
+    """Whether it reads exact zeros that a gate of zeros makes, which the first step opens."""
+    frontier = set(node.inputs)
+    for _ in range(12):
+        sources = [table.node(one) for one in frontier]
+        if any(table.gated(one.index) and table.opens(one) for one in sources):
+            return True
+        quiet = [n for n in sources if n.kind == "weight" or table.silent(n)]
+        frontier = {one for n in quiet for one in n.inputs}
+    return False
 
 
 def _excess(node: Node, forward: Forward) -> float:
@@ -67,13 +83,24 @@ def _why_dead(table: Table, node: Node) -> str:
     )
 
 
-def _mend_dead(table: Table, node: Node, weights: Sequence[Node]) -> str:
-    biases = [w.weight.bias for w in weights if w.weight and w.weight.bias]
-    norm = table.graph.preceding(node.index, ("norm",), 3)
-    biases += [name for name in norm.parameters if name.endswith("bias")] if norm else []
-    families = {family(name) for name in biases if table.parameters[name].rms > 0.1}
-    shifted = [name for name, s in table.parameters.items() if family(name) in families and s.rms > 0.1]
-    return zeroed(shifted) if shifted else mend(table, weights)
+def _mend_dead(table: Table, nodes: Sequence[Node], weights: Sequence[Node]) -> tuple[Fix, ...]:
+    """The offsets that push these units off, and only then those of their like; else gains."""
+    before = [(n, table.graph.preceding(n.index, ("weight",), 4)) for n in nodes]
+    biases = [name for n, w in before if w is not None for name in _offsets(table, n, w)]
+    norms = [norm for n in nodes if (norm := table.graph.preceding(n.index, ("norm",), 3)) is not None]
+    biases += [name for norm in norms for name in norm.parameters if name.endswith("bias")]
+    shifted = [name for name in biases if name in table.parameters and table.parameters[name].rms > 0.1]
+    families, heads = {family(name) for name in shifted}, _head_biases(table)
+    alike = [n for n, s in table.parameters.items() if family(n) in families and s.rms > 0.1]
+    return (
+        zeroed(table, shifted),
+        zeroed(table, [name for name in alike if name not in heads]),
+        *stack(table, weights),
+    )
+
+
+def _head_biases(table: Table) -> set[str | None]:
+    return {n.weight.bias for n in table.graph.nodes if n.weight and n.role in ("head", "tied head")}
 
 
 def saturated_units(table: Table) -> Iterator[Finding]:
@@ -92,8 +119,21 @@ def saturated_units(table: Table) -> Iterator[Finding]:
         "saturated-units", severity, _where([n for n, _ in found]),
         f"{forward.saturated_fraction:.0%} of {node.op} where its slope is below 6 % of the steepest",
         f"{_expected(node):.1%} for pre-activations of variance 1",
-        _why_saturated(table, node), mend(table, weights), tuple(place(n) for n, _ in found),
+        _why_saturated(table, node), "", tuple(place(n) for n, _ in found),
+        mends=_mend_saturated(table, weights),
     )  # fmt: skip
+
+
+def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
+    """Pre-activations brought to 1: by the first such layer alone, by all of them, or by a new start."""
+    loud = {
+        n.weight.name: 1 / table.forward[n.index].rms
+        for n in weights
+        if n.weight and n.index in table.forward and table.forward[n.index].rms > 1
+    }
+    shift = zeroed(table, offsets(table, weights))
+    first = dict(list(loud.items())[:1])
+    return smaller_inputs(table), sized(table, first), sized(table, loud) + shift, *stack(table, weights)
 
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:
@@ -106,7 +146,7 @@ def _chosen(table: Table, node: Node, forward: Forward) -> bool:
     added = [table.parameters[n] for n in _offsets(table, node, before) if n in table.parameters]
     offset = max((state.rms for state in added), default=0.0)
     z = table.forward[before.index]
-    ends = node.role == "gate" or not table.graph.consumers[node.index] or node.index in table.graph.outputs
+    ends = node.role == "gate" or not table.graph.weighed_later(node.index)
     return ends and offset > 0.5 * z.rms
 
 

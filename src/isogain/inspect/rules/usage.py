@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import ParameterUse, family
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.mending import frozen
 from isogain.inspect.table import Table
 
 __all__ = ["routed", "unused_parameter"]
@@ -105,21 +106,25 @@ HARMLESS = frozenset(["routed", "skipped", "optional", "copy"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 
+MOST = 0.5
+"""Share from which a branch that was not taken is more than a note."""
+
 
 def _severity(kind: str, uses: list[ParameterUse], total: int) -> Severity:
     share = sum(_size(use) for use in uses) / total
     vectors = all(sum(length > 1 for length in use.shape) <= 1 for use in uses)
     minor = (vectors and share < 0.02) or (kind == "aside" and share < ASIDE)  # a mask token, a pooler
-    return "info" if kind in HARMLESS or minor else "warning"
+    most = kind == "optional" and share > MOST  # a model that hardly is what its size says
+    return "info" if (kind in HARMLESS and not most) or minor else "warning"
 
 
 def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
     names = tuple(use.name for use in uses)
-    freeze = f"[model.get_parameter(n).requires_grad_(False) for n in {list(names)!r}]"
     return Finding(
         "unused-parameter", _severity(kind, uses, total), pattern(names),
         f"{len(uses)} parameters ({sum(map(_size, uses)):,} numbers) without gradient",
-        "a gradient for every trainable parameter", WHY[kind], "" if kind in HARMLESS else freeze, names,
+        "a gradient for every trainable parameter", WHY[kind], "", names,
+        mends=() if kind in HARMLESS else (frozen(names),),
     )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.formats import FORMATS
+from isogain.inspect.mending import fresh
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["IMPLAUSIBLE", "dtype_headroom", "non_finite", "uninitialized"]
@@ -22,26 +24,26 @@ IMPLAUSIBLE = 12.0
 
 def non_finite(table: Table) -> Iterator[Finding]:
     """NaN or infinity in parameters, signals, the loss or gradients, where it starts."""
-    bad = [state.name for state in table.parameters.values() if not state.finite]
+    bad = [s.name for s in table.parameters.values() if not s.finite and s.on_device and not _garbage(s)]
     if bad:
         yield _finding(pattern(bad), "NaN or infinity in the parameter", "its values are not numbers "
-        "before the first step",
-                       f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in "
-                       f"{bad!r}]", tuple(bad))  # fmt: skip
+        "before the first step", tuple(bad), (fresh(table, bad, patch=True), RESTART))  # fmt: skip
         return
     start = next((node for node in table.graph.nodes if _breaks(table, node)), None)
     if start is not None:
-        yield _finding(place(start), "NaN or infinity in what it hands on", _why(table, start), "")
+        yield _finding(place(start), "NaN or infinity in what it hands on", _why(table, start))
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)
     else:
         yield _finding(
-            "loss", f"loss {table.loss_value}", "every layer before it is finite: look at the loss itself", ""
+            "loss", f"loss {table.loss_value}", "every layer before it is finite: look at the loss itself"
         )
 
 
-def _finding(path: str, measured: str, why: str, fix: str, paths: tuple[str, ...] = ()) -> Finding:
-    return Finding("non-finite", "critical", path, measured, "finite numbers", why, fix, paths)
+def _finding(
+    path: str, measured: str, why: str, paths: tuple[str, ...] = (), mends: tuple[Fix, ...] = ()
+) -> Finding:
+    return Finding("non-finite", "critical", path, measured, "finite numbers", why, "", paths, mends=mends)
 
 
 def _breaks(table: Table, node: Node) -> bool:
@@ -60,14 +62,19 @@ def _masked(table: Table, node: Node) -> bool:
 
 
 def _why(table: Table, node: Node) -> str:
-    inputs = [table.forward[i] for i in node.inputs if i in table.forward]
     if node.kind == "input":
         return "the input itself is not finite"
+    if table.broken.get(node.index):
+        return table.broken[node.index]
+    inputs = [table.forward[i] for i in node.inputs if i in table.forward]
     size = max((f.largest for f in inputs), default=math.nan)
     limit = LARGEST.get(node.dtype)
     if limit and size > limit / 1e3:
         return f"its inputs reach {size:.3g}, and {node.dtype} ends at {limit:.3g}: it overflows"
-    return f"its inputs are finite (largest {size:.3g}), so {node.op} itself makes it"
+    if node.index in table.broken or (inputs and len(inputs) == len(node.inputs)):
+        known = f" (largest {size:.3g})" if math.isfinite(size) else ""
+        return f"its inputs are finite{known}, so {node.op} itself makes it"
+    return f"{node.op} is the first where it was seen; not all that it reads was measured"
 
 
 def _gradients(table: Table) -> Iterator[Finding]:
@@ -84,7 +91,7 @@ def _gradients(table: Table) -> Iterator[Finding]:
         f"signals are finite, but the slope of what reads {where} is not: a square root, norm or "
         f"logarithm at 0, or overflow"
     )
-    yield _finding(where, f"NaN or infinity in the gradients of {len(bad)} parameters", why, "", tuple(bad))
+    yield _finding(where, f"NaN or infinity in the gradients of {len(bad)} parameters", why, tuple(bad))
 
 
 def uninitialized(table: Table) -> Iterator[Finding]:
@@ -96,7 +103,7 @@ def uninitialized(table: Table) -> Iterator[Finding]:
             f"device or of size 0",
             "values", "there are no numbers to train: materialise the model (to_empty and an "
             "initialization, or "
-            "gather sharded weights) first", "igt.init_(model, inputs)", tuple(empty),
+            "gather sharded weights) first", "", tuple(empty), mends=(_said("igt.init_(model, inputs)"),),
         )  # fmt: skip
     garbage = [state for state in table.parameters.values() if state.on_device and _garbage(state)]
     if garbage:
@@ -108,12 +115,17 @@ def uninitialized(table: Table) -> Iterator[Finding]:
             "about 2.3 decades between the 1 % and 99 % quantiles of a drawn weight",
             "these are bit patterns left in memory (torch.empty, torch.Tensor(n)), not weights that "
             "were drawn",
-            f"[torch.nn.init.normal_(model.get_parameter(n), std=0.02) for n in {names!r}]", tuple(names),
+            "", tuple(names), mends=(fresh(table, names), RESTART),
         )  # fmt: skip
 
 
+def _said(line: str) -> Fix:
+    """What no copy of the model can try."""
+    return Fix((Change("data", text=line),))
+
+
 def _garbage(state: ParameterState) -> bool:
-    return state.finite and state.implausible > IMPLAUSIBLE
+    return state.implausible > IMPLAUSIBLE
 
 
 def dtype_headroom(table: Table) -> Iterator[Finding]:
@@ -131,7 +143,8 @@ def dtype_headroom(table: Table) -> Iterator[Finding]:
             f"below {LARGEST[node.dtype] / HEADROOM:.3g}, an eighth of its largest number",
             f"{node.dtype} ends at {LARGEST[node.dtype]:.3g}: a few steps of growth, or an unlucky "
             f"batch, overflow; bfloat16 reaches as far as float32 (the inputs have to follow)",
-            "model.to(torch.bfloat16)", tuple(place(n) for n, _ in tight),
+            "", tuple(place(n) for n, _ in tight),
+            mends=(Fix((Change("cast", text="bfloat16"),)),),
         )  # fmt: skip
     yield from _underflow(table)
 
@@ -165,5 +178,5 @@ def _underflow(table: Table) -> Iterator[Finding]:
         yield Finding(
             "dtype-headroom", "info", pattern(lost), f"{len(lost)} of {len(half)} gradients near 2^-24",
             "above 6e-8, the smallest float16", "without loss scaling much of these gradients rounds to 0",
-            "scaler = torch.amp.GradScaler()", tuple(lost),
+            "", tuple(lost), mends=(_said("scaler = torch.amp.GradScaler()"),),
         )  # fmt: skip

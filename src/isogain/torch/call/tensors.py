@@ -41,6 +41,8 @@ class Value(NamedTuple):
     """For an expression of one parameter: the number that multiplies it."""
     bound: bool = False
     """Whether an expression of a parameter is no multiple of it."""
+    op: str = ""
+    """The operation that made an expression of parameters."""
     window: Any = None
     """For an expression of one parameter: which of its entries it holds, where that was followed."""
 

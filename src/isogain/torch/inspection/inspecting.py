@@ -32,10 +32,12 @@ from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.gathering import gathered, together
 from isogain.torch.inspection.jacobian import measure_jacobian
+from isogain.torch.inspection.priors import prior_use
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
 from isogain.torch.measure.stacks import stacked
+from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.weights import unit_axis
 
@@ -127,14 +129,18 @@ def _passes(
         recorder.mark_inputs((positional, named))
         with recorder.scopes(), recorder:
             output = called(lambda: recorder.model(*positional, **named), "the model raised in forward")
+        loss_from = len(recorder.nodes)
         value, source = loss_of(recorder, output, loss)
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
+        prior = prior_use(recorder, loss, output, loss_value, loss_from)
+        recorder.meter.losses += [prior] if prior is not None else []
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         gradients = _gradients(recorder, value, skipped)
     states = _states(recorder, gradients)
     forward, backward = recorder.meter.settle()
+    broken = first_broken(recorder, positional, named, forward)
     graph = recorder.graph(outputs)
     distance = _input_distance(positional, named)
     skipped += gaps(recorder.model, graph, recorder.meter.looks, distance)
@@ -144,7 +150,7 @@ def _passes(
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        distance, settings, jacobian, recorder.random_choices > 0,
+        distance, settings, jacobian, loss_from, broken, recorder.random_choices > 0,
         tuple(recorder.meter.looks), buffer_states(recorder.model),
     )  # fmt: skip
 

@@ -48,10 +48,21 @@ def backwards(notes: Sequence[Any], cuts: Cuts, ends: Array) -> list[Backward]:
     finite = _finite(ends)
     means, sizes, zeros = _moments(cuts.flat)
     scales = octaves(cuts.flat, zeros)
-    met = _influences(notes)
     largest = np.abs(ends).max(1).tolist()
+    for i, note in enumerate(notes):  # of a gradient that few places get, a sample may see nothing
+        sizes[i] = max(sizes[i], largest[i] / math.sqrt(note.size)) if finite[i] else sizes[i]
+    met = _influences(notes, sizes)
     return [
-        Backward(sizes[i], largest[i], bool(finite[i]), note.size, met[i], means[i], scales[i])
+        Backward(
+            sizes[i],
+            largest[i],
+            bool(finite[i]),
+            note.size,
+            met[i][0],
+            means[i],
+            scales[i],
+            varying=met[i][1],
+        )
         for i, note in enumerate(notes)
     ]
 
@@ -180,11 +191,28 @@ def _channels(rows: Array) -> list[Channels]:
     return [Channels(*one, values.shape[1]) for one in ends]
 
 
-def _influences(notes: Sequence[Any]) -> list[float]:
-    """Root mean square of gradient times signal, element by element; nan where there is no signal."""
+def _influences(notes: Sequence[Any], sizes: Sequence[float]) -> list[tuple[float, float]]:
+    """Root mean square of gradient times signal, and times what of it varies; nan where there is no signal.
+
+    Where the elements met missed most of a gradient of this size, in its proportion.
+    """
     met, signal = notes[0].met, notes[0].signal
     if met is None or met.shape != signal.shape:
-        return [math.nan] * len(notes)
-    both = np.concatenate([note.met for note in notes]).astype(np.float64)  # both may be tiny
-    both *= np.concatenate([note.signal for note in notes])
-    return np.sqrt(np.square(both, out=both).sum(1) / max(both.shape[1], 1)).tolist()  # type: ignore[no-any-return]
+        return [(math.nan, math.nan)] * len(notes)
+    slopes = np.concatenate([note.met for note in notes]).astype(np.float64)  # both may be tiny
+    values = np.concatenate([note.signal for note in notes]).astype(np.float64)
+    with np.errstate(all="ignore"):
+        varying = values - values.mean(1, keepdims=True)
+        seen, whole = _sizes(slopes), np.asarray(sizes)
+        pairs = [_together(slopes, one, seen, whole) for one in (values, varying)]
+    return list(zip(*pairs, strict=True))
+
+
+def _together(slopes: Array, values: Array, seen: Array, whole: Array) -> list[float]:
+    product = _sizes(slopes * values)
+    guess = np.where(seen > 0, product * whole / seen, whole * _sizes(values))
+    return np.where(seen < whole / 2, guess, product).tolist()  # type: ignore[no-any-return]
+
+
+def _sizes(rows: Array) -> Array:
+    return np.asarray(np.sqrt(np.square(rows).sum(1) / max(rows.shape[1], 1)))

@@ -111,7 +111,9 @@ class Meter:
         found = loss_use(node.op, args, kwargs, result)
         target = args[1] if len(args) > 1 else kwargs.get("target")
         if found is not None:
-            self.losses.append(replace(found, node=node.index, learnt_target=self.learnt(target)))
+            count = result.numel() if result.dim() else 0
+            learnt = self.learnt(target)
+            self.losses.append(replace(found, node=node.index, learnt_target=learnt, elements=count))
 
     def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
         if gradient.layout != torch.strided or is_wrapped(gradient) or not gradient.numel():

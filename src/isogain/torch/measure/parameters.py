@@ -64,15 +64,16 @@ def _nothing(one: Asked) -> ParameterState:
 
 
 def _state(one: Asked, values: Values, back: Backward | None) -> ParameterState:
-    duplicates, twins, units, orthogonal = 0.0, math.nan, 0, False
+    duplicates, twins, units, distinct, orthogonal = 0.0, math.nan, 0, 0, False
     if one.unit_axis is not None and one.parameter.dim() >= 2 and values.finite:
-        duplicates, twins, units = _duplicates(one.parameter, one.gradient, one.unit_axis, one.bias)
+        duplicates, twins, units, distinct = _duplicates(one.parameter, one.gradient, one.unit_axis, one.bias)
         turned = one.parameter.movedim(one.unit_axis, 0).flatten(1)
         orthogonal = not values.constant and is_orthogonal(turned)
     return ParameterState(
         one.name, values.rms, values.mean, values.std, max(abs(values.low), abs(values.high)),
         values.zero_fraction, values.finite, values.constant,
-        implausible=_decades(values.sample), duplicate_units=duplicates, units=units, twin_gradients=twins,
+        implausible=_implausible(one.parameter, values.sample[:KEPT]), duplicate_units=duplicates,
+        units=units, distinct_units=distinct, twin_gradients=twins,
         orthogonal=orthogonal,
         fingerprint="" if values.constant else _fingerprint(one.parameter, values.sample),
         gradient=back, requested=one.requested,
@@ -99,11 +100,36 @@ def is_orthogonal(matrix: Tensor) -> bool:
     return bool(np.abs(cosines).max() < 0.1 / math.sqrt(short.shape[1]))
 
 
+IMPLAUSIBLE = 12.0
+"""Decades from which sizes are looked at more closely."""
+ROUNDED = (1e-18, 1e-12)
+"""Of the largest, what is left of a 0 that was computed in float64: cos(k pi / 2) is 6e-17 k."""
+BEND = 1.0
+"""Decades by which neighbours of a written down series hardly ever leave a straight line of sizes."""
+
+
+def _implausible(parameter: Tensor, sample: Array) -> float:
+    """Decades over which sizes are spread; 0 for a series that falls smoothly (a window, a decay)."""
+    spread = _decades(sample)
+    return spread if spread <= IMPLAUSIBLE or not _smooth(parameter) else 0.0
+
+
+def _smooth(parameter: Tensor) -> bool:
+    """Whether sizes along some axis follow a smooth curve, nearly always."""
+    values = parameter.detach()[tuple(slice(64) for _ in parameter.shape)].float().numpy(force=True)
+    with np.errstate(all="ignore"):
+        steps = [np.abs(np.diff(np.log10(np.abs(values)), 2, axis=k)) for k in range(values.ndim)]
+        known = [one[np.isfinite(one)] for one in steps]
+    return any(len(one) > 8 and np.quantile(one, 0.95) < BEND for one in known)
+
+
 def _decades(sample: Array) -> float:
-    size = np.abs(sample[:KEPT])
+    size = np.abs(sample)
     size = np.sort(size[(size > 0) & np.isfinite(size)])
     if len(size) < 20:
         return 0.0
+    relative = size / size[-1 - len(size) // 100]
+    size = size[(relative < ROUNDED[0]) | (relative > ROUNDED[1])]
     return math.log10(float(size[-1 - len(size) // 100]) / float(size[len(size) // 100]))
 
 
@@ -121,21 +147,22 @@ def _fingerprint(parameter: Tensor, numbers: Array) -> str:
 
 def _duplicates(
     parameter: Tensor, gradient: Tensor | None, axis: int, bias: Tensor | None
-) -> tuple[float, float, int]:
-    """Share of units with an exact twin (bias included), and of those, share with equal gradients."""
+) -> tuple[float, float, int, int]:
+    """Shares of units with an exact twin (bias included), of those with equal gradients; units, distinct."""
     rows = parameter.detach().movedim(axis, 0).reshape(parameter.shape[axis], -1)
     units, _width = rows.shape
     if units < 2:
-        return 0.0, math.nan, units
+        return 0.0, math.nan, units, units
     groups = _equal_rows(rows, bias)
     if not groups:
-        return 0.0, math.nan, units
+        return 0.0, math.nan, units, units
     members = sum(len(group) for group in groups)
+    distinct = units - members + len(groups)
     if gradient is None:
-        return members / units, math.nan, units
+        return members / units, math.nan, units, distinct
     slopes = gradient.detach().movedim(axis, 0).reshape(units, -1)
     same = sum(len(group) for group in groups if _nearly_equal(slopes[list(group)]))
-    return members / units, same / members, units
+    return members / units, same / members, units, distinct
 
 
 def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:

@@ -200,7 +200,9 @@ class Recorder(Watch):
         constant, bound = reshaped_by(name, args, kwargs, sources)
         written = [args[0]] if name == "__setitem__" else []
         for tensor in written or tensors_in(result, 2):
-            self.known[tensor] = Value(None, parameters, flipped, drawn, constant=constant, bound=bound)
+            self.known[tensor] = Value(
+                None, parameters, flipped, drawn, constant=constant, bound=bound, op=name
+            )
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]

@@ -1,0 +1,110 @@
+"""A Fix is data: which parameters, and what is done to each.  It is tried on a copy, and printed as code.
+
+Every change can be made twice without harm (sizes are set, not multiplied; draws have a seed), so findings
+of one cause may carry the same line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of"]
+
+VERBS = ("fill", "norm", "normal", "orthogonal", "patch", "freeze", "restart", "cast", "inputs", "data")
+"""Set to one value; scaled to a length; drawn N(0, std); drawn orthogonal with a gain; drawn N(0, std) only
+where not finite; no longer trained; `init_` of the whole model; another number format; smaller inputs; what
+no copy of the model can try."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One verb, with a number for each parameter it is done to."""
+
+    verb: str
+    values: tuple[tuple[str, float], ...] = ()
+    text: str = ""
+    """The number format of a cast, what inputs are divided by, arguments of a restart, a line about data."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters it changes; none for what concerns the whole model or its data."""
+        return tuple(name for name, _ in self.values)
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Changes made together."""
+
+    changes: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __add__(self, other: Fix) -> Fix:
+        return Fix(self.changes + other.changes)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every parameter it changes by name."""
+        return frozenset(name for change in self.changes for name in change.names)
+
+    @property
+    def leaves_numbers(self) -> bool:
+        """Whether it changes no number of the model: there is nothing to try."""
+        return all(change.verb in ("freeze", "data") for change in self.changes)
+
+    @property
+    def restarts(self) -> bool:
+        """Whether it starts the whole model anew."""
+        return any(change.verb == "restart" for change in self.changes)
+
+
+RESTART = Fix((Change("restart"),))
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a framework writes each verb: expressions in {name}, {value}, and the parameter {p}."""
+
+    parameter: str
+    """The expression of a parameter in {name}."""
+    verbs: Mapping[str, str]
+    """A verb that is missing cannot be said, and is not tried."""
+
+    def says(self, fix: Fix) -> bool:
+        """Whether every change has words."""
+        return all(change.verb in self.verbs or change.verb == "data" for change in fix.changes)
+
+
+def line_of(fix: Fix, dialect: Dialect) -> str:
+    """One line of code that does what the Fix says; '' for an empty one."""
+    return "; ".join(_said(change, dialect) for change in fix.changes)
+
+
+def _said(change: Change, dialect: Dialect) -> str:
+    if change.verb == "data":
+        return change.text
+    template = dialect.verbs[change.verb]
+    if not change.values:
+        return template.format(text=change.text)
+    if "{values}" in template:
+        return template.format(values="{" + ", ".join(f"{n!r}: {v:.6g}" for n, v in change.values) + "}")
+    return _over_parameters(change, template, dialect.parameter)
+
+
+def _over_parameters(change: Change, template: str, parameter: str) -> str:
+    """One call, or a list of them over names, or over names and their numbers."""
+    several = {value for _, value in change.values}
+    if len(change.values) == 1:
+        ((name, value),) = change.values
+        return _filled(template, parameter, repr(name), f"{value:.6g}")
+    if len(several) == 1:
+        line = _filled(template, parameter, "n", f"{several.pop():.6g}")
+        return f"[{line} for n in {list(change.names)!r}]"
+    listed = ", ".join(f"{name!r}: {value:.6g}" for name, value in change.values)
+    return f"[{_filled(template, parameter, 'n', 'v')} for n, v in {{{listed}}}.items()]"
+
+
+def _filled(template: str, parameter: str, name: str, value: str) -> str:
+    return template.format(p=parameter.format(name=name), name=name, value=value)

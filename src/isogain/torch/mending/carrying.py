@@ -1,0 +1,92 @@
+"""What each verb of a Fix does to a torch model, and how a line says the same."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from isogain.inspect.fixes import Change, Dialect, Fix
+from isogain.torch.call.calling import Loss
+from isogain.torch.draw.init import constant_, normal_, orthogonal_
+from isogain.torch.start.starting import init_
+
+__all__ = ["TORCH", "carried_out", "copy_of"]
+
+Tensor = torch.Tensor
+
+TORCH = Dialect(
+    "model.get_parameter({name})",
+    {
+        "fill": "torch.nn.init.constant_({p}, {value})",
+        "norm": "{p}.data.mul_({value} / {p}.data.norm())",
+        "normal": "igt.normal_({p}, std={value}, seed=0, path={name})",
+        "orthogonal": "igt.orthogonal_({p}, gain={value}, seed=0, path={name})",
+        "patch": "{p}.data.copy_({p}.data.where({p}.isfinite(), "
+        "igt.normal_({p}.data.clone(), std={value}, seed=0, path={name})))",
+        "freeze": "{p}.requires_grad_(False)",
+        "restart": "igt.init_(model, inputs{text})",
+        "cast": "model.to(torch.{text})",
+        "inputs": "inputs = inputs / {text}",
+    },
+)
+
+
+def _scaled(parameter: Tensor, length: float, _: str) -> None:
+    parameter.data.mul_(length / parameter.data.norm())
+
+
+def _patched(parameter: Tensor, std: float, path: str) -> None:
+    fresh = normal_(parameter.data.clone(), std=std, seed=0, path=path)
+    parameter.data.copy_(parameter.data.where(parameter.isfinite(), fresh))
+
+
+VERBS: Mapping[str, Callable[[Tensor, float, str], Any]] = {
+    "fill": lambda parameter, value, _: constant_(parameter, value),
+    "norm": _scaled,
+    "normal": lambda parameter, std, path: normal_(parameter, std=std, seed=0, path=path),
+    "orthogonal": lambda parameter, gain, path: orthogonal_(parameter, gain=gain, seed=0, path=path),
+    "patch": _patched,
+    "freeze": lambda parameter, *_: parameter.requires_grad_(False),
+}
+
+
+def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = None) -> Any:
+    """Does what the Fix says to a model, in place; returns the inputs that go with it."""
+    for change in fix.changes:
+        if change.verb == "restart":
+            init_(model, inputs, loss=loss if change.text else None)
+        elif change.verb == "cast":
+            inputs = _cast(change, model, inputs)
+        elif change.verb == "inputs":
+            inputs = inputs / float(change.text)
+        else:
+            _each(change, model)
+    return inputs
+
+
+@torch.no_grad()
+def _each(change: Change, model: nn.Module) -> None:
+    for name, value in change.values:
+        VERBS[change.verb](model.get_parameter(name), float(f"{value:.6g}"), name)
+
+
+def _cast(change: Change, model: nn.Module, inputs: Any) -> Any:
+    dtype = getattr(torch, change.text)
+    model.to(dtype)
+    return pytree.tree_map_only(Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, inputs)
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """A copy that shares nothing; also of what a hook or a method computed and left on a module."""
+    computed = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and value.grad_fn is not None
+    }
+    return copy.deepcopy(model, computed)

@@ -1,0 +1,76 @@
+"""Spiking networks: snntorch and spikingjelly; ten classes of digits, a few steps of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from survey.models import add
+from survey.tasks import images, vectors
+
+Build = Callable[[], nn.Module]
+
+
+class Leaky(nn.Module):
+    """Linear layers and leaky neurons over ten steps; the last membrane speaks, averaged over time."""
+
+    def __init__(self, kind: str, widths: tuple[int, ...] = (64, 64, 64, 10), **options: Any) -> None:
+        super().__init__()
+        make = getattr(import_module("snntorch"), kind)
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.neurons = nn.ModuleList([make(init_hidden=True, output=k == len(widths) - 2, **options) for k in range(len(widths) - 1)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        import_module("snntorch.utils").reset(self)
+        total = torch.zeros(len(x), 10)
+        for _ in range(10):
+            now: Any = x
+            for layer, neuron in zip(self.layers, self.neurons, strict=True):
+                now = neuron(layer(now if isinstance(now, Tensor) else now[0]))
+            total = total + now[-1]
+        return total / 10
+
+
+def leaky(kind: str, **options: Any) -> Build:
+    return lambda: Leaky(kind, **options)
+
+
+add("snntorch", {"Leaky": leaky("Leaky", beta=0.9), "Synaptic": leaky("Synaptic", alpha=0.8, beta=0.9),
+                 "Lapicque": leaky("Lapicque", beta=0.9), "Leaky-deep": leaky("Leaky", beta=0.9, widths=(64,) * 7 + (10,))},
+    vectors())  # fmt: skip
+
+
+class Stepped(nn.Module):
+    """A spiking network run for four steps from rest; its outputs' mean."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        import_module("spikingjelly.activation_based.functional").reset_net(self.net)
+        return torch.stack([self.net(x) for _ in range(4)]).mean(0)
+
+
+def jelly(module: str, name: str, **options: Any) -> Build:
+    """A network of spikingjelly with integrate-and-fire or leaky neurons."""
+
+    def build() -> nn.Module:
+        base = "spikingjelly.activation_based"
+        model = getattr(import_module(f"{base}.model.{module}"), name)
+        options.setdefault("neuron", "IFNode")
+        neuron = getattr(import_module(f"{base}.neuron"), options["neuron"])
+        return Stepped(model(spiking_neuron=neuron, surrogate_function=import_module(f"{base}.surrogate").ATan(),
+                             detach_reset=True, num_classes=10, **{k: v for k, v in options.items() if k != "neuron"}))  # fmt: skip
+
+    return build
+
+
+add("spikingjelly", {
+    "spiking_resnet18": jelly("spiking_resnet", "spiking_resnet18"), "sew_resnet18": jelly("sew_resnet", "sew_resnet18", cnf="ADD"),
+    "spiking_vgg11": jelly("spiking_vgg", "spiking_vgg11", neuron="LIFNode"), "spiking_vgg11_bn": jelly("spiking_vgg", "spiking_vgg11_bn"),
+}, images(32, 8))  # fmt: skip

@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--store", type=Path, default=Path("wild.jsonl"), help="where results are kept")
     parser.add_argument("--only", default="", help="parts of names, with commas between")
     parser.add_argument("--half", choices=("both", "tune", "report"), default="both")
-    parser.add_argument("--limit", type=float, default=150.0, help="seconds for one model")
+    parser.add_argument("--limit", type=float, default=60.0, help="seconds of one core for one model")
     parser.add_argument("--train", type=int, default=0, metavar="N", help="train N of the models that init_ drew")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="store_true", help="write docs/wild.md")

@@ -59,6 +59,7 @@ def check(model: Model) -> Record:
     """Everything that the survey says of a model, JSON-ready."""
     module, batch = fresh(model, 0), model.task(0)
     with_loss = (batch[0], batch[1] or own_loss)
+    seed_all(1)
     before = _state(module)
     own = inspected(module, with_loss)
     record = {
@@ -86,7 +87,6 @@ def _pass_seconds(module: nn.Module, batch: Batch) -> float:
 
 def inspected(module: nn.Module, batch: tuple[Any, Loss]) -> Record:
     """The verdict with its findings, and the loss."""
-    seed_all(1)
     begun = time.process_time()
     try:
         report = igt.inspect(module, *batch)

@@ -57,7 +57,7 @@ def advantage(real: bool) -> Callable[[int], Batch]:
         states = torch.randn(64, 4, generator=source)
         actions = torch.randn(64, 2, generator=source) if real else torch.randint(4, (64,), generator=source)
         wanted = torch.sin(states.sum(1)) * 2**0.5
-        weights = torch.where(actions.flatten(1)[:, 0] > 1, states[:, 0], -states[:, 0])
+        weights = torch.where(actions.view(64, -1)[:, 0] > 1, states[:, 0], -states[:, 0])
 
         def loss(output: tuple[Tensor, ...]) -> Tensor:
             values, log_prob, entropy = output

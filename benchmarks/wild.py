@@ -30,7 +30,7 @@ def told(record: dict[str, Any]) -> str:
         )
     own = record["own"]
     starts = ", ".join(f"{name} {page.outcome(record, name)}" for name in ("default", "forced"))
-    return f"{record['model']}: {own['verdict']}; {starts}; inspect {own.get('inspect_s', 0):.2f} s, pass {own['pass_s']:.3f} s"
+    return f"{record['model']}: {own['verdict']}; {starts}; inspect {own.get('inspect_s', 0):.2f} s, pass {own.get('pass_s', 0):.3f} s"
 
 
 def main() -> None:
@@ -52,12 +52,16 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--store", type=Path, default=Path("wild.jsonl"), help="where results are kept")
     parser.add_argument("--only", default="", help="parts of names, with commas between")
     parser.add_argument("--half", choices=("both", "tune", "report"), default="both")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of one core for one model")
-    parser.add_argument("--train", type=int, default=0, metavar="N", help="train N of the models that init_ drew")
+    parser.add_argument(
+        "--train", type=int, default=0, metavar="N", help="train N of the models that init_ drew"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="store_true", help="write docs/wild.md")
     parser.add_argument("--list", action="store_true", help="the models and their halves")

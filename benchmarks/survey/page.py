@@ -94,9 +94,20 @@ def trainings(store: Store, models: Iterable[Model], number: int, seeds: int) ->
     """Which models to train: alarms first, then others that init_ draws, quick ones, in the order of a hash."""
     names = {model.name: model for model in models}
     checks, _ = newest(store, names)
-    open_ = [r for r in checks if names[r["model"]].trains and (r["forced"]["drew"] or alarmed(r)) and r["own"]["pass_s"] < 0.1]
+    open_ = [
+        r
+        for r in checks
+        if names[r["model"]].trains
+        and (r["forced"]["drew"] or alarmed(r))
+        and r["own"].get("pass_s", 1.0) < 0.1
+    ]
     open_.sort(key=lambda r: (not alarmed(r), hashlib.blake2b(b"train " + r["model"].encode()).digest()))
-    return [Unit(r["model"], start, seed) for r in open_[:number] for seed in range(seeds) for start in ("own", "forced")]
+    return [
+        Unit(r["model"], start, seed)
+        for r in open_[:number]
+        for seed in range(seeds)
+        for start in ("own", "forced")
+    ]
 
 
 def write(store: Store, models: Mapping[str, Model]) -> None:
@@ -104,14 +115,23 @@ def write(store: Store, models: Mapping[str, Model]) -> None:
     checks, trained = newest(store, models)
     text = PAGE.read_text()
     before, rest = text.split(BEGIN)
-    parts = [halves(checks, models), libraries(checks, models), alarms(checks), changes(checks), training(trained)]
+    parts = [
+        halves(checks, models),
+        libraries(checks, models),
+        alarms(checks),
+        changes(checks),
+        training(trained),
+    ]
     PAGE.write_text(before + BEGIN + "\n\n" + "\n\n".join(parts) + "\n\n" + END + rest.split(END)[1])
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """A table in Markdown."""
     head = list(head)
-    lines = ["| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+        for row in rows
+    ]
     return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines])
 
 
@@ -139,7 +159,9 @@ def alarms(checks: list[Record]) -> str:
     rows = []
     for record in sorted(filter(alarmed, checks), key=lambda r: r["model"].lower()):
         grave = [f for f in record["own"]["findings"] if f["severity"] == record["own"]["verdict"]]
-        found = grave[0] if grave else {"code": "raised", "path": "", "measured": record["own"].get("error", "")}
+        found = (
+            grave[0] if grave else {"code": "raised", "path": "", "measured": record["own"].get("error", "")}
+        )
         judged = JUDGED.get(record["model"], Judgement("not judged", ""))
         said = f"{record['own']['verdict']}: {found['code']} {found['path']}: {found['measured']}"
         rows.append((record["model"], said, judged.kind, judged.measured))
@@ -154,7 +176,9 @@ def changes(checks: list[Record]) -> str:
         for start in ("default", "forced")
         if record[start]["raised"] or worse(record, start) or doubled(record, start)
     ]
-    return "## What init_ made worse\n\n" + (table(("model", "how", "before", "after"), rows) if rows else "Nothing.")
+    return "## What init_ made worse\n\n" + (
+        table(("model", "how", "before", "after"), rows) if rows else "Nothing."
+    )
 
 
 def training(trained: list[Record]) -> str:
@@ -172,7 +196,9 @@ def training(trained: list[Record]) -> str:
         words[word] += 1
         rows.append((name, *(_course(runs) for runs in (own, drawn)), word))
     told = ", ".join(f"{count} {word}" for word, count in words.most_common())
-    return f"## Trained\n\n{told or 'Nothing yet'}.\n\n" + table(("model", "own start", "init_", "init_ is"), rows)
+    return f"## Trained\n\n{told or 'Nothing yet'}.\n\n" + table(
+        ("model", "own start", "init_", "init_ is"), rows
+    )
 
 
 def _course(runs: list[Record]) -> str:

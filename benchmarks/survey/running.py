@@ -42,7 +42,9 @@ def commit() -> str:
     where = HERE.parents[1] / "src"
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments, "--", str(where)], cwd=HERE, text=True, capture_output=True).stdout.strip()
+        return subprocess.run(
+            ["git", *arguments, "--", str(where)], cwd=HERE, text=True, capture_output=True
+        ).stdout.strip()
 
     return git("log", "-1", "--format=%h") + ("+" if git("status", "--porcelain", "-uno") else "")
 

@@ -83,7 +83,9 @@ def vectors(size: int = 64, classes: int = 10, batch: int = 64, take: Take = fir
 
     def task(seed: int) -> Batch:
         given, labels = digits(8, batch, seed, 1)
-        return given.flatten(1)[:, :size], lambda output: functional.cross_entropy(take(output), labels % classes)
+        return given.flatten(1)[:, :size], lambda output: functional.cross_entropy(
+            take(output), labels % classes
+        )
 
     return task
 
@@ -108,7 +110,9 @@ def language(length: int = 32, batch: int = 16, take: Take = first) -> Task:
     def task(seed: int) -> Batch:
         both = text(length + 1, batch, seed)
         target = both[:, 1:].flatten()
-        return both[:, :-1].contiguous(), lambda output: functional.cross_entropy(take(output).flatten(0, 1), target)
+        return both[:, :-1].contiguous(), lambda output: functional.cross_entropy(
+            take(output).flatten(0, 1), target
+        )
 
     return task
 
@@ -144,7 +148,9 @@ def steps(length: int = 32, channels: int = 8, batch: int = 16, take: Take = fir
     return task
 
 
-def function(dimension: int, outputs: int = 1, batch: int = 128, take: Take = first, span: float = 1.0) -> Task:
+def function(
+    dimension: int, outputs: int = 1, batch: int = 128, take: Take = first, span: float = 1.0
+) -> Task:
     """A smooth function of points in a cube: squared error."""
 
     def task(seed: int) -> Batch:

@@ -44,7 +44,11 @@ def proximal(kind: str, **options: Any) -> Build:
             return Actor(import_module("stable_baselines3.common.policies").ActorCriticCnnPolicy(
                 seen, acted, lambda _: 3e-4, normalize_images=False))  # fmt: skip
         seen, acted = spaces(4, 4 if kind == "discrete" else None)
-        return Actor(import_module("stable_baselines3.common.policies").ActorCriticPolicy(seen, acted, lambda _: 3e-4, **options))
+        return Actor(
+            import_module("stable_baselines3.common.policies").ActorCriticPolicy(
+                seen, acted, lambda _: 3e-4, **options
+            )
+        )
 
     return build
 
@@ -61,15 +65,27 @@ def advantage(real: bool) -> Callable[[int], Batch]:
 
         def loss(output: tuple[Tensor, ...]) -> Tensor:
             values, log_prob, entropy = output
-            return functional.mse_loss(values.flatten(), wanted) - (weights * log_prob).mean() - 0.01 * entropy.mean()
+            return (
+                functional.mse_loss(values.flatten(), wanted)
+                - (weights * log_prob).mean()
+                - 0.01 * entropy.mean()
+            )
 
         return (states, actions), loss
 
     return task
 
 
-add("stable-baselines3", {"PPO": proximal("discrete"), "PPO-relu": proximal("discrete", activation_fn=nn.ReLU)}, advantage(False))
-add("stable-baselines3", {"PPO-real": proximal("real"), "PPO-sde": proximal("real", use_sde=True)}, advantage(True))
+add(
+    "stable-baselines3",
+    {"PPO": proximal("discrete"), "PPO-relu": proximal("discrete", activation_fn=nn.ReLU)},
+    advantage(False),
+)
+add(
+    "stable-baselines3",
+    {"PPO-real": proximal("real"), "PPO-sde": proximal("real", use_sde=True)},
+    advantage(True),
+)
 
 
 def pictures(seed: int) -> Batch:
@@ -78,7 +94,11 @@ def pictures(seed: int) -> Batch:
     wanted = (labels - 4.5) / 2.9
 
     def loss(output: tuple[Tensor, ...]) -> Tensor:
-        return functional.mse_loss(output[0].flatten(), wanted) - 0.1 * output[1].mean() - 0.01 * output[2].mean()
+        return (
+            functional.mse_loss(output[0].flatten(), wanted)
+            - 0.1 * output[1].mean()
+            - 0.01 * output[2].mean()
+        )
 
     return (given, actions), loss
 
@@ -120,7 +140,9 @@ class Soft(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.policy = import_module("stable_baselines3.sac.policies").SACPolicy(*spaces(4, None), lambda _: 3e-4)
+        self.policy = import_module("stable_baselines3.sac.policies").SACPolicy(
+            *spaces(4, None), lambda _: 3e-4
+        )
 
     def forward(self, states: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
         own, log_prob = self.policy.actor.action_log_prob(states)
@@ -136,7 +158,10 @@ def soft(seed: int) -> Batch:
     reward = torch.sin(states.sum(1) + actions[:, 0])
 
     def loss(output: tuple[Tensor, ...]) -> Tensor:
-        return functional.mse_loss(output[0], (reward + 0.9 * output[1])[:, None].expand(-1, 2)) + 0.1 * output[2].mean()
+        return (
+            functional.mse_loss(output[0], (reward + 0.9 * output[1])[:, None].expand(-1, 2))
+            + 0.1 * output[2].mean()
+        )
 
     return (states, actions), loss
 

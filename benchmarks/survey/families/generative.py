@@ -91,7 +91,9 @@ def moons(seed: int) -> Batch:
     source = generator(seed)
     angle = 3.14 * torch.rand(128, generator=source)
     side = torch.randint(2, (128,), generator=source).float()
-    plane = torch.stack([torch.cos(angle) * (1 - 2 * side) + side, torch.sin(angle) * (1 - 2 * side) + side / 2], 1)
+    plane = torch.stack(
+        [torch.cos(angle) * (1 - 2 * side) + side, torch.sin(angle) * (1 - 2 * side) + side / 2], 1
+    )
     points = torch.cat([plane, plane.flip(1)], 1) + 0.1 * torch.randn(128, 4, generator=source)
     return points, lambda output: -output.mean()
 
@@ -112,7 +114,9 @@ def log_prob(flow: Any, points: Tensor) -> Tensor:
 
 
 def zuko(name: str, **options: Any) -> Build:
-    return lambda: Density(getattr(import_module("zuko.flows"), name)(features=4, **options), lambda f, x: f().log_prob(x))
+    return lambda: Density(
+        getattr(import_module("zuko.flows"), name)(features=4, **options), lambda f, x: f().log_prob(x)
+    )
 
 
 add("zuko", {"MAF": zuko("MAF", transforms=3), "NSF": zuko("NSF", transforms=3), "NICE": zuko("NICE", transforms=4), "SOSPF": zuko("SOSPF", transforms=2),
@@ -129,20 +133,32 @@ def normflow(kind: str) -> Build:
             if kind == "RealNVP":
                 steps.append(nf.flows.AffineCouplingBlock(nf.nets.MLP([2, 32, 32, 4], init_zeros=True)))
             elif kind == "RealNVP-split":
-                steps.append(nf.flows.AffineCouplingBlock(nf.nets.MLP([2, 32, 32, 4], init_zeros=True), scale_map="sigmoid"))
+                steps.append(
+                    nf.flows.AffineCouplingBlock(
+                        nf.nets.MLP([2, 32, 32, 4], init_zeros=True), scale_map="sigmoid"
+                    )
+                )
             elif kind == "MAF":
                 steps.append(nf.flows.MaskedAffineAutoregressive(4, 32, num_blocks=2))
             elif kind == "Spline":
                 steps.append(nf.flows.CoupledRationalQuadraticSpline(4, 2, 32))
             else:
-                steps.append(nf.flows.Residual(nf.nets.LipschitzMLP([4, 32, 32, 4], init_zeros=True, lipschitz_const=0.9)))
+                steps.append(
+                    nf.flows.Residual(
+                        nf.nets.LipschitzMLP([4, 32, 32, 4], init_zeros=True, lipschitz_const=0.9)
+                    )
+                )
             steps.append(nf.flows.LULinearPermute(4))
         return Density(nf.NormalizingFlow(nf.distributions.DiagGaussian(4, trainable=False), steps), log_prob)
 
     return build
 
 
-add("normflows", {kind: normflow(kind) for kind in ("RealNVP", "RealNVP-split", "MAF", "Spline", "Residual")}, moons)
+add(
+    "normflows",
+    {kind: normflow(kind) for kind in ("RealNVP", "RealNVP-split", "MAF", "Spline", "Residual")},
+    moons,
+)
 
 
 def nflow(kind: str) -> Build:
@@ -156,10 +172,16 @@ def nflow(kind: str) -> Build:
             if kind == "MAF":
                 steps.append(t.MaskedAffineAutoregressiveTransform(features=4, hidden_features=32))
             elif kind == "NSF":
-                steps.append(t.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(4, 32, tails="linear", tail_bound=4.0))
+                steps.append(
+                    t.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
+                        4, 32, tails="linear", tail_bound=4.0
+                    )
+                )
             else:
                 net = import_module("nflows.nn.nets").ResidualNet
-                steps.append(t.AffineCouplingTransform([1, 0, 1, 0], lambda i, o: net(i, o, hidden_features=32)))
+                steps.append(
+                    t.AffineCouplingTransform([1, 0, 1, 0], lambda i, o: net(i, o, hidden_features=32))
+                )
         return Density(f.Flow(t.CompositeTransform(steps), d.StandardNormal([4])), log_prob)
 
     return build
@@ -201,7 +223,9 @@ def denoised(seed: int) -> Batch:
     source = generator(seed)
     clean, _ = digits(16, 4, seed)
     noise = torch.randn(clean.shape, generator=source)
-    return (0.7 * clean + 0.7 * noise, torch.full((4,), 0.5)), lambda output: functional.mse_loss(output, noise)
+    return (0.7 * clean + 0.7 * noise, torch.full((4,), 0.5)), lambda output: functional.mse_loss(
+        output, noise
+    )
 
 
 add("denoising-diffusion-pytorch", {"Unet": lambda: import_module("denoising_diffusion_pytorch").Unet(

@@ -21,7 +21,9 @@ def nodes(seed: int) -> Batch:
     source = generator(seed)
     kinds = torch.randint(4, (96,), generator=source)
     together = kinds.view(-1, 1) == kinds
-    edges = (torch.rand(96, 96, generator=source) < torch.where(together, 0.15, 0.01)).nonzero().T.contiguous()
+    edges = (
+        (torch.rand(96, 96, generator=source) < torch.where(together, 0.15, 0.01)).nonzero().T.contiguous()
+    )
     centres = torch.randn(4, 16, generator=generator(0))
     features = centres[kinds] + 1.5 * torch.randn(96, 16, generator=source)
     return (features, edges), lambda output: functional.cross_entropy(output, kinds)

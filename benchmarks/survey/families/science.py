@@ -47,11 +47,15 @@ def dde(name: str, *options: Any) -> Build:
     return lambda: getattr(import_module("deepxde").nn, name)(*options)
 
 
-add("deepxde", {
-    "FNN-tanh": dde("FNN", [2] + [50] * 6 + [1], "tanh", "Glorot uniform"),
-    "FNN-sin": dde("FNN", [2] + [50] * 4 + [1], "sin", "Glorot normal"),
-    "FNN-relu": dde("FNN", [2] + [50] * 8 + [1], "relu", "He normal"),
-}, function(2))
+add(
+    "deepxde",
+    {
+        "FNN-tanh": dde("FNN", [2] + [50] * 6 + [1], "tanh", "Glorot uniform"),
+        "FNN-sin": dde("FNN", [2] + [50] * 4 + [1], "sin", "Glorot normal"),
+        "FNN-relu": dde("FNN", [2] + [50] * 8 + [1], "relu", "He normal"),
+    },
+    function(2),
+)
 add("deepxde", {"PFNN": dde("PFNN", [2, [32, 32], [32, 32], [32, 32], 2], "tanh", "Glorot uniform")}, function(2, 2))  # fmt: skip
 
 
@@ -96,8 +100,14 @@ def kan(module: str, name: str, *options: Any, **more: Any) -> Build:
     return lambda: getattr(import_module(module), name)(*options, **more)
 
 
-add("pykan", {"KAN": kan("kan", "KAN", width=[2, 5, 1], auto_save=False, symbolic_enabled=False)}, function(2))
-add("siren-pytorch", {"SirenNet": kan("siren_pytorch", "SirenNet", dim_in=2, dim_hidden=64, dim_out=1, num_layers=4)}, function(2))
+add(
+    "pykan", {"KAN": kan("kan", "KAN", width=[2, 5, 1], auto_save=False, symbolic_enabled=False)}, function(2)
+)
+add(
+    "siren-pytorch",
+    {"SirenNet": kan("siren_pytorch", "SirenNet", dim_in=2, dim_hidden=64, dim_out=1, num_layers=4)},
+    function(2),
+)
 add("rtdl-revisiting-models", {
     "MLP": kan("rtdl_revisiting_models", "MLP", d_in=64, d_out=10, n_blocks=4, d_block=64, dropout=0.1),
     "ResNet": kan("rtdl_revisiting_models", "ResNet", d_in=64, d_out=10, n_blocks=4, d_block=64, d_hidden=None, d_hidden_multiplier=2.0, dropout1=0.1, dropout2=0.0),
@@ -147,7 +157,9 @@ class Flow(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         solve = import_module("torchdiffeq").odeint
-        return self.after(solve(lambda t, y: self.inner(y), self.before(x), torch.linspace(0, 1, 5), method="rk4")[-1])
+        return self.after(
+            solve(lambda t, y: self.inner(y), self.before(x), torch.linspace(0, 1, 5), method="rk4")[-1]
+        )
 
 
 add("torchdiffeq", {"odeint": Flow}, vectors())
@@ -167,4 +179,35 @@ def cells(name: str, *options: Any) -> Build:
     return lambda: getattr(import_module("ncps.torch"), name)(4, *options)
 
 
-add("ncps", {"CfC": cells("CfC", 32, 10), "LTC": lambda: cells("LTC", import_module("ncps.wirings").AutoNCP(32, 10))()}, sequence)
+add(
+    "ncps",
+    {
+        "CfC": cells("CfC", 32, 10),
+        "LTC": lambda: cells("LTC", import_module("ncps.wirings").AutoNCP(32, 10))(),
+    },
+    sequence,
+)
+
+
+def clicks(kind: str) -> Build:
+    """A recommender of deepctr-torch on 32 dense numbers."""
+
+    def build() -> nn.Module:
+        made = import_module("deepctr_torch.inputs").DenseFeat
+        columns = [made(f"x{k}", 1) for k in range(32)]
+        more: dict[str, Any] = {"use_fm": False} if kind == "DeepFM" else {}
+        return getattr(import_module("deepctr_torch.models"), kind)(columns, columns, task="binary", **more)
+
+    return build
+
+
+def clicked(seed: int) -> Batch:
+    """Whether the digit is odd."""
+    given, kinds = digits(8, 64, seed, 1)
+    odd = (kinds % 2).float().view(-1, 1)
+    return given.flatten(1)[:, 16:48].contiguous(), lambda output: functional.binary_cross_entropy(
+        output, odd
+    )
+
+
+add("deepctr-torch", {kind: clicks(kind) for kind in ("DeepFM", "DCN", "WDL")}, clicked)

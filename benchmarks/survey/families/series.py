@@ -22,8 +22,16 @@ def window(seed: int) -> Batch:
     """24 steps of a wave in the form neuralforecast hands to its networks; 8 more to be told."""
     both, _ = waves(32, 1, 16, seed)
     past = both[:, :24].contiguous()
-    given = {"insample_y": past, "insample_mask": torch.ones_like(past), "hist_exog": None, "futr_exog": None, "stat_exog": None}
-    return (given,), lambda output: functional.mse_loss(first(output).reshape(16, -1)[:, -8:], both[:, 24:, 0])
+    given = {
+        "insample_y": past,
+        "insample_mask": torch.ones_like(past),
+        "hist_exog": None,
+        "futr_exog": None,
+        "stat_exog": None,
+    }
+    return (given,), lambda output: functional.mse_loss(
+        first(output).reshape(16, -1)[:, -8:], both[:, 24:, 0]
+    )
 
 
 def forecaster(name: str, **options: Any) -> Build:

@@ -48,7 +48,10 @@ def sound(length: int = 512, batch: int = 2, channels: int = 1, flat: bool = Fal
 
         def loss(output: Any) -> torch.Tensor:
             value = first(output)
-            return functional.mse_loss(value.reshape(batch, -1, value.shape[-1])[:, 0, :length], given.reshape(batch, -1, length)[:, 0])
+            return functional.mse_loss(
+                value.reshape(batch, -1, value.shape[-1])[:, 0, :length],
+                given.reshape(batch, -1, length)[:, 0],
+            )
 
         return given, loss
 
@@ -58,7 +61,9 @@ def sound(length: int = 512, batch: int = 2, channels: int = 1, flat: bool = Fal
 def mixture(seed: int) -> Batch:
     """Frames of a sound, (1, frames, batch, channels) out of (batch, channels, frames)."""
     given = waves(64, 32, 2, seed)[0].movedim(1, 2).contiguous()
-    return given, lambda output: functional.mse_loss(first(output).flatten(0, -1)[: given.numel()], given.flatten())
+    return given, lambda output: functional.mse_loss(
+        first(output).flatten(0, -1)[: given.numel()], given.flatten()
+    )
 
 
 add("speechbrain", {"ConvTasNet": brain("lobes.models.conv_tasnet", "MaskNet", 32, 16, 32, 3, 3, 2)},
@@ -96,7 +101,9 @@ add("demucs", {"Demucs": lambda: import_module("demucs.demucs").Demucs(
 
 def eeg(name: str, **options: Any) -> Build:
     """A classifier of braindecode: 8 electrodes, 512 samples."""
-    return lambda: getattr(import_module("braindecode.models"), name)(n_chans=8, n_outputs=10, n_times=512, sfreq=128, **options)
+    return lambda: getattr(import_module("braindecode.models"), name)(
+        n_chans=8, n_outputs=10, n_times=512, sfreq=128, **options
+    )
 
 
 add("braindecode", {n: eeg(n) for n in ("EEGNet", "Deep4Net", "ShallowFBCSPNet", "EEGConformer", "ATCNet", "EEGNeX", "TSception", "EEGTCNet", "SPARCNet", "ContraWR")},

@@ -22,17 +22,21 @@ class Leaky(nn.Module):
         super().__init__()
         make = getattr(import_module("snntorch"), kind)
         self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
-        self.neurons = nn.ModuleList([make(init_hidden=True, output=k == len(widths) - 2, **options) for k in range(len(widths) - 1)])
+        self.neurons = nn.ModuleList([make(**options) for _ in self.layers])
 
     def forward(self, x: Tensor) -> Tensor:
-        import_module("snntorch.utils").reset(self)
+        states = [_several(neuron.reset_mem()) for neuron in self.neurons]
         total = torch.zeros(len(x), 10)
         for _ in range(10):
-            now: Any = x
-            for layer, neuron in zip(self.layers, self.neurons, strict=True):
-                now = neuron(layer(now if isinstance(now, Tensor) else now[0]))
-            total = total + now[-1]
+            now = x
+            for k, (layer, neuron) in enumerate(zip(self.layers, self.neurons, strict=True)):
+                now, *states[k] = neuron(layer(now), *states[k])
+            total = total + states[-1][-1]
         return total / 10
+
+
+def _several(state: Any) -> list[Tensor]:
+    return list(state) if isinstance(state, tuple) else [state]
 
 
 def leaky(kind: str, **options: Any) -> Build:

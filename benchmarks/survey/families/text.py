@@ -28,12 +28,19 @@ def decoder(**options: Any) -> Build:
     return build
 
 
-WRAPPER = ("scaled_sinu_pos_emb", "emb_frac_gradient", "num_memory_tokens", "post_emb_norm", "l2norm_embed", "use_abs_pos_emb")
+WRAPPER = (
+    "scaled_sinu_pos_emb",
+    "emb_frac_gradient",
+    "num_memory_tokens",
+    "post_emb_norm",
+    "l2norm_embed",
+    "use_abs_pos_emb",
+)
 X_TRANSFORMERS = {
     "plain": {}, "post_norm": {"pre_norm": False}, "sandwich": {"sandwich_norm": True}, "rmsnorm": {"use_rmsnorm": True},
-    "rezero": {"use_rezero": True}, "scale_residual": {"scale_residual": True}, "rotary": {"rotary_pos_emb": True},
+    "layerscale_small": {"use_layerscale": True, "layerscale_init_value": 1e-4}, "scale_residual": {"scale_residual": True}, "rotary": {"rotary_pos_emb": True},
     "alibi": {"alibi_pos_bias": True}, "swiglu": {"ff_glu": True, "ff_swish": True}, "relu_squared": {"ff_relu_squared": True},
-    "qk_norm": {"attn_qk_norm": True}, "talking_heads": {"attn_talking_heads": True}, "gate_residual": {"gate_residual": True},
+    "qk_norm": {"attn_qk_norm": True}, "talking_heads": {"attn_pre_talking_heads": True}, "gate_residual": {"gate_residual": True},
     "t5_bias": {"rel_pos_bias": True}, "layerscale": {"use_layerscale": True}, "one_kv_head": {"attn_one_kv_head": True},
     "no_bias_sinusoidal": {"scaled_sinu_pos_emb": True, "ff_no_bias": True}, "memory_tokens": {"num_memory_tokens": 4},
     "l2norm_embed": {"l2norm_embed": True}, "zero_init_branch": {"zero_init_branch_output": True},
@@ -64,13 +71,20 @@ def xlstm(slstm_at: list[int]) -> Build:
 
     def build() -> nn.Module:
         x = import_module("xlstm")
-        inner = x.mLSTMBlockConfig(mlstm=x.mLSTMLayerConfig(conv1d_kernel_size=4, qkv_proj_blocksize=4, num_heads=4))
+        inner = x.mLSTMBlockConfig(
+            mlstm=x.mLSTMLayerConfig(conv1d_kernel_size=4, qkv_proj_blocksize=4, num_heads=4)
+        )
         cell = x.sLSTMBlockConfig(
             slstm=x.sLSTMLayerConfig(backend="vanilla", num_heads=4, conv1d_kernel_size=4, bias_init="powerlaw_blockdependent"),
             feedforward=x.FeedForwardConfig(proj_factor=1.3, act_fn="gelu"),
         )  # fmt: skip
         config = x.xLSTMBlockStackConfig(
-            mlstm_block=inner, slstm_block=cell, context_length=32, num_blocks=4, embedding_dim=64, slstm_at=slstm_at
+            mlstm_block=inner,
+            slstm_block=cell,
+            context_length=32,
+            num_blocks=4,
+            embedding_dim=64,
+            slstm_at=slstm_at,
         )
         return nn.Sequential(nn.Embedding(128, 64), x.xLSTMBlockStack(config), nn.Linear(64, 128))
 
@@ -128,10 +142,14 @@ def predicted(seed: int) -> Batch:
     """The next letter, with the model's own logits."""
     both = text(33, 8, seed)
     target = both[:, 1:].flatten()
-    return {"input_ids": both[:, :-1].contiguous()}, lambda o: functional.cross_entropy(o.logits.flatten(0, 1), target)
+    return {"input_ids": both[:, :-1].contiguous()}, lambda o: functional.cross_entropy(
+        o.logits.flatten(0, 1), target
+    )
 
 
-_SIZES = dict(vocab_size=128, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=128)
+_SIZES = dict(
+    vocab_size=128, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=128
+)
 _SMALL = {**_SIZES, "num_key_value_heads": 2, "max_position_embeddings": 64}
 HUGGING_FACE: dict[str, dict[str, Any]] = {
     "LlamaConfig": _SMALL, "Qwen2Config": _SMALL, "Qwen3Config": _SMALL, "GemmaConfig": _SMALL | {"head_dim": 16},

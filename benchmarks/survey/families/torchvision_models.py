@@ -29,7 +29,11 @@ add("torchvision", {name: classifier(name) for name in SMALL.split()}, images(64
 for name, size in LARGE.items():
     add("torchvision", {name: classifier(name)}, images(size, 8 if size < 200 else 2), trains=size < 200)
 vit = dict(image_size=32, patch_size=8, num_layers=6, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=10)
-add("torchvision", {"VisionTransformer": lambda: import_module("torchvision.models").VisionTransformer(**vit)}, images(32))
+add(
+    "torchvision",
+    {"VisionTransformer": lambda: import_module("torchvision.models").VisionTransformer(**vit)},
+    images(32),
+)
 
 
 def segmenter(name: str) -> Callable[[], nn.Module]:
@@ -45,7 +49,9 @@ add("torchvision", {n: segmenter(n) for n in ("fcn_resnet50", "deeplabv3_mobilen
 def video(seed: int) -> Batch:
     """Digits that stand still for eight frames."""
     given, labels = digits(32, 2, seed)
-    return given.unsqueeze(2).expand(-1, -1, 8, -1, -1).contiguous(), lambda o: functional.cross_entropy(o, labels)
+    return given.unsqueeze(2).expand(-1, -1, 8, -1, -1).contiguous(), lambda o: functional.cross_entropy(
+        o, labels
+    )
 
 
 def clip(name: str) -> Callable[[], nn.Module]:

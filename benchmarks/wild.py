@@ -1,8 +1,8 @@
 """What isogain does with models that nobody here wrote: a standing survey of other libraries.
 
     python benchmarks/wild.py --store FILE                     # check all that the store does not hold yet
-    python benchmarks/wild.py --store FILE --only timm/,xlstm  # names that contain a part
-    python benchmarks/wild.py --store FILE --train 30          # own start against init_, 100 steps, three seeds
+    python benchmarks/wild.py --store FILE --only timm/,xlstm  # names with such a part
+    python benchmarks/wild.py --store FILE --train 30          # own start against init_, 100 steps
     python benchmarks/wild.py --store FILE --table             # docs/wild.md from what is stored
     python benchmarks/wild.py --list
 
@@ -30,7 +30,8 @@ def told(record: dict[str, Any]) -> str:
         )
     own = record["own"]
     starts = ", ".join(f"{name} {page.outcome(record, name)}" for name in ("default", "forced"))
-    return f"{record['model']}: {own['verdict']}; {starts}; inspect {own.get('inspect_s', 0):.2f} s, pass {own.get('pass_s', 0):.3f} s"
+    cost = f"inspect {own.get('inspect_s', 0):.2f} s, pass {own.get('pass_s', 0):.3f} s"
+    return f"{record['model']}: {own['verdict']}; {starts}; {cost}"
 
 
 def main() -> None:

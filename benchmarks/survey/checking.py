@@ -6,7 +6,6 @@ import hashlib
 import random
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,9 +65,7 @@ def check(model: Model) -> Record:
     record = {
         "parameters": sum(p.numel() for p in module.parameters()),
         "unchanged": before == _state(module),
-        "own": own
-        | {"loss": measured(module, batch)}
-        | ({} if own["verdict"] == "raised" else _cost(module, with_loss)),
+        "own": own | {"loss": measured(module, batch), "pass_s": _pass_seconds(module, batch)},
     }
     del module
     for name, options in STARTS.items():
@@ -79,24 +76,20 @@ def check(model: Model) -> Record:
     return record
 
 
-def _cost(module: nn.Module, batch: Batch) -> Record:
-    """Seconds of a forward and a backward pass and of an inspection: the best of a few, on a shared machine."""
+def _pass_seconds(module: nn.Module, batch: Batch) -> float:
+    """What a forward and a backward pass takes: the best of four."""
     trainable = [p for p in module.parameters() if p.requires_grad]
-    once = _best(lambda: torch.autograd.grad(loss_of(module, batch), trainable, allow_unused=True), 4)
-    return {"pass_s": once, "inspect_s": _best(lambda: igt.inspect(module, *batch), 2)}
-
-
-def _best(run: Callable[[], Any], repeats: int) -> float:
     taken = []
-    for _ in range(repeats):
+    for _ in range(4):
         begun = time.perf_counter()
-        run()
+        torch.autograd.grad(loss_of(module, batch), trainable, allow_unused=True)
         taken.append(time.perf_counter() - begun)
     return min(taken)
 
 
 def inspected(module: nn.Module, batch: tuple[Any, Loss]) -> Record:
     """The verdict with its findings, and the loss."""
+    begun = time.perf_counter()
     try:
         report = igt.inspect(module, *batch)
     except Exception as error:
@@ -105,6 +98,7 @@ def inspected(module: nn.Module, batch: tuple[Any, Loss]) -> Record:
         "verdict": report.verdict,
         "cause": report.cause,
         "findings": [_finding(found) for found in report.findings],
+        "inspect_s": time.perf_counter() - begun,
         "coverage": report.coverage.share,
         "skipped": list(report.coverage.skipped),
     }

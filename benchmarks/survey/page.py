@@ -91,7 +91,7 @@ def newest(store: Store, models: Mapping[str, Model]) -> tuple[list[Record], lis
 
 
 def trainings(store: Store, models: Iterable[Model], number: int, seeds: int) -> list[Unit]:
-    """Which models to train: alarms first, then others that init_ draws, quick ones, in the order of a hash."""
+    """Which models to train: alarms first, then what init_ draws, in the order of a hash."""
     names = {model.name: model for model in models}
     checks, _ = newest(store, names)
     open_ = [
@@ -144,8 +144,8 @@ def halves(checks: list[Record], models: Mapping[str, Model]) -> str:
 
 def libraries(checks: list[Record], models: Mapping[str, Model]) -> str:
     """The counts of each library."""
-    shown = ("models", "healthy", "warning", "critical", "false alarms", "default drew", "default worse by inspect",
-             "default loss doubled", "forced loss doubled")  # fmt: skip
+    shown = ("models", "healthy", "warning", "critical", "false alarms", "default drew",
+             "default worse by inspect", "default loss doubled", "forced loss doubled")  # fmt: skip
     names = sorted({models[record["model"]].library for record in checks}, key=str.lower)
     rows = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Every piece of work in a process of its own, with a time limit; what is finished is kept and not done again."""
+"""Every piece of work in a process of its own, with a limit; what is finished is not done again."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
 from survey.models import Model, every
@@ -91,10 +92,8 @@ def _final(record: Record | None) -> bool:
 
 
 def _apart(unit: Unit, limit_s: float) -> Record:
-    """The unit's record, made in a fork: what is imported already need not be imported again.
-
-    Nothing is ever computed in the process that is forked, and on one thread.
-    """
+    """The unit's record, made in a fork: what is imported and worked out already need not be again."""
+    _warm()
     _preload(every()[unit.model].library)
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
@@ -109,6 +108,17 @@ def _apart(unit: Unit, limit_s: float) -> Record:
     finally:
         process.kill()
         process.join()
+
+
+@cache
+def _warm() -> None:
+    """Integrals over the common activations, once for all; on one thread, so that forking is safe."""
+    torch.set_num_threads(1)
+    import isogain.torch as igt
+
+    for activation in (nn.ReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid):
+        layers = [nn.Linear(8, 8), activation(), nn.Linear(8, 8), activation(), nn.Linear(8, 8)]
+        igt.init_(nn.Sequential(*layers), torch.randn(16, 8), keep_healthy=False, findings=True)
 
 
 @cache

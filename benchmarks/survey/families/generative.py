@@ -48,7 +48,7 @@ def labels(batch: int, source: torch.Generator) -> Tensor:
     return torch.randint(10, (batch,), generator=source)
 
 
-_BLOCKS = dict(block_out_channels=(16, 32), layers_per_block=1, norm_num_groups=8)
+_BLOCKS = {"block_out_channels": (16, 32), "layers_per_block": 1, "norm_num_groups": 8}
 _UNET = dict(sample_size=16, in_channels=3, out_channels=3, **_BLOCKS)
 add("diffusers", {"UNet2D": diffuser("UNet2DModel", **_UNET, down_block_types=("DownBlock2D", "AttnDownBlock2D"),
                                      up_block_types=("AttnUpBlock2D", "UpBlock2D"))}, noisy(16, 3))  # fmt: skip
@@ -161,6 +161,11 @@ add(
 )
 
 
+def conditioner(inputs: int, outputs: int) -> nn.Module:
+    """A residual network of nflows."""
+    return import_module("nflows.nn.nets").ResidualNet(inputs, outputs, hidden_features=32)
+
+
 def nflow(kind: str) -> Build:
     """Compositions of nflows."""
 
@@ -178,10 +183,7 @@ def nflow(kind: str) -> Build:
                     )
                 )
             else:
-                net = import_module("nflows.nn.nets").ResidualNet
-                steps.append(
-                    t.AffineCouplingTransform([1, 0, 1, 0], lambda i, o: net(i, o, hidden_features=32))
-                )
+                steps.append(t.AffineCouplingTransform([1, 0, 1, 0], conditioner))
         return Density(f.Flow(t.CompositeTransform(steps), d.StandardNormal([4])), log_prob)
 
     return build

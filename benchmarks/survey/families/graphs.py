@@ -31,7 +31,7 @@ def nodes(seed: int) -> Batch:
 
 def basic(name: str, **options: Any) -> Build:
     """A stack of one kind of convolution."""
-    sizes = dict(in_channels=16, hidden_channels=32, num_layers=3, out_channels=4)
+    sizes = {"in_channels": 16, "hidden_channels": 32, "num_layers": 3, "out_channels": 4}
     return lambda: getattr(import_module("torch_geometric.nn.models"), name)(**sizes | options)
 
 

@@ -32,7 +32,7 @@ def operator(name: str, **options: Any) -> Build:
     return lambda: getattr(import_module("neuralop.models"), name)(**options)
 
 
-_FIELD = dict(in_channels=1, out_channels=1, hidden_channels=16)
+_FIELD = {"in_channels": 1, "out_channels": 1, "hidden_channels": 16}
 add("neuraloperator", {
     "FNO": operator("FNO", n_modes=(8, 8), **_FIELD), "TFNO": operator("TFNO", n_modes=(8, 8), **_FIELD),
     "FNO-8-layers": operator("FNO", n_modes=(8, 8), n_layers=8, **_FIELD),

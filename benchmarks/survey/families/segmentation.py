@@ -34,7 +34,7 @@ def net(name: str, **options: Any) -> Build:
     return lambda: getattr(import_module("monai.networks.nets"), name)(**options)
 
 
-FLAT = dict(spatial_dims=2, in_channels=1, out_channels=5)
+FLAT = {"spatial_dims": 2, "in_channels": 1, "out_channels": 5}
 add("monai", {
     "UNet": net("UNet", **FLAT, channels=(8, 16, 32, 64), strides=(2, 2, 2), num_res_units=2),
     "BasicUNet": net("BasicUNet", **FLAT, features=(8, 8, 16, 32, 64, 8)), "SegResNet": net("SegResNet", **FLAT),

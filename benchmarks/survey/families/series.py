@@ -46,7 +46,7 @@ def forecaster(name: str, **options: Any) -> Build:
     return build
 
 
-_SMALL = dict(hidden_size=32, n_head=4, encoder_layers=2, decoder_layers=1, conv_hidden_size=32)
+_SMALL = {"hidden_size": 32, "n_head": 4, "encoder_layers": 2, "decoder_layers": 1, "conv_hidden_size": 32}
 add("neuralforecast", {
     "MLP": forecaster("MLP", hidden_size=64, num_layers=3), "NBEATS": forecaster("NBEATS", mlp_units=[[32, 32]] * 3),
     "NHITS": forecaster("NHITS", mlp_units=[[32, 32]] * 3), "TCN": forecaster("TCN", encoder_hidden_size=32, decoder_hidden_size=32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -21,7 +22,7 @@ class Leaky(nn.Module):
     def __init__(self, kind: str, widths: tuple[int, ...] = (64, 64, 64, 10), **options: Any) -> None:
         super().__init__()
         make = getattr(import_module("snntorch"), kind)
-        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
         self.neurons = nn.ModuleList([make(**options) for _ in self.layers])
 
     def forward(self, x: Tensor) -> Tensor:

@@ -110,12 +110,12 @@ def mambapy(module: str, kind: str, config: str, **options: Any) -> Callable[[],
 add("mambapy", {"Mamba": between(mambapy("mamba", "Mamba", "MambaConfig"))}, language(32, 8))
 
 LUCID = {
-    "performer-pytorch": ("performer_pytorch", "PerformerLM", dict(dim_head=16, causal=True, heads=4, max_seq_len=32)),
-    "reformer-pytorch": ("reformer_pytorch", "ReformerLM", dict(heads=4, causal=True, max_seq_len=32, bucket_size=8)),
+    "performer-pytorch": ("performer_pytorch", "PerformerLM", {"dim_head": 16, "causal": True, "heads": 4, "max_seq_len": 32}),
+    "reformer-pytorch": ("reformer_pytorch", "ReformerLM", {"heads": 4, "causal": True, "max_seq_len": 32, "bucket_size": 8}),
     "linear-attention-transformer": ("linear_attention_transformer", "LinearAttentionTransformerLM",
-                                     dict(heads=4, causal=True, max_seq_len=32)),
-    "local-attention": ("local_attention", "LocalTransformer", dict(heads=4, dim_head=16, causal=True, max_seq_len=32,
-                                                                    local_attn_window_size=8)),
+                                     {"heads": 4, "causal": True, "max_seq_len": 32}),
+    "local-attention": ("local_attention", "LocalTransformer", {"heads": 4, "dim_head": 16, "causal": True, "max_seq_len": 32,
+                                                                    "local_attn_window_size": 8}),
 }  # fmt: skip
 
 
@@ -147,24 +147,28 @@ def predicted(seed: int) -> Batch:
     )
 
 
-_SIZES = dict(
-    vocab_size=128, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=128
-)
+_SIZES = {
+    "vocab_size": 128,
+    "hidden_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+}
 _SMALL = {**_SIZES, "num_key_value_heads": 2, "max_position_embeddings": 64}
 HUGGING_FACE: dict[str, dict[str, Any]] = {
     "LlamaConfig": _SMALL, "Qwen2Config": _SMALL, "Qwen3Config": _SMALL, "GemmaConfig": _SMALL | {"head_dim": 16},
     "Gemma2Config": _SMALL | {"head_dim": 16}, "PhiConfig": _SMALL, "OlmoConfig": _SMALL, "Olmo2Config": _SMALL,
     "MistralConfig": _SMALL, "CohereConfig": _SMALL, "StableLmConfig": _SMALL, "GraniteConfig": _SMALL,
-    "GPTNeoXConfig": _SIZES, "GPT2Config": dict(vocab_size=128, n_embd=64, n_layer=3, n_head=4, n_positions=64),
-    "BloomConfig": dict(vocab_size=128, hidden_size=64, n_layer=3, n_head=4),
-    "OPTConfig": dict(vocab_size=128, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, ffn_dim=128,
-                      word_embed_proj_dim=64, max_position_embeddings=64),
-    "MambaConfig": dict(vocab_size=128, hidden_size=64, num_hidden_layers=3, state_size=8),
-    "RwkvConfig": dict(vocab_size=128, hidden_size=64, num_hidden_layers=3, context_length=64),
+    "GPTNeoXConfig": _SIZES, "GPT2Config": {"vocab_size": 128, "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 64},
+    "BloomConfig": {"vocab_size": 128, "hidden_size": 64, "n_layer": 3, "n_head": 4},
+    "OPTConfig": {"vocab_size": 128, "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "ffn_dim": 128,
+                      "word_embed_proj_dim": 64, "max_position_embeddings": 64},
+    "MambaConfig": {"vocab_size": 128, "hidden_size": 64, "num_hidden_layers": 3, "state_size": 8},
+    "RwkvConfig": {"vocab_size": 128, "hidden_size": 64, "num_hidden_layers": 3, "context_length": 64},
     "MixtralConfig": _SMALL | {"num_local_experts": 4},
-    "FalconConfig": dict(vocab_size=128, hidden_size=64, num_hidden_layers=3, num_attention_heads=4),
-    "XGLMConfig": dict(vocab_size=128, d_model=64, num_layers=3, attention_heads=4, ffn_dim=128),
-    "CTRLConfig": dict(vocab_size=128, n_embd=64, n_layer=3, n_head=4, dff=128, n_positions=64),
+    "FalconConfig": {"vocab_size": 128, "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4},
+    "XGLMConfig": {"vocab_size": 128, "d_model": 64, "num_layers": 3, "attention_heads": 4, "ffn_dim": 128},
+    "CTRLConfig": {"vocab_size": 128, "n_embd": 64, "n_layer": 3, "n_head": 4, "dff": 128, "n_positions": 64},
 }  # fmt: skip
 add("transformers", {name.removesuffix("Config"): hugging_face(name, **options) for name, options in HUGGING_FACE.items()},
     predicted)  # fmt: skip

@@ -28,7 +28,15 @@ def classifier(name: str, **options: Any) -> Callable[[], nn.Module]:
 add("torchvision", {name: classifier(name) for name in SMALL.split()}, images(64, 16))
 for name, size in LARGE.items():
     add("torchvision", {name: classifier(name)}, images(size, 8 if size < 200 else 2), trains=size < 200)
-vit = dict(image_size=32, patch_size=8, num_layers=6, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=10)
+vit = {
+    "image_size": 32,
+    "patch_size": 8,
+    "num_layers": 6,
+    "num_heads": 4,
+    "hidden_dim": 64,
+    "mlp_dim": 128,
+    "num_classes": 10,
+}
 add(
     "torchvision",
     {"VisionTransformer": lambda: import_module("torchvision.models").VisionTransformer(**vit)},

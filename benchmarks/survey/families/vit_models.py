@@ -11,7 +11,15 @@ from torch import nn
 from survey.models import add
 from survey.tasks import images
 
-PLAIN = dict(image_size=32, patch_size=8, num_classes=10, dim=64, depth=4, heads=4, mlp_dim=128)
+PLAIN = {
+    "image_size": 32,
+    "patch_size": 8,
+    "num_classes": 10,
+    "dim": 64,
+    "depth": 4,
+    "heads": 4,
+    "mlp_dim": 128,
+}
 FAMILY = {
     "vit": "ViT", "simple_vit": "SimpleViT", "deepvit": "DeepViT", "parallel_vit": "ViT",
     "pit": "PiT", "rvt": "RvT", "normalized_vit": "nViT", "vit_for_small_dataset": "ViT", "vit_5": "ViT",
@@ -29,25 +37,25 @@ MORE: dict[str, dict[str, Any]] = {
     "ats_vit": {"max_tokens_per_depth": (16, 12, 8, 4)},
 }  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
-    "levit": dict(image_size=64, num_classes=10, dim=(32, 48, 64), depth=2, heads=(2, 3, 4), mlp_mult=2),
-    "t2t": dict(image_size=32, num_classes=10, dim=64, depth=3, heads=4, mlp_dim=128),
-    "nest": dict(image_size=32, patch_size=4, num_classes=10, dim=32, heads=2, num_hierarchies=2, block_repeats=(1, 2)),
-    "look_vit": dict(image_size=48, num_classes=10, dim=64, depth=2),
-    "cvt": dict(num_classes=10, s1_emb_dim=16, s2_emb_dim=32, s3_emb_dim=64, s2_heads=2, s3_heads=2, s3_depth=2),
-    "twins_svt": dict(num_classes=10, s1_emb_dim=16, s2_emb_dim=32, s3_emb_dim=48, s4_emb_dim=64, s3_depth=1, s4_depth=1,
-                      s1_local_patch_size=4, s2_local_patch_size=4, s3_local_patch_size=2, s4_local_patch_size=1),
-    "scalable_vit": dict(num_classes=10, dim=16, heads=(1, 2, 2, 4), depth=(1, 1, 1, 1), ff_expansion_factor=2,
-                         reduction_factor=(4, 2, 1, 1), window_size=(4, 4, None, None)),
-    "sep_vit": dict(num_classes=10, dim=16, depth=(1, 1, 2, 1), heads=(1, 2, 2, 4), window_size=2),
-    "regionvit": dict(num_classes=10, dim=(16, 32, 48, 64), depth=(1, 1, 2, 1), window_size=2),
-    "crossformer": dict(num_classes=10, dim=(16, 32, 48, 64), depth=(1, 1, 2, 1), global_window_size=(4, 2, 2, 1),
-                        local_window_size=2),
-    "max_vit": dict(num_classes=10, dim=16, dim_conv_stem=16, depth=(1, 1), window_size=4, dim_head=8),
-    "cross_vit": dict(image_size=48, num_classes=10, sm_dim=32, lg_dim=48, sm_enc_mlp_dim=64, lg_enc_mlp_dim=96, depth=2,
-                      lg_enc_depth=1, sm_enc_heads=2, lg_enc_heads=2, cross_attn_heads=2),
-    "mobile_vit": dict(image_size=(64, 64), dims=[32, 48, 64], channels=[16, 16, 24, 24, 32, 32, 48, 48, 64, 64, 96],
-                       num_classes=10),
-    "cct": dict(img_size=32, embedding_dim=64, num_layers=4, num_heads=4, mlp_ratio=2, num_classes=10),
+    "levit": {"image_size": 64, "num_classes": 10, "dim": (32, 48, 64), "depth": 2, "heads": (2, 3, 4), "mlp_mult": 2},
+    "t2t": {"image_size": 32, "num_classes": 10, "dim": 64, "depth": 3, "heads": 4, "mlp_dim": 128},
+    "nest": {"image_size": 32, "patch_size": 4, "num_classes": 10, "dim": 32, "heads": 2, "num_hierarchies": 2, "block_repeats": (1, 2)},
+    "look_vit": {"image_size": 48, "num_classes": 10, "dim": 64, "depth": 2},
+    "cvt": {"num_classes": 10, "s1_emb_dim": 16, "s2_emb_dim": 32, "s3_emb_dim": 64, "s2_heads": 2, "s3_heads": 2, "s3_depth": 2},
+    "twins_svt": {"num_classes": 10, "s1_emb_dim": 16, "s2_emb_dim": 32, "s3_emb_dim": 48, "s4_emb_dim": 64, "s3_depth": 1, "s4_depth": 1,
+                      "s1_local_patch_size": 4, "s2_local_patch_size": 4, "s3_local_patch_size": 2, "s4_local_patch_size": 1},
+    "scalable_vit": {"num_classes": 10, "dim": 16, "heads": (1, 2, 2, 4), "depth": (1, 1, 1, 1), "ff_expansion_factor": 2,
+                         "reduction_factor": (4, 2, 1, 1), "window_size": (4, 4, None, None)},
+    "sep_vit": {"num_classes": 10, "dim": 16, "depth": (1, 1, 2, 1), "heads": (1, 2, 2, 4), "window_size": 2},
+    "regionvit": {"num_classes": 10, "dim": (16, 32, 48, 64), "depth": (1, 1, 2, 1), "window_size": 2},
+    "crossformer": {"num_classes": 10, "dim": (16, 32, 48, 64), "depth": (1, 1, 2, 1), "global_window_size": (4, 2, 2, 1),
+                        "local_window_size": 2},
+    "max_vit": {"num_classes": 10, "dim": 16, "dim_conv_stem": 16, "depth": (1, 1), "window_size": 4, "dim_head": 8},
+    "cross_vit": {"image_size": 48, "num_classes": 10, "sm_dim": 32, "lg_dim": 48, "sm_enc_mlp_dim": 64, "lg_enc_mlp_dim": 96, "depth": 2,
+                      "lg_enc_depth": 1, "sm_enc_heads": 2, "lg_enc_heads": 2, "cross_attn_heads": 2},
+    "mobile_vit": {"image_size": (64, 64), "dims": [32, 48, 64], "channels": [16, 16, 24, 24, 32, 32, 48, 48, 64, 64, 96],
+                       "num_classes": 10},
+    "cct": {"img_size": 32, "embedding_dim": 64, "num_layers": 4, "num_heads": 4, "mlp_ratio": 2, "num_classes": 10},
 }  # fmt: skip
 SIZE = {"pit": 64, "levit": 64, "look_vit": 48, "cross_vit": 48, "mobile_vit": 64, "cvt": 64, "twins_svt": 64,
         "scalable_vit": 64, "sep_vit": 64, "regionvit": 64, "crossformer": 64, "max_vit": 64}  # fmt: skip

@@ -2,7 +2,7 @@
 # diffusers 0.42.1: AdaLayerNormZero ("adaLN-Zero") draws its linear layer as PyTorch does and never sets it to zero, in
 # the module or in DiTTransformer2DModel.  The method is named after gates that are 0 at the start, each block being
 # the identity (Peebles & Xie 2022, section 3.2); here gates are random, and so is the final projection.
-# Seen: every gate differs from 0, rms .18; a block moves its input by some per cent; nothing is exactly 0.
+# Seen: every gate differs from 0, rms .4; the first block moves its input by 17 %; the output has rms .7.
 # Exits 1 if that is no longer so.
 set -eu
 folder=$(mktemp -d)

@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint check bench docs clean browser
+.PHONY: demo test fast lint check bench docs clean browser
 
 demo: $(VENV)/lab            ## the classic experiments on real digits, then one page
 	$(BIN)/isogain demo
 
 test: $(VENV)/dev browser    ## the whole test suite
 	$(BIN)/python -m pytest
+
+fast: $(VENV)/dev            ## the tests that matter for a change, under 90 seconds
+	$(BIN)/python .ci/fast.py
 
 lint: $(VENV)/dev            ## style, types, import contract
 	$(BIN)/ruff check .

@@ -28,7 +28,7 @@ from torch import nn
 
 import isogain as ig
 import isogain.torch as igt
-from isogain.core.distributions import NormalLaw, TruncatedNormalLaw
+from isogain.core.values.distributions import NormalLaw, TruncatedNormalLaw
 from isogain.drawing import draw_law
 from isogain.drawing.native import instruction_sets
 

@@ -27,7 +27,7 @@ from draw import CHOICES, Transformer
 from isogain.drawing import draw_law
 from isogain.drawing.native import instruction_sets
 from isogain.drawing.public import law_of
-from isogain.torch.materialize import _by_pattern, places_of
+from isogain.torch.draw.materialize import _by_pattern, places_of
 
 SMALL = {"width": 512, "depth": 6, "vocabulary": 20_000}
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from isogain.core.distributions import NormalLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.distributions import NormalLaw, TruncatedNormalLaw, UniformLaw
 from isogain.drawing import draw_law
 from isogain.drawing.engine import fill
 from isogain.drawing.key import Key

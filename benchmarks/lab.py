@@ -23,12 +23,12 @@ import torch
 from torch import nn
 
 from isogain.lab.datasets import Dataset, load
-from isogain.lab.registry import study
 from isogain.lab.runner import complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run, initial_weights
 from isogain.lab.store import Store
 from isogain.lab.streams import batch_indices
+from isogain.lab.studies import study
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 

@@ -26,9 +26,9 @@ import torch
 import isogain.torch as igt
 from isogain.graph.plan import Plan
 from isogain.graph.scene import Scene
-from isogain.torch.calling import arguments_of
-from isogain.torch.gauge import Gauge, gauge
-from isogain.torch.tape import TapeActivations
+from isogain.torch.call.calling import arguments_of
+from isogain.torch.record.gauge import Gauge, gauge
+from isogain.torch.record.tape import TapeActivations
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

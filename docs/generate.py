@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 import isogain as ig
-from isogain.core.catalog import Row
+from isogain.core.names.rows import Row
 
 HERE = Path(__file__).parent
 

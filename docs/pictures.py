@@ -14,7 +14,7 @@ import numpy as np
 import vl_convert
 
 import isogain as ig
-from isogain.core.catalog import GROUPS, Row
+from isogain.core.names.rows import GROUPS, Row
 from isogain.errors import IsogainError
 
 SHAPES = (((24, 16), "out in"), ((24, 24), "out in"), ((8, 6, 3, 3), "out in *"), ((24,), "out"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isogain.core.distributions import NormalLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.distributions import NormalLaw, TruncatedNormalLaw, UniformLaw
 from isogain.drawing.dtypes import Dtype
 from isogain.drawing.engine import fill
 from isogain.drawing.key import Key

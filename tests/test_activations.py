@@ -18,7 +18,7 @@ from scipy import integrate, special
 
 from isogain.core.activations import ROWS, ActivationError, activation, functions, names
 from isogain.core.activations.closed_forms import ClosedForms, erfcx
-from isogain.core.quadrature import ExpectationError, expectations, legendre
+from isogain.core.activations.quadrature import ExpectationError, expectations, legendre
 from isogain.theory import cross_moment
 
 EVERY = names()

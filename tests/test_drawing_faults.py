@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 import isogain as ig
-from isogain.core.distributions import ConstantLaw, NormalLaw, SparseLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.distributions import (
+    ConstantLaw,
+    NormalLaw,
+    SparseLaw,
+    TruncatedNormalLaw,
+    UniformLaw,
+)
 from isogain.drawing import draw_law, engine
 from isogain.errors import DrawError, IsogainError
 

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from drawing_samples import DTYPES, LAWS, numbers, stretch
-from isogain.core.distributions import (
+from isogain.core.values.distributions import (
     ComplexDiscLaw,
     NormalLaw,
     SparseLaw,

@@ -14,7 +14,7 @@ from scipy import special
 
 import isogain as ig
 from drawing_samples import DTYPES, LAWS, instruction_set, stretch
-from isogain.core.distributions import ComplexDiscLaw, NormalLaw, SparseLaw, UniformLaw
+from isogain.core.values.distributions import ComplexDiscLaw, NormalLaw, SparseLaw, UniformLaw
 from isogain.drawing import SCHEME_VERSION, Key, draw_law, reference, variates
 from isogain.drawing.native import instruction_sets
 from isogain.errors import DrawError

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import isogain
 from drawing_samples import DTYPES, LAWS, instruction_set, stretch
-from isogain.core.distributions import NormalLaw, UniformLaw
+from isogain.core.values.distributions import NormalLaw, UniformLaw
 from isogain.drawing import draw_law, native
 from isogain.drawing.polynomials import TABLES
 from isogain.errors import DrawError

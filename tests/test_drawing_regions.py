@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import isogain as ig
-from isogain.core.distributions import (
+from isogain.core.values.distributions import (
     ComplexDiscLaw,
     ComplexLaw,
     ConstantLaw,

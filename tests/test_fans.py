@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import isogain as ig
 from conformance import check_ratio
-from isogain.core.layout import Geometry
+from isogain.core.geometry.layout import Geometry
 from isogain.errors import LayoutError
 
 

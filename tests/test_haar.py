@@ -11,7 +11,7 @@ import pytest
 
 import isogain as ig
 from drawing_samples import instruction_set
-from isogain.core.haar import haar_orthogonal
+from isogain.core.constructions.haar import haar_orthogonal
 from isogain.drawing import native
 
 SETS = native.instruction_sets()

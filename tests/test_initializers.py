@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import isogain as ig
-from isogain.core.distributions import TruncatedNormalLaw, truncated_std
+from isogain.core.values.distributions import TruncatedNormalLaw, truncated_std
 from isogain.errors import InitializerError, IsogainError
 
 DRAWN = [row for row in ig.catalog() if row.function is None]

@@ -17,9 +17,9 @@ from isogain.errors import InspectError  # noqa: E402
 from isogain.inspect.chains import chains, slope  # noqa: E402
 from isogain.inspect.formats import FORMATS  # noqa: E402
 from isogain.inspect.table import Forward  # noqa: E402
-from isogain.torch.measures import forward_summary, scales_of, spectrum  # noqa: E402
-from isogain.torch.parameters import is_orthogonal  # noqa: E402
-from isogain.torch.sampling import Numbers  # noqa: E402
+from isogain.torch.measure.ledger import forward_summary  # noqa: E402
+from isogain.torch.measure.measures import octaves, spectra  # noqa: E402
+from isogain.torch.measure.parameters import is_orthogonal  # noqa: E402
 
 
 def stack(depth, width, act, init):
@@ -167,12 +167,12 @@ def test_ranks_against_numpy():
     rows = torch.randn(20, 5, generator=generator) @ torch.randn(5, 40, generator=generator)
     singular = np.linalg.svd(rows.numpy().astype(float), compute_uv=False)
     share = singular[singular > 1e-5] / singular[singular > 1e-5].sum()
-    found = spectrum(rows)
+    (found,) = spectra(rows.numpy()[None])
     assert found.effective_rank == pytest.approx(math.exp(-(share * np.log(share)).sum()), rel=1e-4)
     assert found.stable_rank == pytest.approx((singular**2).sum() / singular[0] ** 2, rel=1e-6)
     assert found.cap == 20
     assert found.effective_rank < 5 + 1e-4
-    assert spectrum(torch.zeros(4, 4)) is None
+    assert spectra(np.zeros((1, 4, 4))) == [None]
 
 
 @pytest.mark.parametrize(
@@ -209,10 +209,10 @@ def test_headroom_is_what_a_cast_does(name):
 
 
 def test_sizes_are_counted_by_octaves():
-    found = scales_of(Numbers(torch.tensor([0.0, 1.0, 1.9, -2.0, 0.26, math.inf, math.nan])))
+    (found,) = octaves(np.array([[0.0, 1.0, 1.9, -2.0, 0.26, math.inf, math.nan]]), [1])
     assert (found.first, found.counts, found.zeros) == (-2, (1, 0, 2, 1), 1)
     assert found.total == 5
-    assert scales_of(Numbers(torch.zeros(3))).counts == ()
+    assert octaves(np.zeros((1, 3)), [3])[0].counts == ()
 
 
 def test_gains_slopes_and_ratios():

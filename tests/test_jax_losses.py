@@ -158,7 +158,7 @@ def test_a_function_that_returns_its_loss_is_differentiated_as_it_is():
 def test_ranks_and_channels_are_those_of_torchs_report():
     """The same weights and inputs in both: two implementations, one on torch's operations, one on a jaxpr."""
     torch = pytest.importorskip("torch")
-    from isogain.torch.inspection import measure as measure_torch
+    from isogain.torch.inspection.inspecting import measure as measure_torch
 
     params = network()
     layers = []

@@ -12,10 +12,10 @@ from scipy import integrate, stats
 
 from isogain import lab
 from isogain.lab.public import DEMO
-from isogain.lab.registry import study
 from isogain.lab.results import Results
 from isogain.lab.spec import Experiment
 from isogain.lab.statistics import interval, separated
+from isogain.lab.studies import study
 from isogain.lab.studies.common import HE, LECUN, SMALL, smoothed
 from isogain.lab.studies.decision_boundary import HE as CIRCLES_HE
 from isogain.lab.studies.decision_boundary import LARGE, XAVIER, ZEROS

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from isogain.core.catalog import get
 from isogain.core.initializers import Constant, Normal
+from isogain.core.names.catalog import get
 from isogain.lab.datasets import Dataset
 from isogain.lab.networks import Networks
 from isogain.lab.nonlinear import RRELU_RANGE, leaky

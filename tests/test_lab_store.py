@@ -15,16 +15,17 @@ import numpy as np
 import pytest
 
 from isogain import lab
-from isogain.core.catalog import get
+from isogain.core.names.catalog import get
 from isogain.errors import DataError, LabError
-from isogain.lab import public, registry, runner
+from isogain.lab import public, runner
 from isogain.lab.datasets import load
 from isogain.lab.outcome import Outcome
-from isogain.lab.registry import Study, study
+from isogain.lab.registry import STUDIES, Study
 from isogain.lab.runner import complete, groups, run_key
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.starts import Run
 from isogain.lab.store import FILE_NAME, Store, StoredRun
+from isogain.lab.studies import studies, study
 
 NETWORK = Network((64, 16, 10))
 TINY = Experiment(
@@ -54,8 +55,8 @@ def say(results):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    registry.studies()
-    monkeypatch.setitem(registry._STUDIES, "tiny", Study(TINY, say))
+    studies()
+    monkeypatch.setitem(STUDIES, "tiny", Study(TINY, say))
     return "tiny"
 
 

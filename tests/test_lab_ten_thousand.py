@@ -10,8 +10,8 @@ import pytest
 
 from isogain import lab
 from isogain.lab.datasets import load
-from isogain.lab.registry import study
 from isogain.lab.spec import Network
+from isogain.lab.studies import study
 from isogain.lab.studies import ten_thousand_layers as deep
 
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from isogain import lab
-from isogain.lab.registry import study
-from isogain.lab.studies import trainable_depth
+from isogain.lab.studies import study, trainable_depth
 
 
 def test_the_grid_straddles_the_edge_of_chaos():

@@ -19,7 +19,7 @@ from torch import nn
 import isogain as ig
 import isogain.torch as igt
 from conformance import check_ratio, check_sample
-from isogain.core.literature.transformers import deepnorm_constants
+from isogain.core.names.literature.transformers import deepnorm_constants
 from isogain.errors import InitializerError, InspectError
 from published_laws import CONSTANT, literature
 

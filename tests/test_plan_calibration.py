@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 import isogain.torch as igt
-from isogain.torch import calibration
-from isogain.torch.calling import arguments_of
-from isogain.torch.gauge import gauge
-from isogain.torch.planning import plan_of
+from isogain.torch.call.calling import arguments_of
+from isogain.torch.record.gauge import gauge
+from isogain.torch.start import calibration
+from isogain.torch.start.planning import plan_of
 
 
 class Counted(nn.Module):

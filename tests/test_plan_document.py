@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from isogain.errors import IsogainError  # noqa: E402
-from isogain.graph.plan import PlanError  # noqa: E402
+from isogain.graph.entry import PlanError  # noqa: E402
 from plan_networks import mlp, sizes  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("seed_0_in_one_thread")

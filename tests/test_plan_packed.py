@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: E402
 
 import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
-from isogain.core.distributions import truncated_std  # noqa: E402
+from isogain.core.values.distributions import truncated_std  # noqa: E402
 from isogain.errors import InitializerError  # noqa: E402
 
 WIDTH, HEADS, SIZE = 48, 4, 12

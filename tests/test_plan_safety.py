@@ -14,7 +14,7 @@ from torch.nn.utils import parametrizations  # noqa: E402
 import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from isogain.errors import InspectError, IsogainError  # noqa: E402
-from isogain.graph.plan import PlanError  # noqa: E402
+from isogain.graph.entry import PlanError  # noqa: E402
 from plan_networks import mlp  # noqa: E402
 from test_inspect_safety import state  # noqa: E402
 

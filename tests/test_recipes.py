@@ -13,7 +13,8 @@ from torch.nn import functional
 import isogain as ig
 import isogain.torch as igt
 from isogain.errors import InspectError
-from isogain.graph.plan import Plan, PlanError
+from isogain.graph.entry import PlanError
+from isogain.graph.plan import Plan
 from isogain.inspect.coordinates import CoordinateCheck, Movement
 
 transformers = pytest.importorskip("transformers")

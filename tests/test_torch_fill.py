@@ -16,7 +16,7 @@ import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from isogain.drawing.regions import Region  # noqa: E402
 from isogain.errors import DrawError  # noqa: E402
-from isogain.torch import fill  # noqa: E402
+from isogain.torch.draw import fill  # noqa: E402
 
 SHAPE = (33, 20)
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.complex64)
@@ -216,6 +216,6 @@ def test_memory_beyond_the_model_stays_small() -> None:
 
 
 def test_local_boxes_of_a_plain_tensor_are_the_whole() -> None:
-    from isogain.torch.shards import local_boxes
+    from isogain.torch.draw.shards import local_boxes
 
     assert local_boxes(torch.empty(3, 4)) == [((slice(0, 3), slice(0, 4)), Region.of((3, 4)))]

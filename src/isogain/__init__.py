@@ -11,9 +11,10 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from isogain import renderers as renderers
 from isogain._version import __version__
-from isogain.core.catalog import Catalog, Row, catalog, get
-from isogain.core.fans import Fans, fans
+from isogain.core.geometry.fans import Fans, fans
+from isogain.core.geometry.layout import Layout
 from isogain.core.initializers import (
     Bilinear,
     ChronoBias,
@@ -46,12 +47,13 @@ from isogain.core.initializers import (
     ZerO,
     Zeros,
 )
-from isogain.core.layout import Layout
 from isogain.errors import IsogainError
 
 if TYPE_CHECKING:
     from isogain.core.activations import Activation, activation
-    from isogain.core.adapters import olora, pissa
+    from isogain.core.constructions.adapters import olora, pissa
+    from isogain.core.names.catalog import Catalog, catalog, get
+    from isogain.core.names.rows import Row
     from isogain.drawing import draw, draw_network
     from isogain.theory import advise, critical_point, phase_diagram, predict
 
@@ -110,8 +112,12 @@ __all__ = [
 _LAZY = {
     "Activation": "isogain.core.activations",
     "activation": "isogain.core.activations",
-    "olora": "isogain.core.adapters",
-    "pissa": "isogain.core.adapters",
+    "olora": "isogain.core.constructions.adapters",
+    "pissa": "isogain.core.constructions.adapters",
+    "Catalog": "isogain.core.names.catalog",
+    "catalog": "isogain.core.names.catalog",
+    "get": "isogain.core.names.catalog",
+    "Row": "isogain.core.names.rows",
     "draw": "isogain.drawing",
     "draw_network": "isogain.drawing",
     "advise": "isogain.theory",

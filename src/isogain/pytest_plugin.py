@@ -21,7 +21,7 @@ def isogain_inspect() -> Callable[..., Any]:
     def check(
         model: Any, inputs: Any, loss: Any = None, *, fail_on: str = "warning", accept: tuple[str, ...] = ()
     ) -> Any:
-        from isogain.torch.inspection import inspect
+        from isogain.torch.inspection.inspecting import inspect
 
         report = inspect(model, inputs, loss).accept(accept)
         if report.reaches(fail_on):  # type: ignore[arg-type]

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from isogain.cli.options import AsJson
 from isogain.cli.printing import show
-from isogain.core.catalog import Row
-from isogain.core.catalog import catalog as read_catalog
+from isogain.core.names.catalog import catalog as read_catalog
+from isogain.core.names.rows import Row
 
 __all__ = ["register"]
 
@@ -27,7 +28,7 @@ def catalog(
     name: Annotated[
         str | None, typer.Argument(help="A scheme, for example he_normal or caffe.xavier.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List every initializer by what it is for, or show one: formula, source, needs, an example.
 

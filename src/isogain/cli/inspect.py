@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from isogain.cli.options import Html
 from isogain.errors import InspectError
 
 __all__ = ["register"]
@@ -28,7 +29,7 @@ def inspect(
     ],
     kwargs: Annotated[str, typer.Option("--kwargs", help="JSON: keyword arguments of the factory.")] = "{}",
     loss: Annotated[str | None, typer.Option("--loss", help="pkg.module:function of the output.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write the page here.")] = None,
+    html: Html = None,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")
     ] = None,

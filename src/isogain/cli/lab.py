@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from isogain.cli.options import AsJson, Html
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ Data = Annotated[
     ),
 ]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are kept.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")]
 PictureFolder = Annotated[
     Path | None, typer.Option("--pictures", metavar="DIR", help="Also write every chart as a file here.")
 ]
 PictureFormat = Annotated[Pictures, typer.Option("--format", help="Format of --pictures.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read, and nothing else.")]
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all when none is named.")
 ]

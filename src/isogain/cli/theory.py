@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isogain.cli.options import AsJson, Html
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ class Padding(StrEnum):
 
 Depth = Annotated[int, typer.Option("--depth", min=1, help="Layers with weights.")]
 Width = Annotated[int, typer.Option("--width", min=2, help="Units of every layer.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page here.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read, and nothing else.")]
 Parameters = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=NUMBER", help="A parameter of the activation: negative_slope=0.2."),

@@ -1,22 +1,12 @@
 """Every initializer class, under one name."""
 
-from isogain.core.attention_pairs import Mimetic
-from isogain.core.convolutions import ConvolutionOrthogonal, ScaledOrthogonal
-from isogain.core.elementwise import (
-    Constant,
-    Normal,
-    Ones,
-    TruncatedNormal,
-    Uniform,
-    VarianceScaling,
-    Zeros,
-)
-from isogain.core.gates import ChronoBias, StepBias
-from isogain.core.identities import PaddedIdentity, ZerO
-from isogain.core.initializer import Initializer
-from isogain.core.orthogonals import DeltaOrthogonal, MirroredOrthogonal, Orthogonal
-from isogain.core.packed import Packed
-from isogain.core.patterns import (
+from isogain.core.constructions.attention_pairs import Mimetic
+from isogain.core.constructions.convolutions import ConvolutionOrthogonal, ScaledOrthogonal
+from isogain.core.constructions.gates import ChronoBias, StepBias
+from isogain.core.constructions.identities import PaddedIdentity, ZerO
+from isogain.core.constructions.orthogonals import DeltaOrthogonal, MirroredOrthogonal, Orthogonal
+from isogain.core.constructions.packed import Packed
+from isogain.core.constructions.patterns import (
     Bilinear,
     Dirac,
     GateBias,
@@ -25,8 +15,18 @@ from isogain.core.patterns import (
     PositiveUnitball,
     Sparse,
 )
-from isogain.core.scalings import PowerScaling, SpectralScaling
-from isogain.core.state_space import DiagonalState, Hippo
+from isogain.core.constructions.state_space import DiagonalState, Hippo
+from isogain.core.values.elementwise import (
+    Constant,
+    Normal,
+    Ones,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+    Zeros,
+)
+from isogain.core.values.initializer import Initializer
+from isogain.core.values.scalings import PowerScaling, SpectralScaling
 
 __all__ = [
     "Bilinear",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from isogain.core.distributions import (
+from isogain.core.values.distributions import (
     ComplexDiscLaw,
     ComplexLaw,
     ConstantLaw,

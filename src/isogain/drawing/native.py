@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.core import haar
+from isogain.core.constructions import haar
 from isogain.drawing.key import Key
 from isogain.drawing.recipe import Recipe
 from isogain.errors import DrawError

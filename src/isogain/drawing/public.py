@@ -11,9 +11,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from isogain.core.catalog import get
-from isogain.core.distributions import Law
-from isogain.core.initializer import Initializer
+from isogain.core.names.catalog import get
+from isogain.core.values.distributions import Law
+from isogain.core.values.initializer import Initializer
 from isogain.drawing.dtypes import Dtype, complex_parts
 from isogain.drawing.engine import thread_count
 from isogain.drawing.key import Key
@@ -100,7 +100,7 @@ def draw_law(
 ) -> NDArray[Any]:
     """Return numbers of one law, drawn exactly as `draw` draws them.
 
-    >>> from isogain.core.distributions import NormalLaw
+    >>> from isogain.core.values.distributions import NormalLaw
     >>> draw_law(NormalLaw(0.0, 1.0), (2, 3), seed=1, path="w").shape
     (2, 3)
     """

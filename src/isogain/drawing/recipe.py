@@ -14,7 +14,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from isogain.core.distributions import Law, NormalLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.distributions import Law, NormalLaw, TruncatedNormalLaw, UniformLaw
 from isogain.drawing.dtypes import Dtype
 from isogain.errors import DrawError
 

@@ -6,7 +6,8 @@ No framework is known here.  An adapter records a Graph; plans and inspections r
 from __future__ import annotations
 
 from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
-from isogain.graph.roles import assign_roles, family
+from isogain.graph.paths import family
+from isogain.graph.roles import assign_roles
 from isogain.graph.trunk import trunks
 
 __all__ = ["Graph", "Node", "ParameterUse", "WeightUse", "assign_roles", "family", "trunks"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
-from isogain.graph.plan import Entry, Plan, PlanError
+from isogain.graph.entry import Entry, PlanError
+from isogain.graph.paths import stable_path
 
-__all__ = ["optimizer_kind", "param_groups"]
+__all__ = ["named", "optimizer_kind", "param_groups"]
 
 KINDS = {
     "adam": frozenset(
@@ -38,7 +38,7 @@ def optimizer_kind(optimizer: Any) -> str:
 
 
 def param_groups(
-    plan: Plan,
+    plan: Mapping[str, Entry],
     lr: float,
     optimizer: Any,
     weight_decay: float | None,
@@ -79,11 +79,12 @@ def _of(entry: Entry, path: str, tensors: Mapping[str, Any]) -> list[Any]:
     return [tensors[name] for name in (entry.originals or (path,))]
 
 
-def _tensors(plan: Plan, model: Any, bound: Callable[[], Mapping[str, Any]] | None) -> Mapping[str, Any]:
+def _tensors(
+    plan: Mapping[str, Entry], model: Any, bound: Callable[[], Mapping[str, Any]] | None
+) -> Mapping[str, Any]:
     """Path -> parameter, of the model given or of the one the plan was made for."""
     if model is None and bound is None:
         raise PlanError("this plan knows no model (it was read, not made here): give param_groups model=")
-    named = import_module("isogain.torch.rates").named  # above this package, loaded only for a model
     found = named(model) if bound is None or model is not None else bound()
     lost = [
         name for path, entry in plan.items() for name in (entry.originals or (path,)) if name not in found
@@ -91,3 +92,8 @@ def _tensors(plan: Plan, model: Any, bound: Callable[[], Mapping[str, Any]] | No
     if lost:
         raise PlanError(f"the model has no parameter {', '.join(lost)}; was the plan made for another one?")
     return found
+
+
+def named(model: Any) -> dict[str, Any]:
+    """A torch module's parameters by stable path."""
+    return {stable_path(path): parameter for path, parameter in model.named_parameters()}

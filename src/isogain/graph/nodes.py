@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from isogain.core.fans import Fans, fans
+from isogain.core.geometry.fans import Fans, fans
 from isogain.errors import LayoutError
 from isogain.graph.selection import Selection, Stripes
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isogain.core.distributions import StructuredLaw
-from isogain.core.initializer import Initializer
-from isogain.core.packed import Packed
+from isogain.core.constructions.packed import Packed
+from isogain.core.values.distributions import StructuredLaw
+from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 
 __all__ = ["Packing"]

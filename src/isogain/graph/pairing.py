@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from isogain.graph.links import Link
 from isogain.graph.nodes import Node
-
-if TYPE_CHECKING:
-    from isogain.graph.scene import Scene
+from isogain.graph.scene import Scene
 
 __all__ = ["paired_weights"]
 

@@ -8,15 +8,9 @@ from dataclasses import replace
 
 from isogain.graph.nodes import Graph, Node
 
-__all__ = ["ROLES", "assign_roles", "family"]
+__all__ = ["ROLES", "assign_roles"]
 
-_NUMBER = re.compile(r"(?<![a-zA-Z])\d+(?![a-zA-Z])|\d+$")
 _ATTENTION = re.compile(r"(^|[._])(attn|attention|self_attn|crossattention|mixer|mha)", re.IGNORECASE)
-
-
-def family(path: str) -> str:
-    """The path with its numbers starred, so that layers which repeat share it: 'h.3.mlp' -> 'h.*.mlp'."""
-    return ".".join(_NUMBER.sub("*", part) for part in path.split("."))
 
 
 def _tied_head(graph: Graph, node: Node) -> bool:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from isogain.core.activations import Activation, ActivationError, activation
 from isogain.graph.blocks import Blocks
 from isogain.graph.chains import Chain, PlainChains
 from isogain.graph.links import Link, Links
 from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
-from isogain.graph.pairing import paired_weights
 from isogain.theory.deep_start import DeepStart, deep_start
 
 __all__ = ["Own", "Scene", "Site"]
 
+Answer = TypeVar("Answer")
 DEEP = 8
 """Plain layers from which on the exact isometry of a deep start is worth half the width."""
 SPREAD = 0.75
@@ -105,10 +105,15 @@ class Scene:
         """Whether Gaussian weights would stray too far over this chain."""
         return chain.depth > DEEP or chain.spread > SPREAD
 
+    def once(self, question: Callable[[Scene], Answer]) -> Answer:
+        """The answer to a question about the whole scene, worked out once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return self._answers[question]  # type: ignore[no-any-return]
+
     @cached_property
-    def paired(self) -> frozenset[int]:
-        """Weights whose outputs come in mirrored halves: all that read them can undo it."""
-        return paired_weights(self)
+    def _answers(self) -> dict[Callable[[Scene], Any], Any]:
+        return {}
 
     @cached_property
     def _uses(self) -> dict[str, tuple[int, ...]]:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from isogain.rendering import rendered
 
 __all__ = ["CoordinateCheck", "Movement"]
 
@@ -112,50 +113,14 @@ class CoordinateCheck:
 
     def to_html(self, path: str | Path) -> Path:
         """Writes one page with the picture and the table; returns its path (needs isogain[lab])."""
-        written: Path = import_module("isogain.report").write_page(
-            [self.outcome()], path, title="Coordinate check"
-        )
+        written: Path = rendered("coordinates.page", self, path)
         return written
 
     def to_png(self, folder: str | Path) -> Path:
         """Writes the picture into a folder as coordinate-check-figure-1.png; returns its path."""
-        written: list[Path] = import_module("isogain.report").write_pictures([self.outcome()], folder)
-        return written[0]
+        written: Path = rendered("coordinates.picture", self, folder)
+        return written
 
     def outcome(self) -> Any:
         """The check as an Outcome: what isogain.report draws."""
-        data = import_module("isogain.lab.outcome")
-        rows = tuple(
-            {"layer": layer, "width": width, "moved": moved, "step": f"step {step}"}
-            for step in range(1, self.steps + 1)
-            for layer in self.layers
-            for width, moved in self.movement(layer, step).items()
-            if moved > 0
-        )
-        chart = data.Chart(
-            "lines", "Movement of each layer's outputs", rows, "width", "moved", "width", "rms(h_t - h_0)",
-            color="layer", color_title="layer", facet_column="step", log_x=True, log_y=True,
-            caption="Flat lines: features move equally far at every width.",
-            alt="One line for each layer: how far its outputs move, against the width.",
-        )  # fmt: skip
-        columns = (
-            data.Column("layer", "layer", ""),
-            *(data.Column(str(width), f"width {width}") for width in self.widths),
-            data.Column("slope", "slope", "+.2f"),
-            data.Column("spread", "largest / smallest", ".2f"),
-        )
-        table = data.Table("Movement after the last step", columns, tuple(map(self._line, self.layers)))
-        answer = (
-            "Flat: every layer moves equally far at every width, to within 20 %."
-            if self.flat
-            else "Not flat: how far layers move depends on the width."
-        )
-        return data.Outcome(
-            "coordinate-check", f"Coordinate check: {self.recipe}",
-            "Do a few updates move the features equally far at every width?", answer, (chart,), (table,),
-            settings={"optimizer": self.optimizer, "learning rate": f"{self.lr:g}", "steps": str(self.steps)},
-        )  # fmt: skip
-
-    def _line(self, layer: str) -> dict[str, Any]:
-        moved = {str(width): value for width, value in self.movement(layer).items()}
-        return {"layer": layer, **moved, "slope": self.slopes[layer], "spread": self.spread[layer]}
+        return rendered("coordinates.outcome", self)

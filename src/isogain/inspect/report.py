@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from isogain.graph import Node
 from isogain.inspect.chains import chains, slope
 from isogain.inspect.findings import Finding, Severity, Verdict, at_least, verdict_of
 from isogain.inspect.table import Backward, Coverage, Forward, ParameterState, Table
+from isogain.rendering import rendered
 
 __all__ = ["SCHEMA", "Difference", "Layer", "Report"]
 
@@ -182,19 +182,16 @@ class Report:
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
     def to_html(self, path: str | Path) -> Path:
-        """Writes one self-contained page; returns its absolute path.
-
-        The page is made by `isogain.report`, which is loaded only now: it is above this package.
-        """
-        page: Path = import_module("isogain.report.inspection").write_inspection(self, path)
+        """Writes one self-contained page; returns its absolute path."""
+        page: Path = rendered("report.page", self, path)
         return page
 
     def _repr_html_(self) -> str:
-        fragment: str = import_module("isogain.report.inspection").fragment(self)
+        fragment: str = rendered("report.fragment", self)
         return fragment
 
     def __str__(self) -> str:
-        text: str = import_module("isogain.inspect.text").as_text(self)
+        text: str = rendered("report.text", self)
         return text
 
     def __repr__(self) -> str:

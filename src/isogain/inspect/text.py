@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from isogain.graph import family
-
-if TYPE_CHECKING:
-    from isogain.inspect.findings import Finding
-    from isogain.inspect.report import Layer, Report
+from isogain.inspect.findings import Finding
+from isogain.inspect.report import Layer, Report
 
 __all__ = ["as_text", "folded"]
 

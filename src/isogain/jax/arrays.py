@@ -8,8 +8,8 @@ from typing import Any
 import jax
 from numpy.typing import DTypeLike, NDArray
 
-from isogain.core.distributions import Law
-from isogain.core.initializer import Initializer
+from isogain.core.values.distributions import Law
+from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw
 
 __all__ = ["draw_sharded"]

@@ -13,8 +13,8 @@ from typing import Any
 
 import jax
 
-from isogain.core.catalog import get
 from isogain.core.initializers import Ones, Zeros
+from isogain.core.names.catalog import get
 from isogain.jax.protocol import JaxInitializer
 
 __all__ = [

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isogain.core.catalog import get
-from isogain.core.distributions import Law
-from isogain.core.initializer import Initializer
-from isogain.core.layout import DEFAULT_LAYOUT
+from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.core.names.catalog import get
+from isogain.core.values.distributions import Law
+from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
 from isogain.drawing.public import law_of
 from isogain.errors import DrawError

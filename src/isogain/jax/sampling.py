@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isogain.core.distributions import (
+from isogain.core.values.distributions import (
     ComplexDiscLaw,
     ComplexLaw,
     ConstantLaw,

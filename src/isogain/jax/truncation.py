@@ -11,7 +11,7 @@ from jax import lax
 from jax.scipy.special import ndtri
 from scipy import special
 
-from isogain.core.distributions import TruncatedNormalLaw
+from isogain.core.values.distributions import TruncatedNormalLaw
 from isogain.drawing.dtypes import Dtype
 from isogain.drawing.recipe import Kind, Recipe, recipe_for
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from isogain.core.catalog import get as scheme
+from isogain.core.names.catalog import get as scheme
 from isogain.errors import InitializerError
 from isogain.keras.initializer import IsogainInitializer
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
-from isogain.core.layout import DEFAULT_LAYOUT
+from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
 from isogain.drawing.public import law_of
 from isogain.errors import InitializerError

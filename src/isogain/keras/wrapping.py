@@ -10,7 +10,7 @@ import keras
 import torch
 from torch import nn
 
-from isogain.core.layout import DEFAULT_LAYOUT
+from isogain.core.geometry.layout import DEFAULT_LAYOUT
 from isogain.errors import InspectError
 from isogain.keras.places import usage_of
 

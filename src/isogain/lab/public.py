@@ -13,12 +13,13 @@ from isogain.lab import exporting
 from isogain.lab.datasets import Dataset, load
 from isogain.lab.outcome import Outcome
 from isogain.lab.progress import terminal_progress
-from isogain.lab.registry import Study, studies
+from isogain.lab.registry import Study
 from isogain.lab.results import Results
 from isogain.lab.runner import Progress, complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run
 from isogain.lab.store import DEFAULT_FOLDER, Request, Store
+from isogain.lab.studies import studies
 from isogain.lab.timing import estimated_seconds
 from isogain.lab.training import ENGINE_VERSION
 

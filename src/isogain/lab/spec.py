@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 
-from isogain.core.initializer import Initializer
+from isogain.core.values.initializer import Initializer
 from isogain.errors import LabError
 
 __all__ = ["Arm", "Batches", "Experiment", "Network", "Record", "Reduction", "content_hash"]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isogain.core.initializer import Initializer
+from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw
 from isogain.errors import LabError
 from isogain.lab.spec import Arm, Experiment

@@ -1,30 +1,5 @@
 (() => {
-  "use strict";
-  const root = document.documentElement;
-  const all = (selector) => [...document.querySelectorAll(selector)];
-  const status = (text) => { document.getElementById("status").textContent = text; };
-
-  // ---- theme ------------------------------------------------------------------------------
-  const darkByDefault = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ?? (darkByDefault.matches ? "dark" : "light")) === "dark";
-  const remembered = (value) => {
-    try { // Some browsers deny storage to files.
-      if (value) localStorage.setItem("isogain-theme", value);
-      return localStorage.getItem("isogain-theme");
-    } catch { return null; }
-  };
-  const themeButton = document.getElementById("theme");
-  const showTheme = () => themeButton.setAttribute("aria-pressed", String(isDark()));
-  const toggleTheme = () => {
-    root.dataset.theme = isDark() ? "light" : "dark";
-    remembered(root.dataset.theme);
-    showTheme();
-    status(`${root.dataset.theme} colours`);
-  };
-  const before = remembered();
-  if (before === "light" || before === "dark") root.dataset.theme = before;
-  themeButton.addEventListener("click", toggleTheme);
-  showTheme();
+  const { root, all, status, asked, listen } = pageTools;
 
   // ---- folded rows ----------------------------------------------------------------------------
   const groupOf = (button) => document.getElementById(button.getAttribute("aria-controls"));
@@ -37,17 +12,15 @@
   }
 
   // ---- filter ---------------------------------------------------------------------------------
-  const input = document.getElementById("filter");
   const matches = (element, words) => words.every((word) => element.dataset.words.includes(word));
   const filter = () => {
-    const words = input.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const words = asked();
     for (const item of all(".finding")) item.hidden = !matches(item, words);
     for (const row of all("#layers tr[data-words]")) row.hidden = !matches(row, words);
     const shown = visible().length;
     document.getElementById("nothing").hidden = shown > 0 || !words.length;
     if (words.length) status(`${shown} rows`);
   };
-  input.addEventListener("input", filter);
 
   // ---- walking ---------------------------------------------------------------------------------
   const visible = () => all("#layers tr[data-words]").filter((row) => !row.hidden && !row.parentElement.hidden);
@@ -67,36 +40,6 @@
     if (button) setOpen(button, button.getAttribute("aria-expanded") !== "true");
   };
 
-  const help = document.getElementById("help");
-  const keys = document.getElementById("keys");
-  const toggleHelp = () => {
-    help.hidden = !help.hidden;
-    keys.setAttribute("aria-expanded", String(!help.hidden));
-  };
-  keys.addEventListener("click", toggleHelp);
-  const actions = {
-    j: () => step(1), k: () => step(-1), t: toggleTheme, "?": toggleHelp, "/": () => input.focus(), Enter: open,
-  };
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") { input.value = ""; filter(); input.blur(); return; }
-    if (event.target.closest("input, textarea, select, button, a, summary") || !actions[event.key]) return;
-    event.preventDefault();
-    actions[event.key]();
-  });
-
-  // ---- copying ---------------------------------------------------------------------------------
-  for (const element of all(".tools, .copy")) element.hidden = false;
-  for (const button of all(".copy")) {
-    button.addEventListener("click", async () => {
-      const code = button.previousElementSibling;
-      try {
-        await navigator.clipboard.writeText(code.textContent);
-        button.textContent = "Copied";
-        status("copied");
-        setTimeout(() => { button.textContent = "Copy"; }, 1500);
-      } catch { getSelection().selectAllChildren(code); }
-    });
-  }
+  listen({ j: () => step(1), k: () => step(-1), Enter: open }, filter);
   root.dataset.ready = "true";
 })();

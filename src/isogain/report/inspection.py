@@ -35,7 +35,7 @@ def write_inspection(report: Report, path: str | Path) -> Path:
 
 def render_inspection(report: Report) -> str:
     """The whole page as HTML; every name is escaped and a policy forbids anything to be fetched."""
-    script = _asset("inspection.js")
+    script = _asset("common.js") + _asset("inspection.js")
     title = f"Inspection of {report.table.settings.get('model', 'a model')}"
     return "".join([
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',

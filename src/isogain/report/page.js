@@ -1,9 +1,6 @@
-"use strict";
 (() => {
   const payload = JSON.parse(document.getElementById("payload").textContent);
-  const root = document.documentElement;
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const status = (text) => { document.getElementById("status").textContent = text; };
+  const { root, all, status, asked, listen } = pageTools;
 
   // ---- pictures ---------------------------------------------------------------------------
   /* The rows travel as columns; a column of names is a list of names and a list of positions in it. */
@@ -86,29 +83,6 @@
     svg: async (id) => save(`${id}.svg`, "image/svg+xml", plain(await drawn.get(id).result.view.toSVG())),
   };
 
-  // ---- theme ------------------------------------------------------------------------------
-  const darkByDefault = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.dataset.theme ?? (darkByDefault.matches ? "dark" : "light")) === "dark";
-  const remembered = (value) => {
-    try { // Some browsers deny storage to files.
-      if (value) localStorage.setItem("isogain-theme", value);
-      return localStorage.getItem("isogain-theme");
-    } catch { return null; }
-  };
-  const button = document.getElementById("theme");
-  const showTheme = () => button.setAttribute("aria-pressed", String(isDark()));
-  const toggleTheme = () => {
-    root.dataset.theme = isDark() ? "light" : "dark";
-    remembered(root.dataset.theme);
-    showTheme();
-    status(`${root.dataset.theme} colours`);
-  };
-  const before = remembered();
-  if (before === "light" || before === "dark") root.dataset.theme = before;
-  darkByDefault.addEventListener("change", showTheme);
-  button.addEventListener("click", toggleTheme);
-  showTheme();
-
   // ---- sections: keys, filter, where we are --------------------------------------------------
   const sections = all("main > section");
   const shown = () => sections.filter((section) => !section.hidden);
@@ -132,50 +106,21 @@
   };
   addEventListener("scroll", () => requestAnimationFrame(markPlace), { passive: true });
 
-  const input = document.getElementById("filter");
   const words = new Map(sections.map((section) => [section.id, section.textContent.toLowerCase()]));
   const filter = () => {
-    const asked = input.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    for (const section of sections) section.hidden = !asked.every((word) => words.get(section.id).includes(word));
+    const wanted = asked();
+    for (const section of sections) section.hidden = !wanted.every((word) => words.get(section.id).includes(word));
     for (const item of all("[data-for]")) item.hidden = document.getElementById(item.dataset.for).hidden;
-    document.getElementById("nothing").hidden = !asked.length || shown().length > 0;
-    if (asked.length) status(`${shown().length} of ${sections.length} sections`);
+    document.getElementById("nothing").hidden = !wanted.length || shown().length > 0;
+    if (wanted.length) status(`${shown().length} of ${sections.length} sections`);
   };
-  input.addEventListener("input", filter);
-
-  const help = document.getElementById("help");
-  const keys = document.getElementById("keys");
-  const toggleHelp = () => {
-    help.hidden = !help.hidden;
-    keys.setAttribute("aria-expanded", String(!help.hidden));
-  };
-  keys.addEventListener("click", toggleHelp);
-
-  const actions = { j: () => step(1), k: () => step(-1), t: toggleTheme, "?": toggleHelp, "/": () => input.focus() };
-  addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") { input.value = ""; filter(); input.blur(); return; }
-    if (event.target.closest("input, textarea, select") || !actions[event.key]) return;
-    event.preventDefault();
-    actions[event.key]();
-  });
+  listen({ j: () => step(1), k: () => step(-1) }, filter);
 
   // ---- small helpers on the page ---------------------------------------------------------------
-  for (const element of all(".tools, .files, .copy")) element.hidden = false;
   document.addEventListener("click", (event) => {
     const kind = event.target.dataset?.save;
     if (kind) savers[kind](event.target.closest("figure").id);
-    if (event.target.matches?.(".copy")) copy(event.target);
   });
-  const copy = async (copyButton) => {
-    const code = copyButton.previousElementSibling;
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      status("copied");
-      copyButton.textContent = "Copied";
-      setTimeout(() => { copyButton.textContent = "Copy"; }, 1500);
-    } catch { getSelection().selectAllChildren(code); }
-  };
   const closed = () => all("details.settings:not([open])");
   let opened = [];
   addEventListener("beforeprint", () => { opened = closed(); for (const d of opened) d.open = true; });

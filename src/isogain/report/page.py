@@ -38,7 +38,8 @@ def render_page(sections: Sequence[Section], *, title: str = "isogain", summary:
     identifiers = [figure.identifier for figure in figures] + [section.identifier for section in sections]
     if len(set(identifiers)) < len(identifiers):
         raise ReportError("two sections of one page share an identifier; make them with sections_of")
-    scripts = [_bundle(), _asset("page.js")] if figures else [_asset("page.js")]
+    own = _asset("common.js") + _asset("page.js")
+    scripts = [_bundle(), own] if figures else [own]
     return _template().render(
         title=title,
         summary=_summary(sections) if summary is None else summary,

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from isogain.core.activations import Activation
-from isogain.core.quadrature import Floats, expectations
+from isogain.core.activations.quadrature import Floats, expectations
 from isogain.theory.blocks import Curves, Structure
 from isogain.theory.finite_width import SEED, Paths, layer_table, log_averages, strata
 from isogain.theory.maps import MeanField

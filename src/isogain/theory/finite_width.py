@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 from isogain.theory.maps import MeanField, is_homogeneous
 from isogain.theory.pairs import TheoryError
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from isogain.core.activations import Activation
-from isogain.core.quadrature import EPSILON, Floats, density, legendre
+from isogain.core.activations.quadrature import EPSILON, Floats, density, legendre
 
 __all__ = ["hermite_coefficients"]
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from isogain.core.activations import Activation, activation
-from isogain.core.quadrature import Floats, expectations
+from isogain.core.activations.quadrature import Floats, expectations
 from isogain.theory.maps import log_second
 
 __all__ = ["Mirrored", "is_odd", "mirrored", "odd_part"]

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 from isogain.theory.finite_width import COARSE, Ensemble, layer_table
 from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.pairs import TheoryError

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from isogain.core.activations import Activation
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 from isogain.theory.maps import MeanField
 from isogain.theory.pairs import Plane, pair_expectations
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isogain.core.activations import Activation
-from isogain.core.quadrature import EPSILON, Estimate, Floats, density, legendre
+from isogain.core.activations.quadrature import EPSILON, Estimate, Floats, density, legendre
 from isogain.errors import IsogainError
 from isogain.theory.hermite import hermite_coefficients
 

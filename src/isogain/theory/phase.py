@@ -11,7 +11,7 @@ import numpy as np
 
 from isogain.core.activations import Activation
 from isogain.core.activations import activation as find_activation
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 from isogain.theory.hermite import hermite_coefficients
 from isogain.theory.maps import is_homogeneous
 from isogain.theory.outlook import TRAINABLE

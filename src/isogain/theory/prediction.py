@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isogain.core.activations import activation as find_activation
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 from isogain.theory.block_width import BlockEnsemble
 from isogain.theory.blocks import Structure, curves, structure_of, structured_depth
 from isogain.theory.critical import critical_point

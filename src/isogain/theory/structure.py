@@ -17,7 +17,7 @@ import numpy as np
 
 from isogain.core.activations import activation as find_activation
 from isogain.core.activations.functions import ndtr
-from isogain.core.quadrature import Floats, density, legendre
+from isogain.core.activations.quadrature import Floats, density, legendre
 from isogain.theory.pairs import TheoryError, cross_moment
 
 __all__ = [

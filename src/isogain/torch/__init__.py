@@ -4,14 +4,12 @@ import isogain.torch as igt
 igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
-from isogain.graph.plan import Entry, Plan
+from isogain.graph.entry import Entry
+from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
-from isogain.torch.apply import apply_
-from isogain.torch.compare import compare
-from isogain.torch.coordinates import coordinate_check
-from isogain.torch.fill import fill_
-from isogain.torch.init import (
+from isogain.torch.draw.fill import fill_
+from isogain.torch.draw.init import (
     calculate_gain,
     constant_,
     dirac_,
@@ -28,12 +26,15 @@ from isogain.torch.init import (
     xavier_uniform_,
     zeros_,
 )
-from isogain.torch.inspection import inspect
-from isogain.torch.lsuv import lsuv_
-from isogain.torch.materialize import Filling, materialize_
-from isogain.torch.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
-from isogain.torch.planning import plan
-from isogain.torch.starting import init_
+from isogain.torch.draw.materialize import Filling, materialize_
+from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.start.apply import apply_
+from isogain.torch.start.compare import compare
+from isogain.torch.start.lsuv import lsuv_
+from isogain.torch.start.planning import plan
+from isogain.torch.start.starting import init_
+from isogain.torch.training.coordinates import coordinate_check
+from isogain.torch.training.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
 
 __all__ = [
     "Entry",

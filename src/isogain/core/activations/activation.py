@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from isogain.core.activations.adopt import ActivationError
 from isogain.core.activations.closed_forms import ClosedForms
 from isogain.core.activations.functions import Function
-from isogain.core.quadrature import EPSILON, Estimate, Floats, expectations
+from isogain.core.activations.quadrature import EPSILON, Estimate, Floats, expectations
 
 __all__ = ["Activation", "Moments", "landmarks"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from isogain.core.activations.functions import Function
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 from isogain.errors import IsogainError
 
 __all__ = ["ActivationError", "adopt", "find_kinks"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from isogain.core.quadrature import Floats
+from isogain.core.activations.quadrature import Floats
 
 __all__ = ["Function"]
 

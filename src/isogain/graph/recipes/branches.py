@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from isogain.core.catalog import get
 from isogain.core.initializers import VarianceScaling, Zeros
+from isogain.core.names.catalog import get
 from isogain.graph.blocks import Block
 from isogain.graph.recipes.options import says
 from isogain.graph.recipes.parts import leads_to_sum, scalar_of_branch, streams_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from isogain.graph.plan import PlanError
+from isogain.graph.entry import PlanError
 from isogain.graph.rules.registry import Decision
 from isogain.graph.scene import Scene, Site
 

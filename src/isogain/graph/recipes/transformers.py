@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from isogain.core.catalog import get
 from isogain.core.initializers import Initializer, Zeros
-from isogain.core.literature.transformers import deepnorm_constants
+from isogain.core.names.catalog import get
+from isogain.core.names.literature.transformers import deepnorm_constants
 from isogain.graph.recipes.options import says
 from isogain.graph.recipes.parts import Part, layer_count, part_of, side_of, streams_of
 from isogain.graph.rules.registry import Decision, rule

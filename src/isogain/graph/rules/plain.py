@@ -16,6 +16,7 @@ from isogain.core.initializers import (
 from isogain.graph.chains import Chain
 from isogain.graph.links import Link
 from isogain.graph.nodes import Node, WeightUse
+from isogain.graph.pairing import paired_weights
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import sizes, tidy
 from isogain.graph.scene import Scene, Site
@@ -74,8 +75,8 @@ def _deep(site: Site, chain: Chain, behind: Link | None, node: Node, use: Weight
     phi = _leading(scene, node, behind)
     start = scene.start(chain, phi)
     last = _ends(scene, node)
-    reads = behind is not None and behind.source in scene.paired
-    makes = node.index in scene.paired
+    reads = behind is not None and behind.source in scene.once(paired_weights)
+    makes = node.index in scene.once(paired_weights)
     signal = _signal(scene, chain, node, last, start)
     if reads or makes:
         position = "hidden" if reads and makes else "last" if reads else "first"

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isogain.core.initializer import Initializer
-from isogain.graph.plan import PlanError
+from isogain.core.values.initializer import Initializer
+from isogain.graph.entry import PlanError
 from isogain.graph.scene import Site
 
 __all__ = ["DEFAULT", "Decision", "Rule", "decide", "recipes", "rule", "rules_of"]

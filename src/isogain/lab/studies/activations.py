@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from isogain.core.catalog import get
+from isogain.core.names.catalog import get
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.statistics import Interval, paired
-from isogain.lab.studies.common import ahead, claim, listed, outcome
+from isogain.lab.studies.common import ahead, claim, dot, dots, listed, outcome
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu")
 STARTS = {"Xavier/Glorot": get("glorot_normal"), "He/Kaiming": get("he_normal")}
@@ -100,24 +100,16 @@ def _chart(results: Results) -> Chart:
         for start in results.values("start"):
             for name in results.values("activation"):
                 accuracy = _accuracy(results, name, start, depth)
-                ends = {"low": accuracy.low, "high": accuracy.high}
-                keys = {"start": start, "depth": f"{depth} hidden layers"}
-                rows.append({"x": name, "y": accuracy.mean, **ends, **keys})
-    return Chart(
-        "dots",
+                rows.append(dot(name, accuracy, start=start, depth=f"{depth} hidden layers"))
+    return dots(
         f"Test accuracy after {results.experiment.iterations:,} updates, each at its best learning rate",
-        tuple(rows),
-        x="x",
-        y="y",
-        x_title="activation",
-        y_title="test accuracy",
+        rows,
+        "activation",
+        "test accuracy",
         color="start",
         color_title="initial weights",
-        low="low",
-        high="high",
         facet_column="depth",
         order=tuple(results.values("start")),
-        caption="Mean over seeds with 95 % interval.",
         alt="Test accuracy of seven activations with Xavier and He at two depths.",
     )
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from isogain.core.catalog import get
 from isogain.core.initializers import Normal
+from isogain.core.names.catalog import get
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import Interval, interval, paired
-from isogain.lab.studies.common import claim, curve, listed, outcome
+from isogain.lab.statistics import Interval, interval
+from isogain.lab.studies.common import claim, curve, dot, dots, listed, outcome
 
 SCALES = tuple(float(scale) for scale in np.logspace(0, -4, 16))
 DENSE = tuple(SCALES[place] for place in (1, 5, 7, 9, 11, 13, 14))
@@ -134,26 +134,18 @@ def _answer(results: Results) -> str:
 def _by(results: Results, part: str) -> Chart:
     rows = []
     for arm in results.where(part=part):
-        accuracy = final(results, arm)
-        ends = {"low": accuracy.low, "high": accuracy.high}
-        rows.append({"x": arm.key("value"), "y": accuracy.mean, **ends, "norm": NORM[arm.key("norm")]})
+        rows.append(dot(arm.key("value"), final(results, arm), norm=NORM[arm.key("norm")]))
     names = {"scale": "standard deviation of the initial weights", "rate": "learning rate (He's start)"}
-    return Chart(
-        "dots",
+    return dots(
         f"Training accuracy after {EPOCHS} epochs, by {names[part]}",
-        tuple(rows),
-        x="x",
-        y="y",
-        x_title=names[part],
-        y_title="training accuracy",
+        rows,
+        names[part],
+        "training accuracy",
         color="norm",
         color_title="batch normalization",
-        low="low",
-        high="high",
         log_x=True,
         rules=(Rule(0.1, "guessing"),),
         order=tuple(NORM.values()),
-        caption="Mean over seeds with 95 % interval.",
         alt=f"Training accuracy against {names[part]}, with and without batch normalization.",
     )
 
@@ -271,19 +263,18 @@ def _rate_claim(results: Results) -> Claim:
 
 
 def _saturation_claim(results: Results) -> Claim:
-    gains: dict[str, Interval] = {}
-    reached = []
+    texts, reached = [], []
     for name in SATURATING:
         for start in SATURATING_STARTS:
             (plain,) = results.where(part=name, norm=False, value=start)
             (normed,) = results.where(part=name, norm=True, value=start)
             with_it, without = (results.stack(arm, "train.accuracy")[:, -1] for arm in (normed, plain))
-            gains[f"{name}, {start}: {without.mean():.2f} to {with_it.mean():.2f}"] = paired(with_it, without)
+            texts.append(f"{name}, {start}: {without.mean():.2f} to {with_it.mean():.2f}")
             reached.append(bool(with_it.mean() >= TRAINS))
     return claim(
         "With batch normalization even saturating activations train, whatever the start",
         reached,
-        "training accuracy without to with: " + "; ".join(gains),
+        "training accuracy without to with: " + "; ".join(texts),
     )
 
 

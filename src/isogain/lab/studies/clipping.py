@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
 from isogain.core.initializers import Normal
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.statistics import Interval, paired
-from isogain.lab.studies.common import CHANCE_RULE, claim, curve, listed, outcome, smoothed
+from isogain.lab.studies.common import CHANCE_RULE, claim, curve, dot, dots, listed, outcome, smoothed
 
 SMALL, HE, LARGE, HUGE = "small: std 0.01", "He", "large: std 0.3", "huge: std 1"
 STARTS: dict[str, Initializer] = {
@@ -103,22 +103,15 @@ def _accuracy_chart(results: Results) -> Chart:
     rows = []
     for start in STARTS:
         for clipping in CLIPPING:
-            accuracy = _accuracy(results, start, clipping)
-            ends = {"low": accuracy.low, "high": accuracy.high}
-            rows.append({"x": start, "y": accuracy.mean, **ends, "clipping": clipping})
-    return Chart(
-        "dots",
+            rows.append(dot(start, _accuracy(results, start, clipping), clipping=clipping))
+    return dots(
         f"Test accuracy after {results.experiment.iterations:,} updates",
-        tuple(rows),
-        x="x",
-        y="y",
-        x_title="initial weights",
-        y_title="test accuracy",
+        rows,
+        "initial weights",
+        "test accuracy",
         color="clipping",
-        low="low",
-        high="high",
         order=tuple(CLIPPING),
-        caption="Mean over seeds with 95 % interval. A run that diverged guesses one class.",
+        caption=" A run that diverged guesses one class.",
         alt="Test accuracy of four starts with four kinds of clipping.",
     )
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
 from isogain.core.initializers import Normal
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.lab.outcome import Chart, Claim, Outcome, Rule, Table
 from isogain.lab.results import Results
 from isogain.lab.statistics import Interval, intervals
@@ -23,8 +23,11 @@ __all__ = [
     "LECUN",
     "SMALL",
     "ahead",
+    "beats",
     "claim",
     "curve",
+    "dot",
+    "dots",
     "listed",
     "outcome",
     "smoothed",
@@ -95,6 +98,34 @@ def ahead(text: str, gaps: Sequence[Interval], evidence: str) -> Claim:
     """The verdict on 'this is ahead of that': not settled where every interval of the gap holds 0."""
     told = any(gap.above_zero or gap.below_zero for gap in gaps)
     return claim(text, [gap.above_zero for gap in gaps], evidence, settled=told)
+
+
+def beats(text: str, gap: Interval, what: str, digits: str = ".3f") -> Claim:
+    """The verdict on 'this is ahead of that' by one paired difference; `what` says of what."""
+    return ahead(text, [gap], f"{what}: {gap.written(digits)}")
+
+
+def dot(x: Any, found: Interval, **keys: Any) -> dict[str, Any]:
+    """Chart row of one mean with its interval."""
+    return {"x": x, "y": found.mean, "low": found.low, "high": found.high, **keys}
+
+
+def dots(title: str, rows: Sequence[Mapping[str, Any]], x_title: str, y_title: str, **more: Any) -> Chart:
+    """A chart of such rows."""
+    caption = "Mean over seeds with 95 % interval." + more.pop("caption", "")
+    return Chart(
+        "dots",
+        title,
+        tuple(rows),
+        "x",
+        "y",
+        x_title,
+        y_title,
+        low="low",
+        high="high",
+        caption=caption,
+        **more,
+    )
 
 
 def outcome(

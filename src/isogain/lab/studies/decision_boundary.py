@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from isogain.core.catalog import get
 from isogain.core.initializers import Normal, Zeros
+from isogain.core.names.catalog import get
 from isogain.lab.datasets import load
 from isogain.lab.measures import region_grid
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
@@ -15,7 +15,7 @@ from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.statistics import interval, paired
-from isogain.lab.studies.common import ahead, claim, curve, listed, number, outcome
+from isogain.lab.studies.common import beats, claim, curve, listed, number, outcome
 
 ZEROS, LARGE, HE = "zeros", "large: N(0, 1) x 10", "He, √(2/n)"
 SMALL, XAVIER = "small: N(0, 1) x 0.01", "Xavier (book) = LeCun, √(1/n)"
@@ -191,10 +191,10 @@ def _claims(results: Results) -> list[Claim]:
             [bool((first_large > 2 * first_he).all())],
             f"first cost {_span(first_large)}, He {_span(first_he)}",
         ),
-        ahead(
+        beats(
             "He ends with a better boundary than a large random start",
-            [gain],
-            f"test accuracy, He - large, paired by seed: {gain.written('.3f')}",
+            gain,
+            "test accuracy, He - large, paired by seed",
         ),
         claim(
             "He separates the circles",

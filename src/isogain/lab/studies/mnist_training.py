@@ -18,7 +18,7 @@ from isogain.lab.studies.common import (
     HE,
     LECUN,
     SMALL,
-    ahead,
+    beats,
     claim,
     curve,
     listed,
@@ -189,9 +189,7 @@ def _claims(results: Results) -> list[Claim]:
             "; ".join(texts),
             settled=several and bool(points),
         ),
-        ahead(
-            "He learns faster than Xavier",
-            [total],
-            f"mean loss over all updates, Xavier - He, paired by seed: {total.written('.3f')}",
+        beats(
+            "He learns faster than Xavier", total, "mean loss over all updates, Xavier - He, paired by seed"
         ),
     ]

@@ -6,14 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.statistics import Interval, paired
-from isogain.lab.studies.common import CHANCE_RULE, ahead, claim, curve, listed, number, outcome, smoothed
+from isogain.lab.studies.common import (
+    CHANCE_RULE,
+    beats,
+    claim,
+    curve,
+    dot,
+    dots,
+    listed,
+    number,
+    outcome,
+    smoothed,
+)
 from isogain.lab.studies.mnist_training import final_loss, learns
 
 CHANCE = 0.1
@@ -95,23 +106,14 @@ def _answer(results: Results) -> str:
 def _accuracy_chart(results: Results) -> Chart:
     rows = []
     for arm in results.experiment.arms:
-        accuracy = _accuracy(results, arm)
         keys = {"start": arm.key("start"), "activation": arm.key("activation")}
-        rows.append(
-            {"x": arm.key("start"), "y": accuracy.mean, "low": accuracy.low, "high": accuracy.high, **keys}
-        )
-    return Chart(
-        "dots",
+        rows.append(dot(arm.key("start"), _accuracy(results, arm), **keys))
+    return dots(
         f"Test accuracy after {results.experiment.iterations:,} updates",
-        tuple(rows),
-        x="x",
-        y="y",
-        x_title="strategy",
-        y_title="test accuracy",
+        rows,
+        "strategy",
+        "test accuracy",
         color="activation",
-        low="low",
-        high="high",
-        caption="Mean over seeds with 95 % interval.",
         alt="Test accuracy of each initialization strategy with ReLU and with tanh.",
     )
 
@@ -212,8 +214,5 @@ def _claims(results: Results) -> list[Claim]:
 def _best_claim(results: Results, activation: str, better: str, other: str) -> Claim:
     first, second = (results.stack(f"{activation}, {start}", "loss").mean(1) for start in (better, other))
     gap = paired(second, first)
-    return ahead(
-        f"For {activation}, {better} learns faster than {other}",
-        [gap],
-        f"mean loss over all updates, {other} - {better}, paired: {gap.written('.3f')}",
-    )
+    text = f"For {activation}, {better} learns faster than {other}"
+    return beats(text, gap, f"mean loss over all updates, {other} - {better}, paired")

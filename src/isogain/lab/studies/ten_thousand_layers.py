@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from isogain.core.catalog import get
-from isogain.core.initializer import Initializer
-from isogain.core.orthogonals import MirroredOrthogonal
+from isogain.core.constructions.orthogonals import MirroredOrthogonal
+from isogain.core.names.catalog import get
+from isogain.core.values.initializer import Initializer
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results

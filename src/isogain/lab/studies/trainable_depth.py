@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from isogain.core.activations import activation
-from isogain.core.catalog import get
 from isogain.core.initializers import Normal
+from isogain.core.names.catalog import get
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results

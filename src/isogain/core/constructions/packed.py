@@ -1,0 +1,155 @@
+"""Several maps in one weight, each with its own law and its own fans: [q | k | v], gate and up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isogain.core.constructions.haar import namespace
+from isogain.core.constructions.structured import uniforms
+from isogain.core.geometry.layout import Geometry
+from isogain.core.values.distributions import (
+    ConstantLaw,
+    Law,
+    NormalLaw,
+    Normals,
+    StructuredLaw,
+    TruncatedNormalLaw,
+    UniformLaw,
+    require,
+)
+from isogain.core.values.initializer import Initializer, check_count, refuse_complex
+from isogain.errors import InitializerError
+
+__all__ = ["Packed"]
+
+Array = NDArray[Any]
+Build = Callable[[Normals], Array]
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class Packed(Initializer):
+    """Maps that lie side by side on one axis of a weight, each drawn as if it were a weight of its own.
+
+    The axis is read in stretches of `sizes` entries, the whole row of them `repeats` times (once for
+    [q | k | v]; once a head where queries, keys and values alternate); `parts` says whose each stretch is:
+    laws[parts[k]].  All stretches of one part, in order, are one weight with the fans of that shape, so an
+    orthogonal part is orthogonal by itself.  Laws drawn element by element and structured ones may be mixed.
+
+    >>> from isogain.core.initializers import Orthogonal, VarianceScaling
+    >>> law = Packed((Orthogonal(), VarianceScaling(0.5)), sizes=(4, 4, 8), parts=(0, 0, 1))
+    >>> round(law.law((16, 8), layout="out in").std ** 2 * 8, 3)
+    0.75
+    """
+
+    laws: tuple[Initializer, ...] = ()
+    sizes: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
+    repeats: int = 1
+    axis: int = 0
+    quiet: ClassVar[tuple[str, ...]] = ("repeats", "axis")
+
+    def __post_init__(self) -> None:
+        for name in ("laws", "sizes", "parts"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        lawful = all(isinstance(one, Initializer) and not isinstance(one, Packed) for one in self.laws)
+        require(
+            lawful and bool(self.laws),
+            f"Packed: laws are initializers, none of them packed, got {self.laws!r}",
+        )
+        check_count("Packed", repeats=self.repeats, **{f"sizes[{k}]": v for k, v in enumerate(self.sizes)})
+        whole = isinstance(self.axis, int) and not isinstance(self.axis, bool)
+        require(whole, f"Packed: axis is a whole number, got {self.axis!r}")
+        require(
+            len(self.sizes) == len(self.parts),
+            f"Packed: sizes and parts have one entry a stretch each, got {self.sizes!r} and {self.parts!r}",
+        )
+        named = set(self.parts) == set(range(len(self.laws)))
+        require(
+            named, f"Packed: parts name each of the {len(self.laws)} laws by its number, got {self.parts!r}"
+        )
+
+    def _law(self, geometry: Geometry, is_complex: bool) -> Law:
+        refuse_complex(self, is_complex)
+        axis, shape = self._axis(geometry), geometry.shape
+        pieces: list[tuple[Build, int]] = []
+        first, squares = 0, 0.0
+        for number, one in enumerate(self.laws):
+            length = self.repeats * sum(s for s, p in zip(self.sizes, self.parts, strict=True) if p == number)
+            part = replace(geometry, shape=(*shape[:axis], length, *shape[axis + 1 :]))
+            law, count = one._law(part, False), math.prod(part.shape)
+            pieces.append((_builder(law, part.shape), first))
+            first += law.normals if isinstance(law, StructuredLaw) else count
+            squares += count * (law.std**2 + abs(law.mean) ** 2)
+
+        def build(normals: Normals) -> Array:
+            built = [make(_from(normals, start)) for make, start in pieces]
+            return self._woven(built, axis)
+
+        rms = math.sqrt(squares / max(math.prod(shape), 1))
+        return StructuredLaw("packed", build, rms, first)
+
+    def _axis(self, geometry: Geometry) -> int:
+        dims, length = len(geometry.shape), self.repeats * sum(self.sizes)
+        if not -dims <= self.axis < dims or geometry.shape[self.axis] != length:
+            raise InitializerError(
+                f"Packed: axis {self.axis} has to have {length} entries, the sum of its stretches, but the "
+                f"shape is {geometry.shape}"
+            )
+        return self.axis % dims
+
+    def _woven(self, built: list[Array], axis: int) -> Array:
+        """The parts' stretches in their places on the axis."""
+        xp = namespace(built[0])
+        shape = built[0].shape
+        rows = [(*shape[:axis], self.repeats, one.shape[axis] // self.repeats) for one in built]
+        opened = [xp.reshape(one, (*r, *shape[axis + 1 :])) for one, r in zip(built, rows, strict=True)]
+        taken = [0] * len(built)
+        stretches = []
+        for size, part in zip(self.sizes, self.parts, strict=True):
+            place = (slice(None),) * (axis + 1) + (slice(taken[part], taken[part] + size),)
+            stretches.append(opened[part][place])
+            taken[part] += size
+        whole = xp.concatenate(stretches, axis=axis + 1)
+        length = self.repeats * sum(self.sizes)
+        woven: Array = xp.reshape(whole, (*shape[:axis], length, *shape[axis + 1 :]))
+        return woven
+
+
+def _from(normals: Normals, start: int) -> Normals:
+    return lambda first, count: normals(start + first, count)
+
+
+def _builder(law: Law, shape: tuple[int, ...]) -> Build:
+    """What makes an array of this law from standard normals."""
+    if isinstance(law, StructuredLaw):
+        return law.build
+    element = _element(law)
+    count = math.prod(shape)
+    return lambda normals: element(normals(0, count)).reshape(shape)
+
+
+def _element(law: Law) -> Callable[[Array], Array]:
+    if isinstance(law, ConstantLaw):
+        return lambda z: z * 0 + law.value
+    if isinstance(law, NormalLaw):
+        return lambda z: law.location + law.scale * z
+    if isinstance(law, UniformLaw):
+        return lambda z: law.low + (law.high - law.low) * uniforms(z)
+    if isinstance(law, TruncatedNormalLaw):
+        return lambda z: _truncated(law, uniforms(z))
+    raise InitializerError(f"Packed: {law.kind} laws cannot be a part of a packed weight")
+
+
+def _truncated(law: TruncatedNormalLaw, share: Array) -> Array:
+    from scipy import special  # here, since it takes longer to import than all of isogain
+
+    low, high = special.ndtr(law.alpha), special.ndtr(law.beta)
+    drawn = law.location + law.scale * special.ndtri(low + (high - low) * share)
+    return np.asarray(np.clip(drawn, law.low, law.high))

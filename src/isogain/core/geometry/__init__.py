@@ -1,0 +1,1 @@
+"""Shapes with roles: layouts, and the fans they give."""

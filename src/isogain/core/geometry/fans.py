@@ -1,0 +1,162 @@
+"""How many inputs each output reads, and how many outputs each input feeds.
+
+`fans` reads them off a Layout, exactly.  The frameworks' own rules, which look at the shape
+alone, stand beside it in FRAMEWORK_RULES, for the dialects that reproduce them, defects included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, Layout
+from isogain.errors import LayoutError
+
+__all__ = ["FRAMEWORK_RULES", "MODES", "Fans", "axes_only_fans", "axis_fans", "fans", "geometry_fans"]
+
+MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
+
+
+@dataclass(frozen=True)
+class Fans:
+    """fan_in and fan_out of a weight; whole numbers unless a stride makes them averages."""
+
+    fan_in: float
+    fan_out: float
+    receptive_size: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fan_in", _tidy(self.fan_in))
+        object.__setattr__(self, "fan_out", _tidy(self.fan_out))
+
+    def __repr__(self) -> str:
+        return f"Fans(fan_in={self.fan_in}, fan_out={self.fan_out})"
+
+    @property
+    def fan_avg(self) -> float:
+        """(fan_in + fan_out) / 2."""
+        return (self.fan_in + self.fan_out) / 2
+
+    @property
+    def fan_geo_avg(self) -> float:
+        """sqrt(fan_in * fan_out)."""
+        return math.sqrt(self.fan_in * self.fan_out)
+
+    def get(self, mode: str) -> float:
+        """The fan a mode names: 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg'."""
+        return float(getattr(self, mode))
+
+
+def _tidy(value: float) -> float:
+    return int(value) if float(value).is_integer() else float(value)
+
+
+def fans(
+    shape: Sequence[int],
+    layout: str | Layout = DEFAULT_LAYOUT,
+    *,
+    groups: int = 1,
+    stride: int | Sequence[int] = 1,
+    transposed: bool = False,
+) -> Fans:
+    """The fans of a weight of this shape, used in this way.
+
+    fan_in is the number of weights summed into one output, fan_out the number of outputs one input
+    reaches: with k the receptive sizes and s the strides,
+
+        ordinary      fan_in = in * prod(k)          fan_out = out * prod(k / s)
+        transposed    fan_in = in * prod(k / s)      fan_out = out * prod(k)
+
+    for one group, one segment, one member of a stack; averages over positions where k / s is broken,
+    and away from the borders, where padding leaves fewer.  An embedding ('lookup out') has fan_in 1.
+
+    Raises LayoutError when the layout does not fit the shape, or names no outputs or inputs.
+
+    >>> fans((64, 32, 3, 3), layout="out in *", groups=4)
+    Fans(fan_in=288, fan_out=144)
+    """
+    return geometry_fans(Geometry.of(shape, layout, groups=groups, stride=stride, transposed=transposed))
+
+
+def geometry_fans(geometry: Geometry) -> Fans:
+    """The fans of a Geometry (see `fans`)."""
+    has_inputs = any(map(geometry.has_role, ("in", "group", "lookup")))
+    if not geometry.has_role("out") or not has_inputs:
+        raise LayoutError(
+            f"the layout {str(geometry.layout)!r} gives the shape {geometry.shape} no fans; "
+            "'out in' (torch) or 'in out' (x @ w), with '*' for a kernel, would; "
+            "a bias has none: use Zeros, Constant, Normal or Uniform for it"
+        )
+    _, outputs, inputs, receptive = geometry.canonical_sizes()
+    size = math.prod(receptive)
+    reached = size / math.prod(geometry.strides())
+    forward, backward = (reached, size) if geometry.transposed else (size, reached)
+    return Fans(inputs * forward, outputs * backward, size)
+
+
+def axis_fans(
+    shape: Sequence[int], in_axis: Sequence[int], out_axis: Sequence[int], batch_axis: Sequence[int]
+) -> Fans:
+    """JAX's rule: named axes, all the others but `batch_axis` are the receptive field."""
+    named = _different_axes(shape, (*in_axis, *out_axis, *batch_axis))
+    bare = axes_only_fans(shape, in_axis, out_axis)
+    receptive = math.prod(size for axis, size in enumerate(shape) if axis not in named)
+    return Fans(bare.fan_in * receptive, bare.fan_out * receptive, receptive)
+
+
+def axes_only_fans(shape: Sequence[int], in_axis: Sequence[int], out_axis: Sequence[int]) -> Fans:
+    """Keras' rule where axes are given: their products, and nothing else."""
+    _different_axes(shape, (*in_axis, *out_axis))
+    return Fans(math.prod(shape[axis] for axis in in_axis), math.prod(shape[axis] for axis in out_axis))
+
+
+def _different_axes(shape: Sequence[int], axes: Sequence[int]) -> set[int]:
+    ndim = len(shape)
+    found = {axis % ndim for axis in axes if -ndim <= axis < ndim}
+    if len(found) != len(axes):
+        raise LayoutError(
+            f"shape {tuple(shape)}: the in, out and batch axes {tuple(axes)} must be different ones of the "
+            f"{ndim} it has"
+        )
+    return found
+
+
+def _torch_rule(shape: Sequence[int]) -> Fans:
+    """fan_in = s[1] * prod(s[2:]), fan_out = s[0] * prod(s[2:]); blind to groups and transposition."""
+    if len(shape) < 2:
+        raise LayoutError(f"PyTorch's fan rule needs a shape of two axes or more, got {tuple(shape)}")
+    receptive = math.prod(shape[2:])
+    return Fans(shape[1] * receptive, shape[0] * receptive, receptive)
+
+
+def _keras_rule(shape: Sequence[int]) -> Fans:
+    """fan_in = s[-2] * prod(s[:-2]), fan_out = s[-1] * prod(s[:-2]); (n,) gives (n, n), at least 1."""
+    if len(shape) < 2:
+        size = max(math.prod(shape), 1)
+        return Fans(size, size)
+    receptive = math.prod(shape[:-2])
+    return Fans(max(shape[-2] * receptive, 1), max(shape[-1] * receptive, 1), receptive)
+
+
+def _caffe_rule(shape: Sequence[int]) -> Fans:
+    """fan_in = count / s[0], fan_out = count / s[1] (a missing axis counts 1)."""
+    first, second, *_ = (*shape, 1, 1)
+    rest = math.prod(shape[2:])
+    return Fans(second * rest, first * rest, rest)
+
+
+def _mlx_rule(shape: Sequence[int]) -> Fans:
+    """Weights are (out, k..., in)."""
+    if len(shape) < 2:
+        raise LayoutError(f"MLX's fan rule needs a shape of two axes or more, got {tuple(shape)}")
+    receptive = math.prod(shape[1:-1])
+    return Fans(shape[-1] * receptive, shape[0] * receptive, receptive)
+
+
+FRAMEWORK_RULES: dict[str, Callable[[Sequence[int]], Fans]] = {
+    "torch": _torch_rule,
+    "keras": _keras_rule,
+    "caffe": _caffe_rule,
+    "mlx": _mlx_rule,
+}

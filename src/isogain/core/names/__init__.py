@@ -1,0 +1,1 @@
+"""Names for initializers: the catalog, the frameworks' dialects, the literature."""

@@ -1,0 +1,115 @@
+"""The catalog: name -> Initializer, every row of isogain's own schemes, the literature and the dialects.
+
+The command line, the documentation and the tests walk the rows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from isogain.core.names import dialects, literature, schemes
+from isogain.core.names.rows import GROUPS, ROWS, Row
+from isogain.core.values.initializer import Initializer
+from isogain.errors import InitializerError, IsogainError
+
+__all__ = ["TABLES", "Catalog", "catalog", "get"]
+
+TABLES = (schemes, literature, dialects)
+"""Whose import makes the rows."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All rows, in order; prints as a table, and `catalog["he_normal"]` is one row."""
+
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> Row:
+        return _find(name)
+
+    def __str__(self) -> str:
+        width = max(len(row.name) for row in self.rows)
+        return "\n".join(f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows)
+
+
+@lru_cache(maxsize=1)
+def catalog() -> Catalog:
+    """Every named scheme: name, aliases, parameters, formula, source.
+
+    >>> catalog()["he_normal"].formula
+    'w ~ N(0, 2 / fan_in)'
+    """
+    return Catalog(tuple(sorted(ROWS, key=_place)))
+
+
+def _place(row: Row) -> tuple[int, bool, str]:
+    """isogain's own rows by group, then framework by framework, whatever was imported first."""
+    module = row.make.__module__
+    group = GROUPS.index(row.group) if row.group in GROUPS else len(GROUPS)
+    return group, not module.endswith(".schemes"), module
+
+
+@lru_cache(maxsize=1)
+def _index() -> Mapping[str, Row]:
+    index: dict[str, Row] = {}
+    for row in catalog():
+        for name in (row.name, *row.aliases):
+            other = index.setdefault(_plain(name), row)
+            if other is not row:
+                raise AssertionError(f"the catalog has {name!r} twice: {other.name} and {row.name}")
+    return index
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _find(name: str) -> Row:
+    row = _index().get(_plain(name))
+    if row is None:
+        near = difflib.get_close_matches(_plain(name), list(_index()), n=3, cutoff=0.6)
+        found = list(dict.fromkeys(_index()[key].name for key in near))
+        hint = f"did you mean {' or '.join(map(repr, found))}?" if found else "ig.catalog() lists them."
+        raise InitializerError(f"no initializer is called {name!r}; {hint}")
+    return row
+
+
+def get(which: str | Initializer | Mapping[str, Any], **parameters: Any) -> Initializer:
+    """The Initializer a name stands for, with its parameters.
+
+    A name is any row of the catalog, with any capitals, '-' or '_' ("he_normal", "HeNormal",
+    "keras.GlorotUniform", "torch.kaiming_uniform_"); an Initializer is returned as it is, a dictionary
+    of `to_dict` is read.  Raises InitializerError for an unknown name (with the nearest ones), an unknown
+    parameter (with the signature) or a bad value.
+
+    >>> get("he_normal")
+    VarianceScaling(scale=2.0, mode='fan_in', distribution='normal')
+    """
+    if isinstance(which, Initializer):
+        return which.replace(**parameters) if parameters else which
+    if isinstance(which, Mapping):
+        return Initializer.from_dict({**which, **parameters})
+    if not isinstance(which, str):
+        raise InitializerError(f"an initializer is a name or an Initializer, got {which!r}")
+    row = _find(which)
+    try:
+        inspect.signature(row.make).bind(**parameters)
+    except TypeError as error:
+        raise InitializerError(f"{row.name}: {error}; its parameters are {row.signature}") from error
+    try:
+        return row.make(**parameters)
+    except IsogainError as error:
+        raise type(error)(f"{row.name}: {error}") from error
+    except (TypeError, AttributeError) as error:
+        raise InitializerError(f"{row.name}{row.signature} cannot take {parameters}: {error}") from error

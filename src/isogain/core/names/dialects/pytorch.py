@@ -1,0 +1,148 @@
+"""torch.nn.init (2.13): fans from the bare shape, absolute truncation bounds, fixed gains."""
+
+from __future__ import annotations
+
+import math
+
+from isogain.core.initializers import (
+    Constant,
+    Dirac,
+    Identity,
+    Initializer,
+    Normal,
+    Ones,
+    Orthogonal,
+    Sparse,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+    Zeros,
+)
+from isogain.core.names.rows import dialect
+from isogain.errors import InitializerError
+
+__all__ = ["calculate_gain"]
+
+row = dialect("torch", "PyTorch", "torch.nn.init")
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """torch.nn.init.calculate_gain's number for this nonlinearity.
+
+    linear, convolutions, sigmoid 1; tanh 5/3; relu √2; leaky_relu √(2 / (1 + param²)), param .01 by
+    default; selu 3/4.  Raises InitializerError for any other name, as torch does; `ig.activation(name)`
+    has the exact gain of any activation.
+    """
+    slope = 0.01 if param is None else param
+    if not isinstance(slope, (int, float)) or isinstance(slope, bool):
+        raise InitializerError(f"calculate_gain: negative_slope {param!r} is not a number")
+    linear = {f"conv{transposed}{d}d": 1.0 for d in (1, 2, 3) for transposed in ("", "_transpose")}
+    gains = {
+        "linear": 1.0,
+        **linear,
+        "sigmoid": 1.0,
+        "tanh": 5.0 / 3,
+        "relu": math.sqrt(2.0),
+        "leaky_relu": math.sqrt(2.0 / (1 + slope**2)),
+        "selu": 3.0 / 4,
+    }
+    if nonlinearity not in gains:
+        raise InitializerError(
+            f"torch has no gain for {nonlinearity!r}, only for {', '.join(gains)}; "
+            f"ig.activation({nonlinearity!r}).gain() computes one"
+        )
+    return gains[nonlinearity]
+
+
+def _scaling(gain: float, mode: str, distribution: str) -> Initializer:
+    return VarianceScaling(float(gain) ** 2, mode, distribution, fan_rule="torch")
+
+
+@row("uniform_", "w ~ U[a, b)")
+def uniform_(a: float = 0.0, b: float = 1.0) -> Initializer:
+    """Not centred: all weights are positive by default."""
+    return Uniform(a, b)
+
+
+@row("normal_", "w ~ N(mean, std²)")
+def normal_(mean: float = 0.0, std: float = 1.0) -> Initializer:
+    """The standard normal by default, whatever the layer's width."""
+    return Normal(std, mean)
+
+
+@row("trunc_normal_", "w ~ N(mean, std²) given a < w < b")
+def trunc_normal_(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Initializer:
+    """a and b are weights, not multiples of std (std 0.02 never truncates); the std is not corrected."""
+    return TruncatedNormal(std, mean, a, b, bounds="absolute", corrected=False)
+
+
+@row("constant_", "w = val", example={"val": 0.1})
+def constant_(val: float) -> Initializer:
+    """One value for every weight."""
+    return Constant(val)
+
+
+@row("ones_", "w = 1")
+def ones_() -> Initializer:
+    """All ones."""
+    return Ones()
+
+
+@row("zeros_", "w = 0")
+def zeros_() -> Initializer:
+    """All zeros."""
+    return Zeros()
+
+
+@row("eye_", "W = I")
+def eye_() -> Initializer:
+    """The identity, of two axes only."""
+    return Identity()
+
+
+@row("dirac_", "w[i, i, k // 2] = 1, 0 elsewhere")
+def dirac_() -> Initializer:
+    """Even kernels take k // 2; `groups` is an argument of the draw (`ig.draw(..., groups=g)`)."""
+    return Dirac(1.0, "ceil")
+
+
+@row("xavier_uniform_", "w ~ U(±gain·√(6 / (fan_in + fan_out)))")
+def xavier_uniform_(gain: float = 1.0) -> Initializer:
+    """Fans from the bare shape (out, in, k...): blind to groups, transposition and packing."""
+    return _scaling(gain, "fan_avg", "uniform")
+
+
+@row("xavier_normal_", "w ~ N(0, gain²·2 / (fan_in + fan_out))")
+def xavier_normal_(gain: float = 1.0) -> Initializer:
+    """Fans from the bare shape (out, in, k...): blind to groups, transposition and packing."""
+    return _scaling(gain, "fan_avg", "normal")
+
+
+@row("kaiming_uniform_", "w ~ U(±gain·√(3 / fan))")
+def kaiming_uniform_(a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Initializer:
+    """gain as torch.nn.init.calculate_gain(nonlinearity, a); nn.Linear's own start is a = √5."""
+    return _scaling(calculate_gain(nonlinearity, a), mode.lower(), "uniform")
+
+
+@row("kaiming_normal_", "w ~ N(0, gain² / fan)")
+def kaiming_normal_(a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Initializer:
+    """gain as torch.nn.init.calculate_gain(nonlinearity, a)."""
+    return _scaling(calculate_gain(nonlinearity, a), mode.lower(), "normal")
+
+
+@row("orthogonal_", "W = gain · (semi-)orthogonal, s[0] rows")
+def orthogonal_(gain: float = 1.0) -> Initializer:
+    """The first axis against all others; Haar."""
+    return Orthogonal(gain, "first")
+
+
+@row("sparse_", "⌈sparsity·s[0]⌉ of each column 0, others N(0, std²)", example={"sparsity": 0.5})
+def sparse_(sparsity: float, std: float = 0.01) -> Initializer:
+    """Martens 2010; two axes only."""
+    return Sparse(sparsity, std)
+
+
+@row("default_weight", "w ~ U(±1/√fan_in)", "Linear.weight", "Conv.weight")
+def default_weight() -> Initializer:
+    """What nn.Linear and nn.Conv start from: kaiming_uniform_(a=√5), a third of LeCun's variance."""
+    return VarianceScaling(1.0 / 3.0, "fan_in", "uniform", fan_rule="torch")

@@ -1,0 +1,32 @@
+"""timm.layers.weight_init: torch's fan rule, and truncation in both conventions."""
+
+from __future__ import annotations
+
+from isogain.core.initializers import Initializer, TruncatedNormal, VarianceScaling
+from isogain.core.names.rows import dialect
+
+row = dialect("timm", "timm", "timm.layers")
+
+
+@row("trunc_normal_", "w ~ N(mean, std²) given a < w < b")
+def trunc_normal_(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Initializer:
+    """a and b are weights, as in torch; the std is not corrected."""
+    return TruncatedNormal(std, mean, a, b, bounds="absolute", corrected=False)
+
+
+@row("trunc_normal_tf_", "w = mean + std·z, z ~ N(0, 1) given a < z < b")
+def trunc_normal_tf_(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Initializer:
+    """a and b are in units of std; the std is not corrected."""
+    return TruncatedNormal(std, mean, a, b, corrected=False)
+
+
+@row("variance_scaling_", "Var[w] = scale / fan(mode)")
+def variance_scaling_(scale: float = 1.0, mode: str = "fan_in", distribution: str = "normal") -> Initializer:
+    """torch's fans; truncated_normal is cut at 2σ with the variance corrected."""
+    return VarianceScaling(float(scale), mode, distribution, fan_rule="torch")
+
+
+@row("lecun_normal_", "w truncated at 2σ, Var[w] = 1 / fan_in")
+def lecun_normal_() -> Initializer:
+    """Truncated, as in TensorFlow and JAX."""
+    return VarianceScaling(1.0, "fan_in", "truncated_normal", fan_rule="torch")

@@ -1,0 +1,1 @@
+"""Initializers as values, and the laws they become."""

@@ -1,0 +1,111 @@
+"""Entry: one parameter of a plan, what it starts from and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from isogain.core.geometry.fans import Fans, fans
+from isogain.core.values.initializer import Initializer
+from isogain.errors import IsogainError, LayoutError
+from isogain.graph.packing import Packing
+
+__all__ = ["Entry", "PlanError"]
+
+
+class PlanError(IsogainError):
+    """A plan cannot be made, read, edited or applied as asked; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One parameter: its initializer (None: it keeps what it has), how its axes are read, and why."""
+
+    path: str
+    shape: tuple[int, ...]
+    initializer: Initializer | None
+    role: str
+    reason: str
+    layout: str = "out in *"
+    groups: int = 1
+    stride: int | tuple[int, ...] = 1
+    transposed: bool = False
+    gain: float = math.nan
+    """Predicted root mean square of the operation's output over that of its input; nan where unknown."""
+    signal: float = math.nan
+    """Root mean square that the operation's output shall have; nan: whatever comes."""
+    steady: float = 0.0
+    """Relative error of `signal` that is left uncorrected."""
+    aliases: tuple[str, ...] = ()
+    originals: tuple[str, ...] = ()
+    """The parameters behind a parametrized weight, which is set through its right inverse."""
+    rates: tuple[tuple[str, float], ...] = ()
+    """(kind of optimizer, factor on the learning rate), where the recipe prescribes one."""
+    packing: Packing | None = None
+    """How several maps lie in it, where the graph shows that."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether the parameter keeps what it has."""
+        return self.initializer is None
+
+    @property
+    def fans(self) -> Fans | None:
+        """Its fans (of several maps in one weight, those of the first); None where the layout gives none."""
+        found = self.fans_of_parts
+        return found[0] if found else None
+
+    @property
+    def fans_of_parts(self) -> tuple[Fans, ...]:
+        """The fans of each of the maps in it, mostly one; none where the layout gives none."""
+        settings: dict[str, Any] = {"groups": self.groups, "stride": self.stride}
+        settings["transposed"] = self.transposed
+        try:
+            if self.packing is None:
+                return (fans(self.shape, self.layout, **settings),)
+            shapes = self.packing.shapes(self.shape)
+            return tuple(fans(shape, self.packing.layout, **settings) for shape in shapes)
+        except LayoutError:
+            return ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, defaults left out."""
+        found: dict[str, Any] = {
+            "path": self.path, "shape": list(self.shape),
+            "initializer": self.initializer.to_dict() if self.initializer else None,
+            "role": self.role, "reason": self.reason, "layout": self.layout,
+        }  # fmt: skip
+        for name, plain in (("groups", 1), ("stride", 1), ("transposed", False), ("steady", 0.0)):
+            value = getattr(self, name)
+            if value != plain:
+                found[name] = list(value) if isinstance(value, tuple) else value
+        for name in ("gain", "signal"):
+            if math.isfinite(value := getattr(self, name)):
+                found[name] = value
+        for name in ("aliases", "originals"):
+            if getattr(self, name):
+                found[name] = list(getattr(self, name))
+        if self.rates:
+            found["rates"] = dict(self.rates)
+        if self.packing is not None:
+            found["packing"] = self.packing.to_dict()
+        return found
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Entry:
+        """The entry `to_dict` wrote."""
+        try:
+            content = dict(data)
+            law = content.pop("initializer")
+            for name in ("shape", "aliases", "originals"):
+                content[name] = tuple(content.get(name, ()))
+            content["rates"] = tuple(dict(content.get("rates", {})).items())
+            if "packing" in content:
+                content["packing"] = Packing.from_dict(content["path"], content["packing"])
+            if isinstance(content.get("stride"), list):
+                content["stride"] = tuple(content["stride"])
+            return Entry(initializer=None if law is None else Initializer.from_dict(law), **content)
+        except (KeyError, TypeError) as error:
+            raise PlanError(f"not an entry of a plan: {data!r} ({error})") from error

@@ -1,0 +1,128 @@
+"""How a model is called: what every pass over it, inspection, plan or calibration, has in common."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from isogain.errors import InspectError
+from isogain.torch.call.tensors import tensors_in
+
+__all__ = ["Loss", "arguments_of", "batch_of", "called", "check_call", "eager", "loss_of", "plain_module"]
+
+Tensor = torch.Tensor
+Loss = Callable[[Any], Tensor]
+
+
+def plain_module(model: Any) -> nn.Module:
+    """The module itself, without torch.compile's wrapper, which ignores what is added to it."""
+    if not isinstance(model, nn.Module):
+        raise InspectError(
+            f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it "
+            f"in a Module"
+        )
+    inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
+    return inner if isinstance(inner, nn.Module) else model
+
+
+def check_call(parameters: Mapping[str, nn.Parameter], loss: Loss | None) -> None:
+    """Refuse a loss or a model of parameters that no pass could be made with."""
+    if loss is not None and not callable(loss):
+        raise InspectError(f"loss must be a callable on the model's output, got {type(loss).__name__}")
+    lazy = [n for n, p in parameters.items() if nn.parameter.is_lazy(p)]
+    if lazy:
+        raise InspectError(
+            f"{len(lazy)} lazy parameters have no shape yet ({', '.join(lazy[:3])}): call the model "
+            f"once first"
+        )
+
+
+def arguments_of(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The batch as positional and keyword arguments, copied."""
+    if isinstance(inputs, Mapping):
+        return (), {str(name): _copied(value) for name, value in inputs.items()}
+    if isinstance(inputs, (tuple, list)) and not hasattr(inputs, "_fields"):
+        return tuple(_copied(value) for value in inputs), {}
+    return (_copied(inputs),), {}
+
+
+def _copied(value: Any) -> Any:
+    """The same with tensors of its own: a model may write into what it is given."""
+
+    def copy(tensor: Tensor) -> Tensor:
+        return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+    return pytree.tree_map_only(Tensor, copy, value)
+
+
+def batch_of(positional: tuple[Any, ...], named: dict[str, Any]) -> int:
+    """The first size of the first tensor; 1 without tensors."""
+    sizes = [t.shape[0] for t in tensors_in((positional, named)) if t.dim() > 0]
+    return sizes[0] if sizes else 1
+
+
+@contextmanager
+def eager() -> Iterator[None]:
+    """Compiled parts inside the model run as they were written.
+
+    To load the compiler takes seconds, so that is left to a model that compiles something on its way.
+    """
+    with ExitStack() as stack:
+        original = torch.compile
+
+        def compile_(*args: Any, **kwargs: Any) -> Any:
+            torch.compile = original
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            return original(*args, **kwargs)
+
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        else:
+            stack.callback(setattr, torch, "compile", original)
+            torch.compile = compile_
+        yield
+
+
+def called(run: Callable[[], Any], what: str) -> Any:
+    """What `run` gives; InspectError in the words of `what` where it raises."""
+    try:
+        return run()
+    except InspectError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise InspectError(f"{what}: out of memory; inspect a smaller batch. {error}") from error
+    except Exception as error:
+        raise InspectError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:
+    """The number to differentiate, and what it is: the loss, the output's own, or a random projection."""
+    if loss is not None:
+        with watcher:
+            value = called(lambda: loss(output), "the loss raised")
+        if not isinstance(value, Tensor):
+            raise InspectError(f"the loss must give a tensor, got {type(value).__name__}")
+        return (value if value.dim() == 0 else value.mean()), "loss"
+    given = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
+    if isinstance(given, Tensor) and given.is_floating_point():
+        return (given if given.dim() == 0 else given.mean()), "output.loss"
+    return _projection(output), "random projection"
+
+
+def _projection(output: Any) -> Tensor | None:
+    """The sum over outputs of <v, output> / sqrt(size), v random signs; None if nothing is learnt."""
+    generator = torch.Generator().manual_seed(0)
+    parts = []
+    for tensor in tensors_in(output):
+        if tensor.requires_grad and tensor.numel() and (tensor.is_floating_point() or tensor.is_complex()):
+            signs = torch.randint(0, 2, tensor.shape, generator=generator, dtype=torch.int8) * 2 - 1
+            flat = torch.view_as_real(tensor).sum(-1) if tensor.is_complex() else tensor
+            parts.append((flat.float() * signs.to(tensor.device)).sum() / math.sqrt(tensor.numel()))
+    return torch.stack([part.cpu() for part in parts]).sum() if parts else None

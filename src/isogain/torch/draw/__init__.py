@@ -1,0 +1,1 @@
+"""Draws written into tensors, modules, models on the meta device and shards."""

@@ -1,0 +1,151 @@
+"""Draws written into PyTorch tensors, in place: the same bits as `ig.draw`, wherever the tensor lives."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from isogain.core.values.distributions import Law
+from isogain.core.values.initializer import Initializer
+from isogain.drawing.engine import thread_count
+from isogain.drawing.key import Key
+from isogain.drawing.laws import writer
+from isogain.drawing.public import law_of
+from isogain.drawing.regions import Region
+from isogain.errors import DrawError
+from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
+
+__all__ = ["fill_", "prepare"]
+
+Write = Callable[[torch.Tensor], None]
+
+_HUGE_PAGE = 1 << 21
+_MADV_HUGEPAGE = 14
+_HOST_ELEMENTS = 1 << 21
+"""Elements of the pinned buffer through which other devices are filled: 8 MB of float32."""
+
+
+def fill_(
+    tensor: torch.Tensor,
+    init: str | Initializer | Law,
+    *,
+    seed: int,
+    path: str = "",
+    layout: str = "out in *",
+    groups: int = 1,
+    stride: int | Sequence[int] = 1,
+    transposed: bool = False,
+    threads: int | None = None,
+) -> torch.Tensor:
+    """Return the tensor, filled in place with `ig.draw` of its shape; the same bits.
+
+    Contiguous or not, float64, float32, float16, bfloat16 or complex; on the CPU without a copy, on
+    other devices through a small pinned buffer.  Of a DTensor each process draws only what it holds.
+
+    DrawError for a meta tensor (see `materialize_`), an expanded one, or a dtype without a draw; the
+    tensor is then untouched.  A tensor without elements is left as it is.
+
+    >>> fill_(torch.empty(512, 784), "he_normal", seed=0, path="fc1.weight").shape
+    torch.Size([512, 784])
+    """
+    if tensor.is_meta:
+        raise DrawError(f"{path or 'the tensor'} is on the meta device and has no memory; use materialize_")
+    geometry = {"layout": layout, "groups": groups, "stride": stride, "transposed": transposed}
+    prepare(tensor, init, seed=seed, path=path, threads=threads, **geometry)(tensor)
+    return tensor
+
+
+def prepare(
+    like: torch.Tensor,
+    init: str | Initializer | Law,
+    *,
+    seed: int,
+    path: str,
+    threads: int | None = None,
+    **geometry: Any,
+) -> Write:
+    """What fills any tensor of this shape, dtype and sharding; refuses here all that can be refused."""
+    if like.numel() == 0:
+        return lambda tensor: None
+    _check_strided(like, path)
+    name = str(like.dtype).removeprefix("torch.")
+    law = law_of(init, tuple(like.shape), dtype=name, **geometry)
+    key, workers, boxes = Key.of(seed, path), thread_count(threads), local_boxes(like)
+
+    def writer_of(region: Region) -> Callable[[NDArray[Any]], None]:
+        return writer(law, name, key, region, workers)
+
+    for _, region in boxes:
+        writer_of(region)
+    return lambda tensor: _write(local_part(tensor), boxes, writer_of)
+
+
+def _check_strided(tensor: torch.Tensor, path: str) -> None:
+    where = path or "the tensor"
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        raise DrawError(f"{where} is a {tensor.layout} or quantized tensor; only dense ones can be filled")
+    local = local_part(tensor)
+    if any(step == 0 and size > 1 for step, size in zip(local.stride(), local.shape, strict=True)):
+        raise DrawError(f"{where} is expanded: its elements share memory; fill a .clone() of it")
+
+
+@torch.no_grad()
+def _write(local: torch.Tensor, boxes: Boxes, writer_of: Callable[[Region], Any]) -> None:
+    local = local.detach()
+    for place, region in boxes:
+        if region.size == 0:
+            continue
+        part = local[place] if place else local
+        if _has_host_memory(part):
+            writer_of(region)(as_array(part))
+            torch.autograd.graph.increment_version(part)
+        else:
+            through_host(part, region, writer_of)
+
+
+def _has_host_memory(tensor: torch.Tensor) -> bool:
+    plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
+    return plain and tensor.device.type == "cpu" and not tensor.is_conj() and not tensor.is_neg()
+
+
+def as_array(tensor: torch.Tensor) -> NDArray[Any]:
+    """The tensor's own memory as a NumPy array; bfloat16 as its bits."""
+    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def through_host(part: torch.Tensor, region: Region, writer_of: Callable[[Region], Any]) -> None:
+    """Fill a tensor of another device piece by piece, from one pinned buffer."""
+    pinned = part.device.type != "cpu" and torch.accelerator.is_available()
+    buffer = torch.empty(min(region.size, _HOST_ELEMENTS), dtype=part.dtype, pin_memory=pinned)
+    for piece in region.pieces(_HOST_ELEMENTS):
+        host = buffer[: piece.size].view(piece.shape)
+        writer_of(piece)(as_array(host))
+        part[piece.relative_to(region)].copy_(host)
+
+
+def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -> torch.Tensor:
+    """Fresh memory for a meta tensor (or meta DTensor), not yet written."""
+    try:
+        if is_dtensor(like) and device is None:
+            device = like.device_mesh.device_type  # type: ignore[attr-defined]
+        fresh = torch.empty_like(like, device=device or "cpu")
+    except (RuntimeError, MemoryError) as error:
+        size = like.numel() * like.element_size() / 2**20
+        raise DrawError(f"no memory for {path}: {size:.0f} MiB on {device or 'cpu'} ({error})") from error
+    _prefer_huge_pages(local_part(fresh))
+    return fresh
+
+
+def _prefer_huge_pages(tensor: torch.Tensor) -> None:
+    """Ask Linux for 2 MB pages behind fresh memory, as NumPy does for its arrays: 500 times fewer faults."""
+    size = tensor.numel() * tensor.element_size()
+    if not sys.platform.startswith("linux") or tensor.device.type != "cpu" or size < 2 * _HUGE_PAGE:
+        return
+    start = -(-tensor.data_ptr() // _HUGE_PAGE) * _HUGE_PAGE
+    length = (tensor.data_ptr() + size - start) // _HUGE_PAGE * _HUGE_PAGE
+    ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_HUGEPAGE)

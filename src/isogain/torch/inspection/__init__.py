@@ -1,0 +1,1 @@
+"""A model at this moment: passes that are watched, then judged."""

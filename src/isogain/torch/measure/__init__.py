@@ -1,0 +1,1 @@
+"""Numbers read off tensors: sizes, spectra, units, losses; nothing here knows in which model they occur."""

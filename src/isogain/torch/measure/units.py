@@ -1,0 +1,110 @@
+"""What an activation does to its units: how many it turns off, how many it holds where it is flat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from isogain.core.activations import Activation, ActivationError, activation
+from isogain.torch.measure.sampling import observations
+
+__all__ = ["Units", "noted_units", "units_of"]
+
+Tensor = torch.Tensor
+Array = np.ndarray[Any, Any]
+FLAT = ("relu", "relu6", "hard_tanh", "hard_sigmoid", "hard_swish", "softshrink", "relu_squared")
+"""Activations with a slope of exactly 0 somewhere."""
+SATURATED = 0.06
+
+
+OBSERVATIONS, UNITS = 4096, 4096
+SLOPES = 64, 128
+"""Observations and units at which slopes are taken."""
+
+
+class Units(NamedTuple):
+    """What is kept of an activation's inputs: each unit's least and largest, and a few values of some."""
+
+    name: str
+    settings: tuple[tuple[str, float], ...]
+    observations: int
+    ends: Any
+    """(2, units); None for activations whose slope is never 0."""
+    values: Any
+    """(observations, units), as many as slopes are taken at."""
+
+
+def noted_units(inputs: Tensor, name: str, settings: dict[str, float], axis: int) -> Units | None:
+    """The Units of an activation, before an operation in place overwrites its input."""
+    if inputs.dim() < 2 or inputs.numel() == 0 or not inputs.is_floating_point():
+        return None
+    rows = observations(inputs, axis, OBSERVATIONS, UNITS)
+    if rows is None:
+        rows = inputs.detach().movedim(axis, -1).reshape(-1, inputs.shape[axis]).float()
+    ends = torch.stack(torch.aminmax(rows, dim=0)) if name in FLAT else None
+    step, stride = (max(size // most, 1) for size, most in zip(rows.shape, SLOPES, strict=True))
+    values = rows[:: step | 1, ::stride].clone()  # an even step would meet one column of a picture
+    return Units(name, tuple(sorted(settings.items())), rows.shape[0], ends, values)
+
+
+def units_of(alike: Sequence[Units]) -> list[dict[str, Any]]:
+    """What activations of one kind do to their units: dead and saturated shares, with what chance gives."""
+    first = alike[0]
+    found: list[dict[str, Any]] = [{"observations": one.observations} for one in alike]
+    parts = [] if first.ends is None else [_dead(np.stack([one.ends for one in alike]), first)]
+    parts.append(_saturated(np.stack([one.values for one in alike]), first))
+    for part in parts:
+        for one, numbers in zip(found, part, strict=False):
+            one |= numbers
+    return found
+
+
+def _dead(ends: Array, first: Units) -> list[dict[str, float]]:
+    low, high = ends[:, 0], ends[:, 1]
+    left, right = _flat_ends(first.name, first.settings)
+    dead = ((high <= left) | (low >= right)).mean(1).tolist()
+    # drawn weights do not know the sign: as many units are on for every sample as are off
+    always = ((low > left) & (high < right)).mean(1).tolist()
+    return [{"dead_fraction": a, "expected_dead": b} for a, b in zip(dead, always, strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _known(name: str, settings: tuple[tuple[str, float], ...]) -> Activation | None:
+    try:
+        return activation(name, **dict(settings))
+    except ActivationError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _flat_ends(name: str, settings: tuple[tuple[str, float], ...]) -> tuple[float, float]:
+    """Below the first and above the second the slope is 0."""
+    phi = activation(name, **dict(settings))
+    grid = np.linspace(-40, 40, 16001)
+    flat = phi.derivative(grid) == 0
+    left = grid[np.argmin(flat) - 1] if flat[0] else -math.inf
+    right = grid[len(grid) - np.argmin(flat[::-1])] if flat[-1] else math.inf
+    return round(float(left), 2), round(float(right), 2)
+
+
+@lru_cache(maxsize=64)
+def _steepest(name: str, settings: tuple[tuple[str, float], ...]) -> float:
+    grid = np.linspace(-8, 8, 4001)
+    return float(np.abs(activation(name, **dict(settings)).derivative(grid)).max())
+
+
+def _saturated(z: Array, first: Units) -> list[dict[str, float]]:
+    phi = _known(first.name, first.settings)
+    if phi is None:
+        return []
+    bar = SATURATED * _steepest(first.name, first.settings)
+    with np.errstate(all="ignore"):
+        flat = np.abs(phi.derivative(z)) < bar
+        shifted = np.abs(phi.derivative(z.mean(1))) < bar
+    saturated, offset = flat.mean((1, 2)).tolist(), (flat & shifted[:, None]).mean((1, 2)).tolist()
+    return [{"saturated_fraction": a, "shifted_fraction": b} for a, b in zip(saturated, offset, strict=True)]

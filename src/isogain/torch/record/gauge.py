@@ -1,0 +1,151 @@
+"""A Tape that reads two numbers off every operation with a weight: the sizes of output and gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from isogain.graph.entry import PlanError
+from isogain.torch.call.calling import batch_of, called, check_call, eager, loss_of
+from isogain.torch.call.guard import Untouched
+from isogain.torch.call.tensors import Value, reads, tensors_in
+from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.measure.sizes import MEASURED, Sizes
+from isogain.torch.measure.units import Units
+from isogain.torch.record.tape import Tape
+
+__all__ = ["Gauge", "Loss", "Step", "gauge", "watched"]
+
+Tensor = torch.Tensor
+Loss = Callable[[Any], Tensor]
+
+
+class Step(NamedTuple):
+    """One operation of a pass: its name, and the node that it became, if any."""
+
+    name: str
+    node: int | None
+
+
+class Gauge(Tape, Sizes):
+    """Root mean squares by node, and the operations one after another."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        Tape.__init__(self, *args, **kwargs)
+        Sizes.__init__(self)
+        self.steps: list[Step] = []
+        self.direct: set[str] = set()
+        """Parameters whose own memory an operation read as its weight."""
+
+    def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        place, before = len(self.steps), len(self.nodes)
+        self.steps.append(Step(name, None))
+        result = super()._run(name, func, args, kwargs)
+        if len(self.nodes) > before:
+            self.steps[place] = Step(name, before)
+        return result
+
+    def _content(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
+        sources: list[tuple[Tensor, Value]], result: Any, units: Units | None,
+    ) -> None:  # fmt: skip
+        before = len(self.nodes)
+        super()._content(name, args, kwargs, sources, result, units)
+        node = self.nodes[-1] if len(self.nodes) > before else None
+        if node is None or node.kind not in MEASURED:
+            return
+        self.see(node.index, result, first=self.is_first(node.index))
+        if node.weight is not None and reads([t for t, _ in sources], self.parameters[node.weight.name]):
+            self.direct.add(node.weight.name)
+
+    def is_first(self, index: int) -> bool:
+        """Whether nothing learnt comes before a node."""
+        return not any(self.nodes[one].learnt for one in self.nodes[index].inputs)
+
+    def finish(self, output: Any) -> bool:
+        """Takes note of what the model returned."""
+        indices = (self.value(tensor).node for tensor in tensors_in(output))
+        self.returned = tuple(dict.fromkeys(one for one in indices if one is not None))
+        return True
+
+
+class Watcher(Protocol):
+    """What a pass may be watched by: a function mode that measures sizes."""
+
+    firsts: list[Tensor]
+    loss: float
+
+    def mark_inputs(self, inputs: Any) -> None:
+        """Called with the inputs before the pass."""
+
+    def scopes(self) -> AbstractContextManager[Any]:
+        """Entered around the pass."""
+
+    def finish(self, output: Any) -> bool:
+        """Called with what the model returned; whether to go back from there."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *error: Any) -> Any: ...
+
+
+W = TypeVar("W", bound=Watcher)
+
+
+def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool) -> Gauge:
+    """One forward pass, and if `back` one backward pass, recorded; the model is as before afterwards."""
+    make = partial(Gauge, model, measure=False)
+    return watched(model, positional, named, loss, back=back, make=make)
+
+
+def watched(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None, *, back: bool,
+    make: Callable[[Untouched, int], W],
+) -> W:  # fmt: skip
+    """The same by any watcher, which `make` makes of the guard and the size of the batch."""
+    parameters = dict(model.named_parameters())
+    _check_sharding(parameters)
+    check_call(parameters, loss)
+    if any(parameter.is_meta for parameter in parameters.values()):
+        positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
+        back = False
+    positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
+    with Untouched(model) as guard, eager(), torch.enable_grad() if back else torch.no_grad():
+        torch.manual_seed(0)  # dropout and its like do the same in every start; the guard puts the state back
+        found = make(guard, batch_of(positional, named))
+        found.mark_inputs((positional, named))
+        with found.scopes(), found:
+            output = called(lambda: model(*positional, **named), "the model raised in forward")
+        if found.finish(output) and back:
+            _backward(found, output, loss)
+    return found
+
+
+def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
+    """Refuses a sharded model: its shards are gathered under other names on the way."""
+    sharded = [name for name, parameter in parameters.items() if is_dtensor(parameter)]
+    if sharded:
+        raise PlanError(
+            f"{sharded[0]} and {len(sharded) - 1} more parameters are sharded; no forward pass shows which "
+            "of them it uses; plan before sharding (on the meta device, say), then apply_(model, plan, seed)"
+        )
+
+
+def _own_copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
+def _backward(found: Watcher, output: Any, loss: Loss | None) -> None:
+    value, _ = loss_of(found, output, loss)
+    if value is None or not value.requires_grad:
+        return
+    found.loss = float(value.detach())
+    leaves, found.firsts = found.firsts, []
+    if leaves:
+        called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")

@@ -1,0 +1,1 @@
+"""How a model starts: planned, drawn, calibrated, compared."""

@@ -1,0 +1,259 @@
+"""`plan`: one forward pass is watched, then every parameter gets its law; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import nn
+
+from isogain.graph import Graph, ParameterUse, WeightUse
+from isogain.graph.entry import Entry, PlanError
+from isogain.graph.needs import needs
+from isogain.graph.operands import operands
+from isogain.graph.packing import Packing
+from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
+from isogain.graph.recipes import check_options, notes_of, rates_of
+from isogain.graph.rules import decide
+from isogain.graph.rules.merging import merged
+from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
+from isogain.graph.scene import Own, Scene, Site
+from isogain.graph.unpack import Unpacked, unpacked
+from isogain.torch.call.calling import arguments_of, plain_module
+from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.draw.targets import Target, public_path, targets
+from isogain.torch.measure.sampling import Numbers, spread
+from isogain.torch.record.gauge import gauge
+from isogain.torch.record.guessing import guessed
+from isogain.torch.record.tape import Tape, TapeActivations
+from isogain.torch.start.rates import parameters_of, shapes_of_base
+
+__all__ = ["plan", "plan_of"]
+
+Tensor = torch.Tensor
+
+
+def plan(
+    model: nn.Module,
+    inputs: Any = None,
+    *,
+    exclude: str | Sequence[str] = (),
+    recipe: str = DEFAULT,
+    **options: Any,
+) -> Plan:
+    """The Plan of a model: for every parameter an initializer, its fans, role, reason and predicted gain.
+
+    One forward pass is watched in the model's present mode and undone; nothing is written, and a model on
+    the meta device stays there.  `inputs` is a tensor, a tuple of positional or a mapping of keyword
+    arguments; without them they are guessed from the first layer, and run without memory, and if that
+    fails every module is looked at by itself (`plan.notes` says so).  Frozen parameters and those whose
+    path fits `exclude` keep what they have, and so does every parameter that no rule knows, with the reason.
+
+    `recipe` names the start of a whole architecture ("gpt2", "t5", "deepnorm", "fixup", "mup", ...: see
+    docs/recipes.md), which goes before the default rules; `options` are its own: base= for mup, completep and
+    spectral (the width, or a model of it, at which the learning rate was tuned), base_depth= for completep.
+    Where it prescribes learning rates, `plan.param_groups(lr, optimizer)` gives them.
+
+    Raises PlanError for an unknown recipe, option or pattern, InspectError when the model raises.
+
+    >>> print(plan(nn.Linear(4, 2), torch.randn(8, 4))["weight"].role)
+    head
+    """
+    rules_of(recipe)
+    check_options(recipe, options)
+    model = plain_module(model)
+    if inputs is None:
+        tape, notes = guessed(model)
+    else:
+        tape, notes = gauge(model, *arguments_of(inputs), back=False), ()
+    found = plan_of(
+        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
+        options=shapes_of_base(options),
+    )  # fmt: skip
+    return found.bind(parameters_of(model))
+
+
+def plan_of(
+    tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT,
+    notes: Sequence[str] = (), options: Mapping[str, Any] | None = None,
+) -> Plan:  # fmt: skip
+    """The plan of a recorded model."""
+    patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    _check_patterns(patterns, graph)
+    parts, found = unpacked(graph), targets(tape.model)
+    scene = Scene(
+        parts.graph, TapeActivations(tape), OwnValues(tape.model), shifted=frozenset(tape.shifted),
+        fixed=frozenset(_fixed(found, graph, patterns, parts)), options=options or {},
+        makers=frozenset(tape.makers),
+    )  # fmt: skip
+    entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
+    lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
+    said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
+    return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
+
+
+def _fixed(
+    found: Mapping[str, Target], graph: Graph, patterns: tuple[str, ...], parts: Unpacked
+) -> Iterator[str]:
+    """Parameters that no rule will write, and the parts of them."""
+    for use in graph.parameters:
+        target = found[stable_path(public_path(use.name))]
+        if _protected([use], patterns) or target.fixed:
+            yield use.name
+            yield from parts.packings[use.name].names if use.name in parts.packings else ()
+
+
+def _check_patterns(patterns: tuple[str, ...], graph: Graph) -> None:
+    uses = [name for use in graph.parameters for name in (use.name, *use.aliases)]
+    names = [*uses, *map(public_path, uses)]
+    lost = [one for one in patterns if not any(fnmatchcase(name, one) for name in names)]
+    if lost:
+        raise PlanError(f"exclude: no parameter fits {', '.join(map(repr, lost))}")
+
+
+class OwnValues(Mapping[str, Own]):
+    """What is known of the parameters' own values, read when a rule asks; nothing of meta ones."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._parameters = {
+            name: parameter
+            for name, parameter in model.named_parameters()
+            if not parameter.is_meta and parameter.numel() > 0 and not is_dtensor(parameter)
+        }
+        self._found: dict[str, Own] = {}
+
+    def __getitem__(self, name: str) -> Own:
+        if name not in self._found:
+            values = Numbers(spread(self._parameters[name]))
+            self._found[name] = Own(values.rms, values.constant, values.mean, values.count)
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+
+def _entries(
+    model: nn.Module, found: Mapping[str, Target], graph: Graph, scene: Scene, parts: Unpacked,
+    patterns: tuple[str, ...], recipe: str,
+) -> list[Entry]:  # fmt: skip
+    """One entry for every target; of several parameters behind one, that which carries the weight decides."""
+    groups: dict[str, list[ParameterUse]] = {}
+    for use in graph.parameters:
+        groups.setdefault(stable_path(public_path(use.name)), []).append(use)
+    declared: Mapping[str, Mapping[str, Any]] = getattr(model, "isogain_geometry", {})
+    return [
+        _entry(scene, parts, found[path], uses, _refusal(uses, patterns, found[path]), recipe,
+               declared.get(path, {}))
+        for path, uses in groups.items()
+    ]  # fmt: skip
+
+
+def _refusal(uses: list[ParameterUse], patterns: tuple[str, ...], target: Target) -> Decision | None:
+    return _protected(uses, patterns) or (Decision(None, target.fixed) if target.fixed else None)
+
+
+def _entry(
+    scene: Scene, parts: Unpacked, target: Target, uses: list[ParameterUse], refusal: Decision | None,
+    recipe: str, declared: Mapping[str, Any],
+) -> Entry:  # fmt: skip
+    """`declared` is the geometry a wrapper of another framework's layers gives for what it permutes."""
+    use = max(uses, key=lambda one: (one.name in parts.packings, len(scene.uses_of(one.name))))
+    packing = None if declared else parts.packings.get(use.name)
+    sites = [
+        _site(scene, name)
+        for name in (parts.packings[use.name].names if use.name in parts.packings else [use.name])
+    ]
+    shape, weight = tuple(target.like.shape), sites[0].use
+    geometry = _geometry(weight, declared)
+    decision = refusal or _decided(sites, packing, shape, geometry, recipe)
+    if use.name in parts.untold and decision.initializer is not None:
+        decision = replace(decision, reason=f"{decision.reason}; {parts.untold[use.name]}")
+    layout = (
+        decision.layout or declared.get("layout") or (packing.layout if packing else _layout(weight, shape))
+    )
+    if layout is None:
+        decision = Decision(None, "used in another shape than its own: it keeps what it has")
+        layout = "*"
+    return Entry(
+        target.path, shape, decision.initializer, decision.role or sites[0].role, decision.reason,
+        declared.get("layout", layout), geometry["groups"], geometry["stride"], geometry["transposed"],
+        decision.gain, decision.signal, decision.steady,
+        tuple(stable_path(alias) for one in uses for alias in one.aliases),
+        tuple(one.name for one in uses) if target.set is not None else (),
+        rates_of(recipe, sites[0], decision), packing,
+    )  # fmt: skip
+
+
+def _site(scene: Scene, name: str) -> Site:
+    use = scene.graph.by_parameter[name]
+    return Site(scene, use, tuple(scene.graph.nodes[one] for one in use.nodes))
+
+
+def _geometry(weight: WeightUse | None, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """How an operation reads the weight, besides its layout."""
+    stride = 1 if weight is None else weight.stride[0] if len(weight.stride) == 1 else weight.stride
+    found = {
+        "groups": 1 if weight is None else weight.groups, "stride": stride,
+        "transposed": weight is not None and weight.transposed,
+    }  # fmt: skip
+    return {**found, **{name: value for name, value in declared.items() if name in found}}
+
+
+def _decided(
+    sites: list[Site],
+    packing: Packing | None,
+    shape: tuple[int, ...],
+    geometry: Mapping[str, Any],
+    recipe: str,
+) -> Decision:
+    """What the rules say of a weight, or of each of the maps in it."""
+    decisions = [decide(site, recipe) for site in sites]
+    if packing is None:
+        return decisions[0]
+    return merged(decisions, _names(sites), packing, shape, geometry)
+
+
+def _names(sites: list[Site]) -> list[str]:
+    """What each part of a packed weight is called."""
+    made = [operands(site.scene, site.node.index)[0] if site.node else frozenset[str]() for site in sites]
+    found = [next(iter(one)) if len(one) == 1 else f"part {k + 1}" for k, one in enumerate(made)]
+    return [name if found.count(name) == 1 else f"{name} ({k + 1})" for k, name in enumerate(found)]
+
+
+def _layout(weight: WeightUse | None, shape: tuple[int, ...]) -> str | None:
+    """The layout of the parameter itself: as used, transposed, or a stack of what was used."""
+    if weight is None:
+        return "*"
+    if weight.own:
+        return " ".join(word for k, word in enumerate(weight.own) if word != "*" or "*" not in weight.own[:k])
+    words = weight.layout.split()
+    if weight.shape == shape:
+        return weight.layout
+    if len(shape) == 2 and weight.shape == shape[::-1]:
+        return " ".join(reversed(words))
+    if "*" in words or len(shape) != len(weight.shape) + 1:
+        return None
+    if shape[1:] == weight.shape:
+        return " ".join(["stack", *words])
+    if shape[1:] == weight.shape[::-1]:
+        return " ".join(["stack", *reversed(words)])
+    return None
+
+
+def _protected(uses: list[ParameterUse], patterns: tuple[str, ...]) -> Decision | None:
+    if not any(use.trainable for use in uses):
+        return Decision(None, "frozen: requires_grad is False")
+    if not patterns:
+        return None
+    names = {name for use in uses for one in (use.name, *use.aliases) for name in (one, public_path(one))}
+    for pattern in patterns:
+        if any(fnmatchcase(name, pattern) for name in names):
+            return Decision(None, f"excluded by {pattern!r}")
+    return None

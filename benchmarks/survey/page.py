@@ -12,7 +12,7 @@ from typing import Any
 
 from survey.judged import JUDGED, Judgement
 from survey.models import Model
-from survey.running import Store, Unit
+from survey.running import Store, Unit, commit
 from survey.training import compared
 
 Record = dict[str, Any]
@@ -84,8 +84,9 @@ COUNTS: Mapping[str, Callable[[Record], bool]] = {
 
 
 def newest(store: Store, models: Mapping[str, Model]) -> tuple[list[Record], list[Record]]:
-    """Finished checks, and trainings, of the newest commit that each model was looked at with."""
-    kept = {(r["model"], r["start"], r["seed"]): r for r in store.records().values() if r["model"] in models}
+    """Finished checks, and trainings, of this version of isogain."""
+    mine = [r for r in store.records().values() if r["isogain"] in ("", commit()) and r["model"] in models]
+    kept = {(r["model"], r["start"], r["seed"]): r for r in mine}
     done = [record for record in kept.values() if "failed" not in record]
     return [r for r in done if not r["start"]], [r for r in done if r["start"]]
 

@@ -78,7 +78,8 @@ def run(units: Iterable[Unit], store: Store, limit_s: float) -> Iterator[Record]
     done, at = store.records(), commit()
     for unit in units:
         model = every()[unit.model]
-        record = asdict(unit) | {"version": model.version, "isogain": at}
+        # what a model learns from its own start is no matter of isogain's
+        record = asdict(unit) | {"version": model.version, "isogain": "" if unit.start == "own" else at}
         if model.version is None or _final(done.get(key(record))):
             continue
         found = _apart(unit, limit_s)

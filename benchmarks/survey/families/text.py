@@ -39,7 +39,7 @@ WRAPPER = (
 X_TRANSFORMERS = {
     "plain": {}, "post_norm": {"pre_norm": False}, "sandwich": {"sandwich_norm": True}, "rmsnorm": {"use_rmsnorm": True},
     "layerscale_small": {"use_layerscale": True, "layerscale_init_value": 1e-4}, "scale_residual": {"scale_residual": True}, "rotary": {"rotary_pos_emb": True},
-    "alibi": {"alibi_pos_bias": True}, "swiglu": {"ff_glu": True, "ff_swish": True}, "relu_squared": {"ff_relu_squared": True},
+    "alibi": {"alibi_pos_bias": True, "alibi_num_heads": 4}, "swiglu": {"ff_glu": True, "ff_swish": True}, "relu_squared": {"ff_relu_squared": True},
     "qk_norm": {"attn_qk_norm": True}, "talking_heads": {"attn_pre_talking_heads": True}, "gate_residual": {"gate_residual": True},
     "t5_bias": {"rel_pos_bias": True}, "layerscale": {"use_layerscale": True}, "one_kv_head": {"attn_one_kv_head": True},
     "no_bias_sinusoidal": {"scaled_sinu_pos_emb": True, "ff_no_bias": True}, "memory_tokens": {"num_memory_tokens": 4},

@@ -16,7 +16,9 @@ _ENTROPY = (
     "the output in question is the entropy, which a policy head of gain 0.01 brings to ln n +- 5e-6 (and which a "
     "Gaussian policy has by its parameter alone); values and log probabilities differ between states"
 )
-_TINY = "every weight of the deep part is drawn with deviation 1e-4: its features differ by 3e-7 between samples"
+_TINY = (
+    "every weight of the deep part is drawn with deviation 1e-4: its features differ by 3e-7 between samples"
+)
 
 JUDGED: dict[str, Judgement] = {
     "stable-baselines3/PPO": Judgement("false", _ENTROPY),
@@ -29,10 +31,15 @@ JUDGED: dict[str, Judgement] = {
         "samples, after a transposition, at a column that is constant in these data",
     ),
     "timm/test_byobnet": Judgement(
-        "false", "squeeze-and-excitation reads a branch whose last norm starts at 0: 42 % of the units are on after one step"
+        "false",
+        "squeeze-and-excitation reads a branch whose last norm starts at 0: 42 % of the units are on after one step",
     ),
-    "ncps/LTC": Judgement("by design", "synapses sigmoid(sigma (v - mu)) with sigma in 3 to 8, drawn so on purpose"),
-    "torch-geometric/GCN-skip-12": Judgement("true", "logits of deviation 12.8; first loss 17.8 (ln 4 = 1.39)"),
+    "ncps/LTC": Judgement(
+        "by design", "synapses sigmoid(sigma (v - mu)) with sigma in 3 to 8, drawn so on purpose"
+    ),
+    "torch-geometric/GCN-skip-12": Judgement(
+        "true", "logits of deviation 12.8; first loss 17.8 (ln 4 = 1.39)"
+    ),
     "deepctr-torch/DeepFM": Judgement("true", _TINY),
     "deepctr-torch/DCN": Judgement("true", _TINY),
     "deepctr-torch/WDL": Judgement("true", _TINY),
@@ -41,5 +48,32 @@ JUDGED: dict[str, Judgement] = {
         "cross attention hands on values of size 1e-6 (scaled by 1 / (in out) twice): behind its projection series differ by "
         "7e-11, queries' gradients are 2e-7, the next layer's 1e-2",
     ),
-    "timm/efficientnet_lite0": Judgement("true", "classifier U(+-1/sqrt(classes)): first loss 6.3 with ten classes (ln 10 = 2.3)"),
-}  # fmt: skip
+    "timm/efficientnet_lite0": Judgement(
+        "true", "classifier U(+-1/sqrt(classes)): first loss 6.3 with ten classes (ln 10 = 2.3)"
+    ),
+    "timm/test_nfnet": Judgement(
+        "false",
+        "squeeze-and-excitation reads a branch whose gain, inside a standardised weight, starts at 0: 47 % of the units are on after one step",
+    ),
+    "torch-geometric/LEConv": Judgement("true", "logits of deviation 64; first loss 59.7 (ln 4 = 1.39)"),
+    "torch-geometric/SuperGATConv": Judgement(
+        "true", "attention's x_i . x_j is not scaled: mean 8, deviation 12; 75 % of its sigmoids are flat"
+    ),
+    "torch-geometric/SchNet": Judgement(
+        "true", "predictions (sums over atoms) of size 5.4 for targets of size .96; first loss 26"
+    ),
+    "neuralforecast/NBEATS": Judgement(
+        "false", "a frozen basis of cosines, whose smallest numbers are cos(pi / 2) = 6e-17"
+    ),
+    "neuralforecast/TiDE": Judgement(
+        "true",
+        "the temporal decoder ends in a LayerNorm of one unit: gradient exactly 0 in all that lies before it, only the linear skip learns",
+    ),
+    "tsai/TransformerModel": Judgement(
+        "true", "nn.TransformerEncoder copies one layer: layers 0 and 1 are equal bit for bit"
+    ),
+    "encodec/EncodecModel": Judgement(
+        "true",
+        "encode() reads a codebook of zeros before k-means has run: outputs of two sounds differ by exactly 0",
+    ),
+}

@@ -31,7 +31,6 @@ add("speechbrain", {
     "ECAPA": brain("lobes.models.ECAPA_TDNN", "ECAPA_TDNN", 20, channels=[32, 32, 32, 32, 96], attention_channels=16, lin_neurons=32),
     "Xvector": brain("lobes.models.Xvector", "Xvector", in_channels=20, tdnn_channels=[32, 32, 32, 32, 64], lin_neurons=32),
     "CRDNN": brain("lobes.models.CRDNN", "CRDNN", input_size=20, cnn_blocks=1, cnn_channels=[8], rnn_layers=1, rnn_neurons=32, dnn_blocks=1, dnn_neurons=32),
-    "ContextNet": brain("lobes.models.ContextNet", "ContextNet", input_shape=(16, 32, 20), out_channels=32, conv_channels=[32, 32], kernel_sizes=[3, 3], strides=[1, 2], num_blocks=2, num_layers=2),
     "VanillaNN": brain("lobes.models.VanillaNN", "VanillaNN", input_shape=(16, 32, 20), dnn_blocks=4, dnn_neurons=32),
     "LiGRU": brain("nnet.RNN", "LiGRU", hidden_size=32, input_shape=(16, 32, 20), num_layers=2),
     "QuasiRNN": brain("nnet.RNN", "QuasiRNN", hidden_size=32, input_shape=(16, 32, 20), num_layers=2),
@@ -56,18 +55,6 @@ def sound(length: int = 512, batch: int = 2, channels: int = 1, flat: bool = Fal
         return given, loss
 
     return task
-
-
-def mixture(seed: int) -> Batch:
-    """Frames of a sound, (1, frames, batch, channels) out of (batch, channels, frames)."""
-    given = waves(64, 32, 2, seed)[0].movedim(1, 2).contiguous()
-    return given, lambda output: functional.mse_loss(
-        first(output).flatten(0, -1)[: given.numel()], given.flatten()
-    )
-
-
-add("speechbrain", {"ConvTasNet": brain("lobes.models.conv_tasnet", "MaskNet", 32, 16, 32, 3, 3, 2)},
-    lambda seed: (waves(64, 32, 2, seed)[0], lambda output: (first(output) - 0.5).square().mean()))  # fmt: skip
 
 
 def vocoder(seed: int) -> Batch:

@@ -2,8 +2,8 @@
 # neuralforecast 3.3.0: with a loss of one number a step (MAE, its default, or MSE) TiDE's temporal decoder ends in a
 # LayerNorm of ONE unit (layernorm=True is the default), whose output is its bias whatever comes in.  Encoder, decoder and
 # temporal decoder never get a gradient: all that learns is the linear map from past to future, and one bias.
-# Seen: gradient exactly 0 in every parameter outside global_skip but the norm's own two; the forecast less the skip's
-# is the same number for each series and step, also after 50 steps of Adam.
+# Seen: gradient 0, or a rounding error below 1e-5, in 23 of 26 parameters, all but global_skip's and the norm's bias;
+# the forecast less the skip's is the same number for each series and step, also after 50 steps of Adam.
 # Exits 1 if that is no longer so.
 set -eu
 folder=$(mktemp -d)
@@ -27,10 +27,10 @@ for step in range(50):
     optimizer.zero_grad()
     loss = (model(window).reshape(32, 8) - future).square().mean()
     loss.backward()
-    dead = [n for n, p in model.named_parameters() if p.grad is None or float(p.grad.abs().max()) < 1e-12]
+    dead = [n for n, p in model.named_parameters() if p.grad is None or float(p.grad.abs().max()) < 1e-5]
     if step in (0, 49):
         alive = [n for n, p in model.named_parameters() if n not in dead]
-        print(f"step {step}: loss {float(loss):.3f}; gradient 0 in {len(dead)} of {len(dead) + len(alive)}; alive: {alive}")
+        print(f"step {step}: loss {float(loss):.3f}; gradient below 1e-5 in {len(dead)} of {len(dead) + len(alive)}; alive: {alive}")
         assert all(n.startswith(("global_skip", "temporal_decoder.norm")) for n in alive)
     optimizer.step()
 with torch.no_grad():

@@ -1,9 +1,9 @@
 """The tests that matter for a change, in under 90 seconds on two cores (`make fast`).
 
-Test files are taken nearest first: what a change touched, then what imports it directly, and so on, as long as
-the seconds that each took in a whole run (tests/seconds.json) fit the budget; single tests that take long are
-left to `make test`.  Without a change, the last commit's counts.  `python .ci/fast.py --record` runs the whole
-suite and writes those seconds anew.
+Test files are taken nearest first: what a change touched, then what imports it directly, and so on, as long
+as the seconds that each took in a whole run (tests/seconds.json) fit the budget; single tests that take long
+are left to `make test`.  Without a change, the last commit's counts.  `python .ci/fast.py --record` runs the
+whole suite and writes those seconds anew.
 """
 
 from __future__ import annotations
@@ -125,8 +125,9 @@ def main() -> int:
     tests, long = chosen(changed())
     left_out = [f"--deselect={name}" for name in long]
     print(f"{len(tests)} test files, nearest to the change first; {len(long)} long tests left to make test")
+    command = [sys.executable, "-m", "pytest", "-n", str(CORES), "--dist", "worksteal"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", str(CORES), "--dist", "worksteal", *left_out, *map(str, tests)],
+        [*command, *left_out, *map(str, tests)],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     ).returncode

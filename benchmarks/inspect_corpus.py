@@ -1,9 +1,12 @@
 """Recall on the broken starts and false alarms on the healthy ones, over seeds.
 
-    python benchmarks/inspect_corpus.py [--seeds 3] [--only NAME] [--verbose] [--architectures]
+    python benchmarks/inspect_corpus.py [--seeds 3] [--only NAME] [--verbose] [--half report]
+    python benchmarks/inspect_corpus.py --architectures
 
-Prints every miss and every false alarm, then both rates.  With --architectures instead: the default starts of
-transformers' architectures, every one that gets a warning, the least share of parameters followed.
+Prints every miss and every false alarm, then both rates.  With --half: only the starts of broken_closer and
+healthy_closer, one half of them by a hash of the name: rules are mended on 'tune', and 'report' counts.  With
+--architectures instead: the default starts of transformers' architectures, every one that gets a warning, the
+least share of parameters followed.
 """
 
 from __future__ import annotations
@@ -19,8 +22,15 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import isogain.torch as igt
-from corpus import broken, broken_kinds, healthy, healthy_kinds  # noqa: F401  (fills the registries)
-from corpus.cases import BROKEN, HEALTHY, Case
+from corpus import (  # noqa: F401  (fills the registries)
+    broken,
+    broken_closer,
+    broken_kinds,
+    healthy,
+    healthy_closer,
+    healthy_kinds,
+)
+from corpus.cases import BROKEN, HEALTHY, Case, half
 from isogain.inspect import Report
 
 
@@ -40,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default="")
+    parser.add_argument("--half", choices=("tune", "report"))
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--architectures", action="store_true")
     options = parser.parse_args()
@@ -49,13 +60,20 @@ def main() -> None:
         architectures(options.seeds, options.only)
         return
     for title, cases in (("broken", BROKEN), ("healthy", HEALTHY)):
-        chosen = [c for c in cases.values() if options.only in c.name and available(c)]
+        chosen = [
+            c for c in cases.values() if options.only in c.name and available(c) and _drawn(c, options.half)
+        ]
         right = [judge(case, seed, options.verbose) for case in chosen for seed in range(options.seeds)]
         word = "recall" if title == "broken" else "quiet"
         if right:
             print(
                 f"{title}: {len(chosen)} starts x {options.seeds} seeds, {word} {sum(right) / len(right):.1%}"
             )
+
+
+def _drawn(case: Case, wanted: str | None) -> bool:
+    """Whether a case is of the half that is asked for."""
+    return wanted is None or (case.make.__module__.endswith("_closer") and half(case.name) == wanted)
 
 
 def architectures(seeds: int, only: str) -> None:

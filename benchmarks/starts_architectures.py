@@ -28,7 +28,7 @@ from isogain.graph.plan import Plan
 from isogain.graph.scene import Scene
 from isogain.torch.call.calling import arguments_of
 from isogain.torch.record.gauge import Gauge, gauge
-from isogain.torch.record.tape import TapeActivations
+from isogain.torch.record.replay import TapeActivations
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 

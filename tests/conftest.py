@@ -13,6 +13,8 @@ import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 """Its threads spin while they wait: on a machine that is busy otherwise, small matrices take a hundredfold."""
+os.environ.setdefault("TRITON_INTERPRET", "1")
+"""The kernels for GPUs are proven on CPU tensors; Triton reads it when it is first imported."""
 BACKENDS = [name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)]
 os.environ.setdefault("KERAS_BACKEND", BACKENDS[0] if BACKENDS else "numpy")
 """Keras reads it when it is first imported, and would look for TensorFlow."""

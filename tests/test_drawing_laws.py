@@ -37,6 +37,16 @@ def test_moments_within_five_standard_errors(name: str, dtype: str) -> None:
     assert abs(centred.mean() - law.std**2) < 5 * centred.std() / math.sqrt(COUNT)
 
 
+@pytest.mark.parametrize(
+    "law", [TruncatedNormalLaw(0, 1, -0.5, math.inf), TruncatedNormalLaw(1, 2, -math.inf, 2)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_bound_near_the_middle_and_none_on_the_other_side(law: TruncatedNormalLaw, dtype: str) -> None:
+    x = numbers(law, dtype, COUNT, path="one side")
+    assert abs(x.mean() - law.mean) < 5 * law.std / math.sqrt(COUNT)
+    assert abs(x.std() / law.std - 1) < 5 / math.sqrt(COUNT)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", LAWS)
 def test_distribution_by_kolmogorov_and_smirnov(name: str, dtype: str) -> None:

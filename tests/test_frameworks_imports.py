@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-FRAMEWORKS = ("torch", "jax", "flax", "haiku", "equinox", "keras", "tensorflow")
+FRAMEWORKS = ("torch", "jax", "flax", "haiku", "equinox", "keras", "tensorflow", "triton")
 
 
 def loaded(code: str, **environment: str) -> set[str]:

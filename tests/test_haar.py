@@ -74,7 +74,9 @@ def test_small_ones_are_orthogonal_to_rounding(shape: tuple[int, int], dtype: ty
     with instruction_set(name):
         q = haar_orthogonal(*shape, normals).astype(np.float64)
     gram = q @ q.T if shape[0] <= shape[1] else q.T @ q
-    assert np.abs(gram - np.eye(min(shape))).max() < 12 * np.finfo(dtype).eps
+    # lengths are sums of many products, whose rounding walks; how far depends on the machine's own BLAS
+    steps = 12 + max(shape) ** 0.5 / 4
+    assert np.abs(gram - np.eye(min(shape))).max() < steps * np.finfo(dtype).eps
 
 
 @pytest.mark.skipif(len(SETS) < 3, reason="less than two instruction sets")

@@ -162,7 +162,7 @@ def test_sarif_and_junit(bad, good):
     assert log["version"] == "2.1.0"
     assert [r["ruleId"] for r in log["runs"][0]["results"]] == [f.code for f in bad.findings]
     suite = ElementTree.fromstring(to_junit(bad, "pkg:make"))
-    assert int(suite.get("tests")) == 15
+    assert int(suite.get("tests")) == 20
     assert {case.get("name") for case in suite if len(case)} == {f.code for f in bad.findings}
     assert ElementTree.fromstring(to_junit(good, "pkg:make")).get("failures") == "0"
 

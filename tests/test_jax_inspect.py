@@ -195,3 +195,18 @@ def test_mistakes_are_told():
         inspect(chain(jnp.tanh), stack(1.0, 2), jnp.ones((4, 7)))
     with pytest.raises(InspectError, match="no arrays"):
         inspect(lambda p, x: x, {"n": 3}, X)
+
+
+def test_layers_of_a_scan_with_the_same_numbers():
+    def layers(same):
+        keys = jnp.stack([jax.random.key(0)] * 4) if same else jax.random.split(jax.random.key(0), 4)
+        return jax.vmap(lambda key: jax.random.normal(key, (32, 32)) * 32**-0.5)(keys)
+
+    def scanned(params, x):
+        h = jax.lax.scan(lambda h, w: (h + jnp.tanh(h @ w), None), x, params["layers"])[0]
+        return h @ params["head"]
+
+    x, head = jax.random.normal(jax.random.key(1), (64, 32)), jax.random.normal(jax.random.key(2), (32, 5))
+    for same in (False, True):
+        report = inspect(scanned, {"layers": layers(same), "head": 0.02 * head}, x)
+        assert ("identical-layers" in {f.code for f in report.findings}) == same

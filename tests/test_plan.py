@@ -35,7 +35,7 @@ class Residual(nn.Module):
 def test_branches_without_norms_start_as_nothing():
     """Fixup's law: 0 at the end of a branch, and L^(-1/2) = 20^(-1/2) before it, for two layers a branch."""
     model, x = Residual(), torch.randn(64, 16)
-    igt.init_(model, x)
+    igt.init_(model, x, keep_healthy=False)
     assert all(not bool(layer.weight.any()) for layer in model.two)
     std = torch.stack([layer.weight for layer in model.one]).std().item()
     expected = math.sqrt(2 / 32 / 20)

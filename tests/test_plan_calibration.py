@@ -78,7 +78,7 @@ def test_following_scales_as_recording_does(kind, monkeypatch):
         model = Counted(stack(*[kind] * 10))
         if lost:
             monkeypatch.setattr(calibration.Follower, "_same", lambda *_: False)
-        receipt = igt.init_(model, inputs, seed=3)
+        receipt = igt.init_(model, inputs, seed=3, keep_healthy=False)
         assert len(model.seen) == 2 + lost
         found.append((receipt.gains, receipt.written, [p.detach().clone() for p in model.parameters()]))
     (gains, written, first), (others, rewritten, second) = found
@@ -94,7 +94,7 @@ def test_following_scales_as_recording_does(kind, monkeypatch):
 def test_scaled_layers_meet_the_plan_to_the_digits_of_their_factors(loudness):
     """Factors have four digits: half of the last one is 5e-4 at most."""
     model, inputs = stack(*[nn.Tanh] * 10), loudness * torch.randn(64, 64)
-    receipt = igt.init_(model, inputs, seed=2)
+    receipt = igt.init_(model, inputs, seed=2, keep_healthy=False)
     scaled = [path.rpartition(".")[0] for path in receipt.scaled]
     assert scaled
     for name, size in sizes_of(model, inputs, scaled).items():
@@ -109,7 +109,7 @@ def test_another_way_than_recorded_is_noticed():
         model.first.weight[0, 0] = -0.1
     seed = next(s for s in range(50) if _sign(model, inputs, s) > 0)
     model.chosen.clear()
-    receipt = igt.init_(model, inputs, seed=seed)
+    receipt = igt.init_(model, inputs, seed=seed, keep_healthy=False)
     assert model.chosen == [0, 1, 1]
     assert {one.path for one in receipt.written if one.scaled != 1} <= {"first.weight", "last.weight"}
     assert "last.weight" in {one.path for one in receipt.written if one.scaled != 1}

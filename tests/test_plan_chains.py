@@ -183,7 +183,7 @@ def test_shallow_networks_use_their_whole_width():
     assert isinstance(plan["2.weight"].initializer, ig.VarianceScaling)
     assert plan["2.weight"].initializer.scale == pytest.approx(2.0)
     x = torch.randn(512, 32)
-    igt.init_(model, x)
+    igt.init_(model, x, keep_healthy=False)
     forward, _ = sizes(model, x)
     assert forward[:2] == pytest.approx([1, 1], rel=0.06)
     assert forward[2] == pytest.approx(0.3, rel=0.06)

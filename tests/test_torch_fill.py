@@ -16,6 +16,7 @@ import isogain as ig  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from isogain.drawing.regions import Region  # noqa: E402
 from isogain.errors import DrawError  # noqa: E402
+from isogain.torch.device import host  # noqa: E402
 from isogain.torch.draw import fill  # noqa: E402
 
 SHAPE = (33, 20)
@@ -60,7 +61,7 @@ def test_every_dtype_and_stride(dtype: Any) -> None:
 def test_other_devices_path_gives_the_same(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pinned-buffer path, in many pieces, run on the CPU."""
     monkeypatch.setattr(fill, "_has_host_memory", lambda tensor: False)
-    monkeypatch.setattr(fill, "_HOST_ELEMENTS", 70)
+    monkeypatch.setattr(host, "_ELEMENTS", 70)
     tensor = torch.empty(SHAPE[::-1], dtype=dtype).t()
     igt.fill_(tensor, "he_normal", seed=1, path="w")
     assert same_bits(tensor, drawn(dtype))
@@ -170,14 +171,20 @@ def test_choices_may_be_a_function() -> None:
     assert all(bool((p == 0.5).all()) for p in model.parameters())
 
 
-def test_what_has_no_choice_is_named_and_nothing_is_written() -> None:
+def test_what_has_no_choice_starts_as_its_module_does() -> None:
+    model = igt.materialize_(meta_model(), {"conv.weight": "ones", "table": 2.0}, seed=0)
+    bound = 1 / 4**0.5  # 4 inputs
+    assert float(model.up.bias.abs().max()) <= bound
+    assert 0.9 < float(model.embedding.weight.std()) < 1.1
+    assert torch.equal(model.norm.running_var, torch.ones_like(model.norm.running_var))
+    assert bool((model.conv.weight == 1).all())
+
+
+def test_what_nobody_starts_is_named_and_nothing_is_written() -> None:
     model = meta_model()
-    few = {name: CHOICES[name] for name in ("*.bias", "*.running_mean", "norm.weight")}
-    with pytest.raises(DrawError) as caught:
-        igt.materialize_(model, few, seed=0)
-    for path in ("embedding.weight", "conv.weight", "norm.running_var", "norm.num_batches_tracked", "table"):
-        assert path in str(caught.value)
-    assert "head.weight" not in str(caught.value)  # tied: known under its first path
+    with pytest.raises(DrawError, match="the buffer table") as caught:
+        igt.materialize_(model, {"conv.weight": "ones"}, seed=0)
+    assert "up.weight" not in str(caught.value)
     assert all(p.is_meta for p in model.parameters())
 
 
@@ -219,3 +226,19 @@ def test_local_boxes_of_a_plain_tensor_are_the_whole() -> None:
     from isogain.torch.draw.shards import local_boxes
 
     assert local_boxes(torch.empty(3, 4)) == [((slice(0, 3), slice(0, 4)), Region.of((3, 4)))]
+
+
+@pytest.mark.parametrize("rule", ["conv.weigth", "layer.*.weight", "norm?.bias"])
+def test_a_rule_that_fits_nothing_is_named_and_nothing_is_written(rule: str) -> None:
+    model = meta_model()
+    with pytest.raises(DrawError, match=r"nothing was written: '.*fits no parameter or buffer") as error:
+        igt.materialize_(model, {rule: "he_normal", **CHOICES, "*": "zeros"}, seed=0)
+    assert rule in str(error.value)
+    assert all(parameter.is_meta for parameter in model.parameters())
+    forestalled = {"*": "zeros", "*weight": "he_normal"}
+    igt.materialize_(nn.Linear(3, 2), forestalled, seed=0)  # a rule that comes too late does fit
+
+
+def test_a_slip_of_the_pen_is_told_what_is_near() -> None:
+    with pytest.raises(DrawError, match=r"'wieght' \(near: weight\)"):
+        igt.materialize_(nn.Linear(3, 2), {"wieght": "he_normal", "*": "zeros"}, seed=0)

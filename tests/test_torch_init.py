@@ -169,3 +169,71 @@ def test_parameters_and_strided_tensors_are_written_in_place():
 def test_trunc_normal_has_no_outliers_in_the_tail():
     w = igt.trunc_normal_(torch.empty(1500000), mean=0.0, std=1.0, a=6.0, b=7.0, seed=0)
     check_sample(w.numpy(), truncated(1.0, 0.0, 6.0, 7.0))
+
+
+class TestLoadedAndComputed:
+    """What transformers loaded is kept; what is computed from parameters is not where weights live."""
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_tensor_that_was_loaded_is_left_alone(self, name):
+        tensor = torch.full((4, 4, 3) if name == "dirac_" else (4, 4), 7.0)
+        tensor._is_hf_initialized = True
+        arguments = {"constant_": {"val": 1.0}, "sparse_": {"sparsity": 0.5}}.get(name, {})
+        state = torch.get_rng_state()
+        assert getattr(igt, name)(tensor, **arguments) is tensor
+        assert (tensor == 7).all()
+        assert torch.equal(torch.get_rng_state(), state)  # as under transformers: nothing is drawn
+        tensor._is_hf_initialized = False
+        getattr(igt, name)(tensor, **arguments)
+        assert not (tensor == 7).all()
+
+    def test_a_partial_from_pretrained_keeps_what_it_loaded(self, tmp_path):
+        transformers = pytest.importorskip("transformers")
+
+        class Encoder(transformers.PreTrainedModel):
+            config_class = transformers.PretrainedConfig
+
+            def __init__(self, config, head=False):
+                super().__init__(config)
+                self.body = nn.Linear(6, 5)
+                if head:
+                    self.head = nn.Linear(5, 3)
+                self.post_init()
+
+            def _init_weights(self, module):
+                if isinstance(module, nn.Linear):
+                    igt.xavier_normal_(module.weight)
+                    igt.zeros_(module.bias)
+
+        first = Encoder(transformers.PretrainedConfig())
+        with torch.no_grad():
+            first.body.weight.fill_(3.0)
+        first.save_pretrained(tmp_path)
+        again = Encoder.from_pretrained(tmp_path, head=True)
+        assert (again.body.weight == 3).all()
+        assert again.head.weight.std() > 0.1
+
+    @pytest.mark.parametrize("wrap", ["weight_norm", "spectral_norm"])
+    def test_a_weight_that_is_computed_is_said(self, wrap):
+        layer = getattr(nn.utils.parametrizations, wrap)(nn.Conv1d(8, 8, 3))
+        before = layer.weight.detach().clone()
+        with pytest.warns(UserWarning, match="computed from other tensors"):
+            igt.normal_(layer.weight, 0, 5.0)
+        with pytest.raises(IsogainError, match=r"w is computed .*module\.weight"):
+            igt.fill_(layer.weight, "he_normal", seed=0, path="w")
+        assert torch.allclose(layer.weight, before, atol=1e-3)
+
+    def test_the_older_hook_is_seen_too(self):
+        with pytest.warns(FutureWarning, match="weight_norm"):
+            layer = nn.utils.weight_norm(nn.Linear(4, 4))
+        with pytest.warns(UserWarning, match="computed from other tensors"):
+            igt.kaiming_normal_(layer.weight)
+
+    def test_parameters_their_views_and_plain_tensors_are_not_computed(self, recwarn):
+        layer, packed = nn.Linear(4, 4), nn.MultiheadAttention(4, 1)
+        views = packed.in_proj_weight[:4], packed.in_proj_weight.chunk(3)[1]
+        for tensor in (layer.weight, *views, torch.empty(4, 4)):
+            igt.normal_(tensor, seed=0)
+            igt.fill_(tensor, "he_normal", seed=0)
+        assert not recwarn.list
+        assert (packed.in_proj_weight[:4] == layer.weight).all()  # written through the view

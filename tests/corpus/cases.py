@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-__all__ = ["BROKEN", "HEALTHY", "Case", "broken", "healthy"]
+__all__ = ["BROKEN", "HEALTHY", "Case", "broken", "broken_as", "half", "healthy", "healthy_as"]
 
 Made = tuple[torch.nn.Module, Any, Callable[[Any], torch.Tensor] | None]
 """model, inputs, loss"""
@@ -54,3 +55,26 @@ def healthy(source: str = "", needs: str = "") -> Callable[[Callable[[], Made]],
         return make
 
     return register
+
+
+def broken_as(name: str, *codes: str, source: str, needs: str = "") -> Callable[[Callable[[], Made]], None]:
+    """Registers one of several starts of a kind under a name of its own."""
+
+    def register(make: Callable[[], Made]) -> None:
+        BROKEN[name] = Case(name, make, frozenset(codes), source, needs)
+
+    return register
+
+
+def healthy_as(name: str, source: str = "", needs: str = "") -> Callable[[Callable[[], Made]], None]:
+    """The same for a healthy start."""
+
+    def register(make: Callable[[], Made]) -> None:
+        HEALTHY[name] = Case(name, make, source=source, needs=needs)
+
+    return register
+
+
+def half(name: str) -> str:
+    """'tune' or 'report', by a hash of the name: rules may be mended on the one half alone."""
+    return ("tune", "report")[hashlib.blake2b(name.encode(), digest_size=1).digest()[0] & 1]

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.errors import DrawError
 
 __all__ = ["Dtype", "complex_parts"]
@@ -41,7 +42,7 @@ class Dtype:
         text = _dtype_name(name)
         if text not in _FORMATS:
             raise DrawError(
-                f"cannot draw in dtype {name!r}; the dtypes are {', '.join([*_FORMATS, *_COMPLEX])} "
+                f"cannot draw in dtype {shown(name)}; the dtypes are {', '.join([*_FORMATS, *_COMPLEX])} "
                 "(draw in float32 and round it yourself for any other)"
             )
         return _FORMATS[text]
@@ -118,8 +119,8 @@ def _dtype_name(name: object) -> str:
         return name
     try:
         return _numpy_name(name)
-    except TypeError:
-        return str(name).removeprefix("torch.")
+    except Exception:  # of another library, or none at all
+        return shown(name).removeprefix("torch.")
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.drawing import reference
 from isogain.drawing.key import Key
 from isogain.drawing.native import kernel
@@ -42,7 +43,7 @@ def thread_count(threads: int | None) -> int:
     if threads is None:
         threads = _from_environment() or _available_cores()
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise DrawError(f"threads must be a positive integer or None, got {threads!r}")
+        raise DrawError(f"threads must be a positive integer or None, got {shown(threads)}")
     return threads
 
 

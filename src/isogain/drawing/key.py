@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, SupportsIndex, final
 
+from isogain.checking import shown
 from isogain.errors import DrawError
 
 __all__ = ["SCHEME_VERSION", "SEED_LIMIT", "Key"]
@@ -49,18 +50,21 @@ class Key:
 
 
 def _seed_bytes(seed: SupportsIndex) -> bytes:
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise DrawError(f"seed must be an integer, got {seed!r}; pass for instance seed=0")
-    value = operator.index(seed)
+    try:
+        value = None if isinstance(seed, bool) else operator.index(seed)
+    except Exception:
+        value = None
+    if value is None:
+        raise DrawError(f"seed must be an integer, got {shown(seed)}; pass for instance seed=0")
     if not -SEED_LIMIT <= value < SEED_LIMIT:
-        raise DrawError(f"seed must lie in [-2**127, 2**127), got {value}")
+        raise DrawError(f"seed must lie in [-2**127, 2**127), got {shown(value)}")
     return value.to_bytes(16, "little", signed=True)
 
 
 def _utf8(path: str) -> bytes:
     if not isinstance(path, str):
-        raise DrawError(f"path must be a string such as 'fc1.weight', got {path!r}")
+        raise DrawError(f"path must be a string such as 'fc1.weight', got {shown(path)}")
     try:
         return path.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise DrawError(f"path {path!r} is not Unicode text: {error}") from None
+        raise DrawError(f"path {shown(path)} is not Unicode text: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -25,8 +26,9 @@ from isogain.drawing.key import Key
 from isogain.drawing.recipe import WORDS, Recipe, recipe_for
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
+from isogain.memory import require_room
 
-__all__ = ["writer"]
+__all__ = ["representable", "writer"]
 
 Fill = Callable[[NDArray[Any]], None]
 
@@ -44,7 +46,7 @@ def writer(law: Law, dtype: DTypeLike, key: Key, region: Region, threads: int) -
     """
     part = complex_parts(dtype)
     if isinstance(law, ConstantLaw):
-        return partial(_constant, _representable(law.value, dtype, part))
+        return partial(_constant, representable(law.value, dtype, part))
     if isinstance(law, StructuredLaw):
         return partial(_structured, law, Dtype.of(part or dtype), key, region, threads)
     fill_box = _by_box(law, dtype, key, region, threads)
@@ -82,7 +84,7 @@ def _bits(out: NDArray[Any]) -> NDArray[Any]:
     return out.view(np.uint16) if out.dtype.name == "bfloat16" else out
 
 
-def _representable(value: float | complex, dtype: DTypeLike, part: str | None) -> float | complex:
+def representable(value: float | complex, dtype: DTypeLike, part: str | None) -> float | complex:
     """The constant, once it is sure that the dtype can hold it."""
     number = complex(value)
     target = Dtype.of(part or dtype)
@@ -185,6 +187,8 @@ def _with_row(ranks: NDArray[np.uint32], axis: int) -> NDArray[np.uint64]:
 def _structured(
     law: StructuredLaw, target: Dtype, key: Key, region: Region, threads: int, out: NDArray[Any]
 ) -> None:
+    largest = max(law.normals, math.prod(region.whole)) * target.working.itemsize
+    require_room(largest, f"the construction {law.construction!r} of shape {region.whole}", DrawError)
     recipe = _standard_normal(target.as_working)
     lent = _lent(law, target, region, out)
 

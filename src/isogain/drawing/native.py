@@ -26,13 +26,13 @@ try:
 except ImportError:
     _native = None
 
-__all__ = ["Fill", "instruction_sets", "kernel"]
+__all__ = ["CACHED", "Fill", "instruction_sets", "kernel"]
 
 Fill = Callable[[NDArray[Any], Key, Recipe, NDArray[np.uint64], int, int], None]
 
 _TARGETS: Final = {"float32": 0, "float16": 1, "bfloat16": 2, "float64": 3}
 _WORKING: Final = {np.dtype(np.float32): 0, np.dtype(np.float64): 3}
-_CACHED: Final = 1 << 20
+CACHED: Final = 1 << 20
 """Bytes of the largest orthogonal matrix made by the C kernel; beyond the cache BLAS is faster."""
 
 
@@ -85,7 +85,7 @@ def _fill(
 def _small_haar(q: NDArray[Any]) -> bool:
     """The hook of core.haar: Q^T in the place of its normals, where they fit the cache."""
     target = _WORKING.get(q.dtype)
-    if _native is None or target is None or q.nbytes > _CACHED or not q.flags.carray:
+    if _native is None or target is None or q.nbytes > CACHED or not q.flags.carray:
         return False
     number = _number(os.environ.get("ISOGAIN_ISA", ""))
     if number is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,6 +12,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from isogain.checking import Checks, shown
+from isogain.core.geometry.layout import LayoutLike
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
@@ -20,6 +23,7 @@ from isogain.drawing.key import Key
 from isogain.drawing.laws import writer
 from isogain.drawing.regions import Region, RegionLike, checked_shape
 from isogain.errors import DrawError
+from isogain.memory import require_room
 
 __all__ = ["draw", "draw_law", "draw_network", "law_of"]
 
@@ -30,7 +34,7 @@ def draw(
     init: Any,
     shape: Shape,
     *,
-    layout: str = "* in out",
+    layout: LayoutLike = None,
     seed: SupportsIndex = 0,
     path: str = "",
     dtype: DTypeLike = "float32",
@@ -44,7 +48,9 @@ def draw(
     """Return a weight tensor drawn from an initializer, as an ndarray of `dtype`.
 
     `init` is a name of the catalog, an Initializer or a Law; the fans come from `shape` read through
-    `layout` (with `groups`, and `stride` where `transposed`).  The value at a place is a pure function
+    `layout` (with `groups`, and `stride` where `transposed`), "* in out" unless one is given.  A layout that
+    is given holds for the rows of frameworks too, which otherwise read the bare shape as their framework
+    does.  The value at a place is a pure function
     of (scheme version, seed, path, initializer, shape, place): Philox4x32-10 keyed by a hash of
     (version, seed, path) and counted by the place.  So neither the number of threads, nor the region,
     the process or the instruction set changes a bit.  float16 and bfloat16 are sampled in float32 and
@@ -74,15 +80,16 @@ def law_of(init: Any, shape: tuple[int, ...], *, dtype: DTypeLike = "float32", *
     if isinstance(init, Law):
         return init
     if not isinstance(init, str | Mapping | Initializer):
-        raise DrawError(f"init must be a name of the catalog, an Initializer or a Law, got {init!r}")
+        raise DrawError(f"init must be a name of the catalog, an Initializer or a Law, got {shown(init)}")
     is_complex = complex_parts(dtype) is not None
     try:
-        return _remembered_law(init, shape, is_complex, **geometry)
-    except TypeError:  # something that cannot be hashed: a mapping, a list of strides
+        hash((init, *geometry.values()))
+    except Exception:  # a mapping, a list of strides, or nothing that a law could be told of
         return get(init).law(shape, is_complex=is_complex, **geometry)
+    return _remembered_law(init, shape, is_complex, **geometry)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512, typed=True)
 def _remembered_law(init: Any, shape: tuple[int, ...], is_complex: bool, **geometry: Any) -> Law:
     return get(init).law(shape, is_complex=is_complex, **geometry)
 
@@ -139,9 +146,8 @@ def draw_network(
     """
     widths = checked_shape(sizes)
     if len(widths) < 2:
-        raise DrawError(f"a network needs an input and an output size, got sizes={sizes!r}")
-    if layout not in ("out in", "in out"):
-        raise DrawError(f"layout of a network is 'out in' or 'in out', got {layout!r}")
+        raise DrawError(f"a network needs an input and an output size, got sizes={shown(sizes)}")
+    Checks(DrawError).choice("layout of a network", layout, ("out in", "in out"))
     common: dict[str, Any] = {"seed": seed, "dtype": dtype, "threads": threads}
     parameters: dict[str, NDArray[Any]] = {}
     for number, (fan_in, fan_out) in enumerate(itertools.pairwise(widths), start=1):
@@ -190,6 +196,7 @@ def _check_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype
 
 
 def _allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, zero: bool = False) -> NDArray[Any]:
+    require_room(math.prod(shape) * dtype.itemsize, f"an array of shape {shape} and dtype {dtype}", DrawError)
     try:
         return np.zeros(shape, dtype) if zero else np.empty(shape, dtype)
     except (MemoryError, ValueError) as error:

@@ -132,7 +132,7 @@ def _truncated(law: TruncatedNormalLaw, dtype: Dtype) -> Recipe:
 
 def _is_symmetric(alpha: float, beta: float) -> bool:
     """Whether the bounds lie alike on both sides, or both farther out than any draw."""
-    return min(-alpha, beta) > _FARTHEST["float32"] or abs(alpha + beta) <= 1e-9 * beta
+    return min(-alpha, beta) > _FARTHEST["float32"] or abs(alpha + beta) <= 1e-9 * min(-alpha, beta)
 
 
 def _symmetric(law: TruncatedNormalLaw, bounds: dict[str, Any]) -> Recipe:

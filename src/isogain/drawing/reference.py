@@ -27,7 +27,7 @@ from isogain.drawing.recipe import Kind, Recipe
 from isogain.drawing.variates import U32, U64, Floats
 from isogain.errors import DrawError
 
-__all__ = ["COLUMNS", "MAX_ATTEMPTS", "blocks", "elements", "philox", "tile_size"]
+__all__ = ["COLUMNS", "DEEP_DRAW", "MAX_ATTEMPTS", "blocks", "elements", "philox", "tile_size"]
 
 Words = tuple[U32, U32, U32, U32]
 Mask = NDArray[np.bool_]
@@ -35,7 +35,7 @@ Mask = NDArray[np.bool_]
 COLUMNS: Final = 16
 MAX_ATTEMPTS: Final = 1000
 """Each attempt keeps an element with probability above 1/2: a thousand failures mean a broken kernel."""
-_DEEP_DRAW: Final = (1 << 31) + 2
+DEEP_DRAW: Final = (1 << 31) + 2
 """Word 3 of the counter for the bits that refine a value deep in the tail; no other draw has it."""
 _ROUNDS: Final = 10
 _MULTIPLIERS: Final = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
@@ -114,7 +114,7 @@ def _normals(key: Key, recipe: Recipe, indices: U64) -> Floats:
     word = _from_tiles(key, recipe, indices, list)
     fresh = np.full_like(word, _MIDDLE)
     deep = _tail(variates.magnitude(word), recipe) < variates.DEEP
-    fresh[deep] = blocks(key, indices[deep], _DEEP_DRAW)[0]
+    fresh[deep] = blocks(key, indices[deep], DEEP_DRAW)[0]
     return _normals32(word, fresh, recipe)
 
 

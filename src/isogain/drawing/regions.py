@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
@@ -11,29 +12,37 @@ from typing import Any, SupportsIndex, final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import Checks, shown
 from isogain.errors import DrawError
 
 __all__ = ["Region", "RegionLike", "checked_shape"]
 
+CHECKS = Checks(DrawError)
 RegionLike = Any
 """None, a slice, or a sequence of slices in which one Ellipsis may stand for all axes not named."""
 
 
 def checked_shape(shape: Sequence[SupportsIndex] | SupportsIndex) -> tuple[int, ...]:
     """The shape as a tuple of positive integers of a tensor below 2^62 elements, or DrawError."""
-    if hasattr(shape, "__index__"):
-        shape = (shape,)
+    sizes: tuple[int, ...]
     try:
-        sizes = tuple(int(size.__index__()) for size in shape)
-    except (AttributeError, TypeError):
-        raise DrawError(f"shape must be a sequence of integers, got {shape!r}") from None
+        sizes = (operator.index(shape),)  # type: ignore[arg-type]
+    except Exception:  # no number: a sequence of them
+        sizes = tuple(_index(size, shape) for size in CHECKS.series("shape", shape, "integers"))
     if any(size < 0 for size in sizes):
-        raise DrawError(f"shape {sizes} has a negative length")
+        raise DrawError(f"shape {shown(sizes)} has a negative length")
     if 0 in sizes:
-        raise DrawError(f"shape {sizes} has no elements: there is nothing to draw")
+        raise DrawError(f"shape {shown(sizes)} has no elements: there is nothing to draw")
     if math.prod(sizes) >= 2**62:
-        raise DrawError(f"shape {sizes} has 2**62 elements or more, beyond the 64-bit element index")
+        raise DrawError(f"shape {shown(sizes)} has 2**62 elements or more, beyond the 64-bit element index")
     return sizes
+
+
+def _index(size: Any, shape: object) -> int:
+    try:
+        return operator.index(size)
+    except Exception:
+        raise DrawError(f"shape must be a sequence of integers, got {shown(shape)}") from None
 
 
 @final
@@ -97,6 +106,19 @@ class Region:
             numbers //= size
         return positions.view(np.uint64)
 
+    def even_runs(self) -> Iterator[tuple[int, int, int]]:
+        """The runs in their order, as (where the first begins, from one to the next, how many)."""
+        axis = self._contiguous_axis
+        sizes, strides = self.shape[:axis], _strides(self.whole)[:axis]
+        count, step = 1, 0
+        while axis > 0 and (count == 1 or strides[axis - 1] == step * count):
+            axis -= 1
+            step = strides[axis] if count == 1 else step
+            count *= sizes[axis]
+        origin = _dot(self.start, _strides(self.whole))
+        for outer in np.ndindex(*sizes[:axis]):
+            yield origin + _dot(outer, strides[:axis]), step, count
+
     @property
     def _contiguous_axis(self) -> int:
         """The first axis from which on the part is one stretch of memory of the whole."""
@@ -135,26 +157,29 @@ class Region:
 def _slices(whole: tuple[int, ...], region: RegionLike) -> list[Any]:
     if region is None:
         return [slice(None)] * len(whole)
-    parts: list[Any] = [region] if isinstance(region, slice | EllipsisType) else list(region)
-    if parts.count(Ellipsis) == 1:
-        place = parts.index(Ellipsis)
-        parts[place : place + 1] = [slice(None)] * (len(whole) - len(parts) + 1)
+    single = isinstance(region, slice | EllipsisType)
+    parts: list[Any] = [region] if single else list(CHECKS.series("region", region, "slices"))
+    dots = [place for place, part in enumerate(parts) if part is Ellipsis]
+    if len(dots) == 1:
+        parts[dots[0] : dots[0] + 1] = [slice(None)] * (len(whole) - len(parts) + 1)
     if len(parts) > len(whole):
-        raise DrawError(f"region {region!r} has {len(parts)} axes, shape {whole} only {len(whole)}")
+        raise DrawError(f"region {shown(region)} has {len(parts)} axes, shape {whole} only {len(whole)}")
     return parts + [slice(None)] * (len(whole) - len(parts))
 
 
 def _bounds(axis: int, size: int, part: Any) -> tuple[int, int]:
     if not isinstance(part, slice):
         raise DrawError(
-            f"region axis {axis}: {part!r} is no slice; write slice({part}, {part} + 1) for one index"
+            f"region axis {axis}: {shown(part)} is no slice; write slice(i, i + 1) for one index i"
         )
-    if part.step not in (None, 1):
-        raise DrawError(f"region axis {axis}: {part!r} has a step; draw the box and take every n-th of it")
+    if part.step is not None and _end(part.step, 1, 0) != 1:
+        raise DrawError(
+            f"region axis {axis}: {shown(part)} has a step; draw the box and take every n-th of it"
+        )
     low = _end(part.start, 0, size)
     high = _end(part.stop, size, size)
     if not 0 <= low <= high <= size:
-        raise DrawError(f"region axis {axis}: {part!r} lies outside a length of {size}")
+        raise DrawError(f"region axis {axis}: {shown(part)} lies outside a length of {size}")
     return low, high
 
 
@@ -162,9 +187,9 @@ def _end(end: Any, default: int, size: int) -> int:
     if end is None:
         return default
     try:
-        value = int(end.__index__())
-    except (AttributeError, TypeError):
-        raise DrawError(f"a region needs integer bounds, got {end!r}") from None
+        value = operator.index(end)
+    except Exception:
+        raise DrawError(f"a region needs integer bounds, got {shown(end)}") from None
     return value + size if value < 0 else value
 
 

@@ -27,6 +27,8 @@ class Block:
     """The last weights of its branches: what they make is added without passing another one."""
     region: frozenset[int] = frozenset()
     """Every node between the join and the sum."""
+    projected: bool = False
+    """Whether the way around is a learnt map itself."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,12 @@ class Blocks:
                 norms.append(index)
         order = sorted(range(ways), key=lambda bit: len(weights[bit]))
         branches = tuple(tuple(weights[bit]) for bit in order[1:] if weights[bit])
-        if not branches or self._gated(seen, masks, 1 << order[0]):
+        if not branches or self._gated(seen, masks, 1 << order[0]) or self._parts(seen, masks, 1 << order[0]):
             return None
         region, skip = frozenset(seen), tuple(weights[order[0]])
         ends = self._ends(node, region) - set(skip)
-        return Block(node.index, join, branches, skip, tuple(norms), ends, region)
+        mapped = self._maps(seen, masks, 1 << order[0])
+        return Block(node.index, join, branches, skip, tuple(norms), ends, region, mapped)
 
     def _gated(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
         """Whether the way around the branches is multiplied by a signal: (1 - t) x + t h is no stream."""
@@ -108,6 +111,18 @@ class Blocks:
             node.kind == "multiply" and sum(self.graph.nodes[one].learnt for one in node.inputs) > 1
             for node in nodes
         )
+
+    def _maps(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
+        """Whether a weight, or a product with parameters, lies on the way around."""
+        nodes = (self.graph.nodes[one] for one in seen if masks[one] == skip)
+        return any(
+            one.kind in ("weight", "recurrent", "product", "other") and one.parameters for one in nodes
+        )
+
+    def _parts(self, seen: list[int], masks: dict[int, int], skip: int) -> bool:
+        """Whether the way around hands on some of the channels alone: a sum inside a block, of its parts."""
+        found = (self.graph.nodes[one].selected for one in seen if masks[one] == skip)
+        return any(one is not None and one.proper for one in found)
 
     def _ends(self, node: Node, region: frozenset[int]) -> frozenset[int]:
         """The weights that a sum reads without another one between."""
@@ -136,7 +151,18 @@ class Blocks:
                 found.append(stream)
             stream.append(block)
             by_sum[block.sum] = stream
-        return tuple(self._stream(blocks) for blocks in found)
+        streams = (self._stream(blocks) for blocks in found)
+        return tuple(one for one in streams if one.normalised or self._carries(one))
+
+    def _carries(self, stream: Stream) -> bool:
+        """Whether a stream without norms leads past its blocks: most ways around have no weights."""
+        projected = sum(block.projected or bool(block.skip) for block in stream.blocks)
+        return not self._repeats(stream) and 2 * projected <= stream.length
+
+    def _repeats(self, stream: Stream) -> bool:
+        """Whether branches share their last weights: one layer's results summed over time, not depth."""
+        ends = [self.graph.nodes[one].parameters[:1] for block in stream.blocks for one in sorted(block.ends)]
+        return len(set(ends)) < len(ends)
 
     def _sum_before(self, join: int) -> int | None:
         """The sum that the signal at `join` comes from, through norms and what acts element by element."""

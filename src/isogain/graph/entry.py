@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from isogain.checking import Checks, shown
 from isogain.core.geometry.fans import Fans, fans
+from isogain.core.geometry.layout import Geometry
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError, LayoutError
 from isogain.graph.packing import Packing
@@ -17,6 +19,9 @@ __all__ = ["Entry", "PlanError"]
 
 class PlanError(IsogainError):
     """A plan cannot be made, read, edited or applied as asked; nothing was written."""
+
+
+CHECKS = Checks(PlanError)
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class Entry:
     """The parameters behind a parametrized weight, which is set through its right inverse."""
     rates: tuple[tuple[str, float], ...] = ()
     """(kind of optimizer, factor on the learning rate), where the recipe prescribes one."""
+    multiple: float = 1.0
+    """The number by which the operation multiplies the parameter: the law is that of the product."""
+    drawn_as: str = ""
+    """The path whose draw it gets, where it is a copy of that parameter; empty: its own."""
     packing: Packing | None = None
     """How several maps lie in it, where the graph shows that."""
 
@@ -77,7 +86,14 @@ class Entry:
             "initializer": self.initializer.to_dict() if self.initializer else None,
             "role": self.role, "reason": self.reason, "layout": self.layout,
         }  # fmt: skip
-        for name, plain in (("groups", 1), ("stride", 1), ("transposed", False), ("steady", 0.0)):
+        for name, plain in (
+            ("groups", 1),
+            ("stride", 1),
+            ("transposed", False),
+            ("steady", 0.0),
+            ("multiple", 1.0),
+            ("drawn_as", ""),
+        ):
             value = getattr(self, name)
             if value != plain:
                 found[name] = list(value) if isinstance(value, tuple) else value
@@ -96,16 +112,36 @@ class Entry:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Entry:
         """The entry `to_dict` wrote."""
+        if not isinstance(data, Mapping):
+            raise PlanError(f"an entry of a plan is read from a dictionary, got {shown(data)}")
         try:
             content = dict(data)
             law = content.pop("initializer")
             for name in ("shape", "aliases", "originals"):
                 content[name] = tuple(content.get(name, ()))
             content["rates"] = tuple(dict(content.get("rates", {})).items())
+            _check_types(content)
             if "packing" in content:
                 content["packing"] = Packing.from_dict(content["path"], content["packing"])
             if isinstance(content.get("stride"), list):
                 content["stride"] = tuple(content["stride"])
             return Entry(initializer=None if law is None else Initializer.from_dict(law), **content)
-        except (KeyError, TypeError) as error:
-            raise PlanError(f"not an entry of a plan: {data!r} ({error})") from error
+        except PlanError:
+            raise
+        except Exception as error:  # whatever stood in the text
+            raise PlanError(f"not an entry of a plan: {shown(data)} ({error})") from error
+
+
+def _check_types(content: Mapping[str, Any]) -> None:
+    """Refuse what the rest of a plan could not read."""
+    place = f"the entry {shown(content.get('path'))}: "
+    for name in ("path", "role", "reason", "layout"):
+        CHECKS.text(f"{place}{name}", content.get(name, ""), "fc.weight")
+    for name in ("gain", "signal", "steady"):
+        CHECKS.number(f"{place}{name}", content.get(name, 0.0))
+    for name in (*content["aliases"], *content["originals"], *(name for name, _ in content["rates"])):
+        CHECKS.text(f"{place}aliases, originals and kinds of optimizer", name, "fc.weight")
+    for _, factor in content["rates"]:
+        CHECKS.number(f"{place}a factor on the rate", factor, least=0)
+    use = {name: content[name] for name in ("groups", "stride", "transposed") if name in content}
+    Geometry.of(content["shape"], content.get("layout", "out in *"), **use)

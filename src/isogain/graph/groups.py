@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.paths import stable_path
+from isogain.graph.rates import rate_for
+from isogain.theory.rates import RateRange
 
 __all__ = ["named", "optimizer_kind", "param_groups"]
 
@@ -39,7 +41,8 @@ def optimizer_kind(optimizer: Any) -> str:
 
 def param_groups(
     plan: Mapping[str, Entry],
-    lr: float,
+    rates: Sequence[RateRange],
+    lr: float | RateRange | None,
     optimizer: Any,
     weight_decay: float | None,
     eps: float | None,
@@ -47,12 +50,13 @@ def param_groups(
     bound: Callable[[], Mapping[str, Any]] | None,
 ) -> list[dict[str, Any]]:
     """See `Plan.param_groups`."""
+    prescribed = any(entry.rates for entry in plan.values())
+    kind = optimizer_kind(optimizer) if prescribed or lr is None else ""
+    lr = _rate(rates, lr, kind, optimizer, prescribed)
     if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):
         raise PlanError(f"lr must be a finite number of at least 0, got {lr!r}")
     if eps is not None and not (isinstance(eps, int | float) and math.isfinite(eps) and eps > 0):
         raise PlanError(f"eps must be a finite number above 0, got {eps!r}")
-    prescribed = any(entry.rates for entry in plan.values())
-    kind = optimizer_kind(optimizer) if prescribed else ""
     tensors = _tensors(plan, model, bound)
     if kind == "sgd":
         eps = None
@@ -64,6 +68,21 @@ def param_groups(
         group = groups.setdefault((factor, shrunk), given)
         group["params"] += [one for one in _of(entry, path, tensors) if one.requires_grad]
     return [group for _, group in sorted(groups.items(), reverse=True) if group["params"]]
+
+
+def _rate(
+    rates: Sequence[RateRange], lr: float | RateRange | None, kind: str, optimizer: Any, prescribed: bool
+) -> float:
+    """The rate itself: the plan's own where none is given."""
+    if isinstance(lr, RateRange):
+        return lr.middle
+    if lr is not None:
+        return lr
+    if prescribed:
+        raise PlanError(
+            "this recipe prescribes rates relative to those of a base network: give lr, the base's"
+        )
+    return rate_for(rates, kind, optimizer)
 
 
 def _group(lr: float, factor: float, weight_decay: float | None, eps: float | None) -> dict[str, Any]:

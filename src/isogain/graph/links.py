@@ -117,12 +117,19 @@ class Links:
         self.graph = graph
         self.station: dict[int, int] = {}
         """node -> the station everything in it comes from (itself, if it is one)."""
+        self._frame: dict[int, int] = {}
+        """node -> the node whose elements its own are made of, one of each: the last that moved any."""
         for node in graph.nodes:
             self.station[node.index] = self._station(node)
+            self._frame[node.index] = self._frame_of(node)
 
     def _station(self, node: Node) -> int:
         found = {self.station[one] for one in node.inputs}
         return found.pop() if len(found) == 1 and self._passes(node) else node.index
+
+    def _frame_of(self, node: Node) -> int:
+        moves = node.kind == "pool" or (node.kind == "shape" and node.op not in _SAME | _FLATTENS)
+        return node.index if moves or self.station[node.index] == node.index else self._frame[node.inputs[0]]
 
     def _passes(self, node: Node) -> bool:
         """Whether a node hands on one station's signal element by element, or rearranged."""
@@ -135,6 +142,8 @@ class Links:
         if node.kind in ("add", "multiply") or (node.kind == "other" and node.op in _ELEMENTWISE):
             if any(self._numel(name) > self._channels(node) for name in node.parameters):
                 return False
+            if len({self._frame[one] for one in node.inputs}) > 1:
+                return False  # an element meets others of its signal: x - x.mean(), x - x[:, -1:]
             return self._size(node) == max((self._size_of(one) for one in node.inputs), default=0)
         return False
 

@@ -47,6 +47,13 @@ class WeightUse:
     bias: str | None = None
     rms: float = math.nan
     """Root mean square of the weight as used."""
+    padding: tuple[int, ...] = (0,)
+    """Of a convolution: positions padded on either side of each axis; -1 for as many as keep the size."""
+    dilation: tuple[int, ...] = (1,)
+    multiple: float = 1.0
+    """The number by which the operation's weight is the parameter's multiple (an equalised learning rate)."""
+    bound: bool = False
+    """Whether it is none: standardised, divided by its own norm, a function of the parameter."""
     constant: bool | None = None
     """For a weight that several parameters make: whether all its elements, as used, are one value."""
     own: tuple[str, ...] = ()
@@ -55,6 +62,8 @@ class WeightUse:
     """For each axis of the parameter the entries that are used; None: all of them."""
     channel: int | None = None
     """Which axis of the weight as used its node's channels are, where it has several of outputs."""
+    moved: float = math.nan
+    """For a weight that trainable parameters make of a frozen one: its distance from that, as a share."""
     mixed: bool = False
     """Whether its node's further inputs only weigh what the weight makes of the first (shares of experts)."""
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from isogain.checking import Checks
 from isogain.core.constructions.packed import Packed
+from isogain.core.geometry.layout import ROLES, implied
 from isogain.core.values.distributions import StructuredLaw
 from isogain.core.values.initializer import Initializer
-from isogain.errors import IsogainError
+from isogain.errors import InitializerError, IsogainError
 
 __all__ = ["Packing"]
 
@@ -64,7 +66,7 @@ class Packing:
 
     def _blind(self, law: Initializer, shape: tuple[int, ...], geometry: Mapping[str, Any]) -> bool:
         """Whether the parts' own fans make no difference to a law drawn element by element."""
-        settings = {**geometry, "layout": self.layout}
+        settings = {**geometry, "layout": implied(self.layout)}
         try:
             whole = law.law(shape, **settings)
             each = [law.law(part, **settings) for part in self.shapes(shape)]
@@ -90,6 +92,13 @@ class Packing:
     def from_dict(parameter: str, data: Mapping[str, Any]) -> Packing:
         """The packing `to_dict` wrote."""
         sizes, parts, own = (tuple(data[name]) for name in ("sizes", "parts", "own"))
+        checks = Checks(InitializerError)
+        for name, entries in (("sizes", sizes), ("parts", parts), ("repeats", (data["repeats"],))):
+            for entry in entries:
+                checks.whole(f"packing: {name}", entry, least=0 if name == "parts" else 1)
+        checks.whole("packing: axis", data["axis"], least=0, most=len(own) - 1)
+        for word in own:
+            checks.choice("packing: own", word, ROLES)
         return Packing(parameter, data["axis"], sizes, parts, data["repeats"], own)
 
     def __str__(self) -> str:

@@ -10,17 +10,21 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from isogain.checking import Checks, shown
 from isogain.core.constructions.packed import Packed
+from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.groups import param_groups
 from isogain.graph.plan_text import as_html, as_text
+from isogain.theory.rates import RateRange
 
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
 
 SCHEMA = "isogain.plan/1"
+CHECKS = Checks(PlanError)
 
 
 class Plan(Mapping[str, Entry]):
@@ -36,9 +40,13 @@ class Plan(Mapping[str, Entry]):
 
     def __init__(
         self, model: str, entries: Sequence[Entry], *, recipe: str = "default", notes: Sequence[str] = (),
-        needed: Sequence[str] = (),
+        needed: Sequence[str] = (), rates: Sequence[RateRange] = (),
     ) -> None:  # fmt: skip
         self.model, self.recipe = model, recipe
+        self.rates: tuple[RateRange, ...] = tuple(rates)
+        """Learning rates that train from this start: of SGD, without and with momentum .9, and of Adam.
+
+        From theory for a deep plain stack, measured where `init_` was given a loss, else empty."""
         self.notes: tuple[str, ...] = tuple(notes)
         """What could not be known when the plan was made."""
         self.needed: tuple[str, ...] = tuple(needed)
@@ -48,8 +56,9 @@ class Plan(Mapping[str, Entry]):
         self._names = {name: entry.path for entry in entries for name in (entry.path, *entry.aliases)}
 
     def __getitem__(self, path: str) -> Entry:
-        if path not in self._names:
-            raise PlanError(f"the plan of {self.model} has no parameter {path!r}{_near(path, self._names)}")
+        if not isinstance(path, str) or path not in self._names:
+            near = _near(path, self._names)
+            raise PlanError(f"the plan of {self.model} has no parameter {shown(path)}{near}")
         return self._entries[self._names[path]]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,7 +68,7 @@ class Plan(Mapping[str, Entry]):
         return len(self._entries)
 
     def __contains__(self, path: object) -> bool:
-        return path in self._names
+        return isinstance(path, str) and path in self._names
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self.to_dict() == other.to_dict()
@@ -101,7 +110,7 @@ class Plan(Mapping[str, Entry]):
     def _check(entry: Entry, law: Initializer) -> None:
         try:
             law.law(
-                entry.shape, layout=entry.layout, groups=entry.groups, stride=entry.stride,
+                entry.shape, layout=implied(entry.layout), groups=entry.groups, stride=entry.stride,
                 transposed=entry.transposed,
             )  # fmt: skip
         except IsogainError as error:
@@ -112,9 +121,12 @@ class Plan(Mapping[str, Entry]):
 
         All or none: PlanError where the pattern fits nothing, or the initializer does not fit one of them.
         """
+        CHECKS.text("pattern", pattern, "layers.*.weight")
         paths = tuple(path for path in self._entries if fnmatchcase(path, pattern))
         if not paths:
-            raise PlanError(f"no parameter of {self.model} fits {pattern!r}{_near(pattern, self._names)}")
+            raise PlanError(
+                f"no parameter of {self.model} fits {shown(pattern)}{_near(pattern, self._names)}"
+            )
         before = dict(self._entries)
         try:
             for path in paths:
@@ -140,22 +152,23 @@ class Plan(Mapping[str, Entry]):
         return self
 
     def param_groups(
-        self, lr: float, optimizer: Any, *, weight_decay: float | None = None, eps: float | None = None,
-        model: Any = None,
+        self, lr: float | RateRange | None = None, optimizer: Any = None, *,
+        weight_decay: float | None = None, eps: float | None = None, model: Any = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
         """Parameter groups for a torch optimizer, with the learning rates that the recipe prescribes.
 
-        `lr` is the rate of the base network; `optimizer` a name, class or instance: of Adam's kind (Adam,
-        AdamW, NAdam, RAdam, Adamax, Lion, ...) or SGD.  Parameters of one rate share a group; those that
-        the plan excludes are in it too, frozen ones are not.  With `weight_decay` each group's is scaled so
-        that lr * weight_decay stays that of the base; with `eps`, Adam's for the base network, each group's
-        shrinks as its gradients do with width and depth (muP, CompleteP).  The tensors are the model's
-        at this moment, so call it after sharding or materializing; a plan read from JSON needs `model`.
+        `lr` is the rate of the base network; None takes the middle of `rates`, a RateRange its own.
+        `optimizer` is a name, class or instance: of Adam's kind (Adam, AdamW, NAdam, RAdam, Adamax, Lion,
+        ...) or SGD.  Parameters of one rate share a group; those that the plan excludes are in it too,
+        frozen ones are not.  With `weight_decay` each group's is scaled so that lr * weight_decay stays
+        that of the base; with `eps`, Adam's for the base network, each group's shrinks as its gradients
+        do with width and depth (muP, CompleteP).  The tensors are the model's at this moment, so call it
+        after sharding or materializing; a plan read from JSON needs `model`.
 
         Raises PlanError for an optimizer of neither kind where the recipe prescribes rates, for a plan that
-        knows no model, or one that does not fit it.
+        knows no model, or one that does not fit it, and without lr where `rates` is empty.
         """
-        return param_groups(self, lr, optimizer, weight_decay, eps, model, self._parameters)
+        return param_groups(self, self.rates, lr, optimizer, weight_decay, eps, model, self._parameters)
 
     @property
     def hash(self) -> str:
@@ -172,7 +185,7 @@ class Plan(Mapping[str, Entry]):
         """JSON-ready, with a schema version."""
         return {
             "schema": SCHEMA, "model": self.model, "recipe": self.recipe, "notes": list(self.notes),
-            "needed": list(self.needed), "hash": self.hash,
+            "needed": list(self.needed), "hash": self.hash, "rates": [one.to_dict() for one in self.rates],
             "entries": [entry.to_dict() for entry in self.values()],
         }  # fmt: skip
 
@@ -184,25 +197,28 @@ class Plan(Mapping[str, Entry]):
     def from_json(text: str) -> Plan:
         """The plan `to_json` wrote; PlanError says what it cannot read."""
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(CHECKS.text("the JSON of a plan", text, f'{{"schema": "{SCHEMA}", ...}}'))
+        except (json.JSONDecodeError, RecursionError) as error:
             raise PlanError(f"not JSON: {error}") from error
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise PlanError(f"not a plan: its schema is {found!r}, this isogain reads {SCHEMA!r}")
+            raise PlanError(f"not a plan: its schema is {shown(found)}, this isogain reads {SCHEMA!r}")
         try:
-            entries = [Entry.from_dict(one) for one in data["entries"]]
-            return Plan(
-                data["model"], entries, recipe=data["recipe"], notes=data["notes"], needed=data["needed"]
-            )
-        except (KeyError, TypeError) as error:
+            entries = [Entry.from_dict(one) for one in CHECKS.series("entries", data["entries"], "entries")]
+            names = {name: CHECKS.text(name, data[name], "default") for name in ("model", "recipe")}
+            texts = {name: CHECKS.series(name, data[name], "texts") for name in ("notes", "needed")}
+            rates = CHECKS.series("rates", data.get("rates", ()), "rates")
+        except KeyError as error:
             raise PlanError(f"not a plan: {error} is missing") from error
+        ranges = [RateRange.from_dict(one) for one in rates]
+        return Plan(names["model"], entries, recipe=names["recipe"], rates=ranges, **texts)
 
     def __str__(self) -> str:
         counts = f"{len(self.drawn)} parameters drawn, {len(self.kept)} kept"
         title = f"plan of {self.model}: {counts}; hash {self.hash}"
         needed = (f"needed: {text}" for text in self.needed)
-        return as_text(title, self.values(), (*needed, *(f"note: {text}" for text in self.notes)))
+        notes = (f"note: {text}" for text in self.notes)
+        return as_text(title, self.values(), (*needed, *notes, *(f"rate of {one}" for one in self.rates)))
 
     def _repr_html_(self) -> str:
         return as_html(f"plan of {self.model}, {self.hash}", self.values())
@@ -211,8 +227,10 @@ class Plan(Mapping[str, Entry]):
         return f"<Plan of {self.model}: {len(self.drawn)} drawn, {len(self.kept)} kept, {self.hash}>"
 
 
-def _near(path: str, names: Mapping[str, str]) -> str:
+def _near(path: object, names: Mapping[str, str]) -> str:
     import difflib
 
+    if not isinstance(path, str):
+        return ""
     close = difflib.get_close_matches(path, names, n=3)
     return f"; did you mean {', '.join(close)}?" if close else ""

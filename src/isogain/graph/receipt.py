@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from isogain.graph.plan import Plan
+from isogain.theory.rates import RateRange
 
 __all__ = ["Gain", "Receipt", "Written"]
 
@@ -64,6 +65,11 @@ class Receipt:
         return self.plan.hash
 
     @property
+    def rates(self) -> tuple[RateRange, ...]:
+        """Learning rates that train from here; see `Plan.rates`."""
+        return self.plan.rates
+
+    @property
     def scaled(self) -> dict[str, float]:
         """path -> factor, for what calibration changed."""
         return {one.path: one.scaled for one in self.written if one.scaled != 1.0}
@@ -89,6 +95,7 @@ class Receipt:
             "gains": [_finite(asdict(one)) for one in self.gains],
             "findings_before": self.findings_before, "findings_after": self.findings_after,
             "verdict_before": self.verdict_before, "verdict_after": self.verdict_after,
+            "rates": [one.to_dict() for one in self.rates],
             "losses": [value if math.isfinite(value) else None for value in self.losses],
             "plan": self.plan.to_dict(),
         }  # fmt: skip
@@ -100,8 +107,9 @@ class Receipt:
     def _lines(self) -> list[str]:
         kept = len(self.plan.kept)
         lines = [f"{self.plan.model}, seed {self.seed}, plan {self.plan_hash}"]
+        rates = [f"learning rate of {one}" for one in self.rates]
         if self.left:
-            return [*lines, f"left as it is: {self.left}"]
+            return [*lines, f"left as it is: {self.left}", *rates]
         scaled = f", {len(self.scaled)} of them scaled in calibration" if self.scaled else ""
         lines.append(f"{len(self.written)} parameters written{scaled}; {kept} kept")
         for name, (before, after) in (("signals", self.spread), ("gradients", self.gradient_spread)):
@@ -114,6 +122,7 @@ class Receipt:
             lines.append(f"inspected: {self.verdict_before} before, {self.verdict_after} after")
             lines += [f"  gone  {key}" for key in self.findings_before if key not in self.findings_after]
             lines += [f"  there {key}" for key in self.findings_after]
+        lines += rates
         reasons = dict.fromkeys(entry.reason for entry in self.plan.kept)
         lines += [f"kept: {self._kept_for(reason)}: {reason}" for reason in reasons]
         return lines

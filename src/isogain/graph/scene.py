@@ -22,6 +22,8 @@ DEEP = 8
 SPREAD = 0.75
 """Or the variance of ln q over Gaussian draws, 5 sum 1 / fan_in (Hanin & Nica 2019), beyond which it is."""
 
+_LAYERS = ("weight", "recurrent", "attention")
+
 
 @dataclass(frozen=True)
 class Own:
@@ -55,6 +57,10 @@ class Scene:
     """Parameters that will keep what they have: frozen, excluded, or impossible to write."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the recipe was told."""
+    gates: Mapping[int, float] = field(default_factory=dict)
+    """Nodes that multiply a signal by parameters -> the root mean square of those."""
+    shifts: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """Nodes that pad or cut -> by axis, from the last on, positions put in front, or below 0 cut off."""
     makers: frozenset[str] = frozenset()
     """Parameters whose results are the weights of other operations."""
 
@@ -128,13 +134,16 @@ class Scene:
         return self._uses.get(name, ())
 
     def recurs(self, name: str) -> bool:
-        """Whether a weight is applied at least three times, to what came of its own results."""
+        """Whether a weight is applied at least three times, each time to what came of its own results alone.
+
+        Other weights between make it a layer that blocks share.
+        """
         uses = self.uses_of(name)
         if len(uses) < 3:
             return False
         reached = {uses[0]}
         for node in self.graph.nodes[uses[0] + 1 : uses[1] + 1]:
-            if reached.intersection(node.inputs):
+            if reached.intersection(node.inputs) and (node.index == uses[1] or node.kind not in _LAYERS):
                 reached.add(node.index)
         return uses[1] in reached
 

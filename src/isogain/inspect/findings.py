@@ -12,9 +12,10 @@ Severity = Literal["info", "warning", "critical"]
 Verdict = Literal["healthy", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 CODES = (
-    "non-finite", "uninitialized", "symmetric-units", "exploding-forward", "vanishing-forward",
-    "exploding-backward", "vanishing-backward", "saturated-units", "dead-units", "rank-collapse",
-    "constant-output", "initial-loss", "identical-layers", "unused-parameter", "dtype-headroom",
+    "non-finite", "uninitialized", "symmetric-units", "off-peers", "time-scale", "attention-collapse",
+    "exploding-forward", "vanishing-forward", "exploding-backward", "vanishing-backward", "saturated-units",
+    "dead-units", "rank-collapse", "constant-output", "adapter-not-neutral", "initial-loss",
+    "identical-layers", "idle-slices", "unused-parameter", "dtype-headroom",
 )  # fmt: skip
 """In the order in which one explains the next."""
 

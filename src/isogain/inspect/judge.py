@@ -12,7 +12,7 @@ __all__ = ["judge"]
 
 def judge(table: Table) -> Report:
     """The Report of a Table."""
-    found = [finding for rule in RULES.values() for finding in rule(table)]
+    found = [finding for rules in RULES.values() for rule in rules for finding in rule(table)]
     return Report(table, tuple(sorted(found, key=_order)))
 
 

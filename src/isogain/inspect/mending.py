@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from isogain.graph import Node
@@ -11,7 +11,7 @@ from isogain.inspect.chains import common_activation
 from isogain.inspect.steps import critical_gain
 from isogain.inspect.table import Table
 
-__all__ = ["mend", "zeroed"]
+__all__ = ["mend", "multiplied", "zeroed"]
 
 ORDINARY = {"linear": "Linear", "conv1d": "Conv1d", "conv2d": "Conv2d", "conv3d": "Conv3d", "addmm": "Linear"}
 """Operations whose module holds the very weight they use -> the class of the module."""
@@ -42,6 +42,12 @@ def mend(table: Table, weights: Sequence[Node], change: float = math.nan, residu
 def zeroed(names: Sequence[str]) -> str:
     """The line that sets these parameters to 0."""
     return f"[torch.nn.init.zeros_(model.get_parameter(n)) for n in {sorted(set(names))!r}]"
+
+
+def multiplied(factors: Mapping[str, float]) -> str:
+    """The line that multiplies each parameter by its factor; '' without any."""
+    listed = ", ".join(f"{name!r}: {factor:.4g}" for name, factor in factors.items())
+    return f"[model.get_parameter(n).data.mul_(f) for n, f in {{{listed}}}.items()]" if factors else ""
 
 
 def _ordinary(table: Table, node: Node) -> bool:

@@ -9,6 +9,8 @@ from functools import cached_property
 
 from isogain.graph import Graph, Node, trunks
 from isogain.inspect.formats import Scales
+from isogain.inspect.looks import BufferState, Look
+from isogain.inspect.slices import Slices
 
 __all__ = [
     "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
@@ -186,6 +188,8 @@ class ParameterState:
     """Whether its rows (or columns, if those are fewer) are orthogonal, by a sample of them."""
     fingerprint: str = ""
     """Equal only for equal values; empty for values that no random draw made."""
+    slices: Slices | None = None
+    """For a stack of maps: its slices along the first axis."""
     gradient: Backward | None = None
     requested: bool = True
     """Whether a gradient was asked for (a trainable parameter)."""
@@ -246,6 +250,9 @@ class Table:
     """Measured at level 'full' only."""
     random_choices: bool = False
     """Whether the forward pass drew single random numbers, by which layers may be skipped."""
+    looks: tuple[Look, ...] = ()
+    """Closer looks: attention, gates, angles, decays."""
+    buffers: tuple[BufferState, ...] = ()
 
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from numpy.typing import DTypeLike, NDArray
 
+from isogain.core.geometry.layout import LayoutLike
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw
@@ -23,7 +24,7 @@ def draw_sharded(
     seed: int,
     path: str = "",
     dtype: DTypeLike = "float32",
-    layout: str = "* in out",
+    layout: LayoutLike = None,
     groups: int = 1,
 ) -> jax.Array:
     """Return a jax.Array of `ig.draw`'s numbers, of which each device's shard was drawn by itself.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from isogain._version import __version__
-from isogain.graph import Node
+from isogain.graph import Node, WeightUse
 from isogain.inspect import Report, judge
+from isogain.inspect.slices import Slices, slices_of
 from isogain.inspect.table import Coverage, LossUse, ParameterState, Table
 from isogain.jax.losses import loss_use
 from isogain.jax.mending import in_jax
@@ -171,8 +173,20 @@ def _states(model: Traced, gradients: list[Any]) -> dict[str, ParameterState]:
         gradient = None if not trained else gradient
         if gradient is not None and name not in model.last.used:
             gradient = None
-        states[name] = parameter_state(name, float_array(value), gradient, axis, trained)
+        state = parameter_state(name, float_array(value), gradient, axis, trained)
+        states[name] = replace(state, slices=_stacked(value, gradient, use))
     return states
+
+
+def _stacked(value: Any, gradient: Any, use: WeightUse | None) -> Slices | None:
+    """The Slices of a parameter that a scan or vmap reads one by one, or experts read at once."""
+    if use is None or value.ndim < 3 or "lookup" in use.layout:
+        return None
+    parallel = use.layout.startswith("stack") and use.shape[0] == value.shape[0]
+    if not parallel and use.shape != tuple(value.shape[1:]):
+        return None
+    array = float_array(value)
+    return None if array.dtype.kind == "c" else slices_of(array, gradient, parallel)
 
 
 def _coverage(model: Traced, batch: int, losses: tuple[LossUse, ...], loss: Loss | None) -> Coverage:

@@ -10,11 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.checking import shown
+from isogain.core.geometry.layout import Geometry, LayoutLike
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
+from isogain.drawing.key import Key
 from isogain.drawing.public import law_of
 from isogain.errors import DrawError
 from isogain.jax.sampling import sample
@@ -29,7 +31,7 @@ class JaxInitializer:
     """An initializer that JAX libraries can call; equal and hashable by content.  Made by `to_jax`."""
 
     initializer: Initializer | Law
-    layout: str = DEFAULT_LAYOUT
+    layout: LayoutLike = None
     groups: int = 1
     stride: int | tuple[int, ...] = 1
     transposed: bool = False
@@ -39,8 +41,7 @@ class JaxInitializer:
 
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None, out_sharding: Any = None) -> Any:
         """The array of this shape: from `key`, or from (seed, path) where those were given."""
-        sizes = tuple(int(size) for size in shape)
-        wanted = jax.dtypes.canonicalize_dtype(self._dtype(dtype))
+        sizes, wanted = Geometry.of(shape).shape, self.law_dtype(dtype)
         law = self.law(sizes, wanted)
         if self.seed is not None:
             return self._keyed(law, sizes, wanted, out_sharding, isinstance(key, jax.core.Tracer))
@@ -63,10 +64,13 @@ class JaxInitializer:
         }
         return law_of(self.initializer, tuple(shape), dtype=jnp.dtype(dtype).name, **geometry)
 
-    def _dtype(self, dtype: Any) -> Any:
-        if dtype is None:
-            dtype = self.dtype
-        return jnp.result_type(float) if dtype is None else dtype
+    def law_dtype(self, dtype: Any = None) -> Any:
+        """The dtype of a draw: as asked, else the initializer's own, else JAX's default float."""
+        dtype = self.dtype if dtype is None else dtype
+        try:
+            return jax.dtypes.canonicalize_dtype(jnp.result_type(float) if dtype is None else dtype)
+        except Exception as error:
+            raise DrawError(f"dtype must be one of JAX's, such as 'float32', got {shown(dtype)}") from error
 
     def _keyed(self, law: Law, shape: tuple[int, ...], dtype: Any, out_sharding: Any, traced: bool) -> Any:
         """The bits of `ig.draw`; under a trace by a call back to the host."""
@@ -90,7 +94,7 @@ class JaxInitializer:
 
 def to_jax(
     initializer: Which,
-    layout: str = DEFAULT_LAYOUT,
+    layout: LayoutLike = None,
     *,
     groups: int = 1,
     stride: int | Sequence[int] = 1,
@@ -122,11 +126,15 @@ def to_jax(
     1.0
     """
     which = initializer if isinstance(initializer, Law) else get(initializer)
-    steps = stride if isinstance(stride, int) else tuple(stride)
-    return JaxInitializer(which, layout, groups, steps, transposed, seed, path, dtype)
+    used = Geometry.of((), layout, groups=groups, stride=stride, transposed=transposed)
+    if seed is not None:
+        Key.of(seed, path)
+    made = JaxInitializer(which, layout, used.groups, used.stride, used.transposed, seed, path, dtype)
+    made.law_dtype(dtype)
+    return made
 
 
-def to_haiku(initializer: Which, layout: str = DEFAULT_LAYOUT, **settings: Any) -> Callable[..., Any]:
+def to_haiku(initializer: Which, layout: LayoutLike = None, **settings: Any) -> Callable[..., Any]:
     """Return the initializer as Haiku's own: a function (shape, dtype) that takes the next Haiku key.
 
     The arguments are those of `to_jax`; call it where Haiku layers take `w_init`.

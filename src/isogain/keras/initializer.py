@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.checking import Checks, shown
+from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, implied
 from isogain.core.names.catalog import get
 from isogain.core.values.distributions import ConstantLaw
 from isogain.core.values.initializer import Initializer
@@ -20,7 +21,7 @@ from isogain.keras.places import Place, place_of
 
 __all__ = ["IsogainInitializer", "to_keras"]
 
-GEOMETRY = ("layout", "groups", "stride", "transposed")
+CHECKS = Checks(InitializerError)
 
 
 @keras.saving.register_keras_serializable(package="isogain")
@@ -44,13 +45,11 @@ class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
         transposed: bool | None = None,
     ) -> None:
         self.initializer = get(initializer)
-        self.path = path
-        self.geometry = {
-            "layout": layout,
-            "groups": groups,
-            "stride": tuple(stride) if isinstance(stride, Sequence) else stride,
-            "transposed": transposed,
-        }
+        self.path = None if path is None else CHECKS.text("path", path, "dense/kernel")
+        steps = tuple(stride) if isinstance(stride, list | tuple) else stride
+        given: dict[str, Any] = {"groups": groups, "stride": steps, "transposed": transposed}
+        Geometry.of((), layout, **{name: value for name, value in given.items() if value is not None})
+        self.geometry = {"layout": None if layout is None else str(layout), **given}
         self._given_seed = seed
         self.seed = _checked_seed(seed)
         self._deferred: dict[str, Place] = {}
@@ -61,9 +60,11 @@ class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
         name = keras.backend.standardize_dtype(dtype)
         place = place_of(self, sizes, self._deferred)
         chosen = {key: value for key, value in self.geometry.items() if value is not None}
-        geometry: dict[str, Any] = {"layout": DEFAULT_LAYOUT, **place.usage, **chosen}
-        if len(sizes) < 2 and "layout" not in chosen:
-            geometry = {"layout": " ".join(["out"] * len(sizes)) or "*"}
+        usual = " ".join(["out"] * len(sizes)) or "*"
+        geometry: dict[str, Any] = {"layout": implied(usual)}
+        if len(sizes) > 1 or "layout" in chosen:
+            read = implied(place.usage.get("layout", DEFAULT_LAYOUT))
+            geometry = {**place.usage, "layout": read, **chosen}
         law = law_of(self.initializer, sizes, dtype=name, **geometry)
         if isinstance(law, ConstantLaw):
             return keras.ops.full(sizes, law.value, dtype=name)
@@ -111,12 +112,24 @@ def _checked_seed(seed: Any) -> Any:
     if seed is None:  # as Keras chooses: from Python's generator, which keras.utils.set_random_seed governs
         return random.randint(1, 10**9)
     if isinstance(seed, Mapping):
-        return keras.saving.deserialize_keras_object(seed)
+        return _read_seed(seed)
     if isinstance(seed, keras.random.SeedGenerator) or (isinstance(seed, int) and not isinstance(seed, bool)):
         return seed
     raise InitializerError(
-        f"`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer, got {seed!r}"
+        f"`seed` argument should be an instance of `keras.random.SeedGenerator()` or an integer, "
+        f"got {shown(seed)}"
     )
+
+
+def _read_seed(seed: Mapping[str, Any]) -> Any:
+    """What `get_config` wrote of a seed."""
+    try:
+        read = keras.saving.deserialize_keras_object(seed)
+    except Exception:
+        read = None
+    if read is None or isinstance(read, Mapping):
+        raise InitializerError(f"{shown(seed)} is not the configuration of a SeedGenerator")
+    return _checked_seed(read)
 
 
 def _integer(seed: Any) -> int:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
+from isogain.checking import shown
+from isogain.core.geometry.layout import Geometry, LayoutLike
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
+from isogain.drawing.dtypes import Dtype, complex_parts
+from isogain.drawing.key import Key
 from isogain.drawing.public import law_of
 from isogain.errors import InitializerError
 
@@ -31,7 +34,7 @@ class TF1Initializer:
         self.seed = seed
         self.path = path
         self.dtype = _dtype_name(dtype)
-        self.geometry = {"layout": DEFAULT_LAYOUT, **geometry}
+        self.geometry = {key: value for key, value in geometry.items() if value is not None}
 
     def __call__(
         self, shape: Sequence[int], dtype: Any = None, partition_info: Any = None, verify_shape: Any = None
@@ -69,7 +72,7 @@ def to_tf1(
     *,
     seed: int = 0,
     path: str | None = None,
-    layout: str = DEFAULT_LAYOUT,
+    layout: LayoutLike = None,
     dtype: Any = "float32",
     **geometry: Any,
 ) -> TF1Initializer:
@@ -85,12 +88,17 @@ def to_tf1(
     unknown = sorted(set(geometry) - {"groups", "stride", "transposed"})
     if unknown:
         raise InitializerError(f"to_tf1 has no argument {', '.join(unknown)}")
+    Geometry.of((), layout, **geometry)
+    Key.of(seed, "" if path is None else path)
     return TF1Initializer(initializer, seed, path, dtype, layout=layout, **geometry)
 
 
 def _dtype_name(dtype: Any) -> str:
     base = getattr(dtype, "base_dtype", dtype)
-    return str(getattr(base, "name", base))
+    name = str(getattr(base, "name", shown(base).strip("'")))
+    if complex_parts(name) is None:
+        Dtype.of(name)
+    return name
 
 
 def _variable_path(tf: Any, is_part: bool) -> str:

@@ -15,6 +15,7 @@ from isogain.theory.mirrored import Mirrored, mirrored, odd_part
 from isogain.theory.pairs import TheoryError, cross_moment
 from isogain.theory.phase import PhaseDiagram, phase_diagram
 from isogain.theory.prediction import LayerPrediction, Prediction, predict
+from isogain.theory.rates import RateRange, stack_rates
 from isogain.theory.recipes import Choice, Situation
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Mirrored",
     "PhaseDiagram",
     "Prediction",
+    "RateRange",
     "Situation",
     "TheoryError",
     "advise",
@@ -40,4 +42,5 @@ __all__ = [
     "odd_part",
     "phase_diagram",
     "predict",
+    "stack_rates",
 ]

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from isogain.checking import Checks
 from isogain.core.activations import Activation
 from isogain.core.activations import activation as find_activation
 from isogain.core.initializers import Initializer
@@ -14,12 +15,16 @@ from isogain.theory.answers import Answer, answer_all
 from isogain.theory.critical import CriticalPoint, critical_point
 from isogain.theory.mirrored import Mirrored, mirrored
 from isogain.theory.pairs import TheoryError
+from isogain.theory.rates import RateRange, stack_rates
 from isogain.theory.recipes import Choice, Recipe, Situation
 
 __all__ = ["Advice", "advise"]
 
 SCHEMA = "isogain.theory.advice/1"
 NORMALIZATIONS = (None, "batch", "layer", "rms", "group", "instance")
+CLASSES = 10
+"""Outputs that are assumed where nothing is said of them."""
+CHECKS = Checks(TheoryError)
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad", "lion", "muon", "lbfgs")
 
 
@@ -46,6 +51,8 @@ class Advice:
     warnings: tuple[str, ...]
     alternatives: tuple[str, ...]
     answers: tuple[Answer, ...]
+    rates: tuple[RateRange, ...] = ()
+    """Learning rates that train a plain network so started, by family of optimizers; else empty."""
 
     def __getitem__(self, role: str) -> Initializer:
         """The initializer of a role: advice["hidden"]."""
@@ -71,6 +78,7 @@ class Advice:
             "trainable_reason": self.trainable_reason,
             "warnings": list(self.warnings),
             "alternatives": list(self.alternatives),
+            "rates": [one.to_dict() for one in self.rates],
             "answers": [{"question": one.question, "answer": one.answer} for one in self.answers],
         }
 
@@ -93,6 +101,7 @@ class Advice:
             lines.append(
                 f"  one draw differs from the next by a factor {math.exp(self.spread / 2):.2f} in signal size"
             )
+        lines += [f"  learning rate of {one}" for one in self.rates]
         lines += [f"  warning: {text}" for text in self.warnings]
         lines += [f"  or: {text}" for text in self.alternatives]
         return "\n".join(lines)
@@ -130,29 +139,33 @@ def advise(
         situation, recipe.method, recipe.choices, point, mirror,
         recipe.gain, recipe.gradient_gain, recipe.spread, recipe.trainable_depth, recipe.trainable_reason,
         recipe.warnings + _warnings(recipe, situation), recipe.alternatives,
-        answer_all(phi, situation, point, mirror, recipe),
+        answer_all(phi, situation, point, mirror, recipe), _rates(situation),
     )  # fmt: skip
+
+
+def _rates(situation: Situation) -> tuple[RateRange, ...]:
+    """What depth and width say of learning rates; nothing where norms or skips decide."""
+    if situation.normalization or situation.residual or situation.convolutional:
+        return ()
+    return stack_rates(situation.depth, situation.width, situation.classes or CLASSES)
 
 
 def _situation(
     phi: Activation, depth: Any, width: Any, normalization: Any, residual: Any, optimizer: Any,
     convolutional: Any, classes: Any, weight_clip: Any,
 ) -> Situation:  # fmt: skip
-    for name, value, least in (("depth", depth, 1), ("width", width, 2), ("classes", classes or 2, 2)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least or value > 10**6:
-            raise TheoryError(f"{name} must be a whole number from {least} to 1000000, got {value!r}")
-    if normalization == "none":
-        normalization = None
-    if normalization not in NORMALIZATIONS:
-        known = ", ".join(map(str, NORMALIZATIONS))
-        raise TheoryError(f"normalization must be one of {known}, got {normalization!r}")
-    if str(optimizer).lower() not in OPTIMIZERS:
-        raise TheoryError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
-    if weight_clip is not None and not (math.isfinite(weight_clip) and weight_clip > 0):
-        raise TheoryError(f"weight_clip must be a finite number above 0, got {weight_clip!r}")
+    depth = CHECKS.whole("depth", depth, most=10**6)
+    width = CHECKS.whole("width", width, least=2, most=10**6)
+    if classes is not None:
+        classes = CHECKS.whole("classes", classes, least=2, most=10**6)
+    CHECKS.choice("normalization", normalization, (*NORMALIZATIONS, "none"))
+    optimizer = optimizer.lower() if isinstance(optimizer, str) else optimizer
+    if weight_clip is not None:
+        weight_clip = float(CHECKS.number("weight_clip", weight_clip, above=0))
     return Situation(
-        str(phi), depth, width, normalization, bool(residual), str(optimizer).lower(), bool(convolutional),
-        classes, weight_clip,
+        str(phi), depth, width, None if normalization == "none" else normalization,
+        CHECKS.flag("residual", residual), CHECKS.choice("optimizer", optimizer, OPTIMIZERS),
+        CHECKS.flag("convolutional", convolutional), classes, weight_clip,
     )  # fmt: skip
 
 

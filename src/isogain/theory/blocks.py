@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isogain.checking import Checks, shown
 from isogain.core.activations import Activation
 from isogain.theory import structure as rules
 from isogain.theory.outlook import TRAINABLE, width_limit
@@ -22,6 +23,9 @@ from isogain.theory.structure import Signal, Step
 
 __all__ = ["Curves", "Structure", "curves", "structure_of", "structured_depth"]
 
+CHECKS = Checks(TheoryError)
+MOST_POSITIONS = 10**6
+"""Of a convolution's input, each followed through every layer."""
 Norm = Literal["batch", "layer", "rms"]
 NORMS: dict[str, Callable[[Signal], Step]] = {
     "batch": rules.batch_norm,
@@ -70,38 +74,36 @@ def structure_of(
     depth: int, normalization: Any, residual: Any, dropout: Any, kernel: Any, size: Any, padding: Any
 ) -> Structure:
     """The structure that was asked for; TheoryError where it makes no sense."""
-    normalization = None if normalization == "none" else normalization
-    if normalization is not None and normalization not in NORMS:
-        raise TheoryError(f"normalization must be one of batch, layer, rms, got {normalization!r}")
-    if residual is True:
-        residual = depth**-0.5
-    residual = None if residual is False else residual
-    if residual is not None and not (_number(residual) and residual > 0):
-        raise TheoryError(
-            f"residual is the scale of each branch, above 0 (True: 1 / sqrt(depth)), got {residual!r}"
-        )
-    if not (_number(dropout) and 0 <= dropout < 1):
-        raise TheoryError(f"dropout is the share dropped, in [0, 1), got {dropout!r}")
+    norm = CHECKS.choice("normalization", normalization, (None, "none", *NORMS))
+    norm = None if norm == "none" else norm
+    scale, share = _branch_scale(residual, depth), float(CHECKS.number("dropout", dropout, least=0, below=1))
+    CHECKS.choice("padding", padding, ("zeros", "circular"))
     if kernel is None:
-        if size is not None:
-            raise TheoryError("size goes with kernel: the positions that a convolution sees")
-        return Structure(normalization, residual, float(dropout))
-    return Structure(normalization, residual, float(dropout), *_convolution(kernel, size, padding))
+        CHECKS.require(size is None, "size goes with kernel: the positions that a convolution sees")
+        return Structure(norm, scale, share)
+    return Structure(norm, scale, share, *_convolution(kernel, size), padding)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(value)
+def _branch_scale(residual: Any, depth: int) -> float | None:
+    """The factor on each branch; None where there is none."""
+    if residual is None or isinstance(residual, bool):
+        return float(depth**-0.5) if residual else None
+    name = "residual, the scale of each branch (True: 1 / sqrt(depth)),"
+    return float(CHECKS.number(name, residual, above=0, most=1e30))
 
 
-def _convolution(kernel: Any, size: Any, padding: Any) -> tuple[int, tuple[int, ...], Any]:
-    sizes = (size,) if isinstance(size, int) else tuple(size or ())
-    if not (isinstance(kernel, int) and kernel >= 1 and kernel % 2 == 1):
-        raise TheoryError(f"kernel must be an odd whole number, got {kernel!r}")
-    if not sizes or any(not isinstance(n, int) or n < kernel for n in sizes):
-        raise TheoryError(f"size must hold the positions of each axis, at least {kernel}, got {size!r}")
-    if padding not in ("zeros", "circular"):
-        raise TheoryError(f"padding must be 'zeros' or 'circular', got {padding!r}")
-    return kernel, sizes, padding
+def _convolution(kernel: Any, size: Any) -> tuple[int, tuple[int, ...]]:
+    side = CHECKS.whole("kernel", kernel)
+    CHECKS.require(side % 2 == 1, f"kernel must be an odd whole number, got {side}")
+    several = isinstance(size, tuple | list)
+    sizes = tuple(
+        CHECKS.whole("size, the positions of each axis,", one, least=side)
+        for one in (size if several else (size,))
+    )
+    CHECKS.require(bool(sizes), f"size must hold the positions of each axis, at least {side}, got {size!r}")
+    most = f"size may hold {MOST_POSITIONS} positions at most, got {shown(sizes)}"
+    CHECKS.require(math.prod(sizes) <= MOST_POSITIONS, most)
+    return side, sizes
 
 
 @dataclass(frozen=True)

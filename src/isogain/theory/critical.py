@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from isogain.checking import Checks
 from isogain.core.activations import Activation, activation
 from isogain.theory.maps import VARIANCES, is_homogeneous
 from isogain.theory.mirrored import mirrored
@@ -85,6 +86,8 @@ def critical_point(which: Any, variance: float | None = None, **parameters: Any)
 def _critical_point(phi: Activation) -> CriticalPoint:
     if phi.jumps:
         return _none(phi, "Its values jump, so E[phi'^2] is infinite and gradients have no finite scale.")
+    if not phi.moments(1.0).slope_second.value > 0:
+        return _none(phi, "It has no slope anywhere, so no weights hand on a gradient.")
     if is_homogeneous(phi):
         weight = 1 / phi.moments(1.0).slope_second.value
         reason = "It has no scale of its own: the variance stays what the input gives it."
@@ -94,8 +97,7 @@ def _critical_point(phi: Activation) -> CriticalPoint:
 
 def edge_of_chaos(phi: Activation, q: float) -> CriticalPoint:
     """chi = 1 at exactly this pre-activation variance."""
-    if not (isinstance(q, (int, float)) and q > 0 and math.isfinite(q)):
-        raise TheoryError(f"the pre-activation variance must be a finite number above 0, got {q!r}")
+    q = float(Checks(TheoryError).number("the pre-activation variance", q, above=0))
     moments = phi.moments(q)
     slope = moments.slope_second.value
     if not (math.isfinite(slope) and slope > 0):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from isogain.checking import Checks, shown
 from isogain.core.activations import Activation
 from isogain.core.activations import activation as find_activation
 from isogain.core.activations.quadrature import Floats
@@ -23,6 +24,9 @@ SCHEMA = "isogain.theory.phase-diagram/1"
 SPACING = 0.1
 LOWEST, HIGHEST = math.log(1e-6), math.log(1e5)
 MOST_POINTS = 512
+MOST_STD = 1e100
+"""Whose square is a number still."""
+CHECKS = Checks(TheoryError)
 
 Grid = tuple[tuple[float, ...], ...]
 
@@ -48,8 +52,10 @@ class PhaseDiagram:
 
     def phase(self, weight_std: float, bias_std: float) -> str:
         """ordered, chaotic or critical (within one cell's rounding) at the nearest point of the grid."""
-        i = int(np.abs(np.array(self.bias_std) - bias_std).argmin())
-        j = int(np.abs(np.array(self.weight_std) - weight_std).argmin())
+        row = CHECKS.number("bias_std", bias_std, least=0)
+        column = CHECKS.number("weight_std", weight_std, least=0)
+        i = int(np.abs(np.array(self.bias_std) - float(row)).argmin())
+        j = int(np.abs(np.array(self.weight_std) - float(column)).argmin())
         chi = self.chi[i][j]
         return "critical" if abs(chi - 1) < 1e-6 else "ordered" if chi < 1 else "chaotic"
 
@@ -115,8 +121,7 @@ def phase_diagram(
             f"{phi} jumps: E[phi'^2] is infinite, so there is no gradient to draw a phase diagram of"
         )
     weights, biases = _axis("weight_std", weight_std, points), _axis("bias_std", bias_std, points)
-    if not (input_variance > 0 and math.isfinite(input_variance)):
-        raise TheoryError(f"input_variance must be above 0 and finite, got {input_variance!r}")
+    input_variance = float(CHECKS.number("input_variance", input_variance, above=0))
     solver = _Solver(phi)
     bias_square, weight_square = (axis.ravel() for axis in np.meshgrid(biases**2, weights**2, indexing="ij"))
     log_q = solver.settle(weight_square, bias_square, input_variance)
@@ -139,13 +144,18 @@ def phase_diagram(
 
 
 def _axis(name: str, values: Sequence[float], points: int) -> Floats:
-    if not (isinstance(points, (int, np.integer)) and 2 <= points <= MOST_POINTS):
-        raise TheoryError(f"points must be a whole number from 2 to {MOST_POINTS}, got {points!r}")
-    given = np.asarray(values, dtype=np.float64)
-    axis = np.linspace(given[0], given[-1], points) if given.shape == (2,) else given
-    if axis.ndim != 1 or not np.isfinite(axis).all() or (axis < 0).any() or (np.diff(axis) <= 0).any():
-        raise TheoryError(f"{name} must be a rising range of numbers of at least 0, got {values!r}")
+    points = CHECKS.whole("points", points, least=2, most=MOST_POINTS)
+    given = np.array([CHECKS.number(name, one, least=0, most=MOST_STD) for one in _entries(name, values)])
+    axis = np.linspace(given[0], given[-1], points) if len(given) == 2 else given
+    if not 1 <= len(axis) <= MOST_POINTS or (np.diff(axis) <= 0).any():
+        raise TheoryError(
+            f"{name} must be a rising range of 1 to {MOST_POINTS} numbers of at least 0, got {shown(values)}"
+        )
     return np.asarray(axis)
+
+
+def _entries(name: str, values: Sequence[float]) -> tuple[Any, ...]:
+    return CHECKS.series(name, values, "numbers, or its two ends")
 
 
 def _tuple(values: Floats) -> tuple[float, ...]:

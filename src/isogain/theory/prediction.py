@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from isogain.checking import Checks, shown
 from isogain.core.activations import activation as find_activation
 from isogain.core.activations.quadrature import Floats
 from isogain.theory.block_width import BlockEnsemble
@@ -24,6 +25,8 @@ from isogain.theory.structure import Signal
 __all__ = ["LayerPrediction", "Prediction", "predict"]
 
 SCHEMA = "isogain.theory.prediction/1"
+CHECKS = Checks(TheoryError)
+WIDEST = 10**12
 BAND = 1.959964
 """Standard deviations on each side that hold 95 % of a normal law."""
 Band = tuple[float, float]
@@ -216,17 +219,16 @@ def predict(
     weight_variance, bias_variance = _variances(phi, weight_variance, bias_variance)
     field = MeanField(phi, weight_variance, bias_variance)
     widths = _widths(width, depth)
-    if weights not in ("gaussian", "orthogonal"):
-        raise TheoryError(f"weights must be 'gaussian' or 'orthogonal', got {weights!r}")
-    if not (input_variance > 0 and math.isfinite(input_variance) and -1 <= input_correlation <= 1):
-        raise TheoryError(
-            f"input_variance must be above 0 and input_correlation in [-1, 1], "
-            f"got {input_variance!r}, {input_correlation!r}"
-        )
+    depth = len(widths)
+    CHECKS.choice("weights", weights, ("gaussian", "orthogonal"))
+    input_variance = float(CHECKS.number("input_variance", input_variance, above=0, most=1e60))
+    input_correlation = float(CHECKS.number("input_correlation", input_correlation, least=-1, most=1))
+    first = widths[0] if input_width is None else CHECKS.whole("input_width", input_width, most=WIDEST)
     asked = structure_of(depth, normalization, residual, dropout, kernel, size, padding)
-    whole, start = (input_width or widths[0], *widths), Signal(0.0, input_variance, input_correlation)
+    whole, start = (first, *widths), Signal(0.0, input_variance, input_correlation)
     if asked.plain:
-        layers, fixed, (reach, reason), assumptions = _plain(field, whole, weights, start, pairs)
+        wanted = CHECKS.flag("pairs", pairs)
+        layers, fixed, (reach, reason), assumptions = _plain(field, whole, weights, start, wanted)
     else:
         layers, fixed, (reach, reason), assumptions = _structured(field, asked, whole, weights, start)
     return Prediction(
@@ -242,8 +244,6 @@ ASSUMPTIONS = (
     "correlation bands are of first order in depth / width, and end where ln q spreads beyond 1",
     "the gradient arrives at the last layer independent of the forward signal",
 )
-
-
 Found = tuple[tuple[LayerPrediction, ...], FixedPoint | None, tuple[float, str], tuple[str, ...]]
 """Layers, fixed point, trainable depth with its reason, assumptions."""
 
@@ -285,8 +285,10 @@ STRUCTURED = (
 
 
 def _variances(phi: Any, weight: float | None, bias: float | None) -> tuple[float, float]:
+    if bias is not None:
+        bias = float(CHECKS.number("bias_variance", bias, least=0, most=1e60))
     if weight is not None:
-        return float(weight), float(bias or 0.0)
+        return float(CHECKS.number("weight_variance", weight, least=0, most=1e60)), bias or 0.0
     point = critical_point(phi)
     if point.weight_variance is None:
         raise TheoryError(f"weight_variance is needed: {point}")
@@ -294,14 +296,15 @@ def _variances(phi: Any, weight: float | None, bias: float | None) -> tuple[floa
 
 
 def _widths(width: int | Sequence[int], depth: int) -> tuple[int, ...]:
-    if not (isinstance(depth, (int, np.integer)) and 1 <= depth <= 100_000):
-        raise TheoryError(f"depth must be a whole number from 1 to 100000, got {depth!r}")
-    widths = (width,) * depth if isinstance(width, (int, np.integer)) else tuple(width)
-    if len(widths) != depth or any(not isinstance(n, (int, np.integer)) or n < 2 for n in widths):
+    depth = CHECKS.whole("depth", depth, most=100_000)
+    several = isinstance(width, Sequence | np.ndarray) and not isinstance(width, str | bytes)
+    widths = CHECKS.series("width", width, "whole numbers") if several else (width,)
+    known = tuple(CHECKS.whole("width", one, least=2, most=WIDEST) for one in widths)
+    if several and len(known) != depth:
         raise TheoryError(
-            f"width must be a whole number of at least 2, or one for each of {depth} layers, got {width!r}"
+            f"width must be one whole number, or one for each of {depth} layers, got {shown(width)}"
         )
-    return tuple(int(n) for n in widths)
+    return known if several else known * depth
 
 
 class _Curves:

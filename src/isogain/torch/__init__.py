@@ -8,6 +8,7 @@ from isogain.graph.entry import Entry
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
+from isogain.theory.rates import RateRange
 from isogain.torch.draw.fill import fill_
 from isogain.torch.draw.init import (
     calculate_gain,
@@ -26,12 +27,17 @@ from isogain.torch.draw.init import (
     xavier_uniform_,
     zeros_,
 )
-from isogain.torch.draw.materialize import Filling, materialize_
+from isogain.torch.draw.materialize import Filling
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.own.deferring import deferred
+from isogain.torch.own.drawn import drawn
+from isogain.torch.own.planning import own_plan
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.compare import compare
 from isogain.torch.start.lsuv import lsuv_
+from isogain.torch.start.materializing import materialize_
 from isogain.torch.start.planning import plan
+from isogain.torch.start.ramp import rate_range
 from isogain.torch.start.starting import init_
 from isogain.torch.training.coordinates import coordinate_check
 from isogain.torch.training.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
@@ -43,6 +49,7 @@ __all__ = [
     "LightningMonitor",
     "Monitor",
     "Plan",
+    "RateRange",
     "Receipt",
     "Report",
     "apply_",
@@ -50,7 +57,9 @@ __all__ = [
     "compare",
     "constant_",
     "coordinate_check",
+    "deferred",
     "dirac_",
+    "drawn",
     "eye_",
     "fill_",
     "init_",
@@ -62,7 +71,9 @@ __all__ = [
     "normal_",
     "ones_",
     "orthogonal_",
+    "own_plan",
     "plan",
+    "rate_range",
     "sparse_",
     "trunc_normal_",
     "uniform_",

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from isogain.checking import Checks, shown
 from isogain.core.activations.activation import Activation, Moments
 from isogain.core.activations.adopt import ActivationError, adopt
 from isogain.core.activations.table import ROWS, Row
@@ -46,9 +47,16 @@ def activation(which: str | Callable[..., Any] | Activation, **parameters: Any) 
         return _named(which, parameters)
     if not callable(which):
         raise ActivationError(
-            f"an activation is a name or a callable, got {which!r}; names: {', '.join(names())}"
+            f"an activation is a name or a callable, got {shown(which)}; names: {', '.join(names())}"
         )
     return _adopted(which, parameters)
+
+
+CHECKS = Checks(ActivationError)
+
+
+def _is(value: object, word: str) -> bool:
+    return isinstance(value, str) and value == word
 
 
 def _plain(name: str) -> str:
@@ -62,18 +70,19 @@ def _index() -> dict[str, Row]:
 
 def _named(name: str, parameters: dict[str, Any]) -> Activation:
     approximate = parameters.pop("approximate", None)
+    exact = approximate is None or approximate is False or _is(approximate, "none")
     row = _index().get(_plain(name))
-    if row is not None and row.name == "gelu" and approximate in ("tanh", True):
+    if row is not None and row.name == "gelu" and (approximate is True or _is(approximate, "tanh")):
         row = _index()["gelutanh"]
-    elif approximate not in (None, "none", False):
+    elif not exact:
         raise ActivationError(
-            f"activation {name!r}: approximate={approximate!r} is not 'none' or 'tanh' of gelu"
+            f"activation {shown(name)}: approximate={shown(approximate)} is not 'none' or 'tanh' of gelu"
         )
     if row is None:
         keys = difflib.get_close_matches(_plain(name), _index(), n=3)
         close = dict.fromkeys(_index()[key].name for key in keys)
         hint = f"; did you mean {' or '.join(close)}?" if close else "."
-        raise ActivationError(f"no activation is called {name!r}{hint} Known: {', '.join(names())}")
+        raise ActivationError(f"no activation is called {shown(name)}{hint} Known: {', '.join(names())}")
     return _from_row(row.name, _numbers(row, parameters))
 
 
@@ -87,10 +96,9 @@ def _numbers(row: Row, parameters: dict[str, Any]) -> tuple[tuple[str, float], .
         )
     filled = {**row.defaults, **parameters}
     for key, value in filled.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise ActivationError(f"activation {row.name!r}: {key} must be a finite number, got {value!r}")
-        if key in ("beta", "omega", "alpha") and row.name not in ("swish", "elu") and value <= 0:
-            raise ActivationError(f"activation {row.name!r}: {key} must be above 0, got {value!r}")
+        plain = shown(value) if isinstance(value, bool) else value
+        positive = key in ("beta", "omega", "alpha") and row.name not in ("swish", "elu")
+        CHECKS.number(f"activation {row.name!r}: {key}", plain, above=0 if positive else -math.inf)
     if "min_val" in filled and filled["min_val"] >= filled["max_val"]:
         raise ActivationError(f"activation {row.name!r}: min_val {filled['min_val']} is not below max_val")
     return tuple((key, float(value)) for key, value in filled.items())
@@ -102,12 +110,24 @@ def _from_row(name: str, parameters: tuple[tuple[str, float], ...]) -> Activatio
     return Activation(name, parameters, function=function, slope=slope, kinks=kinks, closed=forms)
 
 
+def _refuse_unhashable(name: str, parts: object) -> None:
+    """An activation is a value, by which what was computed of it is found again."""
+    try:
+        hash(parts)
+    except Exception as error:
+        raise ActivationError(
+            f"activation {name!r}: the callable and its parameters have to be hashable; put arrays into a "
+            "function of one argument (lambda x: ...)"
+        ) from error
+
+
 def _adopted(which: Callable[..., Any], parameters: dict[str, Any]) -> Activation:
-    name = getattr(which, "__name__", type(which).__name__)
+    name = str(getattr(which, "__name__", type(which).__name__))
 
     def bound(x: Any) -> Any:
         return which(x, **parameters)
 
     function, slope, kinks, jumps = adopt(bound if parameters else which, name)
     numbers = tuple((key, value) for key, value in sorted(parameters.items()))
+    _refuse_unhashable(name, (which, numbers))
     return Activation(name, numbers, which, function=function, slope=slope, kinks=kinks, jumps=jumps)

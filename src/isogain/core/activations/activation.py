@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from isogain.checking import Checks, shown
 from isogain.core.activations.adopt import ActivationError
 from isogain.core.activations.closed_forms import ClosedForms
 from isogain.core.activations.functions import Function
@@ -91,11 +92,19 @@ class Activation:
 
     def __call__(self, x: ArrayLike) -> Floats:
         """phi(x), elementwise, in float64."""
-        return np.asarray(self.function(np.asarray(x, dtype=np.float64)))
+        return np.asarray(self.function(self._numbers(x)))
 
     def derivative(self, x: ArrayLike) -> Floats:
         """phi'(x), elementwise, in float64; at a kink, one of its one-sided values."""
-        return np.asarray(self.slope(np.asarray(x, dtype=np.float64)))
+        return np.asarray(self.slope(self._numbers(x)))
+
+    def _numbers(self, x: ArrayLike) -> Floats:
+        try:
+            return np.asarray(x, dtype=np.float64)
+        except Exception as error:
+            raise ActivationError(
+                f"activation {self.name!r}: inputs must be a real number or an array of them, got {shown(x)}"
+            ) from error
 
     def moments(self, variance: float = 1.0, mean: float = 0.0) -> Moments:
         """The moments of phi(u) for u ~ N(mean, variance), each with an error bound that holds.
@@ -104,13 +113,9 @@ class Activation:
         >>> activation("relu").moments(variance=2.0).second
         Estimate(value=1.0, error=...)
         """
-        variance, mean = float(variance), float(mean)
-        if not (math.isfinite(variance) and variance >= 0 and math.isfinite(mean)):
-            raise ActivationError(
-                f"activation {self.name!r}: moments need a finite variance of at least 0 and a finite mean, "
-                f"got variance={variance!r}, mean={mean!r}"
-            )
-        return _moments(self, variance, mean)
+        checks, owner = Checks(ActivationError), f"activation {self.name!r}: "
+        wide = float(checks.number(f"{owner}variance", variance, least=0))
+        return _moments(self, wide, float(checks.number(f"{owner}mean", mean)))
 
     def gain(self, variance: float = 1.0) -> float:
         """sqrt(variance / E[phi(u)^2]), u ~ N(0, variance): keeps the forward variance through a layer.

@@ -35,8 +35,16 @@ class ActivationError(IsogainError):
 def adopt(callable_: Callable[..., Any], name: str) -> tuple[Function, Function, tuple[float, ...], bool]:
     """(function, derivative, kinks, jumps?) of a callable on arrays of any framework, checked."""
     function, derivative = _in_its_framework(callable_, name)
-    _check(function, name)
-    kinks, jumps = find_kinks(function, name)
+    try:
+        _check(function, name)
+        kinks, jumps = find_kinks(function, name)
+    except ActivationError:
+        raise
+    except Exception as error:  # the user's code: it took nine numbers, and not others
+        raise ActivationError(
+            f"activation {name!r} raised {type(error).__name__}: {error}; isogain needs a function that maps "
+            "any array to an array of the same shape"
+        ) from error
     return function, derivative or finite_difference(function, kinks), kinks, jumps
 
 

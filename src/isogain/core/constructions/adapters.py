@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isogain.checking import Checks, shown
 from isogain.errors import InitializerError
 
 __all__ = ["Adapter", "olora", "pissa"]
@@ -67,16 +68,20 @@ def _adapter(matrix: Array, a: Array, b: Array, scaling: float) -> Adapter:
 
 
 def _checked(weight: ArrayLike, rank: int, scaling: float) -> Array:
-    matrix = np.asarray(weight)
+    try:
+        matrix = np.asarray(weight)
+    except Exception as error:
+        raise InitializerError(f"a weight is a matrix of numbers, got {shown(weight)}") from error
+    if matrix.dtype.kind not in "iufc":
+        raise InitializerError(f"a weight is a matrix of numbers, got {shown(weight)}")
     if matrix.ndim != 2 or not matrix.size:
         raise InitializerError(f"an adapter is made for a weight (out, in), got the shape {matrix.shape}")
     if not isinstance(rank, int) or not 1 <= rank <= min(matrix.shape):
         raise InitializerError(
             f"rank must lie between 1 and {min(matrix.shape)} for a weight of shape {matrix.shape}, "
-            f"got {rank!r}"
+            f"got {shown(rank)}"
         )
-    if not scaling > 0:
-        raise InitializerError(f"scaling must be above 0, got {scaling!r}")
+    Checks(InitializerError).number("scaling", scaling, above=0)
     wide = matrix.astype(np.result_type(matrix.dtype, np.float32))
     if not np.isfinite(wide).all():
         raise InitializerError("an adapter cannot be made for a weight with NaN or infinite entries")

@@ -10,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain.core.geometry.layout import Geometry
-from isogain.core.values.distributions import Law, Normals, StructuredLaw, require, require_finite
-from isogain.core.values.initializer import Initializer, refuse_complex, require_choice, require_matrix
+from isogain.core.values.distributions import Law, Normals, StructuredLaw, require_finite
+from isogain.core.values.initializer import (
+    Initializer,
+    check_count,
+    refuse_complex,
+    require_choice,
+    require_matrix,
+)
 from isogain.errors import InitializerError
 
 __all__ = ["Mimetic"]
@@ -42,8 +48,7 @@ class Mimetic(Initializer):
 
     def __post_init__(self) -> None:
         require_choice(self, "part", (*PARTS, "packed"))
-        whole = isinstance(self.heads, int) and self.heads >= 1
-        require(whole, f"Mimetic: heads is a whole number of at least 1, got {self.heads!r}")
+        check_count("Mimetic", heads=self.heads)
         require_finite(self, **{name: getattr(self, name) for name in self.quiet})
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:

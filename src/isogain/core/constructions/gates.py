@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.core.constructions.structured import uniforms
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import Law, Normals, StructuredLaw, require, require_finite
@@ -41,7 +42,7 @@ class ChronoBias(Initializer):
         require_finite(self, horizon=self.horizon)
         require(self.horizon > 2, f"ChronoBias: horizon is above 2 steps, got {self.horizon!r}")
         known = isinstance(self.gates, str) and any(letter in self.gates for letter in KEEP + FORGET)
-        require(known, f"ChronoBias: gates needs an f, z or i among its letters, got {self.gates!r}")
+        require(known, f"ChronoBias: gates needs an f, z or i among its letters, got {shown(self.gates)}")
         require_choice(self, "spread", ("uniform", "log"))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:

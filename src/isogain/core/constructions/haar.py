@@ -38,10 +38,10 @@ def haar_orthogonal(rows: int, columns: int, normals: Array) -> Array:
     I - U T U^T with T^-1 = 1 + (the strict upper triangle of U^T U) (Puglisi 1992).
 
     NumPy's normals are used up: the matrix takes their memory, and a few megabytes besides.  Other
-    libraries' arrays go through their own QR.
+    libraries' arrays go through the `haar_orthogonal` of their namespace where it has one, or their QR.
     """
     if not isinstance(normals, np.ndarray):
-        return _by_qr(rows, columns, normals)
+        return getattr(namespace(normals), "haar_orthogonal", _by_qr)(rows, columns, normals)
     tall, wide = max(rows, columns), min(rows, columns)
     q = np.ascontiguousarray(normals.reshape(wide, tall))  # row k: first the reflector, then column k of Q
     if not small(q):

@@ -97,7 +97,7 @@ class PaddedIdentity(Initializer):
 
         def build(normals: Normals) -> Array:
             agree = (np.arange(outputs)[:, None] - np.arange(columns)) % period == 0
-            filled = np.tile(self.gain * agree, (stack, 1, 1))
+            filled = np.tile(float(self.gain) * agree, (stack, 1, 1))
             if count:
                 filled = filled + self.noise * normals(0, count).reshape(filled.shape)
             return geometry.from_canonical(filled.reshape(stack, outputs, inputs, *receptive))

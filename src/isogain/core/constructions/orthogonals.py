@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
+from isogain.checking import shown
 from isogain.core.constructions import structured
-from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry
+from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import Law, require, require_finite
 from isogain.core.values.initializer import Initializer, refuse_complex, require_choice, require_matrix
 from isogain.errors import InitializerError
@@ -29,7 +30,8 @@ class Orthogonal(Initializer):
     Rows are the outputs, columns the inputs times the receptive field; one matrix for each member of
     a stack, segment or group.  Every singular value equals gain (Saxe et al. 2014, section 3).
     `flatten` 'first' and 'last' take the first or last axis of the bare shape against all others
-    (torch; Keras, JAX); `method` 'svd_uniform' and 'svd_normal' are MXNet's laws.
+    (torch; Keras, JAX), unless a layout is given that says otherwise; `method` 'svd_uniform' and
+    'svd_normal' are MXNet's laws.
     """
 
     gain: float = 1.0
@@ -44,10 +46,9 @@ class Orthogonal(Initializer):
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         refuse_complex(self, is_complex)
-        if self.flatten == "layout":
-            require_matrix(self, geometry)
-        else:
-            geometry = _bare_matrix(self, geometry.shape, self.flatten)
+        if self.flatten != "layout":
+            geometry = _bare_matrix(self, geometry, self.flatten)
+        require_matrix(self, geometry)
         _, outputs, inputs, receptive = geometry.canonical_sizes()
         rms = 1 / math.sqrt(max(outputs, inputs * math.prod(receptive), 1))
         return structured.matrix_law("orthogonal", geometry, self._maker(), self.gain, rms=rms)
@@ -65,8 +66,9 @@ class DeltaOrthogonal(Initializer):
     """gain times an orthogonal matrix at the centre of a convolution's kernel, zeros around it.
 
     The convolution is an isometry of every pixel's channels (Xiao et al. 2018, section 3.2).  An even
-    kernel has no centre: 'floor' takes (k - 1) // 2 (JAX's), 'ceil' k // 2 (torch's `dirac_`).
-    `flatten` 'last' reads the bare shape (k..., in, out), as JAX does.
+    kernel has no centre: 'floor' takes (k - 1) // 2 (JAX's), 'ceil' k // 2 (torch's `dirac_`).  'last' is
+    where a causal convolution reads the present step, 'first' where one that looks ahead does.
+    `flatten` 'last' reads the bare shape (k..., in, out), as JAX does, where no layout is given.
     """
 
     gain: float = 1.0
@@ -76,13 +78,13 @@ class DeltaOrthogonal(Initializer):
 
     def __post_init__(self) -> None:
         require_finite(self, gain=self.gain)
-        require_choice(self, "centre", ("floor", "ceil"))
+        require_choice(self, "centre", ("floor", "ceil", "first", "last"))
         require_choice(self, "flatten", ("layout", "last"))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         refuse_complex(self, is_complex)
         if self.flatten == "last":
-            geometry = Geometry.of(geometry.shape, DEFAULT_LAYOUT)
+            geometry = geometry.bare() if geometry.told else Geometry.of(geometry.shape)
         require_matrix(self, geometry)
         _, outputs, inputs, _ = geometry.canonical_sizes()
         rms = 1 / math.sqrt(max(outputs, inputs, 1))
@@ -113,7 +115,7 @@ class MirroredOrthogonal(Initializer):
     def __post_init__(self) -> None:
         require_finite(self, gain=self.gain)
         require_choice(self, "position", ("first", "hidden", "last"))
-        require_choice(self, "centre", ("floor", "ceil", "whole"))
+        require_choice(self, "centre", ("floor", "ceil", "first", "last", "whole"))
         self.slope()
 
     def slope(self) -> float:
@@ -123,7 +125,7 @@ class MirroredOrthogonal(Initializer):
         slope = _odd_slope(activation(self.activation))
         require(
             math.isfinite(slope) and slope != 0,
-            f"MirroredOrthogonal: phi(z) - phi(-z) of {self.activation!r} has slope {slope!r} at 0, "
+            f"MirroredOrthogonal: phi(z) - phi(-z) of {shown(self.activation)} has slope {slope!r} at 0, "
             "so no scale makes mirrored layers linear; use Orthogonal",
         )
         return slope
@@ -173,8 +175,13 @@ def _mirrored_rms(outputs: int, inputs: int, position: str, slope: float, recept
     return math.sqrt(squares / size) / (1.0 if position == "first" else abs(slope))
 
 
-def _bare_matrix(owner: Initializer, shape: tuple[int, ...], side: str) -> Geometry:
+def _bare_matrix(owner: Initializer, geometry: Geometry, side: str) -> Geometry:
+    """One axis against all others, as the framework has it; the layout's, where that says otherwise."""
+    shape = geometry.shape
     if len(shape) < 2:
         raise InitializerError(f"{type(owner).__name__} needs a shape of two axes or more, got {shape}")
-    rest = ["in"] * (len(shape) - 1)
-    return Geometry.of(shape, " ".join(["out", *rest] if side == "first" else [*rest, "out"]))
+    *rest, own = geometry.roles() if side == "last" else geometry.roles()[::-1]
+    if geometry.told and (own != "out" or not {"in", "*"} >= set(rest)):
+        return geometry.bare()
+    others = ["in"] * (len(shape) - 1)
+    return Geometry.of(shape, " ".join(["out", *others] if side == "first" else [*others, "out"]))

@@ -10,10 +10,12 @@ from typing import Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.core.constructions.haar import namespace
 from isogain.core.constructions.structured import uniforms
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import (
+    CHECKS,
     ConstantLaw,
     Law,
     NormalLaw,
@@ -57,22 +59,26 @@ class Packed(Initializer):
 
     def __post_init__(self) -> None:
         for name in ("laws", "sizes", "parts"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            entries = CHECKS.series(f"Packed: {name}", getattr(self, name), "entries")
+            object.__setattr__(self, name, entries)
         lawful = all(isinstance(one, Initializer) and not isinstance(one, Packed) for one in self.laws)
         require(
             lawful and bool(self.laws),
-            f"Packed: laws are initializers, none of them packed, got {self.laws!r}",
+            f"Packed: laws are initializers, none of them packed, got {shown(self.laws)}",
         )
         check_count("Packed", repeats=self.repeats, **{f"sizes[{k}]": v for k, v in enumerate(self.sizes)})
-        whole = isinstance(self.axis, int) and not isinstance(self.axis, bool)
-        require(whole, f"Packed: axis is a whole number, got {self.axis!r}")
+        CHECKS.whole("Packed: axis", self.axis, least=-64, most=63)
+        for k, part in enumerate(self.parts):
+            CHECKS.whole(f"Packed: parts[{k}]", part, least=0, most=len(self.laws) - 1)
         require(
             len(self.sizes) == len(self.parts),
-            f"Packed: sizes and parts have one entry a stretch each, got {self.sizes!r} and {self.parts!r}",
+            "Packed: sizes and parts have one entry a stretch each, "
+            f"got {shown(self.sizes)} and {shown(self.parts)}",
         )
         named = set(self.parts) == set(range(len(self.laws)))
         require(
-            named, f"Packed: parts name each of the {len(self.laws)} laws by its number, got {self.parts!r}"
+            named,
+            f"Packed: parts name each of the {len(self.laws)} laws by its number, got {shown(self.parts)}",
         )
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 from isogain.core.constructions import structured
 from isogain.core.constructions.haar import namespace
 from isogain.core.geometry.layout import Geometry
-from isogain.core.values.distributions import Law, SparseLaw, require, require_finite
+from isogain.core.values.distributions import CHECKS, Law, SparseLaw, require, require_finite
 from isogain.core.values.initializer import (
     Initializer,
     refuse_complex,
@@ -93,7 +93,8 @@ class Sparse(Initializer):
 class MaskedNormal(Initializer):
     """N(mean, std^2) with probability `keep`, else 0, independently for each weight.
 
-    With `nonzero` in place of `keep`, keep = nonzero / first axis (Caffe's gaussian with `sparse`).
+    With `nonzero` in place of `keep`, keep = nonzero / first axis (Caffe's gaussian with `sparse`); where a
+    layout is given, nonzero / outputs.
     """
 
     std: float = 1.0
@@ -106,12 +107,15 @@ class MaskedNormal(Initializer):
         require_positive(self, std=self.std, keep=self.keep)
         require_finite(self, mean=self.mean)
         require(self.keep <= 1, f"MaskedNormal: keep is a probability, at most 1, got {self.keep!r}")
+        if self.nonzero is not None:
+            require_positive(self, nonzero=self.nonzero)
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         refuse_complex(self, is_complex)
         keep = self.keep
         if self.nonzero is not None:
-            keep = min(1.0, self.nonzero / max(geometry.shape[0] if geometry.shape else 1, 1))
+            outputs = structured.outputs_first(geometry).canonical_sizes()[1]
+            keep = min(1.0, self.nonzero / max(outputs, 1))
         return structured.masked_normal_law(geometry, self.mean, self.std, keep)
 
 
@@ -136,7 +140,7 @@ class GateBias(Initializer):
     values: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
+        object.__setattr__(self, "values", CHECKS.series("GateBias: values", self.values, "numbers"))
         require(len(self.values) > 0, "GateBias: values must name one constant per gate")
         require_finite(self, **{f"values[{k}]": value for k, value in enumerate(self.values)})
 
@@ -147,7 +151,10 @@ class GateBias(Initializer):
 @final
 @dataclass(frozen=True, repr=False)
 class PositiveUnitball(Initializer):
-    """Positive weights that sum to 1 over each entry of the first axis (Caffe's filler)."""
+    """Positive weights that sum to 1 over each entry of the first axis (Caffe's filler).
+
+    Where a layout is given, over each output.
+    """
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         return structured.unitball_law(geometry)

@@ -13,6 +13,7 @@ from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import Law, StructuredLaw
 from isogain.core.values.initializer import Initializer, require_choice, require_matrix
 from isogain.errors import InitializerError
+from isogain.memory import require_room
 
 __all__ = ["DiagonalState", "Hippo"]
 
@@ -34,6 +35,7 @@ class Hippo(Initializer):
         require_choice(self, "part", ("A", "B"))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
+        _require_room(geometry, geometry.shape[-1:] or (1,))
         return self._vector(geometry) if self.part == "B" else self._matrix(geometry)
 
     def _vector(self, geometry: Geometry) -> Law:
@@ -90,6 +92,8 @@ class DiagonalState(Initializer):
                 f"DiagonalState({self.kind!r}) is complex: draw it in complex64 or complex128, or ask for "
                 "form='log' and form='imaginary'"
             )
+        states = geometry.shape[-1]
+        _require_room(geometry, (2 * states, 2 * states) if self.kind == "legs" else (states,))
         values = self._form(_eigenvalues(self.kind, geometry.shape[-1]))
         return _fixed("diagonal_state", np.array(np.broadcast_to(values, geometry.shape)))
 
@@ -119,6 +123,12 @@ def _legs_eigenvalues(size: int) -> Array:
     skew = normal - np.diag(np.diag(normal))
     frequencies = np.linalg.eigvalsh(-1j * skew)
     return np.asarray(-0.5 + 1j * frequencies[size // 2 :])
+
+
+def _require_room(geometry: Geometry, inner: tuple[int, ...]) -> None:
+    """Refuse what no memory holds: the numbers are computed when the law is asked for."""
+    size = 8 * max(math.prod(geometry.shape), math.prod(inner))
+    require_room(size, f"a state matrix of shape {geometry.shape}", InitializerError)
 
 
 def _fixed(name: str, filled: Array) -> StructuredLaw:

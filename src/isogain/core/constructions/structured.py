@@ -9,7 +9,7 @@ isometries and identities are built in the library the normals belong to (NumPy,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
@@ -20,6 +20,7 @@ from isogain.core.constructions.haar import haar_orthogonal, namespace
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import Normals, StructuredLaw
 from isogain.errors import InitializerError
+from isogain.memory import require_room
 
 __all__ = [
     "bilinear_law",
@@ -29,6 +30,7 @@ __all__ = [
     "masked_normal_law",
     "matrix_law",
     "mirrored",
+    "outputs_first",
     "segments_law",
     "svd_orthogonal",
     "uniforms",
@@ -138,6 +140,13 @@ def matrix_law(
     return StructuredLaw(name, build, abs(gain) * rms, stack * each)
 
 
+PLACES: Mapping[str, Callable[[int], int]] = {
+    "first": lambda size: 0, "floor": lambda size: (size - 1) // 2, "ceil": lambda size: size // 2,
+    "last": lambda size: size - 1,
+}  # fmt: skip
+"""Which tap of a kernel so long holds the block."""
+
+
 def centre_law(
     name: str,
     geometry: Geometry,
@@ -150,11 +159,12 @@ def centre_law(
 ) -> StructuredLaw:
     """One matrix at the centre of each kernel, zeros around it; a matrix where there is no kernel.
 
-    `centre` says where an even kernel has it: 'floor' (k - 1) // 2 (JAX) or 'ceil' k // 2 (torch).
+    `centre` says where an even kernel has it, 'floor' (k - 1) // 2 (JAX) or 'ceil' k // 2 (torch), or that it
+    lies at the 'first' or 'last' tap of any.
     `rms` and `read` as in `matrix_law`.
     """
     stack, outputs, inputs, receptive = geometry.canonical_sizes()
-    place: tuple[int, ...] = tuple((size - 1) // 2 if centre == "floor" else size // 2 for size in receptive)
+    place = tuple(PLACES[centre](size) for size in receptive)
     each = outputs * inputs
 
     around = [(at, size - 1 - at) for at, size in zip(place, receptive, strict=True)]
@@ -200,6 +210,7 @@ def bilinear_law(geometry: Geometry) -> StructuredLaw:
             f"Bilinear fills a kernel, but the layout {str(geometry.layout)!r} leaves the shape "
             f"{geometry.shape} no receptive axes"
         )
+    require_room(8 * math.prod(receptive), f"a bilinear kernel of {receptive}", InitializerError)
     tent = np.ones(receptive)
     for axis, size in enumerate(receptive):
         factor = math.ceil(size / 2)
@@ -219,10 +230,12 @@ def segments_law(geometry: Geometry, values: tuple[float, ...]) -> StructuredLaw
             f"GateBias{values}: the first axis of the shape {geometry.shape} does not divide into "
             f"{len(values)} gates"
         )
-    steps = np.repeat(np.asarray(values, dtype=np.float64), length // len(values))
-    filled = np.broadcast_to(steps.reshape(-1, *[1] * (len(geometry.shape) - 1)), geometry.shape)
-    rms = float(np.sqrt(np.mean(np.square(values))))
-    return StructuredLaw("gate_bias", lambda _: np.array(filled), rms, 0)
+
+    def build(_: Normals) -> Array:
+        steps = np.repeat(np.asarray(values, dtype=np.float64), length // len(values))
+        return np.array(np.broadcast_to(steps.reshape(-1, *[1] * (len(geometry.shape) - 1)), geometry.shape))
+
+    return StructuredLaw("gate_bias", build, math.sqrt(math.fsum(v * v for v in values) / len(values)), 0)
 
 
 def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) -> StructuredLaw:
@@ -237,14 +250,23 @@ def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) 
     return StructuredLaw("masked_normal", build, math.sqrt(keep * (std**2 + mean**2)), 2 * count)
 
 
+def outputs_first(geometry: Geometry) -> Geometry:
+    """The weight as Caffe reads it, outputs on the first axis; as its layout says, where one was given."""
+    if geometry.told:
+        return geometry.bare()
+    roles = ["out", *["in"] * len(geometry.shape)][: len(geometry.shape)]
+    return Geometry.of(geometry.shape, " ".join(roles) or "*")
+
+
 def unitball_law(geometry: Geometry) -> StructuredLaw:
-    """Caffe's positive_unitball: U(0, 1), each entry of the first axis divided by its sum."""
-    count = math.prod(geometry.shape)
-    rows = geometry.shape[0] if geometry.shape else 1
+    """Caffe's positive_unitball: U(0, 1), the weights of each output divided by their sum."""
+    count, read = math.prod(geometry.shape), outputs_first(geometry)
+    stack, outputs, *_ = read.canonical_sizes()
+    rows = stack * outputs
 
     def build(normals: Normals) -> Array:
         values = uniforms(normals(0, count)).reshape(rows, -1)
-        return np.asarray((values / values.sum(axis=1, keepdims=True)).reshape(geometry.shape))
+        return read.from_canonical(values / values.sum(axis=1, keepdims=True))
 
     columns = max(count // max(rows, 1), 1)
     return StructuredLaw("positive_unitball", build, math.sqrt(4 / 3) / columns, count)

@@ -10,11 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, Layout
+from isogain.checking import Checks
+from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, LayoutLike
 from isogain.errors import LayoutError
 
 __all__ = ["FRAMEWORK_RULES", "MODES", "Fans", "axes_only_fans", "axis_fans", "fans", "geometry_fans"]
 
+CHECKS = Checks(LayoutError)
 MODES = ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
 
 
@@ -27,8 +29,10 @@ class Fans:
     receptive_size: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fan_in", _tidy(self.fan_in))
-        object.__setattr__(self, "fan_out", _tidy(self.fan_out))
+        for name in ("fan_in", "fan_out"):
+            number = CHECKS.number(f"Fans: {name}", getattr(self, name), least=0)
+            object.__setattr__(self, name, _tidy(number))
+        CHECKS.whole("Fans: receptive_size", self.receptive_size, least=0)
 
     def __repr__(self) -> str:
         return f"Fans(fan_in={self.fan_in}, fan_out={self.fan_out})"
@@ -45,7 +49,7 @@ class Fans:
 
     def get(self, mode: str) -> float:
         """The fan a mode names: 'fan_in', 'fan_out', 'fan_avg' or 'fan_geo_avg'."""
-        return float(getattr(self, mode))
+        return float(getattr(self, CHECKS.choice("mode", mode, MODES)))
 
 
 def _tidy(value: float) -> float:
@@ -54,7 +58,7 @@ def _tidy(value: float) -> float:
 
 def fans(
     shape: Sequence[int],
-    layout: str | Layout = DEFAULT_LAYOUT,
+    layout: LayoutLike = DEFAULT_LAYOUT,
     *,
     groups: int = 1,
     stride: int | Sequence[int] = 1,

@@ -20,19 +20,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import LARGEST, Checks, shown
 from isogain.errors import LayoutError
 
-__all__ = ["DEFAULT_LAYOUT", "Axis", "Geometry", "Layout"]
+__all__ = ["DEFAULT_LAYOUT", "Axis", "Geometry", "Layout", "LayoutLike", "implied"]
 
 DEFAULT_LAYOUT = "* in out"
+CHECKS = Checks(LayoutError)
 ROLES = ("out", "in", "*", "group", "stack", "lookup")
+MOST_AXES = 64
+"""As NumPy has it."""
 CANONICAL = ("stack", "out", "in", "*")
 _TOKEN = re.compile(r"\(\s*(\d+)\s+(out|in)\s*\)|(\S+)")
 
@@ -57,31 +62,37 @@ class Layout:
     """
 
     axes: tuple[Axis, ...]
+    implied: bool = field(default=False, repr=False)
+    """Whether nobody said it: a framework's own rows then read the bare shape, as their framework does."""
+
+    def __post_init__(self) -> None:
+        axes = CHECKS.series("Layout: axes", self.axes, "Axis; Layout.parse reads a string")
+        if not all(isinstance(axis, Axis) for axis in axes):
+            raise LayoutError(f"Layout: axes are Axis, got {shown(axes)}; Layout.parse reads a string")
+        object.__setattr__(self, "axes", axes)
+        object.__setattr__(self, "implied", CHECKS.flag("Layout: implied", self.implied))
 
     @staticmethod
-    @lru_cache(maxsize=512)
     def parse(text: str | Layout) -> Layout:
         """The layout a string describes; LayoutError names the word it cannot read."""
         if isinstance(text, Layout):
             return text
         if not isinstance(text, str) or not text.strip():
-            raise LayoutError(f"layout must be a string such as 'out in *' or '* in out', got {text!r}")
-        layout = Layout(tuple(_axis(match, text) for match in _TOKEN.finditer(text)))
-        if sum(axis.role == "*" for axis in layout.axes) > 1:
-            raise LayoutError(f"layout {text!r}: '*' stands for all receptive axes and may appear once")
-        return layout
+            raise LayoutError(f"layout must be a string such as 'out in *' or '* in out', got {shown(text)}")
+        return _parsed(text)
 
     def __str__(self) -> str:
         return " ".join(map(str, self.axes))
 
     def resolve(self, shape: Sequence[int]) -> tuple[Axis, ...]:
         """One Axis per dimension of `shape`, with '*' spread over as many as are left."""
+        shape = CHECKS.series("shape", shape, "integers")
         has_star = any(axis.role == "*" for axis in self.axes)
         spare = len(shape) - (len(self.axes) - has_star)
         if spare < 0 or (spare > 0 and not has_star):
             raise LayoutError(
-                f"layout {str(self)!r} describes {len(self.axes) - has_star}"
-                f"{' or more' if has_star else ''} axes, but the shape {tuple(shape)} has {len(shape)}; "
+                f"layout {shown(str(self))} describes {len(self.axes) - has_star}"
+                f"{' or more' if has_star else ''} axes, but the shape {shown(shape)} has {len(shape)}; "
                 f"give a layout with one word per axis ({_suggest(len(shape))})"
             )
         spread: list[Axis] = []
@@ -90,14 +101,36 @@ class Layout:
         return tuple(spread)
 
 
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Layout:
+    layout = Layout(tuple(_axis(match, text) for match in _TOKEN.finditer(text)))
+    if sum(axis.role == "*" for axis in layout.axes) > 1:
+        raise LayoutError(f"layout {shown(text)}: '*' stands for all receptive axes and may appear once")
+    return layout
+
+
+LayoutLike = str | Layout | None
+"""A layout as an argument; None is the library's default, which nobody said."""
+
+
+def implied(text: str | Layout = DEFAULT_LAYOUT) -> Layout:
+    """The layout of a library's own layers, where the user named none.
+
+    >>> implied() == Layout.parse(DEFAULT_LAYOUT), str(implied())
+    (False, '* in out')
+    """
+    return replace(Layout.parse(text), implied=True)
+
+
 def _axis(match: re.Match[str], text: str) -> Axis:
     if match[1]:
-        if int(match[1]) < 1:
-            raise LayoutError(f"layout {text!r}: {match[0]} must have at least one segment")
-        return Axis(match[2], int(match[1]))
+        count = int(match[1]) if len(match[1]) < 19 else 0
+        if not count:
+            raise LayoutError(f"layout {shown(text)}: {match[0][:40]} must have 1 to 10**18 segments")
+        return Axis(match[2], count)
     if match[3] not in ROLES:
         raise LayoutError(
-            f"layout {text!r}: cannot read {match[3]!r}; the words are {', '.join(ROLES)} "
+            f"layout {shown(text)}: cannot read {shown(match[3])}; the words are {', '.join(ROLES)} "
             "and packed segments such as (3 out)"
         )
     return Axis(match[3])
@@ -130,22 +163,16 @@ class Geometry:
     @staticmethod
     def of(
         shape: Sequence[int],
-        layout: str | Layout = DEFAULT_LAYOUT,
+        layout: LayoutLike = None,
         *,
         groups: int = 1,
         stride: int | Sequence[int] = 1,
         transposed: bool = False,
     ) -> Geometry:
         """A checked Geometry from what a user writes."""
-        steps = stride if isinstance(stride, int) else tuple(int(step) for step in stride)
-        return Geometry(_checked_shape(shape), Layout.parse(layout), groups, steps, transposed)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.groups, int) or self.groups < 1:
-            raise LayoutError(f"groups must be an integer of at least 1, got {self.groups!r}")
-        steps = (self.stride,) if isinstance(self.stride, int) else self.stride
-        if any(step < 1 for step in steps):
-            raise LayoutError(f"stride must be at least 1 on every axis, got {self.stride!r}")
+        read = implied() if layout is None else Layout.parse(layout)
+        flags = CHECKS.whole("groups", groups), _steps(stride), CHECKS.flag("transposed", transposed)
+        return Geometry(_checked_shape(shape), read, *flags)
 
     def split(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """The shape with packed and grouped axes cut in two, and the role of each piece.
@@ -175,9 +202,27 @@ class Geometry:
             what = f"groups={self.groups}" if axis.segments == 1 else f"the segments of '{axis}'"
             raise LayoutError(f"shape {self.shape}: an axis of {size} does not divide by {parts} ({what})")
 
+    @property
+    def told(self) -> bool:
+        """Whether somebody said which axes are outputs and which are inputs."""
+        reads = any(map(self.has_role, ("in", "group", "lookup")))
+        return not self.layout.implied and self.has_role("out") and reads
+
+    def bare(self) -> Geometry:
+        """The same axes in the same roles, without groups, segments and strides.
+
+        That is all a framework's rule can be told: it knows of nothing but axes.
+        """
+        roles = tuple(Axis(axis.role) for axis in self.layout.axes)
+        return Geometry(self.shape, Layout(roles, self.layout.implied))
+
+    def roles(self) -> tuple[str, ...]:
+        """The role of every axis."""
+        return tuple(axis.role for axis in self.layout.resolve(self.shape))
+
     def has_role(self, role: str) -> bool:
         """Whether any axis plays this role."""
-        return any(axis.role == role for axis in self.layout.resolve(self.shape))
+        return role in self.roles()
 
     def canonical_sizes(self) -> tuple[int, int, int, tuple[int, ...]]:
         """(stack, out, in, receptive axes): the sizes after every axis is sorted by role."""
@@ -215,11 +260,19 @@ class Geometry:
         return self.stride
 
 
+def _steps(stride: int | Sequence[int]) -> int | tuple[int, ...]:
+    if isinstance(stride, (list, tuple)) or (isinstance(stride, np.ndarray) and stride.ndim):
+        return tuple(CHECKS.whole("stride, on every axis,", step) for step in stride)
+    return CHECKS.whole("stride", stride)
+
+
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     try:
-        sizes = tuple(int(size) for size in shape)
-    except (TypeError, ValueError) as error:
-        raise LayoutError(f"a shape is a sequence of integers, got {shape!r}") from error
-    if any(size < 0 for size in sizes) or sizes != tuple(shape):
-        raise LayoutError(f"a shape is a sequence of non-negative integers, got {tuple(shape)}")
+        entries = tuple(islice(shape, MOST_AXES + 1))
+        sizes = tuple(int(size) for size in entries)
+        whole = all(0 <= size <= LARGEST for size in sizes) and sizes == entries
+    except Exception as error:
+        raise LayoutError(f"a shape is a sequence of integers, got {shown(shape)}") from error
+    CHECKS.require(whole, f"a shape is a sequence of non-negative integers, got {shown(entries)}")
+    CHECKS.require(len(sizes) <= MOST_AXES, f"a shape has at most {MOST_AXES} axes, got {shown(shape)}")
     return sizes

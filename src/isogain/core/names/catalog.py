@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from isogain.checking import shown
 from isogain.core.names import dialects, literature, schemes
 from isogain.core.names.rows import GROUPS, ROWS, Row
 from isogain.core.values.initializer import Initializer
@@ -76,12 +77,14 @@ def _plain(name: str) -> str:
 
 
 def _find(name: str) -> Row:
+    if not isinstance(name, str):
+        raise InitializerError(f"an initializer is a name or an Initializer, got {shown(name)}")
     row = _index().get(_plain(name))
     if row is None:
         near = difflib.get_close_matches(_plain(name), list(_index()), n=3, cutoff=0.6)
         found = list(dict.fromkeys(_index()[key].name for key in near))
         hint = f"did you mean {' or '.join(map(repr, found))}?" if found else "ig.catalog() lists them."
-        raise InitializerError(f"no initializer is called {name!r}; {hint}")
+        raise InitializerError(f"no initializer is called {shown(name)}; {hint}")
     return row
 
 
@@ -100,8 +103,6 @@ def get(which: str | Initializer | Mapping[str, Any], **parameters: Any) -> Init
         return which.replace(**parameters) if parameters else which
     if isinstance(which, Mapping):
         return Initializer.from_dict({**which, **parameters})
-    if not isinstance(which, str):
-        raise InitializerError(f"an initializer is a name or an Initializer, got {which!r}")
     row = _find(which)
     try:
         inspect.signature(row.make).bind(**parameters)
@@ -111,5 +112,7 @@ def get(which: str | Initializer | Mapping[str, Any], **parameters: Any) -> Init
         return row.make(**parameters)
     except IsogainError as error:
         raise type(error)(f"{row.name}: {error}") from error
-    except (TypeError, AttributeError) as error:
-        raise InitializerError(f"{row.name}{row.signature} cannot take {parameters}: {error}") from error
+    except Exception as error:  # a row is a line of arithmetic on what it is given
+        raise InitializerError(
+            f"{row.name}{row.signature} cannot take {shown(parameters)}: {error}"
+        ) from error

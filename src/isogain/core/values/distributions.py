@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import Checks, shown
 from isogain.errors import InitializerError
 
 __all__ = [
@@ -34,19 +35,19 @@ Normals = Callable[[int, int], NDArray[Any]]
 """(first index, count) -> that stretch of the parameter's own standard normal stream."""
 
 
-def require(condition: bool, message: str) -> None:
-    """Raise InitializerError(message) unless the condition holds."""
-    if not condition:
-        raise InitializerError(message)
+CHECKS = Checks(InitializerError)
+require = CHECKS.require
+"""Raise InitializerError(message) unless the condition holds."""
 
 
-def require_finite(owner: object, **values: float) -> None:
-    """Refuse NaN and infinities by name."""
+def require_finite(owner: object, *, least: float = -math.inf, **values: float) -> None:
+    """Refuse by name what is no number of Python's, NaN, infinities and what lies below `least`."""
     for name, value in values.items():
-        require(
-            isinstance(value, (int, float)) and math.isfinite(value),
-            f"{type(owner).__name__}: {name} must be a finite number, got {value!r}",
-        )
+        place = f"{type(owner).__name__}: {name}"
+        if not isinstance(value, (int, float)):  # JSON has to hold it
+            raise InitializerError(f"{place} must be a finite number, got {shown(value)}")
+        CHECKS.number(place, value)
+        CHECKS.number(place, value, least=least)
 
 
 class Law(ABC):

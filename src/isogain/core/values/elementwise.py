@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
+from isogain.checking import shown
 from isogain.core.geometry.fans import FRAMEWORK_RULES, MODES, Fans, axes_only_fans, axis_fans, geometry_fans
 from isogain.core.geometry.layout import Geometry
 from isogain.core.values.distributions import (
+    CHECKS,
     ComplexDiscLaw,
     ComplexLaw,
     ConstantLaw,
@@ -20,7 +22,7 @@ from isogain.core.values.distributions import (
     require_finite,
     truncated_std,
 )
-from isogain.core.values.initializer import Initializer, require_choice, require_positive
+from isogain.core.values.initializer import Initializer, require_choice, require_flag, require_positive
 
 __all__ = ["Constant", "Normal", "Ones", "TruncatedNormal", "Uniform", "VarianceScaling", "Zeros"]
 
@@ -33,11 +35,9 @@ class Constant(Initializer):
     value: float | complex = 0.0
 
     def __post_init__(self) -> None:
-        parts = complex(self.value) if isinstance(self.value, (int, float, complex)) else complex(math.nan)
-        require(
-            math.isfinite(parts.real) and math.isfinite(parts.imag),
-            f"Constant: value must be a finite number, got {self.value!r}",
-        )
+        value = self.value
+        for part in (value.real, value.imag) if isinstance(value, complex) else (value,):
+            require_finite(self, value=part)
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         return ConstantLaw(self.value)
@@ -121,6 +121,11 @@ class TruncatedNormal(Initializer):
         require_positive(self, std=self.std)
         require_finite(self, mean=self.mean)
         require_choice(self, "bounds", ("sigma", "absolute"))
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            if not (isinstance(bound, float) and math.isinf(bound)):
+                require_finite(self, **{name: bound})
+        require_flag(self, "corrected")
         require(
             self.low < self.high,
             f"TruncatedNormal: low {self.low!r} must be below high {self.high!r}",
@@ -159,7 +164,9 @@ class VarianceScaling(Initializer):
 
     `fan_rule` 'layout' reads the fans off the layout; 'torch', 'keras', 'caffe' and 'mlx' off the bare
     shape, as those frameworks do; 'axes' by in_axis, out_axis and batch_axis, the others being the
-    receptive field (JAX); 'axes_only' by in_axis and out_axis alone (Keras' `input_axes`).
+    receptive field (JAX); 'axes_only' by in_axis and out_axis alone (Keras' `input_axes`).  Where a layout
+    is given, frameworks' rules take its outputs and inputs instead of guessing them from the shape, and
+    stay blind to groups, segments and strides; axes that are given hold before it.
 
     Glorot and Bengio 2010, equation 16; LeCun et al. 1998, equation 16; He et al. 2015, equation 10.
 
@@ -185,17 +192,30 @@ class VarianceScaling(Initializer):
         require_choice(self, "fan_rule", ("layout", "axes", "axes_only", *FRAMEWORK_RULES))
         for name in ("in_axis", "out_axis", "batch_axis"):
             value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, int) else tuple(value))
+            axes = (
+                (value,)
+                if isinstance(value, int)
+                else CHECKS.series(f"VarianceScaling: {name}", value, "axes")
+            )
+            whole = all(isinstance(axis, int) and abs(axis) <= 64 for axis in axes)
+            require(whole, f"VarianceScaling: {name} names axes by number, got {shown(value)}")
+            object.__setattr__(self, name, axes)
 
     def fans(self, geometry: Geometry) -> Fans:
         """The fans this value reads off a weight, by its own fan rule."""
         if self.fan_rule == "layout":
             return geometry_fans(geometry)
+        if geometry.told and not self._names_axes():
+            return geometry_fans(geometry.bare())
         if self.fan_rule == "axes":
             return axis_fans(geometry.shape, self.in_axis, self.out_axis, self.batch_axis)
         if self.fan_rule == "axes_only":
             return axes_only_fans(geometry.shape, self.in_axis, self.out_axis)
         return FRAMEWORK_RULES[self.fan_rule](geometry.shape)
+
+    def _names_axes(self) -> bool:
+        axes = (self.in_axis, self.out_axis, self.batch_axis)
+        return self.fan_rule == "axes_only" or (self.fan_rule == "axes" and axes != ((-2,), (-1,), ()))
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
         fan = self.fans(geometry).get(self.mode)

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, ClassVar, Self
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, Layout
-from isogain.core.values.distributions import Law, require, require_finite
+from isogain.checking import shown
+from isogain.core.geometry.layout import Geometry, LayoutLike
+from isogain.core.values.distributions import CHECKS, Law, require, require_finite
 from isogain.errors import InitializerError
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "check_count",
     "refuse_complex",
     "require_choice",
+    "require_flag",
     "require_matrix",
     "require_positive",
 ]
@@ -50,7 +52,7 @@ class Initializer(ABC):
         self,
         shape: Sequence[int],
         *,
-        layout: str | Layout = DEFAULT_LAYOUT,
+        layout: LayoutLike = None,
         groups: int = 1,
         stride: int | Sequence[int] = 1,
         transposed: bool = False,
@@ -58,12 +60,20 @@ class Initializer(ABC):
     ) -> Law:
         """The law that the weights of this shape follow, with its numbers and exact moments.
 
+        `layout` None is "* in out", except that the rows of frameworks then read the bare shape as their
+        framework does; a layout that is given holds for them too.
+
         >>> from isogain.core.initializers import VarianceScaling
         >>> VarianceScaling(scale=2.0, distribution="normal").law((50, 10)).std
         0.2
         """
         geometry = Geometry.of(shape, layout, groups=groups, stride=stride, transposed=transposed)
-        return self._law(geometry, is_complex)
+        try:
+            return self._law(geometry, CHECKS.flag("is_complex", is_complex))
+        except OverflowError as error:
+            raise InitializerError(
+                f"{shown(self)} has no law at the shape {geometry.shape}: its numbers are too large ({error})"
+            ) from error
 
     def parameters(self) -> dict[str, Any]:
         """The constructor's arguments that give this value."""
@@ -81,28 +91,27 @@ class Initializer(ABC):
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Initializer:
         """The value a dictionary of `to_dict` stands for."""
+        if not isinstance(data, Mapping):
+            raise InitializerError(f"an initializer is read from a dictionary, got {shown(data)}")
         content = {key: _decode(value) for key, value in data.items() if key != "isogain"}
-        if data.get("isogain", JSON_VERSION) != JSON_VERSION:
+        version, name = data.get("isogain", JSON_VERSION), content.pop("initializer", None)
+        if not isinstance(version, int) or version != JSON_VERSION:
             raise InitializerError(
-                f"initializer JSON of version {data['isogain']!r}; this isogain reads {JSON_VERSION}"
+                f"initializer JSON of version {shown(version)}; this isogain reads {JSON_VERSION}"
             )
-        kind = Initializer.kinds.get(str(content.pop("initializer", None)))
+        kind = Initializer.kinds.get(name) if isinstance(name, str) else None
         if kind is None:
             raise InitializerError(
-                f"{data.get('initializer')!r} is no initializer; "
-                f"known are {', '.join(sorted(Initializer.kinds))}"
+                f"{shown(name)} is no initializer; known are {', '.join(sorted(Initializer.kinds))}"
             )
-        try:
-            return kind(**content)
-        except TypeError as error:
-            raise InitializerError(f"{kind.__name__}: {error}") from error
+        return kind._made(content)
 
     @staticmethod
     def from_json(text: str) -> Initializer:
         """The value that `to_json` wrote; InitializerError says what it cannot read."""
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = json.loads(CHECKS.text("the JSON of an initializer", text, '{"initializer": "Zeros"}'))
+        except (json.JSONDecodeError, RecursionError) as error:
             raise InitializerError(f"not JSON: {error}") from error
         if not isinstance(data, dict):
             raise InitializerError(f"the JSON of an initializer is an object, got {type(data).__name__}")
@@ -110,7 +119,15 @@ class Initializer(ABC):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with these parameters changed, checked again."""
-        return type(self)(**{**self.parameters(), **changes})
+        return type(self)._made({**self.parameters(), **changes})
+
+    @classmethod
+    def _made(cls, parameters: Mapping[Any, Any]) -> Self:
+        """The constructor's value; InitializerError for a parameter it does not have."""
+        try:
+            return cls(**parameters)
+        except TypeError as error:
+            raise InitializerError(f"{cls.__name__}: {error}") from error
 
     def __repr__(self) -> str:
         shown = [
@@ -141,12 +158,14 @@ def _encode(value: Any) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, Mapping) and set(value) == {"real", "imag"}:
-        return complex(value["real"], value["imag"])
+        return complex(
+            *(CHECKS.number(f"{part} of a complex number", value[part]) for part in ("real", "imag"))
+        )
     if isinstance(value, Mapping) and "initializer" in value:
         return Initializer.from_dict(value)
     if isinstance(value, list):
         return tuple(map(_decode, value))
-    return float(value) if value in ("inf", "-inf") else value
+    return float(value) if isinstance(value, str) and value in ("inf", "-inf") else value
 
 
 def require_choice(owner: object, name: str, choices: Sequence[str]) -> None:
@@ -154,23 +173,21 @@ def require_choice(owner: object, name: str, choices: Sequence[str]) -> None:
 
 
 def check_choice(owner: str, name: str, value: object, choices: Sequence[str]) -> None:
-    require(
-        isinstance(value, str) and value in choices,
-        f"{owner}: {name} must be one of {', '.join(map(repr, choices))}, got {value!r}",
-    )
+    CHECKS.choice(f"{owner}: {name}", value, choices)
 
 
 def check_count(owner: str, **values: object) -> None:
     """Refuse what is no whole number of at least 1."""
     for name, value in values.items():
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        require(whole, f"{owner}: {name} must be a whole number of at least 1, got {value!r}")
+        CHECKS.whole(f"{owner}: {name}", value)
 
 
 def require_positive(owner: object, **values: float) -> None:
-    require_finite(owner, **values)
-    for name, value in values.items():
-        require(value >= 0, f"{type(owner).__name__}: {name} must be at least 0, got {value!r}")
+    require_finite(owner, least=0, **values)
+
+
+def require_flag(owner: object, name: str) -> None:
+    CHECKS.flag(f"{type(owner).__name__}: {name}", getattr(owner, name))
 
 
 def require_matrix(owner: Initializer, geometry: Geometry) -> None:

@@ -19,7 +19,13 @@ from isogain.core.values.distributions import (
     require_finite,
     truncated_std,
 )
-from isogain.core.values.initializer import Initializer, refuse_complex, require_choice, require_positive
+from isogain.core.values.initializer import (
+    Initializer,
+    refuse_complex,
+    require_choice,
+    require_flag,
+    require_positive,
+)
 
 __all__ = ["PowerScaling", "SpectralScaling"]
 
@@ -49,6 +55,7 @@ class PowerScaling(Initializer):
         require_positive(self, factor=self.factor)
         require_finite(self, in_power=self.in_power, out_power=self.out_power, cut=self.cut)
         require_choice(self, "distribution", ("normal", "truncated_normal", "uniform"))
+        require_flag(self, "corrected")
         require(self.cut > 0, f"PowerScaling: cut is a number of sigmas above 0, got {self.cut!r}")
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from isogain.core.initializers import VarianceScaling
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy, unheld
+from isogain.graph.rules.shared import behind, leaving, share, tidy, unheld
 from isogain.graph.scene import Site
 from isogain.theory.deep_start import LOGITS
 
@@ -17,8 +19,10 @@ def head(site: Site) -> Decision | None:
     node, use = site.node, site.use
     if node is None or use is None or use.fans is None or node.role != "head":
         return None
-    reason = f"outputs of size {LOGITS:g}: the loss starts near that of knowing nothing"
-    return Decision(VarianceScaling(tidy(LOGITS**2)), reason, LOGITS, LOGITS, 0.05)
+    size = leaving(site.scene, node)
+    size = LOGITS if math.isnan(size) else size
+    reason = f"outputs of size {size:.3g}: the loss starts near that of knowing nothing"
+    return Decision(VarianceScaling(tidy(size**2)), reason, size, size, 0.05)
 
 
 @rule(order=90)
@@ -27,8 +31,10 @@ def weight(site: Site) -> Decision | None:
     node, use = site.node, site.use
     if node is None or use is None or use.fans is None or node.kind == "embedding":
         return None
+    part = share(site.scene, node)
     gain, what = behind(site.scene, node)
+    gain *= part
     law = VarianceScaling(tidy(gain**2))
     if unheld(site.scene, node) and not site.scene.recurs(site.name):
-        return Decision(law, f"{what}: signals keep their size", gain, 1.0, 0.05)
+        return Decision(law, f"{what}: signals keep their size", gain, part, 0.05)
     return Decision(law, f"{what}: the size of what it reads is kept", gain)

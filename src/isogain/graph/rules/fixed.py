@@ -7,7 +7,7 @@ import math
 from isogain.core.initializers import Normal, Ones, Zeros
 from isogain.graph.nodes import Node
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.scene import Site
+from isogain.graph.scene import Own, Site
 
 __all__: list[str] = []
 
@@ -56,13 +56,22 @@ def bias(site: Site) -> Decision | None:
     if not owners and any(node.weight is not None for node in site.nodes):
         return Decision(None, "used together with other parameters before any signal: it keeps what it has")
     own = site.own
-    if own is not None and own.set_by_hand:
+    if own is not None and (own.set_by_hand or _beyond_chance(site, own)):
         return Decision(None, f"a bias of mean {own.mean:.3g} was set by hand: kept", role="bias")
     variance = max((_variance(site, node.index) for node in owners), default=0.0)
     if variance > 0:
         reason = f"the critical point needs Var[b] = {variance:.4g}"
         return Decision(Normal(math.sqrt(variance)), reason, layout="*", role="bias")
     return Decision(Zeros(), "weights break the symmetry; a bias starts at 0", layout="*", role="bias")
+
+
+def _beyond_chance(site: Site, own: Own) -> bool:
+    """Whether a bias of few units is twice what PyTorch's own start, U(+-1 / sqrt(fan_in)), can be."""
+    uses = (node.weight for node in site.nodes if node.weight is not None)
+    use = next((one for one in uses if one.bias == site.name), None)
+    if use is None or use.fans is None or own.size > 3:
+        return False
+    return own.rms * math.sqrt(use.fans.fan_in) > 2
 
 
 def _is_added(site: Site) -> bool:

@@ -18,8 +18,9 @@ from isogain.graph.links import Link
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.pairing import paired_weights
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import sizes, tidy
+from isogain.graph.rules.shared import leaving, share, sizes, tidy
 from isogain.graph.scene import Scene, Site
+from isogain.graph.taps import tap
 from isogain.theory.deep_start import LOGITS, DeepStart
 
 __all__ = ["LINEAR", "STEADY"]
@@ -54,14 +55,6 @@ def _ends(scene: Scene, node: Node) -> bool:
     return node.index not in scene.chains.after
 
 
-def _is_output(scene: Scene, node: Node) -> bool:
-    return node.role in ("head", "tied head") and _ends_in_output(scene, node)
-
-
-def _ends_in_output(scene: Scene, node: Node) -> bool:
-    return -1 in scene.links.readers.get(node.index, frozenset())
-
-
 def _leading(scene: Scene, node: Node, behind: Link | None) -> Activation:
     """The activation before a weight, or for the first one, after it."""
     if behind is not None:
@@ -80,15 +73,16 @@ def _deep(site: Site, chain: Chain, behind: Link | None, node: Node, use: Weight
     signal = _signal(scene, chain, node, last, start)
     if reads or makes:
         position = "hidden" if reads and makes else "last" if reads else "first"
-        return _mirrored(phi, start, position, signal, use, behind)
+        return _mirrored(phi, start, position, signal, use, behind, tap(scene, node))
     gain = _gain(start, phi, behind, signal)
-    return _isometry(start, phi, gain, signal, use, last)
+    return _isometry(start, phi, gain, signal, use, tap(scene, node))
 
 
 def _signal(scene: Scene, chain: Chain, node: Node, last: bool, start: DeepStart) -> float:
     """Root mean square that the operation's output shall have: what the activation after it wants."""
     if last:
-        return LOGITS if _is_output(scene, node) else math.sqrt(start.q)
+        size = leaving(scene, node)
+        return math.sqrt(start.q) if math.isnan(size) else size
     after = scene.chains.after[node.index][0]
     return math.sqrt(scene.start(chain, scene.activation(after) or LINEAR).q)
 
@@ -103,14 +97,15 @@ def _gain(start: DeepStart, phi: Activation, behind: Link | None, signal: float)
 
 
 def _mirrored(
-    phi: Activation, start: DeepStart, position: str, signal: float, use: WeightUse, behind: Link | None
-) -> Decision:
+    phi: Activation, start: DeepStart, position: str, signal: float, use: WeightUse, behind: Link | None,
+    centre: str,
+) -> Decision:  # fmt: skip
     """[[Q, -Q], [-Q, Q]] and its ends: only phi(z) - phi(-z) acts, a straight line or nearly one."""
     outputs, inputs, receptive = sizes(use)
     rows = outputs if position == "last" else outputs // 2
     columns = inputs if position == "first" else inputs // 2
     widening = math.sqrt(max(rows / max(columns, 1), 1.0))
-    centre = "whole" if _spreads(use, rows, columns) else "floor"
+    centre = "whole" if _spreads(use, rows, columns) else centre
     if centre == "whole":
         widening = math.sqrt(max(rows / max(columns * receptive, 1), 1.0))
     if position == "first":
@@ -148,16 +143,17 @@ def _named(phi: Activation) -> tuple[str, float]:
 
 
 def _isometry(
-    start: DeepStart, phi: Activation, gain: float, signal: float, use: WeightUse, last: bool
+    start: DeepStart, phi: Activation, gain: float, signal: float, use: WeightUse, centre: str
 ) -> Decision:
     outputs, inputs, receptive = sizes(use)
     if start.kind == "gaussian":
         law: Initializer = VarianceScaling(tidy(gain**2), "fan_in", "normal")
         return Decision(law, start.reason, gain, signal, STEADY)
     widening = math.sqrt(max(outputs / max(inputs, 1), 1.0))
-    if receptive > 1 and not _spreads(use, outputs, inputs):
-        law = DeltaOrthogonal(tidy(gain * widening))
-        return Decision(law, f"orthogonal at the kernel's centre: {start.reason}", gain, signal, STEADY)
+    if receptive > 1 and centre != "whole" and not _spreads(use, outputs, inputs):
+        law = DeltaOrthogonal(tidy(gain * widening), centre)
+        place = "the kernel's centre" if centre == "floor" else f"its {centre} tap, which reads in place"
+        return Decision(law, f"orthogonal at {place}: {start.reason}", gain, signal, STEADY)
     columns = inputs * receptive
     law = Orthogonal(tidy(gain * math.sqrt(max(outputs / max(columns, 1), 1.0))))
     return Decision(law, f"orthogonal: {start.reason}", gain, signal, STEADY)
@@ -166,11 +162,14 @@ def _isometry(
 def _shallow(scene: Scene, chain: Chain, behind: Link | None, node: Node, use: WeightUse) -> Decision:
     """Few layers: Gaussian weights that keep the signal's size, as the whole width then takes part."""
     phi = (scene.activation(behind) or LINEAR) if behind is not None else LINEAR
-    signal = LOGITS if _is_output(scene, node) else 1.0
+    size = leaving(scene, node)
+    signal = share(scene, node) if math.isnan(size) else size
     gain = phi.gain() * signal
     law = VarianceScaling(tidy(gain**2), "fan_in", "normal")
     what = f"1 / E[phi^2] of {phi.name}" if behind is not None else "1 for inputs of second moment 1"
     reason = f"fan_in Var[w] = {gain**2:.4g}, from {what}: signals keep their size over {chain.depth} layers"
-    if signal == LOGITS:
-        reason = f"outputs of size {LOGITS:g}: the loss starts near that of knowing nothing"
+    if not math.isnan(size):
+        reason = (
+            f"results of size {size:.3g}, outputs of {LOGITS:g}: the loss starts near that of knowing nothing"
+        )
     return Decision(law, reason, gain, signal, 0.05)

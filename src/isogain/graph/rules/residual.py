@@ -8,9 +8,11 @@ from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block, Stream
 from isogain.graph.nodes import Node
 from isogain.graph.operands import operands
+from isogain.graph.rules.deliberate import flat, shut
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.rules.shared import behind, raised, tidy
 from isogain.graph.scene import Site
+from isogain.theory.deep_start import LOGITS
 
 __all__ = ["FEW"]
 
@@ -19,18 +21,6 @@ FEW = 4
 
 
 _VALUES = ("v", "value", "v_proj", "to_v", "wv", "w_v", "v_lin", "v_linear", "value_proj")
-
-
-@rule(order=10)
-def zero_gate(site: Site) -> Decision | None:
-    """A weight of zeros that ends a branch was set by hand: the branch opens in training."""
-    node = site.node
-    place = site.scene.blocks.of_weight.get(node.index) if node is not None else None
-    if node is None or node.kind != "weight" or place is None or node.index not in place[1].ends:
-        return None
-    if site.own is None or site.own.rms != 0:
-        return None
-    return Decision(None, "all zeros at the end of a branch: kept, the branch opens in training")
 
 
 @rule(order=45)
@@ -57,9 +47,17 @@ def _without_norms(
     gain, what = behind(site.scene, node)
     length, layers = stream.length, _layers(site, weights)
     last = node.index in block.ends
+    gate = shut(site.scene, node, block)
+    if gate is not None:
+        reason = f"{what}: a factor of {gate:.2g} holds the branch shut, and would never open beside a zero"
+        return Decision(VarianceScaling(tidy(gain**2)), reason, gain)
     if last and length > FEW and _opens(site, node, block):
         reason = f"the last of {length} branches without norms starts at 0: the stream passes unchanged"
         return Decision(Zeros(), reason, 0.0)
+    if last and any(raised(site.scene, one) for one in site.scene.links.readers[node.index] if one >= 0):
+        scale = gain * LOGITS / math.sqrt(length)
+        reason = f"{what}, x {LOGITS:g} / sqrt({length}): logarithms of scales, near 0 together"
+        return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
     if last or layers < 2:
         scale = gain / math.sqrt(length)
         reason = f"{what}, / sqrt({length}): all branches add as much variance as the stream carries"
@@ -83,8 +81,7 @@ def _opens(site: Site, node: Node, block: Block) -> bool:
             and sum(graph.nodes[k].learnt for k in graph.nodes[index].inputs) > 1
         ):
             return False
-        phi = site.scene.named(graph.nodes[index]) if graph.nodes[index].kind == "activation" else None
-        if phi is not None and min(abs(float(phi.derivative(x))) for x in (-1e-9, 0.0, 1e-9)) == 0:
+        if flat(site.scene, graph.nodes[index]):
             return False
     return True
 
@@ -92,7 +89,8 @@ def _opens(site: Site, node: Node, block: Block) -> bool:
 def _layers(site: Site, weights: tuple[int, ...]) -> int:
     """Weights in a row on a branch: queries, keys and values side by side count once."""
     links = site.scene.links
-    sources = {links.station[site.scene.graph.nodes[one].inputs[0]] for one in weights}
+    nodes = (site.scene.graph.nodes[one] for one in weights)
+    sources = {links.station[node.inputs[0]] for node in nodes if node.inputs}
     return max(len(sources), 1)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.powers import arriving
 from isogain.graph.scene import Scene
+from isogain.theory.deep_start import LOGITS
 
-__all__ = ["behind", "sizes", "tidy", "unheld"]
+__all__ = ["behind", "leaving", "raised", "share", "sizes", "tidy", "unheld"]
 
 
 def tidy(value: float) -> float:
@@ -40,6 +42,93 @@ def behind(scene: Scene, node: Node) -> tuple[float, str]:
     else:
         gain = 1 / math.sqrt(power) if power > 0 else 1.0
     return gain, f"fan_in Var[w] = {gain**2:.4g}" + (f" behind {name}" if name else "")
+
+
+def leaving(scene: Scene, node: Node) -> float:
+    """Size for the results of a last weight, so that what leaves the model is of size .3; nan for any other.
+
+    So are logarithms, of scales or variances, wherever they are made.
+
+    Of two that are multiplied and summed over n entries each gets the root of .3 / sqrt(n); one that is added
+    up again and again gets its share.
+    """
+    readers = scene.links.readers.get(node.index, frozenset())
+    summed = max((_summed(scene, node, one) for one in readers if one >= 0), default=0)
+    if -1 not in readers and any(raised(scene, one) for one in (node.index, *readers) if one >= 0):
+        return LOGITS
+    if node.role not in ("head", "tied head"):
+        return math.nan
+    if summed and -1 not in readers:
+        return tidy(math.sqrt(LOGITS / math.sqrt(summed)))
+    return LOGITS * share(scene, node) if -1 in readers else math.nan
+
+
+def share(scene: Scene, node: Node) -> float:
+    """1 over how often a weight's results are added to one sum: refined outputs, membranes that leak.
+
+    1 over the root of their number for weights side by side in one sum, each of them used there once.
+    """
+    uses = scene.uses_of(node.weight.name) if node.weight else ()
+    sums = [_sum_of(scene, one) for one in uses]
+    if len(uses) < 2 or not all(
+        _reads_on(scene, after, before) for before, after in itertools.pairwise(sums)
+    ):
+        return 1 / math.sqrt(_side_by_side(scene, node))
+    return 1 / len(uses)
+
+
+def _side_by_side(scene: Scene, node: Node) -> int:
+    """How many maps of one signal make up the sum that reads a weight's results."""
+    place = _sum_of(scene, node.index)
+    if place < 0 or node.index in scene.blocks.of_weight:
+        return 1
+    nodes = [scene.graph.nodes[scene.links.station[one]] for one in scene.graph.nodes[place].inputs]
+    maps = [one for one in nodes if one.kind == "weight" and one.inputs]
+    read = {scene.links.station[one.inputs[0]] for one in maps}
+    return len(nodes) if len(read) == 1 and len(maps) == len(nodes) else 1
+
+
+def _sum_of(scene: Scene, index: int) -> int:
+    """The sum that reads a weight's results; -1 where none does."""
+    readers = (one for one in scene.links.readers.get(index, ()) if one >= 0)
+    return next((one for one in sorted(readers) if scene.graph.nodes[one].kind == "add"), -1)
+
+
+def _reads_on(scene: Scene, index: int, before: int) -> bool:
+    """Whether a sum goes on with an earlier one: through sums and constant factors alone."""
+    seen, stack = {index}, [index]
+    while stack and min(index, before) >= 0:
+        one = stack.pop()
+        if one == before:
+            return True
+        node = scene.graph.nodes[one]
+        linear = node.kind in ("add", "shape", "dropout") or (
+            node.kind == "multiply" and len(node.inputs) == 1
+        )
+        new = [k for k in node.inputs if linear and k >= before and k not in seen]
+        seen.update(new)
+        stack += new
+    return False
+
+
+def raised(scene: Scene, index: int) -> bool:
+    """Whether e is raised to what a node hands on: scales of couplings, variances."""
+    found = scene.graph.following(index, ("other", "weight", "norm", "softmax"), 4)
+    return found is not None and found.op in ("exp", "expm1")
+
+
+def _summed(scene: Scene, node: Node, index: int) -> int:
+    """Over how many entries a product with another learnt signal is summed; 0 where there is none."""
+    graph, product = scene.graph, scene.graph.nodes[index]
+    if sum(graph.nodes[one].learnt for one in product.inputs) < 2:
+        return 0
+    if product.kind == "product" and graph.following(index, ("softmax",), 8) is None:
+        return node.shape[node.channel_axis]
+    if product.kind == "multiply":
+        sums = [one for one in graph.consumers[index] if graph.nodes[one].op == "sum"]
+        size = math.prod(product.shape)
+        return max((size // max(math.prod(graph.nodes[one].shape), 1) for one in sums), default=0)
+    return 0
 
 
 def unheld(scene: Scene, node: Node) -> bool:

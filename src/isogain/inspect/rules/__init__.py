@@ -1,11 +1,17 @@
-"""One rule for each code: a function from a Table to findings."""
+"""The rules of each code: functions from a Table to findings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from isogain.inspect.findings import Finding
+from isogain.inspect.rules.adapters import adapter_not_neutral
+from isogain.inspect.rules.attention import attention_collapse
+from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_buffers
+from isogain.inspect.rules.gates import saturated_gates
+from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
+from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.propagation import (
     exploding_backward,
     exploding_forward,
@@ -13,7 +19,10 @@ from isogain.inspect.rules.propagation import (
     vanishing_forward,
 )
 from isogain.inspect.rules.representation import constant_output, rank_collapse
+from isogain.inspect.rules.saddles import saddles
+from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
+from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.usage import unused_parameter
 from isogain.inspect.rules.values import dtype_headroom, non_finite, uninitialized
@@ -21,20 +30,26 @@ from isogain.inspect.table import Table
 
 __all__ = ["RULES"]
 
-RULES: dict[str, Callable[[Table], Iterator[Finding]]] = {
-    "non-finite": non_finite,
-    "uninitialized": uninitialized,
-    "symmetric-units": symmetric_units,
-    "exploding-forward": exploding_forward,
-    "vanishing-forward": vanishing_forward,
-    "exploding-backward": exploding_backward,
-    "vanishing-backward": vanishing_backward,
-    "saturated-units": saturated_units,
-    "dead-units": dead_units,
-    "rank-collapse": rank_collapse,
-    "constant-output": constant_output,
-    "initial-loss": initial_loss,
-    "identical-layers": identical_layers,
-    "unused-parameter": unused_parameter,
-    "dtype-headroom": dtype_headroom,
+Rule = Callable[[Table], Iterator[Finding]]
+RULES: dict[str, tuple[Rule, ...]] = {
+    "non-finite": (nan_buffers, non_finite),
+    "uninitialized": (stale_buffers, uninitialized),
+    "symmetric-units": (symmetric_units, saddles),
+    "off-peers": (off_peers, odd_slices, wrong_fans),
+    "exploding-forward": (exploding_forward,),
+    "vanishing-forward": (vanishing_forward,),
+    "time-scale": (time_scale,),
+    "attention-collapse": (attention_collapse,),
+    "exploding-backward": (exploding_backward,),
+    "vanishing-backward": (vanishing_backward,),
+    "saturated-units": (saturated_units, saturated_gates),
+    "dead-units": (dead_units,),
+    "rank-collapse": (rank_collapse,),
+    "constant-output": (constant_output,),
+    "adapter-not-neutral": (adapter_not_neutral,),
+    "initial-loss": (initial_loss,),
+    "identical-layers": (identical_layers, same_slices),
+    "idle-slices": (idle_slices,),
+    "unused-parameter": (unused_parameter,),
+    "dtype-headroom": (dtype_headroom, buffer_precision),
 }

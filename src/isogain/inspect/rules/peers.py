@@ -12,21 +12,50 @@ from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.table import Table
 
-__all__ = ["apart_from_peers"]
+__all__ = ["FEWEST", "OFF", "apart_from_peers", "decades_off", "off_peers"]
 
 FEWEST = 4
 """Members of a family below which none of them is the odd one out."""
-LOUD = (30.0, 100.0)
-"""Times the median gain of the peers; depth-dependent schemes stay within about 10."""
+OFF = (30.0, 100.0)
+"""Times the median gain of the peers, or parts of it; depth-dependent schemes stay within about 10."""
 
 
 def apart_from_peers(table: Table) -> Iterator[Finding]:
     """Weights many times larger than those of all their peers, as a loop that missed a layer leaves them."""
-    for members in _families(table).values():
-        usual = median(_gain(node) for node in members)
-        loud = [node for node in members if usual > 0 and _gain(node) > LOUD[0] * usual]
-        for node in loud:
-            yield _finding(table, node, usual, len(members))
+    for node, usual, count in _odd(table):
+        if _gain(node) > usual:
+            yield _loud(node, usual, count)
+
+
+def off_peers(table: Table) -> Iterator[Finding]:
+    """Weights many times smaller than those of all their peers."""
+    for node, usual, count in _odd(table):
+        if _gain(node) < usual:
+            yield _quiet(node, usual, count)
+
+
+def decades_off(table: Table, first: int, last: int) -> float:
+    """Decades that layers far off their peers add on a trunk between two nodes."""
+    return sum(
+        math.log10(_gain(node) / usual)
+        for node, usual, _ in _odd(table)
+        if first < node.index <= last and node.index in table.on_trunk
+    )
+
+
+def _odd(table: Table) -> list[tuple[Node, float, int]]:
+    """(node, median gain of its peers, how many they are) of every weight far off, once a table."""
+    kept: list[tuple[Node, float, int]] | None = table.__dict__.get("_odd")
+    if kept is None:
+        kept = [
+            (node, usual, len(members))
+            for members in _families(table).values()
+            if (usual := median(_gain(node) for node in members)) > 0
+            for node in members
+            if _gain(node) > 0 and not 1 / OFF[0] <= _gain(node) / usual <= OFF[0]
+        ]
+        table.__dict__["_odd"] = kept
+    return kept
 
 
 def _gain(node: Node) -> float:
@@ -44,9 +73,22 @@ def _families(table: Table) -> dict[tuple[object, ...], list[Node]]:
     return {key: members for key, members in groups.items() if len(members) >= FEWEST}
 
 
-def _finding(table: Table, node: Node, usual: float, count: int) -> Finding:
+def _quiet(node: Node, usual: float, count: int) -> Finding:
+    parts = usual / _gain(node)
+    severity: Severity = "critical" if parts > OFF[1] else "warning"
+    name = node.weight.name if node.weight else ""
+    return Finding(
+        "off-peers", severity, place(node), f"gain {_gain(node):.3g}",
+        f"about {usual:.3g}, the median of its {count} peers (same role and shape)",
+        f"its weights are {parts:.3g} times smaller than those of its peers: it alone loses the signal; "
+        "the scheme that drew those passed it over",
+        f"model.get_parameter({name!r}).data.mul_({parts:.4g})",
+    )  # fmt: skip
+
+
+def _loud(node: Node, usual: float, count: int) -> Finding:
     times = _gain(node) / usual
-    severity: Severity = "critical" if times > LOUD[1] else "warning"
+    severity: Severity = "critical" if times > OFF[1] else "warning"
     name = node.weight.name if node.weight else ""
     return Finding(
         "exploding-forward",

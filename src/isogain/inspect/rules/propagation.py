@@ -14,7 +14,7 @@ from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, split_at_norms
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.mending import mend
-from isogain.inspect.rules.peers import apart_from_peers
+from isogain.inspect.rules.peers import apart_from_peers, decades_off
 from isogain.inspect.table import Table
 
 __all__ = ["exploding_backward", "exploding_forward", "vanishing_backward", "vanishing_forward"]
@@ -44,7 +44,9 @@ def _reference(table: Table, piece: Sequence[Node], chain: Chain) -> Node:
 
 
 def _change(table: Table, reference: Node, node: Node) -> float:
-    return decades(table.forward[node.index].rms, table.forward[reference.index].rms)
+    """Decades between two nodes' sizes, but for what layers far off their peers make of them."""
+    change = decades(table.forward[node.index].rms, table.forward[reference.index].rms)
+    return change - decades_off(table, reference.index, node.index)
 
 
 def vanishing_forward(table: Table) -> Iterator[Finding]:
@@ -237,6 +239,7 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
         for influence in (True,) if chain.normalised else (True, False):
             low, high = _losses(table, node, last, influence)
             change = low if growing else high
+            change -= 0.0 if influence else decades_off(table, node.index, last.index)
             tolerance = EXPLODING if growing else INFLUENCE if influence else VANISHING
             natural = chain.course.back_change(node, last)
             usual = max(natural, 0.0) if growing else max(-natural, 0.0)

@@ -12,7 +12,7 @@ from isogain.inspect.mending import mend, zeroed
 from isogain.inspect.steps import BOUNDED
 from isogain.inspect.table import Forward, Table
 
-__all__ = ["dead_units", "saturated_units"]
+__all__ = ["SATURATED", "dead_units", "saturated_units"]
 
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)

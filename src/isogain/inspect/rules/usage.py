@@ -10,7 +10,7 @@ from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.table import Table
 
-__all__ = ["unused_parameter"]
+__all__ = ["routed", "unused_parameter"]
 
 
 def unused_parameter(table: Table) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def _kind(table: Table, use: ParameterUse, leading: set[int]) -> str:
         return "copy"
     if use.used:
         return "cut" if leading.intersection(use.nodes) or not use.nodes else "aside"
-    if _routed(table, use):
+    if routed(table, use):
         return "routed"
     if table.random_choices:
         return "skipped"
@@ -75,7 +75,7 @@ def _nothing(table: Table, missing: list[ParameterUse]) -> Finding:
     )  # fmt: skip
 
 
-def _routed(table: Table, use: ParameterUse) -> bool:
+def routed(table: Table, use: ParameterUse) -> bool:
     """One of several experts that this batch was not routed to: others of its family saw part of the rows."""
     mine = family(use.name)
     if mine == use.name:

@@ -11,7 +11,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.formats import FORMATS
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["dtype_headroom", "non_finite", "uninitialized"]
+__all__ = ["IMPLAUSIBLE", "dtype_headroom", "non_finite", "uninitialized"]
 
 LARGEST = {name: one.largest for name, one in FORMATS.items()}
 HEADROOM = 8.0

@@ -37,6 +37,10 @@ class Value(NamedTuple):
     content: bool = False
     scale: bool = False
     """Whether it is a standard deviation, a norm or the inverse of one."""
+    constant: float = 1.0
+    """For an expression of one parameter: the number that multiplies it."""
+    bound: bool = False
+    """Whether an expression of a parameter is no multiple of it."""
     window: Any = None
     """For an expression of one parameter: which of its entries it holds, where that was followed."""
 

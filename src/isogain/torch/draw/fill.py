@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 
+from isogain.checking import shown
+from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing.engine import thread_count
@@ -18,16 +21,19 @@ from isogain.drawing.laws import writer
 from isogain.drawing.public import law_of
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
+from isogain.torch.device.choice import drawer
+from isogain.torch.device.host import as_array, through_host
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
-__all__ = ["fill_", "prepare"]
+__all__ = ["LAYOUT", "fill_", "is_computed", "named", "prepare", "require_tensor"]
 
 Write = Callable[[torch.Tensor], None]
 
+LAYOUT = implied("out in *")
+"""How torch's own layers hold their weights."""
+
 _HUGE_PAGE = 1 << 21
 _MADV_HUGEPAGE = 14
-_HOST_ELEMENTS = 1 << 21
-"""Elements of the pinned buffer through which other devices are filled: 8 MB of float32."""
 
 
 def fill_(
@@ -36,7 +42,7 @@ def fill_(
     *,
     seed: int,
     path: str = "",
-    layout: str = "out in *",
+    layout: LayoutLike = None,
     groups: int = 1,
     stride: int | Sequence[int] = 1,
     transposed: bool = False,
@@ -44,20 +50,57 @@ def fill_(
 ) -> torch.Tensor:
     """Return the tensor, filled in place with `ig.draw` of its shape; the same bits.
 
-    Contiguous or not, float64, float32, float16, bfloat16 or complex; on the CPU without a copy, on
-    other devices through a small pinned buffer.  Of a DTensor each process draws only what it holds.
+    `layout` is "out in *" unless one is given, which then holds for the rows of frameworks too.
+    Contiguous or not, float64, float32, float16, bfloat16 or complex; on the CPU without a copy, on a
+    GPU by a kernel of its own where there is Triton, on other devices through pinned buffers.  Of a
+    DTensor each process draws only what it holds.
 
-    DrawError for a meta tensor (see `materialize_`), an expanded one, or a dtype without a draw; the
-    tensor is then untouched.  A tensor without elements is left as it is.
+    DrawError for a meta tensor (see `materialize_`), an expanded one, one that is computed from others (a
+    weight under weight_norm: writing it changes nothing), or a dtype without a draw; the tensor is then
+    untouched.  A tensor without elements is left as it is.
 
     >>> fill_(torch.empty(512, 784), "he_normal", seed=0, path="fc1.weight").shape
     torch.Size([512, 784])
     """
+    require_tensor(tensor)
     if tensor.is_meta:
-        raise DrawError(f"{path or 'the tensor'} is on the meta device and has no memory; use materialize_")
-    geometry = {"layout": layout, "groups": groups, "stride": stride, "transposed": transposed}
+        raise DrawError(f"{named(path)} is on the meta device and has no memory; use materialize_")
+    if is_computed(tensor):
+        raise DrawError(f"{named(path)} {COMPUTED}")
+    layout = LAYOUT if layout is None else layout
+    geometry: dict[str, Any] = {
+        "layout": layout,
+        "groups": groups,
+        "stride": stride,
+        "transposed": transposed,
+    }
     prepare(tensor, init, seed=seed, path=path, threads=threads, **geometry)(tensor)
     return tensor
+
+
+def require_tensor(tensor: object) -> None:
+    """Refuse what is no torch tensor."""
+    if not isinstance(tensor, torch.Tensor):
+        raise DrawError(
+            f"a torch.Tensor or Parameter is filled in place, got {shown(tensor)}; ig.draw makes NumPy arrays"
+        )
+
+
+def named(path: object) -> str:
+    """What an error calls the tensor."""
+    return path if isinstance(path, str) and path else "the tensor"
+
+
+COMPUTED = (
+    "is computed from other tensors (weight_norm, a parametrization, an operation), so writing it changes no "
+    "model; assign to the module's attribute instead (module.weight = values), or let igt.init_ set it"
+)
+
+
+def is_computed(tensor: torch.Tensor) -> bool:
+    """Whether autograd made the tensor from others and its memory is nobody's parameter."""
+    owner = tensor._base if tensor._is_view() and tensor._base is not None else tensor
+    return not owner.is_leaf
 
 
 def prepare(
@@ -82,11 +125,12 @@ def prepare(
 
     for _, region in boxes:
         writer_of(region)
-    return lambda tensor: _write(local_part(tensor), boxes, writer_of)
+    on_device = partial(drawer, law=law, dtype=name, key=key)
+    return lambda tensor: _write(local_part(tensor), boxes, on_device, writer_of)
 
 
 def _check_strided(tensor: torch.Tensor, path: str) -> None:
-    where = path or "the tensor"
+    where = named(path)
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise DrawError(f"{where} is a {tensor.layout} or quantized tensor; only dense ones can be filled")
     local = local_part(tensor)
@@ -95,13 +139,21 @@ def _check_strided(tensor: torch.Tensor, path: str) -> None:
 
 
 @torch.no_grad()
-def _write(local: torch.Tensor, boxes: Boxes, writer_of: Callable[[Region], Any]) -> None:
+def _write(
+    local: torch.Tensor,
+    boxes: Boxes,
+    on_device: Callable[[torch.Tensor], Any],
+    writer_of: Callable[[Region], Any],
+) -> None:
     local = local.detach()
     for place, region in boxes:
         if region.size == 0:
             continue
         part = local[place] if place else local
-        if _has_host_memory(part):
+        draw = on_device(part)
+        if draw is not None:
+            draw(region)
+        elif _has_host_memory(part):
             writer_of(region)(as_array(part))
             torch.autograd.graph.increment_version(part)
         else:
@@ -113,30 +165,16 @@ def _has_host_memory(tensor: torch.Tensor) -> bool:
     return plain and tensor.device.type == "cpu" and not tensor.is_conj() and not tensor.is_neg()
 
 
-def as_array(tensor: torch.Tensor) -> NDArray[Any]:
-    """The tensor's own memory as a NumPy array; bfloat16 as its bits."""
-    return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
-
-def through_host(part: torch.Tensor, region: Region, writer_of: Callable[[Region], Any]) -> None:
-    """Fill a tensor of another device piece by piece, from one pinned buffer."""
-    pinned = part.device.type != "cpu" and torch.accelerator.is_available()
-    buffer = torch.empty(min(region.size, _HOST_ELEMENTS), dtype=part.dtype, pin_memory=pinned)
-    for piece in region.pieces(_HOST_ELEMENTS):
-        host = buffer[: piece.size].view(piece.shape)
-        writer_of(piece)(as_array(host))
-        part[piece.relative_to(region)].copy_(host)
-
-
 def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -> torch.Tensor:
     """Fresh memory for a meta tensor (or meta DTensor), not yet written."""
     try:
         if is_dtensor(like) and device is None:
             device = like.device_mesh.device_type  # type: ignore[attr-defined]
         fresh = torch.empty_like(like, device=device or "cpu")
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, TypeError) as error:
         size = like.numel() * like.element_size() / 2**20
-        raise DrawError(f"no memory for {path}: {size:.0f} MiB on {device or 'cpu'} ({error})") from error
+        where = "cpu" if device is None else shown(device)
+        raise DrawError(f"no memory for {path}: {size:.0f} MiB on {where} ({error})") from error
     _prefer_huge_pages(local_part(fresh))
     return fresh
 

@@ -8,6 +8,9 @@ Each takes torch's own arguments, then `seed` and `path`:
 * neither: that seed comes from torch's default generator, as in the function each replaces, so
   `torch.manual_seed` governs it.
 
+A tensor that transformers marked as loaded (`_is_hf_initialized`) is left alone, as transformers' own
+guarded functions leave it: a partial `from_pretrained` keeps what it loaded.
+
 The laws are exact where torch's are not: no outliers in `trunc_normal_`, 16-bit types drawn in
 float32 and rounded once, and the same bits on every device and shard.
 """
@@ -18,11 +21,13 @@ import warnings
 
 import torch
 
+from isogain.checking import Checks, shown
+from isogain.core.geometry.layout import Layout
 from isogain.core.names.dialects import pytorch as law
 from isogain.core.names.dialects.pytorch import calculate_gain
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError
-from isogain.torch.draw.fill import fill_
+from isogain.torch.draw.fill import COMPUTED, LAYOUT, fill_, is_computed, named, require_tensor
 
 __all__ = [
     "calculate_gain",
@@ -44,7 +49,6 @@ __all__ = [
 
 Tensor = torch.Tensor
 Generator = torch.Generator | None
-LAYOUT = "out in *"
 
 
 def _fill(
@@ -54,9 +58,12 @@ def _fill(
     seed: int | None,
     path: str,
     *,
-    layout: str = LAYOUT,
+    layout: str | Layout = LAYOUT,
     groups: int = 1,
 ) -> Tensor:
+    require_tensor(tensor)
+    if getattr(tensor, "_is_hf_initialized", False):  # transformers loaded it, and its own functions skip it
+        return tensor
     if seed is None:
         seed = _seed_from(generator)
     elif generator is not None:
@@ -64,20 +71,29 @@ def _fill(
     if tensor.numel() == 0:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
-    return fill_(tensor, initializer, seed=seed, path=path, layout=layout, groups=groups)
+    target = tensor
+    if is_computed(tensor):
+        warnings.warn(f"{named(path)} {COMPUTED}", stacklevel=3)
+        target = tensor.detach()  # written all the same, as torch does
+    fill_(target, initializer, seed=seed, path=path, layout=layout, groups=groups)
+    return tensor
 
 
 def _seed_from(generator: Generator) -> int:
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise InitializerError(f"generator must be a torch.Generator or None, got {shown(generator)}")
     device = torch.device("cpu") if generator is None else generator.device
     return int(torch.randint(0, 2**63 - 1, (), generator=generator, device=device).item())
 
 
 def _elementwise(tensor: Tensor) -> str:
     """A layout for laws that ask for no fans: any shape will do, also a scalar."""
+    require_tensor(tensor)
     return " ".join(["out"] * tensor.dim()) or "*"
 
 
 def _require_axes(name: str, tensor: Tensor, allowed: tuple[int, ...]) -> None:
+    require_tensor(tensor)
     if tensor.dim() not in allowed:
         raise InitializerError(
             f"{name} fills tensors of {' or '.join(map(str, allowed))} axes, "
@@ -162,6 +178,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     InitializerError for other shapes, or when the first axis does not divide by `groups`.
     """
     _require_axes("dirac_", tensor, (3, 4, 5))
+    groups = Checks(InitializerError).whole("dirac_: groups", groups)
     if tensor.shape[0] % groups:
         raise InitializerError(
             f"dirac_: {tensor.shape[0]} output channels do not divide into {groups} groups"

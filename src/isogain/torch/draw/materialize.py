@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import nn
 
+from isogain.checking import shown
+from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
-from isogain.errors import DrawError
+from isogain.errors import DrawError, IsogainError
 from isogain.graph.paths import stable_path
-from isogain.torch.draw.fill import Write, allocate, prepare
+from isogain.torch.draw.fill import LAYOUT, Write, allocate, prepare
 
-__all__ = ["Filling", "Places", "materialize_", "places_of"]
+__all__ = [
+    "Choice",
+    "Choices",
+    "Filling",
+    "Places",
+    "chosen",
+    "give_memory",
+    "places_of",
+    "prepared",
+    "tell_sharding",
+    "write_all",
+]
 
 
 @final
@@ -26,12 +40,14 @@ class Filling:
     """An initializer together with how the weight's axes are to be read."""
 
     init: str | Initializer | Law
-    layout: str = "out in *"
+    layout: LayoutLike = None
+    """None: "out in *", with the rows of frameworks as their framework has them."""
     groups: int = 1
     stride: int | tuple[int, ...] = 1
     transposed: bool = False
 
 
+MOST = 2**64
 Choice = str | Initializer | Law | Filling | torch.Tensor | float
 """What may stand for a parameter or buffer: an initializer, a tensor to copy, or one number."""
 Choices = Mapping[str, Choice] | Callable[[str, torch.Tensor], Choice | None]
@@ -46,57 +62,6 @@ class Places:
     tensor: torch.Tensor
     owners: tuple[tuple[nn.Module, str], ...]
     is_parameter: bool
-
-
-def materialize_(
-    model: nn.Module,
-    choices: Choices,
-    *,
-    seed: int,
-    device: torch.device | str | None = None,
-    threads: int | None = None,
-) -> nn.Module:
-    """Return the model, its meta tensors now real, every chosen parameter and buffer filled.
-
-    `choices` maps paths, or patterns such as "layers.*.weight" (the first that fits counts), to an
-    initializer, a `Filling` (initializer and layout), a tensor to copy or a number; or is a function
-    (path, tensor) -> one of these or None.  Weights of convolutions, transposed convolutions and
-    embeddings are read through their own layout unless a Filling says otherwise.
-
-    Every parameter needs a choice, and so does every buffer on the meta device; buffers that have
-    memory are kept unless chosen.  Tied parameters are drawn once, under their first path, and stay
-    tied.  DTensors (`fully_shard` on the meta device included) get memory and numbers for their own
-    share only.  Paths are those of `named_parameters` without the wrappers of torch.compile, activation
-    checkpointing and DistributedDataParallel, so wrapping changes no number.  Memory beyond the model's
-    own stays under one parameter's.
-
-    Raises DrawError that names every path without a choice, or the first that its choice does not fit,
-    before anything is written.
-
-    >>> with torch.device("meta"):
-    ...     model = nn.Linear(784, 10)
-    >>> materialize_(model, {"weight": "he_normal", "bias": 0.0}, seed=0).weight.device
-    device(type='cpu')
-    """
-    if isinstance(model, nn.parallel.DistributedDataParallel):
-        materialize_(model.module, choices, seed=seed, device=device, threads=threads)
-        return model
-    choose = choices if callable(choices) else lambda path, tensor: _by_pattern(choices, path)
-    work, missing = [], []
-    for places in places_of(model):
-        choice = choose(places.path, places.tensor)
-        if choice is not None:
-            work.append((places, _prepared(places, choice, seed, threads)))
-        elif places.is_parameter or places.tensor.is_meta:
-            missing.append(places.path)
-    if missing:
-        raise DrawError(
-            f"nothing was written: no choice for {', '.join(missing)}; name each of them, "
-            "or a pattern that fits it"
-        )
-    _run(work, device)
-    _tell_sharding(model)
-    return model
 
 
 def places_of(model: nn.Module) -> list[Places]:
@@ -116,19 +81,71 @@ def places_of(model: nn.Module) -> list[Places]:
     return list(found.values())
 
 
+def chosen(choices: Choices, found: list[Places]) -> dict[str, Choice]:
+    """Path -> choice for each tensor that has one.
+
+    DrawError for choices of another kind, for a path or pattern that fits nothing, and where a function of
+    the user's own raises.
+    """
+    _check(choices)
+    if isinstance(choices, Mapping):
+        _refuse_idle(choices, found)
+    named = {one.path: _asked(_function(choices), one) for one in found}
+    return {path: choice for path, choice in named.items() if choice is not None}
+
+
+def _function(choices: Choices) -> Callable[[str, torch.Tensor], Choice | None]:
+    return choices if callable(choices) else lambda path, tensor: _by_pattern(choices, path)
+
+
+def _check(choices: object) -> None:
+    named = isinstance(choices, Mapping) and all(isinstance(one, str) for one in choices)
+    if not named and (isinstance(choices, Mapping) or not callable(choices)):
+        raise DrawError(
+            "choices must map paths or patterns to initializers, or be a function of (path, tensor), "
+            f"got {shown(choices)}"
+        )
+
+
+def _asked(choose: Callable[[str, torch.Tensor], Choice | None], places: Places) -> Choice | None:
+    try:
+        return choose(places.path, places.tensor)
+    except IsogainError:
+        raise
+    except Exception as error:  # a function of the user's own
+        told = f"{type(error).__name__}: {error}"
+        raise DrawError(f"nothing was written: choices raised at {places.path}: {told}") from error
+
+
 def _by_pattern(choices: Mapping[str, Choice], path: str) -> Choice | None:
     if path in choices:
         return choices[path]
     return next((choice for pattern, choice in choices.items() if fnmatchcase(path, pattern)), None)
 
 
-def _prepared(places: Places, choice: Choice, seed: int, threads: int | None) -> Write:
+def _refuse_idle(choices: Mapping[str, Choice], found: list[Places]) -> None:
+    """A path or pattern that fits nothing is a slip of the pen, and what it meant gets another's choice."""
+    paths = [places.path for places in found]
+    idle = [one for one in choices if one not in paths and not any(fnmatchcase(path, one) for path in paths)]
+    if idle:
+        near = {one: difflib.get_close_matches(one, paths, n=3) for one in idle}
+        told = [repr(one) + (f" (near: {', '.join(near[one])})" if near[one] else "") for one in idle]
+        raise DrawError(
+            f"nothing was written: {', '.join(told)} fits no parameter or buffer of the model; leave it out, "
+            "or name one that is there (a tied one under its first path)"
+        )
+
+
+def prepared(places: Places, choice: Choice, seed: int, threads: int | None) -> Write:
     """What writes the choice into a tensor like this one, checked."""
     if isinstance(choice, torch.Tensor | float | int):
         return _copier(places, choice)
     if not isinstance(choice, Filling):
         choice = _default_filling(places, choice)
-    geometry = {name: getattr(choice, name) for name in ("layout", "groups", "stride", "transposed")}
+    geometry: dict[str, Any] = {
+        "layout": LAYOUT if choice.layout is None else choice.layout, "groups": choice.groups,
+        "stride": choice.stride, "transposed": choice.transposed,
+    }  # fmt: skip
     try:
         return prepare(places.tensor, choice.init, seed=seed, path=places.path, threads=threads, **geometry)
     except ValueError as error:
@@ -139,6 +156,9 @@ def _copier(places: Places, choice: torch.Tensor | float) -> Write:
     if isinstance(choice, torch.Tensor) and choice.shape != places.tensor.shape:
         shapes = f"{tuple(choice.shape)} for {tuple(places.tensor.shape)}"
         raise DrawError(f"nothing was written: {places.path}: a tensor of shape {shapes}")
+
+    if isinstance(choice, int) and abs(choice) > MOST:
+        raise DrawError(f"nothing was written: {places.path}: no dtype holds the number {shown(choice)}")
 
     @torch.no_grad()
     def write(tensor: torch.Tensor) -> None:
@@ -152,24 +172,25 @@ def _default_filling(places: Places, init: str | Initializer | Law) -> Filling:
     module, name = places.owners[0]
     if name == "weight" and isinstance(module, nn.modules.conv._ConvNd):
         if module.transposed:
-            return Filling(init, "in out *", module.groups, module.stride, transposed=True)
-        return Filling(init, "out in *", module.groups)
+            return Filling(init, implied("in out *"), module.groups, module.stride, transposed=True)
+        return Filling(init, LAYOUT, module.groups)
     if name == "weight" and isinstance(module, nn.Embedding | nn.EmbeddingBag):
-        return Filling(init, "in out")
-    return Filling(init, "out in *" if places.tensor.dim() > 1 else "out" if places.tensor.dim() else "*")
+        return Filling(init, implied("in out"))
+    return Filling(init, LAYOUT if places.tensor.dim() > 1 else "out" if places.tensor.dim() else "*")
 
 
-def _run(work: list[tuple[Places, Write]], device: torch.device | str | None) -> None:
+def write_all(work: list[tuple[Places, Write]], device: torch.device | str | None) -> None:
+    """Gives each tensor memory, where it has none, and its values."""
     for done, (places, write) in enumerate(work):
         try:
-            write(_real(places, device))
+            write(give_memory(places, device))
         except (DrawError, RuntimeError, MemoryError) as error:
             raise DrawError(
                 f"{places.path} failed ({error}); the {done} tensors before it in the model were written"
             ) from error
 
 
-def _real(places: Places, device: torch.device | str | None) -> torch.Tensor:
+def give_memory(places: Places, device: torch.device | str | None) -> torch.Tensor:
     """The tensor itself, or fresh memory put in its place everywhere."""
     old = places.tensor
     if not old.is_meta:
@@ -183,7 +204,7 @@ def _real(places: Places, device: torch.device | str | None) -> torch.Tensor:
     return new
 
 
-def _tell_sharding(model: nn.Module) -> None:
+def tell_sharding(model: nn.Module) -> None:
     """Let FSDP2's modules take up their new parameters (there are none where nobody imported it)."""
     sharded = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
     if sharded is None:

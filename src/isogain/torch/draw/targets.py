@@ -8,8 +8,10 @@ are set together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,6 +23,8 @@ from isogain.torch.draw.materialize import Places, places_of
 __all__ = ["Target", "public_path", "targets"]
 
 Tensor = torch.Tensor
+ROUNDS = 15
+"""Power iterations after a weight is written, as many as torch takes when it registers a spectral norm."""
 Modules = list[tuple[str, nn.Module]]
 _FIXED = ("_Orthogonal",)
 """Parametrizations that keep their own law: their right inverse takes no free matrix."""
@@ -40,6 +44,8 @@ class Target:
     get: Callable[[], Tensor] | None = None
     set: Callable[[Tensor], None] | None = None
     """Read and give a parametrized weight its values."""
+    through: Callable[[Tensor], Tensor] | None = None
+    """What the module would read if a parametrized weight were set to this; None: just this."""
     fixed: str = ""
     """Why it cannot be written, if it cannot."""
 
@@ -63,17 +69,19 @@ class Target:
 
     def free(self) -> bool:
         """Whether scaling it scales what the module uses: a spectral norm, say, divides it out again."""
-        return self.set is None or self.get is None or self._scales(self.get)
+        return self.through is None or self._as_read(2.0)
+
+    def may_be_zero(self) -> bool:
+        """Whether a weight of zeros can be written: 0 / |0| is none."""
+        return self.through is None or self._as_read(0.0)
 
     @torch.no_grad()
-    def _scales(self, get: Callable[[], Tensor]) -> bool:
-        kept = [tensor.detach().clone() for tensor in self.tensors]
-        before = get()
-        self.scale(2.0)
-        free = torch.allclose(get(), 2 * before, rtol=1e-2, atol=0)
-        for tensor, value in zip(self.tensors, kept, strict=True):
-            tensor.copy_(value)
-        return free
+    def _as_read(self, factor: float) -> bool:
+        """Whether the module would read so many times its weight if that were written; nothing is."""
+        assert self.through is not None
+        assert self.get is not None
+        own = self.get()
+        return torch.allclose(self.through(factor * own), factor * own, rtol=1e-2, atol=0)
 
 
 def public_path(name: str) -> str:
@@ -87,14 +95,23 @@ def targets(model: nn.Module) -> dict[str, Target]:
     found: dict[str, Target] = {}
     modules = list(model.named_modules())
     parametrized = {target.path: target for target in _parametrized(modules)}
-    normed = {target.path: target for target in _weight_normed(modules)}
+    hooked = {target.path: target for target in _hooked(modules)}
     for places in places_of(model):
         path = stable_path(public_path(places.path))
         if not places.is_parameter or path in found:
             continue
-        special = parametrized.get(path) or normed.get(path)
-        found[path] = special or Target(path, places.tensor, (places.tensor,), places)
+        special = parametrized.get(path) or hooked.get(path)
+        found[path] = special or Target(
+            path, places.tensor, (places.tensor,), places, fixed=_why_unwritable(places.tensor)
+        )
     return found
+
+
+def _why_unwritable(tensor: Tensor) -> str:
+    """Numbers of eight bits and fewer are codes that a scale elsewhere gives their meaning."""
+    if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() > 1):
+        return ""
+    return f"its numbers are {str(tensor.dtype).removeprefix('torch.')}: quantised weights are left alone"
 
 
 def _parametrized(modules: Modules) -> Iterator[Target]:
@@ -103,22 +120,78 @@ def _parametrized(modules: Modules) -> Iterator[Target]:
             continue
         for name, chain in module.parametrizations.items():  # type: ignore[union-attr, operator]
             path = stable_path(f"{prefix}.{name}" if prefix else name)
-            yield Target(
-                path, _read(chain), tuple(chain.parameters()), None, partial(_read, chain),
-                partial(setattr, module, name),
-                _why_fixed(chain),
-            )  # fmt: skip
+            yield _normed(path, chain) if _is_weight_norm(chain) else _set(path, module, name, chain)
+
+
+def _normed(path: str, chain: nn.Module) -> Target:
+    """Under torch's weight norm: direction and size."""
+    size, direction = chain.original0, chain.original1
+    assert isinstance(size, Tensor)
+    assert isinstance(direction, Tensor)
+    put = partial(_put_normed, direction, size, chain[0].dim)  # type: ignore[index]
+    return Target(path, _read(chain), (size, direction), None, partial(_read, chain), put)
+
+
+def _set(path: str, module: nn.Module, name: str, chain: nn.Module) -> Target:
+    """Through the right inverses of all that lies on it."""
+    return Target(
+        path, _read(chain), (*chain.parameters(), *chain.buffers()), None, partial(_read, chain),
+        partial(_put, module, name, chain), partial(_through, chain), _why_fixed(chain),
+    )  # fmt: skip
+
+
+def _is_weight_norm(chain: nn.Module) -> bool:
+    kinds = [type(one).__name__ for one in chain.children()]
+    return kinds == ["_WeightNorm"] and hasattr(chain, "original1")
+
+
+def _put(module: nn.Module, name: str, chain: nn.Module, value: Tensor) -> None:
+    """Sets a parametrized weight; what its parametrization remembers of it (power iterations) follows."""
+    setattr(module, name, value)
+    if any(buffer.is_floating_point() for buffer in chain.buffers()):
+        for _ in range(ROUNDS):
+            _in_mode(chain, True)
+
+
+def _through(chain: nn.Module, value: Tensor) -> Tensor:
+    """What a module reads of a weight that it was set to, worked out beside it."""
+    found: Any = value
+    steps = list(chain.children())
+    for step in reversed(steps):
+        found = step.right_inverse(found)  # type: ignore[operator]
+    with _mode(chain, False):
+        for step in steps:
+            found = step(*found) if isinstance(found, tuple | list) else step(found)
+    return found  # type: ignore[no-any-return]
+
+
+def _put_normed(direction: Tensor, size: Tensor, dim: int | None, value: Tensor) -> None:
+    """Direction and size of a weight-normed weight; of a zero one the direction stays, as 0 / |0| is none."""
+    length = torch.norm_except_dim(value, 2, -1 if dim is None else dim)
+    direction.copy_(torch.where(length > 0, value, direction))
+    size.copy_(length)
+
+
+def _read(chain: nn.Module) -> Tensor:
+    """The parametrized weight, without the power iterations that spectral norms take in training."""
+    return _in_mode(chain, False)
 
 
 @torch.no_grad()
-def _read(chain: nn.Module) -> Tensor:
-    """The parametrized weight, without the power iterations that spectral norms take in training."""
+def _in_mode(chain: nn.Module, training: bool) -> Tensor:
+    with _mode(chain, training):
+        return chain().detach().clone()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _mode(chain: nn.Module, training: bool) -> Iterator[None]:
     modes = [(module, module.training) for module in chain.modules()]
+    chain.train(training)
     try:
-        return chain.eval()().detach().clone()  # type: ignore[no-any-return]
+        yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module, before in modes:
+            module.training = before
 
 
 def _why_fixed(chain: nn.Module) -> str:
@@ -129,19 +202,41 @@ def _why_fixed(chain: nn.Module) -> str:
     return ""
 
 
-def _weight_normed(modules: Modules) -> Iterator[Target]:
-    """Weights under torch.nn.utils.weight_norm's hook: written as weight_v, with weight_g to fit."""
+def _hooked(modules: Modules) -> Iterator[Target]:
+    """Weights under the hooks of torch.nn.utils.weight_norm and spectral_norm."""
     for prefix, module in modules:
         for hook in module._forward_pre_hooks.values():
-            name, dim = getattr(hook, "name", None), getattr(hook, "dim", None)
-            if type(hook).__name__ != "WeightNorm" or name is None:
-                continue
-            size, direction = getattr(module, f"{name}_g"), getattr(module, f"{name}_v")
+            name = getattr(hook, "name", None)
+            make = {"WeightNorm": _weight_normed, "SpectralNorm": _spectral_normed}.get(type(hook).__name__)
+            if make is not None and name is not None:
+                yield make(f"{prefix}.{name}" if prefix else name, module, hook)
 
-            def put(value: Tensor, v: Tensor = direction, g: Tensor = size, dim: int | None = dim) -> None:
-                v.copy_(value)
-                g.copy_(torch.norm_except_dim(value, 2, -1 if dim is None else dim))
 
-            path = stable_path(f"{prefix}.{name}_v" if prefix else f"{name}_v")
-            get = lambda v=direction, g=size, d=dim: torch._weight_norm(v, g, -1 if d is None else d).detach()  # noqa: E731
-            yield Target(path, direction, (direction, size), None, get, put)
+def _weight_normed(path: str, module: nn.Module, hook: Any) -> Target:
+    """Written as weight_v, with weight_g to fit."""
+    size, direction = (getattr(module, f"{hook.name}_{part}") for part in "gv")
+    dim = -1 if hook.dim is None else hook.dim
+
+    def get() -> Tensor:
+        return torch._weight_norm(direction, size, dim).detach()
+
+    put = partial(_put_normed, direction, size, hook.dim)
+    return Target(stable_path(f"{path}_v"), direction, (direction, size), None, get, put)
+
+
+def _spectral_normed(path: str, module: nn.Module, hook: Any) -> Target:
+    """Written as weight_orig; the vectors that its largest singular value is worked out with follow."""
+    weight, *vectors = (getattr(module, f"{hook.name}_{part}") for part in ("orig", "u", "v"))
+
+    def through(value: Tensor) -> Tensor:
+        largest: Tensor = torch.linalg.matrix_norm(hook.reshape_weight_to_matrix(value), 2)
+        return value / largest
+
+    def put(value: Tensor) -> None:
+        weight.copy_(value)
+        for _ in range(ROUNDS):
+            hook.compute_weight(module, do_power_iteration=True)
+
+    get = partial(torch.clone, weight.detach())
+    tensors = (weight, *vectors)
+    return Target(stable_path(f"{path}_orig"), weight, tensors, None, get, put, through)

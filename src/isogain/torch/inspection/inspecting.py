@@ -29,9 +29,13 @@ from isogain.torch.call.calling import (
 )
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
+from isogain.torch.inspection.gaps import gaps
+from isogain.torch.inspection.gathering import gathered, together
 from isogain.torch.inspection.jacobian import measure_jacobian
+from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
+from isogain.torch.measure.stacks import stacked
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.weights import unit_axis
 
@@ -74,6 +78,11 @@ def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
     if unready:
         return _not_run(model, unready)
     positional, named = arguments_of(inputs)
+    with gathered(model) as shards:
+        return together(_looked(model, positional, named, loss, level), shards)
+
+
+def _looked(model: nn.Module, positional: Any, named: Any, loss: Loss | None, level: Level) -> Table:
     with Untouched(model) as guard, eager():
         recorder = Recorder(model, guard, batch_of(positional, named), level=level)
         try:
@@ -84,7 +93,8 @@ def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
 
 
 def _unready(model: nn.Module) -> list[str]:
-    return [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    held = (*model.named_parameters(), *model.named_buffers())
+    return [name for name, tensor in held if tensor.is_meta]
 
 
 def _not_run(model: nn.Module, unready: list[str]) -> Table:
@@ -92,9 +102,19 @@ def _not_run(model: nn.Module, unready: list[str]) -> Table:
     recorder = Recorder(model, Untouched(model), 0)
     states = parameter_states([Asked(name, p, None) for name, p in recorder.parameters.items()])
     count = sum(p.numel() for p in recorder.parameters.values())
-    reason = f"every measurement: {len(unready)} parameters are on the meta device and have no values"
+    reason = (
+        f"every measurement: {len(unready)} parameters or buffers are on the meta device and have no values"
+    )
     coverage = Coverage(count, 0, 0, 0, skipped=(reason,))
-    return Table(recorder.graph(()), {}, {}, states, coverage=coverage, settings=_settings(model))
+    return Table(
+        recorder.graph(()),
+        {},
+        {},
+        states,
+        coverage=coverage,
+        settings=_settings(model),
+        buffers=buffer_states(model),
+    )
 
 
 def _passes(
@@ -116,13 +136,16 @@ def _passes(
     states = _states(recorder, gradients)
     forward, backward = recorder.meter.settle()
     graph = recorder.graph(outputs)
+    distance = _input_distance(positional, named)
+    skipped += gaps(recorder.model, graph, recorder.meter.looks, distance)
     settings = _settings(recorder.model) | {"inputs": _shapes((positional, named))}
     return Table(
         graph, forward, backward, states, tuple(recorder.meter.losses),
         _coverage(recorder, states, skipped), loss_value, source,
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
-        _input_distance(positional, named), settings, jacobian, recorder.random_choices > 0,
+        distance, settings, jacobian, recorder.random_choices > 0,
+        tuple(recorder.meter.looks), buffer_states(recorder.model),
     )  # fmt: skip
 
 
@@ -205,7 +228,13 @@ def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str
         bias = recorder.parameters.get(use.bias) if use and use.bias else None
         asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad))
     with torch.no_grad():
-        return parameter_states(asked)
+        states = parameter_states(asked)
+        return {
+            one.name: replace(
+                states[one.name], slices=stacked(one.parameter, one.gradient, uses.get(one.name))
+            )
+            for one in asked
+        }
 
 
 def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: list[str]) -> Coverage:

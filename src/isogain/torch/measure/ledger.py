@@ -8,8 +8,7 @@ together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,12 +23,11 @@ __all__ = ["Ledger", "Note", "backward_summaries", "forward_summary", "to_host",
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
 NOTHING = Wanted(None, False, None, 0)
-MOST = 1 << 22
-"""Elements of noted copies at which numbers are made of them, pass or no pass."""
+MOST, AT_ONCE = 1 << 20, 1 << 19
+"""Elements of noted copies at which numbers are made of them, pass or no pass; of those stacked at once."""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """Copies of one signal: whole where it is small, else its cuts; each tensor has a leading axis of 1."""
 
     what: Wanted
@@ -44,27 +42,28 @@ class Note:
     units: Units | None = None
 
     @property
-    def tensors(self) -> tuple[Tensor, ...]:
+    def tensors(self) -> tuple[Any, ...]:
         """All copies."""
-        return tuple(one for one in self._held if one is not None)
+        return tuple(one for one in self.held if one is not None)
 
     @property
-    def _held(self) -> tuple[Any, ...]:
+    def held(self) -> tuple[Any, ...]:
+        """All places where a copy may be."""
         units = (self.units.ends, self.units.values) if self.units else (None, None)
         return (*self.cuts, self.ends, self.met, self.signal, *units)
 
     def on_host(self, arrays: Iterator[Array]) -> Note:
         """The same with arrays in place of its tensors."""
         *cuts, ends, met, signal, low_high, values = [
-            None if one is None else next(arrays) for one in self._held
+            None if one is None else next(arrays) for one in self.held
         ]
         units = self.units._replace(ends=low_high, values=values) if self.units else None
-        return replace(self, cuts=Cuts(*cuts), ends=ends, met=met, signal=signal, units=units)
+        return self._replace(cuts=Cuts(*cuts), ends=ends, met=met, signal=signal, units=units)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Notes of one key can be stacked."""
-        shapes = tuple(None if one is None else one.shape for one in self._held)
+        shapes = tuple(None if one is None else one.shape for one in self.held)
         kind = self.units and self.units[:2]
         return (self.what, self.whole, kind, *shapes)
 
@@ -167,8 +166,10 @@ def _settled(notes: Sequence[Note], made: Any) -> list[Any]:
         groups.setdefault(moved.key, []).append((place, moved))
     found: dict[int, Any] = {}
     for group in groups.values():
-        places, alike = zip(*group, strict=True)
-        found |= dict(zip(places, made(alike, *_stacked(alike)), strict=True))
+        many = max(AT_ONCE // max(sum(one.size for one in group[0][1].tensors), 1), 1)
+        for start in range(0, len(group), many):
+            places, alike = zip(*group[start : start + many], strict=True)
+            found |= dict(zip(places, made(alike, *_stacked(alike)), strict=True))
     return [found[place] for place in range(len(notes))]
 
 

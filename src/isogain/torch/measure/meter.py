@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from isogain.graph import Node
+from isogain.inspect.looks import Look
 from isogain.inspect.table import Backward, Forward, LossUse
 from isogain.torch.call.operations import LOSSES
 from isogain.torch.call.tensors import is_wrapped
@@ -39,6 +40,9 @@ class Meter:
         self.batch, self.level, self.learnt = batch, level, learnt
         self.ledger = Ledger()
         self.losses: list[LossUse] = []
+        self.looks: list[Look] = []
+        self.partly_frozen = False
+        """Whether some parameters learn and some do not: then plain factors are measured, too."""
         self.unmeasured: list[str] = []
         self.gates: dict[int, Tensor] = {}
         """Inputs of weights that are all zeros: where a second gradient may start."""
@@ -56,7 +60,8 @@ class Meter:
     def node(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any],
              result: Tensor, units: Units | None) -> None:  # fmt: skip
         """What an operation handed on; its gradient follows by a hook."""
-        if not (node.kind in MEASURED or (node.kind == "multiply" and node.parameters)):
+        scaled = node.kind == "multiply" and (node.parameters or self.partly_frozen)
+        if not (node.kind in MEASURED or scaled):
             return
         if result.is_meta or is_wrapped(result) or result.numel() == 0 or result.layout != torch.strided:
             if node.kind in ("weight", "recurrent", "embedding"):

@@ -41,7 +41,8 @@ class Numbers:
     """Mean, root mean square and zeros of a spread sample, worked out in float64."""
 
     def __init__(self, values: Tensor) -> None:
-        self.float32 = values.numpy(force=True)
+        # a copy of its own: memory that NumPy shares cannot be given back, as a sharded model has to
+        self.float32 = values.clone().numpy(force=True)
         self.float64 = self.float32.astype(np.float64)
         self.count = max(self.float64.size, 1)
         self.zeros = int(self.float64.size - np.count_nonzero(self.float32))
@@ -81,6 +82,8 @@ def extremes(tensor: Tensor) -> tuple[float, float]:
     flat = tensor.detach()
     if flat.is_complex():
         flat = torch.view_as_real(flat)
+    if flat.is_floating_point() and flat.element_size() == 1:  # of eight bits, which torch does not compare
+        flat = flat.float()
     low, high = torch.aminmax(flat)
     return float(low), float(high)
 

@@ -13,7 +13,7 @@ from isogain.torch.call.tensors import is_wrapped, tensors_in
 __all__ = ["MEASURED", "MeanSquare", "Sizes", "mean_square"]
 
 Tensor = torch.Tensor
-MEASURED = ("weight", "recurrent", "embedding")
+MEASURED = ("weight", "recurrent", "embedding", "add", "norm")
 """Kinds of nodes whose outputs are measured."""
 
 
@@ -51,6 +51,8 @@ class Sizes:
         self.firsts: list[Tensor] = []
         """Outputs of the first weights: a gradient that reaches them has passed all others."""
         self.loss = math.nan
+        self.finite = True
+        """Whether all that the model returned is numbers."""
 
     def see(self, index: int, result: Any, *, first: bool) -> Tensor | None:
         """Measures what a node made; the tensor, unless there is nothing to measure."""

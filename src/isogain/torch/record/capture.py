@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from isogain.graph import Graph, Node, ParameterUse, WeightUse, assign_roles
+from isogain.inspect.looks import Look
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.operations import (
     FACTORIES,
@@ -37,9 +38,11 @@ from isogain.torch.call.tensors import (
     tensors_in,
     tensors_of_call,
 )
+from isogain.torch.measure.looks import LOOKS, closer_look
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
 from isogain.torch.measure.units import Units, noted_units
+from isogain.torch.record.constants import reshaped_by
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
 from isogain.torch.record.watch import Watch
@@ -84,6 +87,7 @@ class Recorder(Watch):
         self.nodes: list[Node] = []
         # not a method of self: in a cycle, records would lie about until the garbage collector's slow turn
         self.meter = Meter(batch, level, partial(_learnt, self.known, self.nodes))
+        self.meter.partly_frozen = len({p.requires_grad for p in self.parameters.values()}) > 1
         self.operations = 0
         self.used: set[str] = set()
         self.free_inputs = False
@@ -153,13 +157,23 @@ class Recorder(Watch):
         self.used |= parameters
         measured = content and self.measure
         units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else None
+        summed = self.meter.partly_frozen and kind_of(name) == "add"
+        near = self.measure and (summed or plain_name(name) in LOOKS)
+        look = self._safely(name, lambda: closer_look(plain_name(name), args, kwargs)) if near else None
+        count = len(self.nodes)
         result = func(*args, **kwargs)
         self.operations += 1
         if content:
             self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units))
         else:
             self._expression(name, args, kwargs, sources, parameters, result)
+        if look is not None:
+            self._looked(name, look, count if len(self.nodes) > count else None, parameters)
         return result
+
+    def _looked(self, name: str, seen: Any, node: int | None, parameters: frozenset[str]) -> None:
+        path = self._scopes[-1].path if self._scopes else ""
+        self.meter.looks.append(Look(path, plain_name(name), node, seen, tuple(sorted(parameters))))
 
     def _safely(self, name: str, step: Callable[[], Any]) -> Any:
         """An operation that cannot be measured is listed as such; it never stops the model."""
@@ -183,8 +197,10 @@ class Recorder(Watch):
         flipped = any(value.flipped for _, value in sources)
         if name in _TURNED:
             flipped = not flipped
-        for tensor in tensors_in(result, 2):
-            self.known[tensor] = Value(parameters=parameters, flipped=flipped, content=drawn)
+        constant, bound = reshaped_by(name, args, kwargs, sources)
+        written = [args[0]] if name == "__setitem__" else []
+        for tensor in written or tensors_in(result, 2):
+            self.known[tensor] = Value(None, parameters, flipped, drawn, constant=constant, bound=bound)
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]
@@ -287,7 +303,20 @@ class Recorder(Watch):
         if tensor.is_meta or is_wrapped(tensor):
             return replace(use, rms=math.nan)
         several = len(self.value(tensor).parameters) > 1
-        return replace(use, rms=rms_of(tensor), constant=is_constant(tensor) if several else None)
+        if not several:
+            return replace(use, rms=rms_of(tensor))
+        moved = self._moved(tensor) if self.measure else math.nan
+        return replace(use, rms=rms_of(tensor), constant=is_constant(tensor), moved=moved)
+
+    def _moved(self, tensor: Tensor) -> float:
+        """How far a weight lies from the one frozen parameter among those that make it, as a share of it."""
+        parts = [self.parameters[one] for one in self.value(tensor).parameters]
+        base = [p for p in parts if not p.requires_grad and p.shape in (tensor.shape, tensor.shape[::-1])]
+        if len(base) != 1 or not any(p.requires_grad for p in parts) or is_wrapped(base[0]):
+            return math.nan
+        frozen = base[0] if base[0].shape == tensor.shape else base[0].T
+        size = rms_of(frozen)
+        return rms_of(tensor.detach().float() - frozen.detach().float()) / size if size > 0 else math.nan
 
     def _main(self, names: frozenset[str]) -> str:
         """The largest of the parameters that make a weight; of equals one whose values differ."""

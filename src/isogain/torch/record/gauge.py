@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
 from isogain.torch.call.calling import batch_of, called, check_call, eager, loss_of
 from isogain.torch.call.guard import Untouched
@@ -80,6 +81,7 @@ class Watcher(Protocol):
 
     firsts: list[Tensor]
     loss: float
+    finite: bool
 
     def mark_inputs(self, inputs: Any) -> None:
         """Called with the inputs before the pass."""
@@ -115,15 +117,29 @@ def watched(
     if any(parameter.is_meta for parameter in parameters.values()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
         back = False
+    once = partial(_pass, model, positional, named, loss, back, make)
+    if back:
+        return once(torch.enable_grad())
+    try:
+        return once(torch.no_grad())
+    except InspectError:  # it may differentiate on its way, as energies and differential equations ask for
+        return once(torch.enable_grad())
+
+
+def _pass(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None, back: bool,
+    make: Callable[[Untouched, int], W], mode: AbstractContextManager[Any],
+) -> W:  # fmt: skip
     positional, named = pytree.tree_map_only(Tensor, _own_copy, (positional, named))
-    with Untouched(model) as guard, eager(), torch.enable_grad() if back else torch.no_grad():
+    with Untouched(model) as guard, eager(), mode:
         torch.manual_seed(0)  # dropout and its like do the same in every start; the guard puts the state back
         found = make(guard, batch_of(positional, named))
         found.mark_inputs((positional, named))
         with found.scopes(), found:
             output = called(lambda: model(*positional, **named), "the model raised in forward")
-        if found.finish(output) and back:
-            _backward(found, output, loss)
+        found.finite = all(bool(one.isfinite().all()) for one in tensors_in(output) if not one.is_meta)
+        if found.finish(output):
+            _judge(found, output, loss, back)
     return found
 
 
@@ -138,14 +154,15 @@ def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
 
 
 def _own_copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone()
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
 
 
-def _backward(found: Watcher, output: Any, loss: Loss | None) -> None:
-    value, _ = loss_of(found, output, loss)
-    if value is None or not value.requires_grad:
+def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:
+    """The loss, and the way back from it; without that the loss is no part of the record."""
+    value, _ = loss_of(found if back else nullcontext(), output, loss)
+    if value is None or value.is_meta:
         return
     found.loss = float(value.detach())
     leaves, found.firsts = found.firsts, []
-    if leaves:
+    if back and value.requires_grad and leaves:
         called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")

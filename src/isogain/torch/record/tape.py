@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from isogain.core.activations import Activation, ActivationError, activation
 from isogain.core.geometry.layout import Layout
 from isogain.graph import Node, WeightUse
-from isogain.graph.links import Link
 from isogain.graph.selection import Selection, Stripes
 from isogain.torch.call.operations import kind_of, plain_name
-from isogain.torch.call.tensors import UNKNOWN, Value, tensors_in, tensors_of_call
+from isogain.torch.call.tensors import UNKNOWN, Value, is_wrapped, tensors_in, tensors_of_call
+from isogain.torch.measure.sampling import rms_of
 from isogain.torch.measure.units import Units
 from isogain.torch.record.capture import Recorder
+from isogain.torch.record.shifts import shift_of
 from isogain.torch.record.weights import find_weight, main_factor
 from isogain.torch.record.windows import Window, followed
 
-__all__ = ["Tape", "TapeActivations"]
+__all__ = ["Call", "Ref", "Tape"]
 
 Tensor = torch.Tensor
 _KEPT_KINDS = ("activation", "add", "multiply", "other")
 _FOLLOWED = ("shape", "activation", "dropout", "add", "multiply", "other")
-_IGNORED = ("dropout", "shape", "pool")
-_NAMED = frozenset(
-    ["relu", "gelu", "silu", "mish", "selu", "tanh", "sigmoid", "leaky_relu", "elu", "erf", "sin",
-     "hardswish", "hardsigmoid", "relu6", "softsign", "hardtanh", "atan", "arctan", "logsigmoid"]
-)  # fmt: skip
-"""Operations that `activation_of` describes completely."""
-
-
-_PRODUCTS = ("mul", "__mul__", "__rmul__", "multiply")
 
 
 @dataclass(frozen=True)
@@ -64,6 +55,10 @@ class Tape(Recorder):
         """Parameters that a number is added to before they are used, as in x (1 + w)."""
         self.returned: tuple[int, ...] = ()
         """Nodes whose results the model returned."""
+        self.shifts: dict[int, tuple[int, ...]] = {}
+        """node -> how far it moves positions along each axis, from the last on."""
+        self.gates: dict[int, float] = {}
+        """node -> root mean square of the parameter that it multiplies a signal by."""
         self.windows: dict[int, Window] = {}
         """node -> what of another node, or of a parameter, it hands on as it is."""
         self.makers: set[str] = set()
@@ -79,6 +74,8 @@ class Tape(Recorder):
         if kind_of(name) == "weight":
             self._make_weights(args[1] if len(args) > 1 else kwargs.get("weight"))
         super()._content(name, args, kwargs, sources, result, units)
+        if len(self.nodes) > before and any(shift := shift_of(name, args, kwargs)):
+            self.shifts[before] = shift
         if len(self.nodes) > before and self.nodes[-1].kind in _KEPT_KINDS:
             self._calls_of(self.nodes[-1], args, kwargs, nodes)
         if len(self.nodes) > before and self.nodes[-1].kind in _FOLLOWED and windows:
@@ -137,8 +134,18 @@ class Tape(Recorder):
         if found is None:
             return None
         use, tensor = found
+        if id(tensor) not in self.names:
+            use = self._made(use, tensor)
         window = None if id(tensor) in self.names else self._window(tensor)
         return use if window is None or window.origin != use.name else _as_taken(use, window)
+
+    def _made(self, use: WeightUse, tensor: Tensor) -> WeightUse:
+        """As the operation reads it; with its size where other parameters have a part in that."""
+        value = self.value(tensor)
+        use = replace(use, multiple=value.constant, bound=value.bound)
+        if len(value.parameters) < 2 or tensor.is_meta or is_wrapped(tensor):
+            return use
+        return replace(use, rms=rms_of(tensor))
 
     def _node(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -212,10 +219,18 @@ class Tape(Recorder):
     def _calls_of(
         self, node: Node, args: tuple[Any, ...], kwargs: dict[str, Any], nodes: dict[int, int]
     ) -> None:
+        if node.kind == "multiply" and (gate := self._gate(args, kwargs)) is not None:
+            self.gates[node.index] = gate
         self.calls[node.index] = Call(
             self.running, _kept(args, nodes), _kept(kwargs, nodes),
             all(id(t) in nodes or _number(t) is not None for t in tensors_of_call(args, kwargs)),
         )  # fmt: skip
+
+    def _gate(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
+        """The size of the parameter, or of what is made of some, that a signal is multiplied by."""
+        known = [(tensor, self.value(tensor)) for tensor in tensors_of_call(args, kwargs)]
+        found = [t for t, value in known if value.parameters and not value.content and not t.is_meta]
+        return rms_of(found[0]) if found and not is_wrapped(found[0]) else None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -239,7 +254,15 @@ def _as_taken(use: WeightUse, window: Window) -> WeightUse:
         if stripes is None:
             return use
         taken.append(None if stripes.whole else stripes)
+    _spread_thin(own, [word for word in words if word not in own], window.sizes)
     return replace(use, own=tuple(own), taken=tuple(taken))
+
+
+def _spread_thin(own: list[str], missing: list[str], sizes: Sequence[int]) -> None:
+    """An axis of one entry leaves no trace to follow: it is what no other is of the weight as used."""
+    for number, size in enumerate(sizes):
+        if missing and size == 1 and own[number] == "stack":
+            own[number] = missing.pop(0)
 
 
 def _number(tensor: Tensor) -> float | None:
@@ -262,117 +285,3 @@ def _kept(value: Any, nodes: dict[int, int]) -> Any:
     if isinstance(value, dict):
         return {key: _kept(one, nodes) for key, one in value.items()}
     return value
-
-
-class TapeActivations:
-    """link -> the activation its operations make, adopted once for all links that do the same."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
-        self._found: dict[tuple[Any, ...], Activation | None] = {}
-
-    def __call__(self, link: Link) -> Activation | None:
-        """The Activation of a link; None where there is none, or it cannot be told."""
-        nodes = [self.tape.nodes[one] for one in link.between if self.tape.nodes[one].kind not in _IGNORED]
-        nodes = [node for node in nodes if not self._is_bias(node)]
-        if not nodes:
-            return None
-        if len(nodes) == 1 and (named := self._named(nodes[0])) is not None:
-            return named
-        return self._composed(link, nodes)
-
-    def _is_bias(self, node: Node) -> bool:
-        """x + b or s x with a parameter: a bias, which starts at 0, or a scale of 1."""
-        if not node.parameters or node.kind not in ("add", "multiply"):
-            return False
-        if node.kind == "add":
-            return True
-        call = self.tape.calls.get(node.index)
-        numbers = [one for one in call.args if isinstance(one, Tensor)] if call else []
-        return len(numbers) == 1 and float(numbers[0]) == 1.0 and node.op in _PRODUCTS
-
-    def _named(self, node: Node) -> Activation | None:
-        if node.activation is None:
-            return None
-        if node.op == "prelu":
-            slope = self._slope(node)
-            return activation("leaky_relu", negative_slope=slope) if slope is not None else None
-        if node.op == "rrelu" and self.tape.model.training:
-            return activation("rrelu", **_bounds(self.tape.calls[node.index]))
-        if node.op in _NAMED or plain_name(node.op) in ("clamp", "clamp_min"):
-            return activation(node.activation, **dict(node.settings))
-        return None
-
-    def _slope(self, node: Node) -> float | None:
-        call = self.tape.calls.get(node.index)
-        weight = (
-            call.args[1] if call and len(call.args) > 1 else (call.kwargs.get("weight") if call else None)
-        )
-        if isinstance(weight, Tensor):
-            return float(weight)
-        return 0.25 if any(p.is_meta for p in self.tape.parameters.values()) else None
-
-    def _composed(self, link: Link, nodes: list[Node]) -> Activation | None:
-        if any(n.index not in self.tape.calls or not self.tape.calls[n.index].whole for n in nodes):
-            return None
-        signature = self._signature(link, nodes)
-        if signature not in self._found:
-            self._found[signature] = self._adopted(link, nodes)
-        return self._found[signature]
-
-    def _signature(self, link: Link, nodes: list[Node]) -> tuple[Any, ...]:
-        place = {link.source: 0, **{node.index: k + 1 for k, node in enumerate(nodes)}}
-        skip = self._aliases(link)
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, Ref):
-                return ("ref", place.get(skip.get(value.node, value.node), -1))
-            if isinstance(value, Tensor):
-                return float(value)
-            if isinstance(value, (tuple, list)):
-                return tuple(map(plain, value))
-            if isinstance(value, dict):
-                return tuple((key, plain(one)) for key, one in sorted(value.items()))
-            return repr(value)
-
-        calls = [self.tape.calls[node.index] for node in nodes]
-        return tuple((node.op, plain(c.args), plain(c.kwargs)) for node, c in zip(nodes, calls, strict=True))
-
-    def _aliases(self, link: Link) -> dict[int, int]:
-        """Nodes that hand on another one's elements unchanged -> that one."""
-        found: dict[int, int] = {}
-        for one in link.between:
-            node = self.tape.nodes[one]
-            if node.kind in _IGNORED or self._is_bias(node):
-                found[one] = found.get(node.inputs[0], node.inputs[0])
-        return found
-
-    def _adopted(self, link: Link, nodes: list[Node]) -> Activation | None:
-        calls = [(node.index, self.tape.calls[node.index]) for node in nodes]
-        skip, source = self._aliases(link), link.source
-
-        def replay(x: Tensor) -> Tensor:
-            values: dict[int, Tensor] = {source: x}
-
-            def real(value: Any) -> Any:
-                if isinstance(value, Ref):
-                    return values[skip.get(value.node, value.node)].clone()
-                if isinstance(value, (tuple, list)):
-                    return type(value)(real(one) for one in value)
-                return {k: real(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-            for index, call in calls:
-                values[index] = call.func(*real(call.args), **real(call.kwargs))
-            return values[calls[-1][0]]
-
-        replay.__name__ = "_".join(node.op for node in nodes)[:40]
-        try:
-            return activation(replay)
-        except (ActivationError, RuntimeError, KeyError):
-            return None
-
-
-def _bounds(call: Call) -> dict[str, float]:
-    lower = call.kwargs.get("lower", call.args[1] if len(call.args) > 1 else 1 / 8)
-    upper = call.kwargs.get("upper", call.args[2] if len(call.args) > 2 else 1 / 3)
-    return {"lower": float(lower), "upper": float(upper)}

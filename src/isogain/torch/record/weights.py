@@ -58,7 +58,19 @@ def _layer(
     groups = _argument(args, kwargs, 6, "groups", 1)
     strides = (stride,) if isinstance(stride, int) else tuple(stride)
     layout = "in out *" if transposed else "out in *"
-    return WeightUse(found[0], shape, layout, int(groups), strides, transposed, bias), weight
+    place = (4, 5) if not transposed else (4, 7)
+    padding = _sizes(_argument(args, kwargs, place[0], "padding", 0))
+    dilation = _sizes(_argument(args, kwargs, place[1], "dilation", 1))
+    return WeightUse(
+        found[0], shape, layout, int(groups), strides, transposed, bias, padding=padding, dilation=dilation
+    ), weight
+
+
+def _sizes(given: Any) -> tuple[int, ...]:
+    """One for each axis, or one for all; of 'same' and 'valid' -1 and 0."""
+    if isinstance(given, str):
+        return (-1,) if given == "same" else (0,)
+    return (int(given),) if isinstance(given, int) else tuple(map(int, given))
 
 
 def _bilinear(

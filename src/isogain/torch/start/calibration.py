@@ -53,8 +53,16 @@ class Scaler:
         self.work: dict[str, tuple[Entry, Target]] = {
             name: (entry, found[entry.path])
             for name, entry in entries.items()
-            if not entry.kept and math.isfinite(entry.signal) and found[entry.path].free()
+            if not entry.kept
+            and not entry.drawn_as
+            and math.isfinite(entry.signal)
+            and found[entry.path].free()
         }
+        self.copies: dict[str, list[Target]] = {}
+        """path -> what is to stay a copy of it."""
+        for entry in plan.values():
+            if entry.drawn_as:
+                self.copies.setdefault(entry.drawn_as, []).append(found[entry.path])
         self.zeros = frozenset(n for n, entry in entries.items() if isinstance(entry.initializer, Zeros))
         self.factors: dict[str, float] = {}
         """parameter -> the factor it is to get."""
@@ -70,7 +78,7 @@ class Scaler:
     def _reads(self, use: WeightUse, given: Any) -> bool:
         """Whether the operation reads the parameter's own memory, or a parametrization that can be set."""
         _, target = self.work[use.name]
-        return target.set is not None or reads(given, target.like)
+        return target.set is not None or use.multiple != 1.0 or reads(given, target.like)
 
     def _scaled(
         self, use: WeightUse, axis: int, func: Callable[..., Any], *args: Any, **kwargs: Any
@@ -98,7 +106,8 @@ class Scaler:
         """Scales the weights themselves; path -> factor of each."""
         changed = {name: factor for name, factor in self.factors.items() if factor != 1.0}
         for name, factor in changed.items():
-            self.work[name][1].scale(factor)
+            for target in (self.work[name][1], *self.copies.get(self.work[name][0].path, ())):
+                target.scale(factor)
         return {self.work[name][0].path: factor for name, factor in changed.items()}
 
 

@@ -1,4 +1,8 @@
-"""`compare`: the same model started by other schemes, on copies; the model stays as it is."""
+"""`compare`: the same model started by other schemes, on copies; the model stays as it is.
+
+Ranked by what trains: what is broken, then how evenly a start lets the network learn, or the loss that a
+short run reaches.  How far one curve drifts says little: a small head drifts, and an even collapse does not.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
 import torch
 from torch import nn
 
+from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
@@ -19,7 +25,9 @@ from isogain.inspect import Report
 from isogain.torch.call.calling import Loss
 from isogain.torch.call.guard import Untouched
 from isogain.torch.draw.fill import fill_
+from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.start.short_run import trained
 from isogain.torch.start.starting import init_
 
 __all__ = ["Comparison", "Ranked", "compare"]
@@ -39,17 +47,27 @@ class Ranked:
     reports: tuple[Report, ...]
     error: str = ""
     """Why the scheme cannot start this model, if it cannot."""
+    evenness: tuple[Evenness, ...] = ()
+    losses: tuple[float, ...] = ()
+    """What a short run came to, of each seed; empty where none was asked for."""
 
     @property
     def badness(self) -> tuple[float, ...]:
-        """Critical findings and warnings a seed, then the decades by which signals and gradients drift."""
+        """The loss after training, where asked; critical findings a seed; unevenness in decades; warnings."""
         if not self.reports:
             return (math.inf,)
-        counts = [
-            sum(f.severity == s for r in self.reports for f in r.findings) / len(self.reports)
-            for s in ("critical", "warning")
-        ]
-        return (*counts, median(_drift(report) for report in self.reports))
+        critical, warnings = (self._count(severity) for severity in ("critical", "warning"))
+        loss = (median(self.losses),) if self.losses else ()
+        return (*loss, critical, self.unevenness, warnings)
+
+    def _count(self, severity: str) -> float:
+        """Findings of a severity, a seed."""
+        return sum(f.severity == severity for r in self.reports for f in r.findings) / len(self.reports)
+
+    @property
+    def unevenness(self) -> float:
+        """The median over seeds of the decades by which what is learnt first is ahead of the rest."""
+        return median(one.decades for one in self.evenness) if self.evenness else math.inf
 
     @property
     def verdict(self) -> str:
@@ -66,7 +84,7 @@ class Comparison:
 
     @property
     def best(self) -> str:
-        """The name of the scheme with the fewest and least findings."""
+        """The name of the scheme from which the model trains best, as far as was asked."""
         return self.ranking[0].scheme
 
     def __getitem__(self, scheme: str) -> Ranked:
@@ -83,6 +101,7 @@ class Comparison:
             "ranking": [
                 {
                     "scheme": ranked.scheme, "verdict": ranked.verdict, "error": ranked.error,
+                    "unevenness": _number(ranked.unevenness), "losses": [_number(v) for v in ranked.losses],
                     "findings": [[f.to_dict() for f in report.findings] for report in ranked.reports],
                 }
                 for ranked in self.ranking
@@ -90,17 +109,21 @@ class Comparison:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        lines = [f"{'scheme':24}  {'verdict':10}  findings a seed  drift (decades)"]
-        for ranked in self.ranking:
-            if ranked.error:
-                lines.append(f"{ranked.scheme[:24]:24}  impossible  {ranked.error[:60]}")
-                continue
-            critical, warning, drift = ranked.badness
-            lines.append(
-                f"{ranked.scheme[:24]:24}  {ranked.verdict:10}  {critical:.1f} + {warning:.1f}       "
-                f" {drift:.2f}"
-            )
-        return "\n".join(lines)
+        trained = any(ranked.losses for ranked in self.ranking)
+        head = f"{'scheme':24}  {'verdict':10}  findings a seed  uneven (decades)"
+        return "\n".join([head + ("  loss" if trained else ""), *map(_line, self.ranking)])
+
+
+def _line(ranked: Ranked) -> str:
+    if ranked.error:
+        return f"{ranked.scheme[:24]:24}  impossible  {ranked.error[:60]}"
+    counts = f"{ranked._count('critical'):.1f} + {ranked._count('warning'):.1f}"
+    loss = f"  {median(ranked.losses):.4g}" if ranked.losses else ""
+    return f"{ranked.scheme[:24]:24}  {ranked.verdict:10}  {counts:15}  {ranked.unevenness:16.2f}{loss}"
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def compare(
@@ -109,19 +132,30 @@ def compare(
     schemes: Sequence[Scheme] = ("default", "he_normal", "xavier_normal", "orthogonal", "init_"),
     seeds: int | Iterable[int] = 3,
     loss: Loss | None = None,
+    *,
+    train: int = 0,
+    optimizer: Any = "adamw",
 ) -> Comparison:
     """The same batch on copies of the model started by each scheme, ranked; the model is untouched.
+
+    The order is that of `Ranked.badness`: critical findings, then the decades by which what is learnt first
+    is ahead of the rest (`Evenness`: over examples, directions of the outputs, layers).  With `train` the
+    copies are trained for so many steps on the batch, each at the rate that suits its start and this
+    `optimizer`, a third and three times of it, and the loss they come to decides; that needs a loss.
 
     A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_"
     (isogain.torch.init_), a name of the catalog or an Initializer for every linear and convolution weight
     (biases zero, the rest as is), or a callable (model, seed) that initialises in place.
-    Raises InspectError for an unknown scheme.
+    Raises InspectError for an unknown scheme, or a number of steps that is none.
 
     >>> print(compare(model, inputs, schemes=("current", "he_normal"), seeds=3))  # doctest: +SKIP
     """
+    if not isinstance(train, int) or isinstance(train, bool) or train < 0:
+        raise InspectError(f"train is a number of steps, 0 or more, got {train!r}")
     chosen = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     starters = [(_name(scheme), _starter(scheme, inputs)) for scheme in schemes]
-    found = [_ranked(model, inputs, loss, name, start, chosen) for name, start in starters]
+    run = partial(trained, inputs=inputs, loss=loss, optimizer=optimizer, steps=train) if train else None
+    found = [_ranked(model, inputs, loss, name, start, chosen, run) for name, start in starters]
     return Comparison(tuple(sorted(found, key=lambda ranked: ranked.badness)))
 
 
@@ -159,20 +193,18 @@ def _drawn(model: nn.Module, law: Initializer, seed: int) -> None:
         layout = LAYOUTS.get(type(module))
         if layout is not None and isinstance(weight := getattr(module, "weight", None), torch.Tensor):
             groups = int(getattr(module, "groups", 1))
-            fill_(weight, law, seed=seed, path=f"{name}.weight", layout=layout, groups=groups)
+            fill_(weight, law, seed=seed, path=f"{name}.weight", layout=implied(layout), groups=groups)
             if isinstance(bias := getattr(module, "bias", None), torch.Tensor):
                 nn.init.zeros_(bias)
 
 
 def _ranked(
-    model: nn.Module,
-    inputs: Any,
-    loss: Loss | None,
-    name: str,
-    start: Callable[[nn.Module, int], Any],
-    seeds: Iterable[int],
-) -> Ranked:
+    model: nn.Module, inputs: Any, loss: Loss | None, name: str, start: Callable[[nn.Module, int], Any],
+    seeds: Iterable[int], run: Callable[[nn.Module], float] | None,
+) -> Ranked:  # fmt: skip
     reports: list[Report] = []
+    even: list[Evenness] = []
+    losses: list[float] = []
     with Untouched(model):
         for seed in seeds:
             twin = copy.deepcopy(model)
@@ -181,20 +213,6 @@ def _ranked(
             except IsogainError as error:
                 return Ranked(name, (), str(error))
             reports.append(inspect(twin, inputs, loss))
-    return Ranked(name, tuple(reports))
-
-
-def _drift(report: Report) -> float:
-    """Decades by which signals and gradients change along the longest trunk."""
-    table = report.table
-    if not table.trunks:
-        return 0.0
-    inside = [i for i in table.trunks[0] if i in table.forward and i in table.backward]
-    if len(inside) < 2:
-        return 0.0
-    first, last = inside[0], inside[-1]
-    pairs = (
-        (table.forward[last].rms, table.forward[first].rms),
-        (table.backward[first].norm, table.backward[last].norm),
-    )
-    return sum(abs(math.log10(a / b)) if a > 0 and b > 0 else 40.0 for a, b in pairs)
+            even.append(evenness(twin, inputs))
+            losses += [run(twin)] if run else []
+    return Ranked(name, tuple(reports), "", tuple(even), tuple(losses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.core.initializers import Zeros
+from isogain.errors import IsogainError
 from isogain.graph import Graph, ParameterUse, WeightUse
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.needs import needs
@@ -17,6 +20,7 @@ from isogain.graph.operands import operands
 from isogain.graph.packing import Packing
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
+from isogain.graph.rates import rates_of_stack
 from isogain.graph.recipes import check_options, notes_of, rates_of
 from isogain.graph.rules import decide
 from isogain.graph.rules.merging import merged
@@ -29,12 +33,16 @@ from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sampling import Numbers, spread
 from isogain.torch.record.gauge import gauge
 from isogain.torch.record.guessing import guessed
-from isogain.torch.record.tape import Tape, TapeActivations
+from isogain.torch.record.replay import TapeActivations
+from isogain.torch.record.tape import Tape
+from isogain.torch.start.copies import kept_alike
 from isogain.torch.start.rates import parameters_of, shapes_of_base
 
-__all__ = ["plan", "plan_of"]
+__all__ = ["plan", "plan_of", "planned"]
 
 Tensor = torch.Tensor
+OFTEN = 3
+"""Uses from which on a weight belongs to steps or places, and the first is not what it is calibrated by."""
 
 
 def plan(
@@ -77,34 +85,51 @@ def plan(
     return found.bind(parameters_of(model))
 
 
-def plan_of(
+def plan_of(tape: Tape, graph: Graph, **choices: Any) -> Plan:
+    """The plan of a recorded model."""
+    return planned(tape, graph, **choices)[0]
+
+
+def planned(
     tape: Tape, graph: Graph, *, exclude: str | Sequence[str] = (), recipe: str = DEFAULT,
     notes: Sequence[str] = (), options: Mapping[str, Any] | None = None,
-) -> Plan:  # fmt: skip
-    """The plan of a recorded model."""
+) -> tuple[Plan, Scene]:  # fmt: skip
+    """The plan of a recorded model, and the scene that it was made from."""
     patterns = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     _check_patterns(patterns, graph)
     parts, found = unpacked(graph), targets(tape.model)
     scene = Scene(
         parts.graph, TapeActivations(tape), OwnValues(tape.model), shifted=frozenset(tape.shifted),
         fixed=frozenset(_fixed(found, graph, patterns, parts)), options=options or {},
-        makers=frozenset(tape.makers),
+        gates=tape.gates, shifts=tape.shifts, makers=frozenset(tape.makers),
     )  # fmt: skip
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
+    entries = kept_alike(entries, found, scene)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
     said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
-    return Plan(type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene))
+    rates = rates_of_stack(scene) if recipe == DEFAULT else ()
+    made = Plan(
+        type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene), rates=rates
+    )
+    return made, scene
 
 
 def _fixed(
     found: Mapping[str, Target], graph: Graph, patterns: tuple[str, ...], parts: Unpacked
 ) -> Iterator[str]:
     """Parameters that no rule will write, and the parts of them."""
+    bound = _bound(found, graph)
     for use in graph.parameters:
         target = found[stable_path(public_path(use.name))]
-        if _protected([use], patterns) or target.fixed:
+        if _protected([use], patterns) or target.fixed or use.name in bound:
             yield use.name
             yield from parts.packings[use.name].names if use.name in parts.packings else ()
+
+
+def _bound(found: Mapping[str, Target], graph: Graph) -> frozenset[str]:
+    """Plain parameters that an operation reads standardised, normalised or through a function."""
+    uses = (node.weight for node in graph.nodes if node.weight is not None and node.weight.bound)
+    return frozenset(use.name for use in uses if found[stable_path(public_path(use.name))].set is None)
 
 
 def _check_patterns(patterns: tuple[str, ...], graph: Graph) -> None:
@@ -147,16 +172,23 @@ def _entries(
     groups: dict[str, list[ParameterUse]] = {}
     for use in graph.parameters:
         groups.setdefault(stable_path(public_path(use.name)), []).append(use)
+    bound = _bound(found, graph)
     declared: Mapping[str, Mapping[str, Any]] = getattr(model, "isogain_geometry", {})
     return [
-        _entry(scene, parts, found[path], uses, _refusal(uses, patterns, found[path]), recipe,
+        _entry(scene, parts, found[path], uses, _refusal(uses, patterns, found[path], bound), recipe,
                declared.get(path, {}))
         for path, uses in groups.items()
     ]  # fmt: skip
 
 
-def _refusal(uses: list[ParameterUse], patterns: tuple[str, ...], target: Target) -> Decision | None:
-    return _protected(uses, patterns) or (Decision(None, target.fixed) if target.fixed else None)
+def _refusal(
+    uses: list[ParameterUse], patterns: tuple[str, ...], target: Target, bound: frozenset[str]
+) -> Decision | None:
+    if found := _protected(uses, patterns):
+        return found
+    if any(use.name in bound for use in uses):
+        return Decision(None, "the operation reads what is computed from it, not it: it keeps what it has")
+    return Decision(None, target.fixed) if target.fixed else None
 
 
 def _entry(
@@ -181,14 +213,39 @@ def _entry(
     if layout is None:
         decision = Decision(None, "used in another shape than its own: it keeps what it has")
         layout = "*"
+    if isinstance(decision.initializer, Zeros) and not target.may_be_zero():
+        decision = Decision(None, "its norm is divided out, so it cannot start at 0: it keeps what it has")
+    decision = _fitting(decision, shape, declared.get("layout", layout), geometry)
     return Entry(
         target.path, shape, decision.initializer, decision.role or sites[0].role, decision.reason,
         declared.get("layout", layout), geometry["groups"], geometry["stride"], geometry["transposed"],
-        decision.gain, decision.signal, decision.steady,
+        decision.gain, math.nan if _repeated(scene, weight) else decision.signal, decision.steady,
         tuple(stable_path(alias) for one in uses for alias in one.aliases),
         tuple(one.name for one in uses) if target.set is not None else (),
-        rates_of(recipe, sites[0], decision), packing,
+        rates_of(recipe, sites[0], decision), _multiple(weight, target), packing=packing,
     )  # fmt: skip
+
+
+def _repeated(scene: Scene, weight: WeightUse | None) -> bool:
+    """Whether a weight is applied so often that the size of its first results says little of the others."""
+    return weight is not None and len(scene.uses_of(weight.name)) >= OFTEN
+
+
+def _multiple(weight: WeightUse | None, target: Target) -> float:
+    """The constant on a plain parameter; a parametrization's own is seen to by its right inverse."""
+    return weight.multiple if weight is not None and target.set is None and weight.multiple else 1.0
+
+
+def _fitting(
+    decision: Decision, shape: tuple[int, ...], layout: str, geometry: Mapping[str, Any]
+) -> Decision:
+    """The decision, unless its law cannot be drawn for a parameter whose axes are read so."""
+    try:
+        if decision.initializer is not None and 0 not in shape:
+            decision.initializer.law(shape, layout=decision.layout or layout, **geometry)
+    except IsogainError:
+        return Decision(None, f"axes read as {layout!r} give its law no fans: it keeps what it has")
+    return decision
 
 
 def _site(scene: Scene, name: str) -> Site:

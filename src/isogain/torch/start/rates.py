@@ -1,4 +1,4 @@
-"""What learning rates need of torch: parameters at the moment they are asked for, a base model's shapes."""
+"""What learning rates need of torch: parameters as they are now, a base's shapes, rates of a receipt."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 
 from torch import nn
 
+from isogain.errors import IsogainError
 from isogain.graph.entry import PlanError
 from isogain.graph.groups import named
+from isogain.graph.receipt import Receipt
+from isogain.torch.start.ramp import ranges_of
+from isogain.torch.start.walking import Loss
 
-__all__ = ["parameters_of", "shapes_of_base"]
+__all__ = ["parameters_of", "rated", "shapes_of_base"]
 
 
 def parameters_of(model: nn.Module) -> Callable[[], Mapping[str, nn.Parameter]]:
@@ -33,3 +37,16 @@ def shapes_of_base(options: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(base, nn.Module):
         return {**options, "base": {path: tuple(p.shape) for path, p in base.named_parameters()}}
     return dict(options)
+
+
+def rated(receipt: Receipt, model: nn.Module, inputs: Any, loss: Loss | None) -> Receipt:
+    """The receipt with the rates measured on this batch, which its plan knows too; why not, in its notes.
+
+    Theory knows neither data nor loss, so what is measured takes its place.
+    """
+    made = receipt.plan
+    try:
+        made.rates = ranges_of(model, inputs, loss)
+    except IsogainError as error:  # the start stands, whatever its rates are
+        made.rates, made.notes = (), (*made.notes, str(error))
+    return receipt

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
+from isogain.graph.depth import hurts
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
@@ -17,13 +19,13 @@ from isogain.graph.recipes import check_options
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of, plain_module
-from isogain.torch.draw.targets import targets
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
-from isogain.torch.start.planning import plan, plan_of
-from isogain.torch.start.rates import parameters_of, shapes_of_base
+from isogain.torch.start.planning import plan, planned
+from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
+from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
 
@@ -42,6 +44,7 @@ def init_(
     recipe: str = DEFAULT,
     keep_healthy: bool = True,
     findings: bool = False,
+    rates: bool | None = None,
     **options: Any,
 ) -> Receipt:
     """Starts a model as well as theory allows, in place; returns the Receipt.
@@ -50,11 +53,15 @@ def init_(
     misses the plan's size is scaled as it runs, and a backward pass from there verifies.  The same seed
     gives the same bits, also on a model that was started before.
 
-    A model that nothing in its structure forbids to keep its own start, and in which `inspect` finds nothing,
-    is left as it is (`keep_healthy=False` draws it all the same), and so is one that the plan made worse by
-    these measures.  Frozen parameters and those that fit `exclude` are never written: pretrained weights
-    cannot be told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after;
-    `recipe` and its options are those of `plan`, and a recipe asked for is always drawn.
+    A model whose own start is healthy by `inspect`, and not seen to be hurt by its depth, is left as it is;
+    so is one of which the plan's start is no better, by findings or by the loss: `left` of the receipt says
+    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite.  Frozen parameters
+    and those that fit `exclude` are never written: pretrained weights cannot be told from drawn ones, so
+    freeze or exclude them.  `findings=True` inspects before and after; `recipe` and its options are those of
+    `plan`, and a recipe asked for is always drawn.
+    The learning rates that train from there are measured where `loss` is given (`receipt.rates`: some fifteen
+    steps on the batch, undone), with `rates=True` by the output's own loss too, with False never; what is not
+    measured follows from theory for a deep plain stack.
     Buffers, modes, gradients and all random states are as before; a model that draws random numbers gets
     the same ones whatever those are.  Without inputs (None) nothing is measured: the plan is drawn as it is.
 
@@ -66,69 +73,64 @@ def init_(
     """
     check_options(recipe, options)
     model = plain_module(model)
+    receipt = _started(
+        model, inputs, seed, loss=loss, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
+        findings=findings, options=options,
+    )  # fmt: skip
+    asked = loss is not None if rates is None else rates
+    return rated(receipt, model, inputs, loss) if asked and inputs is not None else receipt
+
+
+def _started(
+    model: nn.Module, inputs: Any, seed: int, *, loss: Loss | None, exclude: str | Sequence[str], recipe: str,
+    keep_healthy: bool, findings: bool, options: Mapping[str, Any],
+) -> Receipt:  # fmt: skip
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)
     before = gauge(model, *given, loss, back=findings)
-    made = plan_of(
+    made, scene = planned(
         before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
-    ).bind(parameters_of(model))
+    )
+    made.bind(parameters_of(model))
     meta = any(parameter.is_meta for parameter in model.parameters())
-    optional = keep_healthy and recipe == DEFAULT and not made.needed and not meta and model not in _STARTED
-    first = inspect(model, inputs, loss) if (optional or findings) and not meta else None
-    if optional and first is not None and first.verdict == "healthy":
-        why = "its own start is healthy, and nothing in its structure asks for another"
-        return _receipt(made, seed, before, before, {}, first, first, why)
+    compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
+    contest = Contest(
+        partial(inspect, model, inputs, loss), compared, compared and bool(hurts(scene, before.size)),
+        findings and not meta,
+    )  # fmt: skip
+    if contest.stays():
+        why = "its own start is healthy, and its depth does it no harm"
+        return _receipt(made, seed, before, before, {}, contest, why)
+    if not made.drawn:
+        why = "there is nothing to draw: the plan keeps every parameter"
+        return _receipt(made, seed, before, before, {}, contest, why)
     kept = Snapshot(model, made)
     try:
         apply_(model, made, seed)
         scaled, after = calibrate(before, made, *given, loss)
-        second = inspect(model, inputs, loss) if first is not None else None
+        left = contest.lost(made, before, after, kept)
     except BaseException:
         kept.restore()
         raise
-    if optional and first is not None and second is not None and _worse(second, first):
+    if left:
         kept.restore()
-        why = f"the plan's start is {second.verdict} ({second.cause}), its own {first.verdict}"
-        return _receipt(made, seed, before, before, {}, first, first, why)
+        return _receipt(made, seed, before, before, {}, contest, left)
     _STARTED.add(model)
-    return _receipt(made, seed, before, after, scaled, first, second, "")
-
-
-class Snapshot:
-    """Copies of the parameters a plan writes, to put them back."""
-
-    def __init__(self, model: nn.Module, made: Plan) -> None:
-        found = targets(model)
-        paths = [entry.path for entry in made.drawn if entry.path in found]
-        tensors = [tensor for path in paths for tensor in found[path].tensors if not tensor.is_meta]
-        self._kept = [(tensor, tensor.detach().clone()) for tensor in tensors]
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        """Every parameter as it was."""
-        for tensor, value in self._kept:
-            tensor.copy_(value)
-
-
-def _worse(after: Report, before: Report) -> bool:
-    def badness(report: Report) -> tuple[int, int]:
-        severe = [sum(f.severity == s for f in report.findings) for s in ("critical", "warning")]
-        return severe[0], severe[1]
-
-    return badness(after) > badness(before)
+    return _receipt(made, seed, before, after, scaled, contest, "")
 
 
 def _receipt(
     made: Plan, seed: int, before: Gauge, after: Gauge | Measured, scaled: Mapping[str, float],
-    first: Report | None, second: Report | None, left: str,
+    contest: Contest, left: str,
 ) -> Receipt:  # fmt: skip
     written = tuple(
         Written(entry.path, str(entry.initializer), scaled.get(entry.path, 1.0)) for entry in made.drawn
     )
+    own, then = contest.own, contest.own if left else contest.drawn
     return Receipt(
         made, seed, () if left else written, tuple(_gains(made, before, after)),
-        _codes(first), _codes(second), first.verdict if first else "", second.verdict if second else "", left,
+        _codes(own), _codes(then), own.verdict if own else "", then.verdict if then else "", left,
         (before.loss, after.loss),
     )  # fmt: skip
 

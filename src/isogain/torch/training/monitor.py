@@ -12,11 +12,14 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from isogain.errors import InspectError
+from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
 from isogain.rendering import rendered
+from isogain.theory.rates import RateRange
 from isogain.torch.call.calling import Loss
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.start.ramp import rate_range
+from isogain.torch.training.pace import Pace, pace, while_training
 
 __all__ = ["HuggingFaceMonitor", "LightningMonitor", "Monitor", "Snapshot", "is_due"]
 
@@ -59,27 +62,37 @@ class Monitor:
 
     `inputs` and `loss` are those of `inspect`: one fixed batch, so that steps can be compared.  A `writer`
     (TensorBoard's SummaryWriter) gets a few scalars at each inspected step.
+
+    From step 1 on reports say what is wrong with training: `rate-too-high` where weights move far more than
+    usual and the loss along the step says so, with the factor that would have fitted; with an `optimizer` in
+    rates, and against the range measured at the start where training is undone.  No fix draws trained
+    weights anew.
     """
 
     def __init__(
         self, model: nn.Module, inputs: Any, loss: Loss | None = None, *, writer: Writer | None = None,
-        when: Callable[[int], bool] = is_due, most: int = 32,
+        when: Callable[[int], bool] = is_due, most: int = 32, optimizer: Any = None,
     ) -> None:  # fmt: skip
         self.model, self.inputs, self.loss = model, inputs, loss
-        self.writer, self.when, self.most = writer, when, most
+        self.writer, self.when, self.most, self.optimizer = writer, when, most, optimizer
         self.snapshots: list[Snapshot] = []
         self.seconds = 0.0
         """Time spent looking."""
         self.steps = 0
         self._before: dict[str, torch.Tensor] = {}
-        self._look({})
+        self._fitting = self._measured()
+        self._look(Pace({}))
 
     def step(self) -> Snapshot | None:
         """To be called after each optimizer step; the Snapshot of this one if it was looked at."""
         self.steps += 1
         looked = None
         if self._before:
-            looked = self._look(self._updates())
+            started = time.perf_counter()
+            taken = pace(self.model, self._before, self.inputs, self.loss)
+            self._before = {}
+            self.seconds += time.perf_counter() - started
+            looked = self._look(taken)
         if self.when(self.steps + 1) and len(self.snapshots) < self.most:
             started = time.perf_counter()
             self._before = {
@@ -88,23 +101,14 @@ class Monitor:
             self.seconds += time.perf_counter() - started
         return looked
 
-    def _updates(self) -> dict[str, float]:
-        """std(change) / std(value) of each parameter over the step just taken, as log10."""
-        found = {}
-        for name, parameter in self.model.named_parameters():
-            before = self._before.get(name)
-            if before is None or before.numel() < 2:
-                continue
-            size = float(before.float().std(correction=0))
-            moved = float((parameter.detach() - before).float().std(correction=0))
-            if size > 0 and moved > 0:
-                found[name] = float(torch.log10(torch.tensor(moved / size)))
-        self._before = {}
-        return found
-
-    def _look(self, updates: dict[str, float]) -> Snapshot:
+    def _look(self, taken: Pace) -> Snapshot:
         started = time.perf_counter()
-        snapshot = Snapshot(self.steps, inspect(self.model, self.inputs, self.loss), updates)
+        report = inspect(self.model, self.inputs, self.loss)
+        if self.snapshots:
+            report = while_training(
+                report, self.snapshots[0].report, self.steps, taken, self._rates(), self._fitting
+            )
+        snapshot = Snapshot(self.steps, report, taken.updates)
         self.snapshots.append(snapshot)
         if self.steps == 0 and self.when(1):
             self._before = {
@@ -113,6 +117,19 @@ class Monitor:
         self._write(snapshot)
         self.seconds += time.perf_counter() - started
         return snapshot
+
+    def _measured(self) -> RateRange | None:
+        """The range of rates that trains from where the model stands now, of an optimizer that is known."""
+        if self.optimizer is None:
+            return None
+        try:
+            return rate_range(self.model, self.inputs, self.loss, self.optimizer)
+        except IsogainError:
+            return None
+
+    def _rates(self) -> list[float]:
+        """The optimizer's learning rates now, if it is known."""
+        return [float(group["lr"]) for group in getattr(self.optimizer, "param_groups", ())]
 
     def _write(self, snapshot: Snapshot) -> None:
         if self.writer is None:
@@ -127,7 +144,7 @@ class Monitor:
     def close(self, path: str | Path | None = None) -> Snapshot:
         """Looks at the last step if it was not, writes the page of all steps to `path`; the last Snapshot."""
         if self.snapshots[-1].step != self.steps:
-            self._look({})
+            self._look(Pace({}))
         if path is not None:
             rendered("monitor.page", self.snapshots, path)
         return self.snapshots[-1]
@@ -166,8 +183,8 @@ class _Callback:
         self.inputs, self.loss, self.page, self.options = inputs, loss, page, options
         self.monitor: Monitor | None = None
 
-    def _start(self, model: nn.Module, writer: Writer | None = None) -> None:
-        options = {"writer": writer} | self.options
+    def _start(self, model: nn.Module, writer: Writer | None = None, optimizer: Any = None) -> None:
+        options = {"writer": writer, "optimizer": optimizer} | self.options
         self.monitor = Monitor(model, self.inputs, self.loss, **options)
 
     def _step(self) -> None:
@@ -190,7 +207,8 @@ def LightningMonitor(
 
     def on_train_start(self: Any, trainer: Any, pl_module: Any) -> None:
         experiment = getattr(getattr(trainer, "logger", None), "experiment", None)
-        self._start(pl_module, experiment if hasattr(experiment, "add_scalar") else None)
+        writer = experiment if hasattr(experiment, "add_scalar") else None
+        self._start(pl_module, writer, next(iter(getattr(trainer, "optimizers", ())), None))
 
     def on_train_batch_end(
         self: Any, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -217,7 +235,7 @@ def HuggingFaceMonitor(
     def on_train_begin(
         self: Any, args: Any, state: Any, control: Any, model: Any = None, **more: Any
     ) -> None:
-        self._start(model)
+        self._start(model, optimizer=more.get("optimizer"))
 
     def on_step_end(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
         self._step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Bilinear,
     Constant,
@@ -21,7 +22,7 @@ NORMS = {"FAN_IN": "fan_in", "FAN_OUT": "fan_out", "AVERAGE": "fan_avg"}
 
 def _norm(variance_norm: str) -> str:
     if variance_norm not in NORMS:
-        raise InitializerError(f"variance_norm must be one of {', '.join(NORMS)}, got {variance_norm!r}")
+        raise InitializerError(f"variance_norm must be one of {', '.join(NORMS)}, got {shown(variance_norm)}")
     return NORMS[variance_norm]
 
 
@@ -41,7 +42,7 @@ def uniform(min: float = 0.0, max: float = 1.0) -> Initializer:
 def gaussian(mean: float = 0.0, std: float = 1.0, sparse: int = -1) -> Initializer:
     """`sparse` is the mean number of non-zero weights for each output, -1 for none."""
     if sparse < -1:
-        raise InitializerError(f"sparse must be -1 (none) or a count of at least 0, got {sparse!r}")
+        raise InitializerError(f"sparse must be -1 (none) or a count of at least 0, got {shown(sparse)}")
     return Normal(std, mean) if sparse == -1 else MaskedNormal(std, mean, nonzero=sparse)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Bilinear,
     Constant,
@@ -25,12 +26,12 @@ FACTORS = {"in": "fan_in", "out": "fan_out", "avg": "fan_avg"}
 def xavier(rnd_type: str = "uniform", factor_type: str = "avg", magnitude: float = 3) -> Initializer:
     """rnd_type uniform or gaussian; n by factor_type in, out or avg; Glorot's law by default."""
     if factor_type not in FACTORS:
-        raise InitializerError(f"factor_type must be one of {', '.join(FACTORS)}, got {factor_type!r}")
+        raise InitializerError(f"factor_type must be one of {', '.join(FACTORS)}, got {shown(factor_type)}")
     if rnd_type == "uniform":
         return VarianceScaling(magnitude / 3, FACTORS[factor_type], "uniform", fan_rule="torch")
     if rnd_type == "gaussian":
         return VarianceScaling(float(magnitude), FACTORS[factor_type], "normal", fan_rule="torch")
-    raise InitializerError(f"rnd_type must be 'uniform' or 'gaussian', got {rnd_type!r}")
+    raise InitializerError(f"rnd_type must be 'uniform' or 'gaussian', got {shown(rnd_type)}")
 
 
 @row("MSRAPrelu", "w ~ N(0, 2 / ((1 + slope²) n))")
@@ -55,7 +56,7 @@ def normal(sigma: float = 0.01) -> Initializer:
 def orthogonal(scale: float = 1.414, rand_type: str = "uniform") -> Initializer:
     """Singular vectors of a uniform or normal matrix."""
     if rand_type not in ("uniform", "normal"):
-        raise InitializerError(f"rand_type must be 'uniform' or 'normal', got {rand_type!r}")
+        raise InitializerError(f"rand_type must be 'uniform' or 'normal', got {shown(rand_type)}")
     return Orthogonal(scale, "first", f"svd_{rand_type}")
 
 

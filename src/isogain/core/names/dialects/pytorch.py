@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
     Dirac,
@@ -19,10 +20,13 @@ from isogain.core.initializers import (
     Zeros,
 )
 from isogain.core.names.rows import dialect
+from isogain.core.values.distributions import CHECKS
 from isogain.errors import InitializerError
 
 __all__ = ["calculate_gain"]
 
+LARGEST_GAIN = 1e150
+"""Whose square is a number still."""
 row = dialect("torch", "PyTorch", "torch.nn.init")
 
 
@@ -34,8 +38,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     has the exact gain of any activation.
     """
     slope = 0.01 if param is None else param
-    if not isinstance(slope, (int, float)) or isinstance(slope, bool):
+    if isinstance(slope, bool):
         raise InitializerError(f"calculate_gain: negative_slope {param!r} is not a number")
+    slope = CHECKS.number("calculate_gain: negative_slope", slope, least=-LARGEST_GAIN, most=LARGEST_GAIN)
     linear = {f"conv{transposed}{d}d": 1.0 for d in (1, 2, 3) for transposed in ("", "_transpose")}
     gains = {
         "linear": 1.0,
@@ -46,16 +51,21 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         "leaky_relu": math.sqrt(2.0 / (1 + slope**2)),
         "selu": 3.0 / 4,
     }
-    if nonlinearity not in gains:
+    if not isinstance(nonlinearity, str) or nonlinearity not in gains:
         raise InitializerError(
-            f"torch has no gain for {nonlinearity!r}, only for {', '.join(gains)}; "
-            f"ig.activation({nonlinearity!r}).gain() computes one"
+            f"torch has no gain for {shown(nonlinearity)}, only for {', '.join(gains)}; "
+            f"ig.activation({shown(nonlinearity)}).gain() computes one"
         )
     return gains[nonlinearity]
 
 
 def _scaling(gain: float, mode: str, distribution: str) -> Initializer:
-    return VarianceScaling(float(gain) ** 2, mode, distribution, fan_rule="torch")
+    squared = float(CHECKS.number("gain", gain, least=-LARGEST_GAIN, most=LARGEST_GAIN)) ** 2
+    return VarianceScaling(squared, _lower(mode), distribution, fan_rule="torch")
+
+
+def _lower(mode: str) -> str:
+    return mode.lower() if isinstance(mode, str) else mode
 
 
 @row("uniform_", "w ~ U[a, b)")
@@ -121,13 +131,13 @@ def xavier_normal_(gain: float = 1.0) -> Initializer:
 @row("kaiming_uniform_", "w ~ U(±gain·√(3 / fan))")
 def kaiming_uniform_(a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Initializer:
     """gain as torch.nn.init.calculate_gain(nonlinearity, a); nn.Linear's own start is a = √5."""
-    return _scaling(calculate_gain(nonlinearity, a), mode.lower(), "uniform")
+    return _scaling(calculate_gain(nonlinearity, a), mode, "uniform")
 
 
 @row("kaiming_normal_", "w ~ N(0, gain² / fan)")
 def kaiming_normal_(a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Initializer:
     """gain as torch.nn.init.calculate_gain(nonlinearity, a)."""
-    return _scaling(calculate_gain(nonlinearity, a), mode.lower(), "normal")
+    return _scaling(calculate_gain(nonlinearity, a), mode, "normal")
 
 
 @row("orthogonal_", "W = gain · (semi-)orthogonal, s[0] rows")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
     DeltaOrthogonal,
@@ -27,7 +28,7 @@ row = dialect("tf", "TensorFlow 1", "tf")
 def _contrib(factor: float, mode: str, uniform: bool) -> Initializer:
     modes = {"FAN_IN": "fan_in", "FAN_OUT": "fan_out", "FAN_AVG": "fan_avg"}
     if mode not in modes:
-        raise InitializerError(f"mode must be FAN_IN, FAN_OUT or FAN_AVG, got {mode!r}")
+        raise InitializerError(f"mode must be FAN_IN, FAN_OUT or FAN_AVG, got {shown(mode)}")
     if uniform:
         return VarianceScaling(float(factor), modes[mode], "uniform", fan_rule="keras")
     return VarianceScaling(1.3 * factor, modes[mode], "truncated_normal", "uncorrected", "keras")

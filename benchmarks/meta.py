@@ -1,0 +1,342 @@
+"""Whole libraries built eagerly and deferred -> materialised: the same start, without memory, sharded or not.
+
+    python benchmarks/meta.py [NAME ...] [--library transformers|timm|torchvision] [--json FILE]
+    python benchmarks/meta.py [NAME ...] [--library ...] --sharded
+
+Every buffer and every parameter in which nothing is random has to be equal bit for bit; every random one of
+the same law (means, mean squares and the whole distribution, two samples, 5 standard errors); `own_plan`'s
+standard deviation and bound those of the eager weights (1 %, or 5 standard errors where the weight is
+small); a forward pass runs, and its loss lies where those of eager models with other seeds lie.  With
+--sharded, two gloo processes shard each model with `fully_shard`, materialise it, and gather: the bits of
+one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import isogain.torch as igt
+from isogain.torch.draw.materialize import places_of
+from isogain.torch.own.beginning import known_start
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+LIMIT = 5.0
+KOLMOGOROV = 2.74
+"""sqrt(n m / (n + m)) D as seldom beyond as 5 standard errors."""
+SAMPLE = 1 << 17
+"""Elements of a tensor whose distribution is compared; means are taken over all of them."""
+SEEDS, STUDENT = 3, 13.0
+"""Models of each kind whose losses are compared, and what t of four degrees exceeds as seldom as 5 errors."""
+
+Build = Callable[[], nn.Module]
+
+
+def named(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Every parameter and buffer once."""
+    return {one.path: one.tensor.detach() for one in places_of(model)}
+
+
+def compare(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict[str, Any]:
+    """One row: what differs between the two ways of building."""
+    torch.manual_seed(0)
+    eager = build()
+    before = torch.random.get_rng_state()
+    model = igt.deferred(build)
+    places = places_of(model)
+    start, said = known_start(model, places, places)
+    plan = igt.own_plan(model)
+    held = [one.path for one in places if not one.tensor.is_meta]
+    igt.materialize_(model, seed=1)
+    ours, theirs = named(model), named(eager)
+    problems = list(said) + [f"{path} had memory" for path in held]
+    if not torch.equal(before, torch.random.get_rng_state()):
+        problems.append("torch's generator was used")
+    if list(ours) != list(theirs):
+        problems.append(f"other tensors: {sorted(set(ours) ^ set(theirs))[:5]}")
+    kinds = {path: piece.kind for path, piece in start.pieces.items()}
+    for path in ours.keys() & theirs.keys():
+        is_random = kinds.get(path) != "computed"
+        problems += [f"{path}: {one}" for one in differences(theirs[path], ours[path], is_random)]
+    problems += _off_laws(plan, theirs)
+    losses = _losses(eager, build, loss)
+    problems += _off_losses(losses, model, build, loss)
+    count = {
+        kind: list(kinds.values()).count(kind) for kind in ("drawn", "computed", "following", "replayed")
+    }
+    return {"name": name, "problems": problems, "losses": losses, "hash": state_hash(ours), **count}
+
+
+def differences(eager: torch.Tensor, ours: torch.Tensor, is_random: bool) -> Iterator[str]:
+    """What is not as it should be in one tensor."""
+    if eager.numel() == 0:
+        return
+    if eager.dtype != ours.dtype or eager.shape != ours.shape or eager.stride() != ours.stride():
+        yield f"{tuple(eager.shape)} {eager.dtype} became {tuple(ours.shape)} {ours.dtype}"
+    elif not is_random:
+        if state_hash({"": eager}) != state_hash({"": ours}):
+            yield "other bits"
+    else:
+        yield from _other_law(eager.double().flatten(), ours.double().flatten())
+
+
+def _other_law(eager: torch.Tensor, ours: torch.Tensor) -> Iterator[str]:
+    count = len(eager)
+    for word, a, b in (("mean", eager, ours), ("mean square", eager**2, ours**2)):
+        if count < 8:
+            break
+        error = math.sqrt((float(a.var()) + float(b.var())) / count)
+        gap = abs(float(a.mean() - b.mean()))
+        if gap > LIMIT * error + 1e-12:
+            yield f"{word} {float(a.mean()):.4g} became {float(b.mean()):.4g}, {gap / error:.1f} errors"
+    yield from _other_distribution(*(one[:: max(1, count // SAMPLE)].sort().values for one in (eager, ours)))
+
+
+def _other_distribution(eager: torch.Tensor, ours: torch.Tensor) -> Iterator[str]:
+    """Kolmogorov and Smirnov's distance between two sorted samples."""
+    both = torch.cat([eager, ours])
+    below = [torch.searchsorted(one, both, right=True).double() / len(one) for one in (eager, ours)]
+    gap = float((below[0] - below[1]).abs().max())
+    if math.sqrt(len(eager) / 2) * gap > KOLMOGOROV:
+        yield f"another distribution: {gap:.3f} apart"
+
+
+def _off_laws(plan: igt.Plan, eager: dict[str, torch.Tensor]) -> Iterator[str]:
+    """Where the law that was read has another standard deviation or bound than the weights have."""
+    for path, entry in plan.items():
+        if entry.initializer is None or path not in eager or entry.shape == () or 0 in entry.shape:
+            continue
+        law = entry.initializer.law(entry.shape, layout=entry.layout, groups=entry.groups)
+        values = eager[path].double()
+        size = math.sqrt(law.std**2 + abs(law.mean) ** 2)
+        square = values.square()
+        spread = float(square.std()) / math.sqrt(values.numel()) if values.numel() > 1 else math.inf
+        if abs(float(square.mean()) - size**2) > max(0.02 * size**2, LIMIT * spread):
+            found = float(square.mean()) ** 0.5
+            yield f"{path}: {entry.initializer} has size {size:.4g}, the weights {found:.4g}"
+        low, high = law.bounds
+        slack = 0.01 * max(abs(low), abs(high)) if math.isfinite(low + high) else 0.0
+        if float(values.min()) < low - slack or float(values.max()) > high + slack:
+            yield f"{path}: {entry.initializer} lies in [{low:.4g}, {high:.4g}], the weights beyond"
+
+
+def _losses(eager: nn.Module, build: Build, loss: Callable[[nn.Module], float]) -> list[float]:
+    found = [loss(eager)]
+    for seed in range(1, SEEDS):
+        torch.manual_seed(seed)
+        found.append(loss(build()))
+    return found
+
+
+def _off_losses(
+    theirs: list[float], model: nn.Module, build: Build, loss: Callable[[nn.Module], float]
+) -> Iterator[str]:
+    ours = [loss(model)]
+    for seed in range(2, SEEDS + 1):
+        ours.append(loss(igt.materialize_(igt.deferred(build), seed=seed)))
+    one, other = torch.tensor(theirs).double(), torch.tensor(ours).double()
+    error = math.sqrt((float(one.var()) + float(other.var())) / SEEDS)
+    gap = abs(float(one.mean() - other.mean()))
+    if not gap <= STUDENT * error + 1e-6:
+        yield f"loss {theirs} became {ours}"
+
+
+def state_hash(state: dict[str, torch.Tensor]) -> str:
+    """Of all bits."""
+    digest = hashlib.blake2b(digest_size=12)
+    for path, tensor in state.items():
+        digest.update(path.encode())
+        digest.update(
+            tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+        )
+    return digest.hexdigest()
+
+
+def models(library: str) -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+    """Name -> (builder, loss of a model) of a library."""
+    return {"transformers": _transformers, "timm": _timm, "torchvision": _torchvision}[library]()
+
+
+def _transformers() -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+    from corpus.architectures import ARCHITECTURES
+
+    def row(make: Any) -> tuple[Build, Callable[[nn.Module], float]]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(7)
+            inputs = make.args[2]()
+        return (lambda: _built(make)), lambda model: _loss(model, inputs)
+
+    return {name: row(make) for name, make in ARCHITECTURES.items()}
+
+
+def _built(make: Any) -> nn.Module:
+    import transformers
+
+    config, model, _ = make.args
+    found: nn.Module = getattr(transformers, model)(getattr(transformers, config)(**make.keywords))
+    return found
+
+
+@torch.no_grad()
+def _loss(model: nn.Module, inputs: Any) -> float:
+    found = model.eval()(**inputs) if isinstance(inputs, dict) else model.eval()(inputs)
+    loss = getattr(found, "loss", None)
+    if loss is None:
+        first = found if isinstance(found, torch.Tensor) else next(iter(found.values()))
+        loss = first.float().square().mean()
+    return float(loss)
+
+
+TIMM = (
+    "resnet18", "resnet50", "resnet26d", "resnetv2_50", "resnext50_32x4d", "seresnet50", "skresnet18",
+    "ecaresnet26t", "res2net50_26w_4s", "resnest26d", "wide_resnet50_2", "densenet121", "dla34", "dpn68",
+    "vgg11_bn", "inception_v3", "inception_v4", "xception41", "regnetx_002", "regnety_002",
+    "efficientnet_b0", "tf_efficientnet_b0", "mobilenetv2_100", "mobilenetv3_small_100",
+    "mobilenetv4_conv_small", "mnasnet_100", "ghostnet_100", "lcnet_050", "hardcorenas_a", "fbnetc_100",
+    "hrnet_w18_small", "repvgg_a0", "convnext_atto", "convnextv2_atto", "vit_tiny_patch16_224",
+    "vit_small_patch16_224", "deit_tiny_patch16_224", "deit3_small_patch16_224", "beit_base_patch16_224",
+    "beitv2_base_patch16_224", "eva02_tiny_patch14_224", "cait_xxs24_224", "xcit_nano_12_p16_224",
+    "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "twins_svt_small", "pit_ti_224",
+    "coat_tiny", "convit_tiny", "levit_128s", "mixer_s16_224", "gmlp_ti16_224", "resmlp_12_224",
+    "poolformer_s12", "caformer_s18", "maxvit_tiny_tf_224", "coatnet_0_rw_224", "nfnet_f0",
+    "edgenext_xx_small", "mobilevit_xxs",
+)  # fmt: skip
+
+
+def _timm() -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+    import timm
+
+    def row(name: str) -> tuple[Build, Callable[[nn.Module], float]]:
+        build = partial(timm.create_model, name, pretrained=False, num_classes=10)
+        return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
+
+    return {name: row(name) for name in TIMM}
+
+
+TORCHVISION = (
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
+    "inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
+    "resnet18", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_0", "swin_t", "swin_v2_t",
+    "vgg11_bn", "vit_b_16",
+)  # fmt: skip
+
+
+def _torchvision() -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+    import torchvision
+
+    def row(name: str) -> tuple[Build, Callable[[nn.Module], float]]:
+        more = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+        build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
+        size = 299 if name == "inception_v3" else 224
+        return build, lambda model: _loss(model, _image(size))
+
+    return {name: row(name) for name in TORCHVISION}
+
+
+def _image(size: int) -> torch.Tensor:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        return torch.randn(2, 3, size, size)
+
+
+def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> None:
+    """One of two processes: each model sharded, materialised and gathered."""
+    import torch.distributed as dist
+    from torch.distributed.fsdp import fully_shard
+
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    mesh = dist.device_mesh.init_device_mesh("cpu", (2,))
+    found = {}
+    for name in names:
+        try:
+            model = igt.deferred(models(library)[name][0])
+            for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
+                for layer in block:
+                    if any(True for _ in layer.parameters()):
+                        fully_shard(layer, mesh=mesh)
+            fully_shard(model, mesh=mesh)
+            igt.materialize_(model, seed=1)
+            state = {
+                path: getattr(one, "full_tensor", lambda one=one: one)() for path, one in named(model).items()
+            }
+            found[name] = state_hash(state)
+        except Exception as error:
+            found[name] = f"{type(error).__name__}: {error}"
+    if rank == 0:
+        Path(folder, "hashes.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+def main() -> int:
+    """Prints a line for each model; status 1 where one differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--library", default="transformers")
+    parser.add_argument("--sharded", action="store_true")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    every = models(chosen.library)
+    names = chosen.names or list(every)
+    if chosen.sharded:
+        return _compare_sharded(names, chosen.library)
+    rows = [_row(name, *every[name]) for name in names]
+    good = sum(not row["problems"] for row in rows)
+    print(f"{good} of {len(rows)} of {chosen.library} start the same")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=1))
+    return int(good < len(rows))
+
+
+def _row(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict[str, Any]:
+    try:
+        row = compare(name, build, loss)
+    except Exception as error:
+        row = {
+            "name": name,
+            "problems": [f"{type(error).__name__}: {error}"],
+            "drawn": 0,
+            "computed": 0,
+            "following": 0,
+            "replayed": 0,
+        }
+    counts = ", ".join(f"{row[kind]} {kind}" for kind in ("drawn", "computed", "following", "replayed"))
+    print(f"{name:32} {counts}  {'; '.join(row['problems'][:4])[:600] or 'same'}", flush=True)
+    return row
+
+
+def _compare_sharded(names: list[str], library: str) -> int:
+    import torch.multiprocessing as processes
+
+    with tempfile.TemporaryDirectory() as folder:
+        processes.spawn(sharded_hashes, (names, library, folder), nprocs=2)
+        found = json.loads(Path(folder, "hashes.json").read_text())
+    alone = {name: state_hash(named(_started(name, library))) for name in names}
+    for name in names:
+        print(f"{name:32} {'the same bits' if found[name] == alone[name] else found[name]}")
+    equal = sum(found[name] == alone[name] for name in names)
+    print(f"two processes gather to the bits of one: {equal} of {len(names)}")
+    return int(equal < len(names))
+
+
+def _started(name: str, library: str) -> nn.Module:
+    return igt.materialize_(igt.deferred(models(library)[name][0]), seed=1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,106 @@
+"""What single operations do beside handing on a signal: attention, gates, angles, decays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Angles", "Attention", "BufferState", "Decays", "Gates", "Look", "Sum"]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The logits of a softmax over keys, from sampled queries; one number a head."""
+
+    keys: int
+    """Keys that the sampled queries may attend to, their median."""
+    logits: tuple[float, ...]
+    """Standard deviation over the keys of a query, root mean square over queries."""
+    content: tuple[float, ...]
+    """That part of it which differs from sample to sample: no mask and no bias of positions; nan for one."""
+    entropy: tuple[float, ...]
+    """Of the weights, as a share of ln(keys): 1 is uniform, 0 one-hot."""
+    largest: tuple[float, ...]
+    """Mean of each query's largest weight."""
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The gates of a fused recurrent layer at sampled steps, by their letters."""
+
+    letters: str
+    size: tuple[float, ...]
+    """Root mean square of what each gate receives."""
+    flat: tuple[float, ...]
+    """Share where the slope is below 6 % of the steepest, and no unit's own mean offset explains it."""
+    held: tuple[float, ...]
+    """Share where the unit's own mean offset explains it: a gate held open or shut by its bias."""
+    expected: tuple[float, ...]
+    """The share for a standard normal."""
+
+
+@dataclass(frozen=True)
+class Angles:
+    """What a sine or cosine receives, in radians."""
+
+    rms: float
+    largest: float
+    observations: int
+    spread: float
+    """Standard deviation over the observations, root mean square over channels."""
+    fastest: float
+    """That of the channel that turns most."""
+    nearest: float
+    """How far the slowest tenth of the channels turn between an observation and its nearest neighbour."""
+    rounding: float
+    """Error of the largest angle in the type it is held in."""
+    constant: bool
+    """Whether all observations are one."""
+
+
+@dataclass(frozen=True)
+class Decays:
+    """-ln of the factors exp(-rate) that a state keeps from one step to the next."""
+
+    slowest: float
+    """The 2 % quantile of the rates."""
+    median: float
+    fastest: float
+    """The 98 % quantile."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum of two signals, looked at where some parameters are frozen."""
+
+    overlap: float
+    """Root mean square cosine of the summands, about 1 / sqrt(units) for unrelated ones."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One closer look at one operation."""
+
+    path: str
+    op: str
+    node: int | None
+    """Its node; None for what is computed of parameters and constants alone."""
+    seen: Attention | Gates | Angles | Decays | Sum
+    parameters: tuple[str, ...] = ()
+    """Parameters that it reads directly."""
+
+
+@dataclass(frozen=True)
+class BufferState:
+    """One buffer's values."""
+
+    name: str
+    dtype: str
+    device: str
+    largest: float
+    """Largest |x| of finite ones, but for the most negative number of the type, which is a mask."""
+    smallest: float
+    """Smallest |x| of those not 0."""
+    nan: int
+    on_device: bool = True
+    negative_variance: bool = False
+    """Whether it is a norm's running variance with a number below 0."""

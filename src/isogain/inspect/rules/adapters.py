@@ -1,0 +1,124 @@
+"""adapter-not-neutral: trainable parts around frozen ones that change the frozen network's answer at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from isogain.graph import Node, family
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.looks import Sum
+from isogain.inspect.mending import zeroed
+from isogain.inspect.table import Table
+
+__all__ = ["adapter_not_neutral"]
+
+SEEN = 0.01
+"""Share of the frozen signal below which a change is no more than a note."""
+EXACT = 1e-4
+"""What rounding leaves of a difference, or of a cosine, that is 0."""
+
+
+def adapter_not_neutral(table: Table) -> Iterator[Finding]:
+    """Branches beside frozen layers, and changes of frozen weights, that do not start at 0."""
+    kinds = {use.trainable for use in table.graph.parameters if use.nodes}
+    if len(kinds) < 2:
+        return
+    made_up = _made_up(table)
+    branches = [one for one in _branches(table) if one[0].index not in made_up]
+    weights = [
+        (n, n.weight.moved, n) for n in table.graph.nodes if n.weight and math.isfinite(n.weight.moved)
+    ]
+    found = [(node, share, end) for node, share, end in [*branches, *weights] if share > EXACT]
+    if found:
+        yield _finding(table, found)
+
+
+def _made_up(table: Table) -> set[int | None]:
+    """Sums of summands at right angles: the frozen weight gave up these directions (PiSSA, OLoRA)."""
+    return {look.node for look in table.looks if isinstance(look.seen, Sum) and look.seen.overlap < EXACT}
+
+
+def _branches(table: Table) -> Iterator[tuple[Node, float, Node]]:
+    """(sum, size of a trainable branch over that of what it is added to, its last weight)."""
+    doubtful: list[tuple[Node, float, Node]] = []
+    sure: list[tuple[Node, float, Node]] = []
+    for node in table.graph.nodes:
+        if node.kind == "add" and len(node.inputs) > 1 and node.index in table.forward:
+            for found, certain in _own_branches(table, node):
+                (sure if certain else doubtful).append(found)
+    families = {family(place(end)) for _, _, end in sure}
+    yield from sure
+    # the last of its kind has no frozen layer behind it, and could as well be a new head's residual block
+    yield from (one for one in doubtful if family(place(one[2])) in families)
+
+
+def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float, Node], bool]]:
+    """Branches of trainable weights alone into a sum, and whether frozen layers lie beside or around it."""
+    frozen, trainable = _weights(table)
+    behind = {one: _ancestors(table)[one] for one in node.inputs}
+    for one in node.inputs:
+        others = 0
+        for other in node.inputs:
+            others |= behind[other] if other != one else 0
+        own = behind[one] & ~others
+        if own & frozen or not own & trainable or not others & frozen:
+            continue
+        beside = others & ~behind[one]
+        after = frozen >> node.index + 1
+        certain = bool(beside & frozen) or not (beside & trainable or not after)
+        for share, end in _share(table, node, one, own & trainable):
+            yield (node, share, end), certain
+
+
+def _ancestors(table: Table) -> list[int]:
+    """Of each node the nodes that make it, itself among them, as the bits of a number."""
+    kept: list[int] | None = table.__dict__.get("_ancestors")
+    if kept is None:
+        kept = []
+        for node in table.graph.nodes:
+            bits = 1 << node.index
+            for one in node.inputs:
+                bits |= kept[one]
+            kept.append(bits)
+        table.__dict__["_ancestors"] = kept
+    return kept
+
+
+def _weights(table: Table) -> tuple[int, int]:
+    """Nodes with frozen weights, and with trainable ones, as bits."""
+    bits = {True: 0, False: 0}
+    for node in table.graph.nodes:
+        use = table.graph.by_parameter.get(node.weight.name) if node.weight else None
+        if use is not None:
+            bits[use.trainable] |= 1 << node.index
+    return bits[False], bits[True]
+
+
+def _share(table: Table, node: Node, one: int, own: int) -> Iterator[tuple[float, Node]]:
+    size = table.forward[one].rms if one in table.forward else math.nan
+    rest = [table.forward[i].rms for i in node.inputs if i != one and i in table.forward]
+    base = rest[0] if rest else table.forward[node.index].rms
+    if base > 0 and math.isfinite(size):
+        yield size / base, table.node(own.bit_length() - 1)
+
+
+def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
+    share = max(one for _, one, _ in found)
+    severity: Severity = "critical" if share > 1 else "warning" if share > SEEN else "info"
+    ends = list({end.index: end for _, _, end in found}.values())
+    names = [
+        end.weight.name for end in ends if end.weight and not math.isfinite(end.weight.moved)
+    ]  # fmt: skip
+    biases = [end.weight.bias for end in ends if end.weight and end.weight.bias and end.weight.name in names]
+    paths = tuple(dict.fromkeys(place(end) for end in ends))
+    return Finding(
+        "adapter-not-neutral", severity, pattern(list(paths)),
+        f"{len(found)} trainable parts change what frozen layers hand on by up to {share:.2g} of its size",
+        "0: the pretrained network's own answer at the first step",
+        "a trainable part around frozen layers does not start at 0, so what was learnt is "
+        "disturbed before the first "
+        "step; its last weight should be 0 (unless the frozen weights were changed to make up for it)",
+        zeroed([*names, *biases]) if names and len(names) == len(ends) else "", paths,
+    )  # fmt: skip

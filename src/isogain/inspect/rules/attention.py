@@ -1,0 +1,175 @@
+"""attention-collapse: softmax over keys that is one-hot, or that no logit moves."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.looks import Attention, Look
+from isogain.inspect.mending import multiplied
+from isogain.inspect.table import Table
+
+__all__ = ["attention_collapse"]
+
+BEYOND = (1.2, 4.0)
+"""Times sqrt(2 ln n) from which one-hot attention is a warning, and critical."""
+SPREAD_OUT = 0.6
+"""Share of ln n from which the weights are no few keys' whatever the logits."""
+SILENT = 1e-3
+"""Product of the gains of q and k below which their gradients, each the other's size, are as small."""
+FAR = 16
+LOUD = 1.3
+"""Gain of a weight, or size of its input, from which it is what makes logits large."""
+
+
+def attention_collapse(table: Table) -> Iterator[Finding]:
+    """Heads whose softmax is one-hot before anything was learnt, or the same for all keys for good."""
+    groups: dict[str, list[tuple[Look, Attention, tuple[Node, ...]]]] = defaultdict(list)
+    for look in table.looks:
+        if isinstance(look.seen, Attention) and look.seen.logits and (ends := _ends(table, look)) is not None:
+            found = _kind(look.seen, ends)
+            if found:
+                groups[found].append((look, look.seen, ends))
+    judged = sum(isinstance(look.seen, Attention) and look.node is not None for look in table.looks)
+    for kind, members in groups.items():
+        yield _sharp(table, members, judged) if kind == "sharp" else _flat(members)
+
+
+def condensation(keys: int) -> float:
+    """Standard deviation of independent logits at which softmax over n keys condenses: sqrt(2 ln n).
+
+    Below it the weights are spread over a growing number of keys, above it a few keys keep all of them
+    (the random energy model: Derrida 1981).
+    """
+    return math.sqrt(2 * math.log(max(keys, 2)))
+
+
+def _kind(seen: Attention, ends: tuple[Node, ...]) -> str:
+    sharp = [
+        size > BEYOND[0] * condensation(seen.keys) and entropy < SPREAD_OUT
+        for size, entropy in zip(_sizes(seen), seen.entropy, strict=True)
+    ]
+    if sum(sharp) > len(sharp) / 8:
+        return "sharp"
+    gains = [one.weight.gain for one in ends if one.weight is not None]
+    small = len(gains) > 0 and all(gains) and math.prod(gains if len(gains) > 1 else gains * 2) < SILENT
+    return "flat" if small and max(_sizes(seen)) < SILENT else ""
+
+
+def _sizes(seen: Attention) -> tuple[float, ...]:
+    """Of each head, what differs from sample to sample; of a single sample, all there is."""
+    return tuple(b if math.isnan(a) else a for a, b in zip(seen.content, seen.logits, strict=True))
+
+
+def _ends(table: Table, look: Look) -> tuple[Node, ...] | None:
+    """The weights that make queries and keys; None for a softmax of anything else."""
+    if look.node is None:
+        return None
+    node = table.node(look.node)
+    if node.kind == "softmax":
+        product = table.graph.preceding(node.index, ("product", "weight", "attention"), 6)
+        if product is None or product.kind != "product":
+            return None
+        sources = product.inputs
+    else:
+        sources = node.inputs[:2]
+    return _nearest_weights(table, sources)
+
+
+def _nearest_weights(table: Table, sources: Sequence[int]) -> tuple[Node, ...]:
+    """The weights nearest before these nodes; nothing where a norm lies between, which sets the size."""
+    found: dict[int, Node] = {}
+    frontier, seen = list(sources), set(sources)
+    for _ in range(FAR):
+        beyond: list[int] = []
+        for one in frontier:
+            node = table.node(one)
+            if node.kind == "norm":
+                return ()
+            if node.kind == "weight":
+                found[one] = node
+            elif node.kind not in ("embedding", "recurrent"):
+                beyond += [i for i in node.inputs if i not in seen]
+        seen.update(beyond)
+        frontier = beyond
+    return tuple(found[one] for one in sorted(found))
+
+
+def _all(members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> list[Node]:
+    """Every weight once."""
+    return list({w.index: w for _, _, ends in members for w in ends}.values())
+
+
+def _sharp(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]], judged: int) -> Finding:
+    _, seen, ends = max(members, key=lambda one: max(_sizes(one[1])) / condensation(one[1].keys))
+    size, bar = max(_sizes(seen)), condensation(seen.keys)
+    usual = median(_sizes(seen))
+    severity: Severity = "critical" if usual > BEYOND[1] * bar else "warning"
+    weights = _all(members)
+    if not _loud(weights) and 2 * len(members) < judged:  # a first layer before the first norm, say
+        severity = "info"
+    paths = [place(w) for w in weights] or [one[0].path for one in members]
+    return Finding(
+        "attention-collapse", severity, pattern(list(dict.fromkeys(paths))),
+        f"logits of standard deviation {size:.3g} over {seen.keys} keys; largest weight "
+        f"{max(seen.largest):.2f}, "
+        f"entropy {min(seen.entropy):.2f} of ln {seen.keys}",
+        f"about 1, and below sqrt(2 ln {seen.keys}) = {bar:.2g}, where a softmax condenses",
+        _why_sharp(table, ends), _softened(weights), tuple(dict.fromkeys(paths)),
+    )  # fmt: skip
+
+
+def _loud(weights: Sequence[Node]) -> bool:
+    return any(w.weight is not None and w.weight.gain > LOUD for w in weights)
+
+
+def _why_sharp(table: Table, ends: tuple[Node, ...]) -> str:
+    gains = [w.weight.gain for w in ends if w.weight and math.isfinite(w.weight.gain)]
+    sizes = [table.forward[i].rms for w in ends for i in w.inputs if i in table.forward]
+    if gains and max(gains) > LOUD:
+        cause = f"queries and keys come from weights of gain {max(gains):.3g} where 1 keeps their size"
+    elif sizes and max(sizes) > LOUD:
+        cause = (
+            f"what queries and keys are made of has root mean square {max(sizes):.3g} where norms hand on 1"
+        )
+    elif gains:
+        cause = (
+            f"the weights of queries and keys have gain {max(gains):.2g}: the scale 1 / sqrt(d) is missing"
+        )
+    else:
+        cause = "queries and keys are as large as a norm or a scale before the product makes them"
+    return f"{cause}; almost all weight lies on one key, picked by chance, and softmax's slope is near 0"
+
+
+def _softened(weights: Sequence[Node]) -> str:
+    """The factor that gives each of these weights gain 1; '' where their gain is not what is wrong."""
+    factors = {
+        w.weight.name: 1 / w.weight.gain
+        for w in weights
+        if w.weight and math.isfinite(w.weight.gain) and w.weight.gain > LOUD
+    }
+    if not factors or any("parametrizations" in name for name in factors):
+        return ""
+    return multiplied(factors)
+
+
+def _flat(members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:
+    weights = _all(members)
+    seen = members[0][1]
+    gain = min(w.weight.gain for w in weights if w.weight)
+    factors = {w.weight.name: 1 / w.weight.gain for w in weights if w.weight}
+    return Finding(
+        "attention-collapse", "warning", pattern(list(dict.fromkeys(place(w) for w in weights))),
+        f"logits of standard deviation {max(_sizes(seen)):.2g} over {seen.keys} keys: the same "
+        "weight for all",
+        "about 1 where queries and keys have the size of their input",
+        f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as "
+        "the other is, so "
+        "attention stays a mean of all keys", multiplied(factors),
+        tuple(dict.fromkeys(place(w) for w in weights)),
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""Saddles: a product whose two factors are both 0, so that neither ever gets a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern
+from isogain.inspect.findings import Finding
+from isogain.inspect.table import Table
+
+__all__ = ["saddles"]
+
+FAR = 400
+"""Nodes that are followed from a factor of zeros."""
+
+
+def saddles(table: Table) -> Iterator[Finding]:
+    """Weights and gates of zeros in one product, whose gradients are exactly 0 for that reason."""
+    stuck = [(node, name) for node in table.graph.nodes for name in _stuck(table, node)]
+    groups: dict[str, set[str]] = {}
+    for node, name in stuck:
+        partners = {other for _, other in _partners(table, node, name, stuck)}
+        if partners:
+            groups.setdefault(name, set()).update(partners)
+    if not groups:
+        return
+    names = sorted(groups)
+    first = names[0]
+    yield Finding(
+        "symmetric-units", "critical", pattern(names),
+        f"{len(names)} parameters of zeros with gradient exactly 0",
+        "one factor of a product at 0, not both",
+        f"{first} is multiplied by {', '.join(sorted(groups[first]))}, and both are 0: the "
+        "gradient of each is the "
+        "other times something, so neither ever moves (a saddle)",
+        _opened(table, groups), tuple(names),
+    )  # fmt: skip
+
+
+def _stuck(table: Table, node: Node) -> list[str]:
+    """The parameters of zeros that the node multiplies by and that get no gradient."""
+    if node.kind not in ("weight", "multiply", "norm", "product"):
+        return []
+    bias = node.weight.bias if node.weight else None
+    return [
+        name for name in node.parameters
+        if name != bias and not (node.kind == "norm" and name.endswith("bias"))
+        and (state := table.parameters.get(name)) is not None and state.zero and state.gradient is not None
+        and state.gradient.largest == 0
+    ]  # fmt: skip
+
+
+def _partners(table: Table, node: Node, name: str, stuck: list[tuple[Node, str]]) -> list[tuple[Node, str]]:
+    """Other such parameters in this node's own product, on its way, or met in a product."""
+    same = [(n, other) for n, other in stuck if n.index == node.index and other != name]
+    reached = _zero_way(table, node)
+    behind = [(n, other) for n, other in stuck if n.index in reached and other != name]
+    meets = {i for i in reached if _joins(table, table.node(i))}
+    joined = [
+        (n, other) for n, other in stuck
+        if n.index != node.index and other != name and meets & _zero_way(table, n) and n.index not in reached
+    ]  # fmt: skip
+    ahead = [(n, other) for n, other in stuck if other != name and node.index in _zero_way(table, n)]
+    return [*same, *behind, *joined, *ahead]
+
+
+def _joins(table: Table, node: Node) -> bool:
+    """Whether two signals are multiplied, each of them zero."""
+    return node.kind in ("multiply", "product", "attention") and len(node.inputs) > 1
+
+
+def _zero_way(table: Table, node: Node) -> set[int]:
+    """The nodes a signal of zeros reaches from here before anything else is added to it."""
+    kept: dict[int, set[int]] = table.__dict__.setdefault("_zero_ways", {})
+    if node.index not in kept:
+        found: set[int] = set()
+        stack = [node.index]
+        while stack and len(found) < FAR:
+            one = stack.pop()
+            seen = table.forward.get(one)
+            if seen is not None and (seen.rms > 0 or not seen.finite):
+                continue
+            fresh = [reader for reader in table.graph.consumers[one] if reader not in found]
+            found.update(fresh)
+            stack += fresh
+        kept[node.index] = found
+    return kept[node.index]
+
+
+def _opened(table: Table, groups: Mapping[str, set[str]]) -> str:
+    """Draws one factor of each product, a matrix where there is one; scales become 1."""
+    order = {use.name: place for place, use in enumerate(table.graph.parameters)}
+    chosen: list[str] = []
+    for name in sorted(groups, key=lambda name: (not _is_matrix(table, name), order[name])):
+        if not groups[name].intersection(chosen):
+            chosen.append(name)
+    drawn = [name for name in chosen if _is_matrix(table, name)]
+    ones = [name for name in chosen if name not in drawn]
+    lines = [
+        f"[igt.xavier_normal_(model.get_parameter(n)) for n in {drawn!r}]" if drawn else "",
+        f"[torch.nn.init.ones_(model.get_parameter(n)) for n in {ones!r}]" if ones else "",
+    ]
+    return "; ".join(line for line in lines if line)
+
+
+def _is_matrix(table: Table, name: str) -> bool:
+    return sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1

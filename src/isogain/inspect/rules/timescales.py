@@ -1,0 +1,240 @@
+"""time-scale: how fast sines turn, and how fast states forget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.looks import Angles, Decays, Look
+from isogain.inspect.mending import multiplied
+from isogain.inspect.table import Table
+
+__all__ = ["time_scale"]
+
+ASKED = 3.0
+"""Factor in front of a sine from which its author asks for frequencies of that size."""
+OFF = 3.0
+"""Times off the expected angle; first layers drawn by other published laws stay within about 2."""
+EXACT = 0.25
+"""Radians: an error of the angle that leaves neighbouring places apart."""
+ROWS = 8
+"""Observations below which a batch may simply lie at one place."""
+FORGETS = (0.5, 1.0, 2.0)
+"""Rates of the slowest state to note, to warn and to call critical: an LSTM without biases loses ln 2 a step
+and still learns; beyond 1 what was held is gone with the next step."""
+
+
+def time_scale(table: Table) -> Iterator[Finding]:
+    """Sines that hardly turn, or beyond what batch or type resolve; states that forget at once."""
+    angles = [(look, look.seen) for look in table.looks if isinstance(look.seen, Angles)]
+    yield from _inexact(angles)
+    yield from _still(table, angles)
+    yield from _aliased(table, angles)
+    yield from _sine_layers(table, angles)
+    yield from _decays(table)
+
+
+def _finding(look: Look, severity: Severity, measured: str, expected: str, why: str,
+             paths: tuple[str, ...] = ()) -> Finding:  # fmt: skip
+    path = f"{look.path} ({look.op})" if look.path else f"({look.op})"
+    path = pattern(list(paths)) if len(paths) > 1 else path
+    return Finding("time-scale", severity, path, measured, expected, why, "", paths)
+
+
+def _inexact(angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
+    """Angles too large for their type."""
+    blurred = [(look, seen) for look, seen in angles if seen.rounding > EXACT]
+    if blurred:
+        look, seen = max(blurred, key=lambda one: one[1].rounding)
+        yield _finding(
+            look, "critical" if seen.rounding > math.pi else "warning",
+            f"angles up to {seen.largest:.3g}, known to {seen.rounding:.2g} radians",
+            f"an error below {EXACT:g} radians",
+            "what is left of the angle after whole turns is rounding: frequencies are not what "
+            "was meant, or their "
+            "type is too coarse for these positions (work them out in float32)",
+        )  # fmt: skip
+
+
+def _fixed(table: Table, look: Look) -> bool:
+    """Whether no parameter makes the angles: an encoding of places or times."""
+    return not look.parameters and (look.node is None or not table.node(look.node).learnt)
+
+
+def _still(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
+    """Encodings whose fastest channel does not turn."""
+    fixed = [one for one in angles if _fixed(table, one[0])]
+    enough = [(look, seen) for look, seen in fixed if seen.observations >= ROWS]
+    moving = [seen for _, seen in enough if seen.fastest > math.pi / 100 or (seen.constant and seen.rms > 0)]
+    if enough and not moving:
+        look, seen = max(enough, key=lambda one: one[1].fastest)
+        yield _finding(
+            look, "warning",
+            f"angles spread by {seen.fastest:.2g} radians at most over {seen.observations} places",
+            "turns: the fastest channel tells neighbours apart",
+            "sines this close to 0 are straight lines and cosines are 1: all places look the "
+            "same to what follows "
+            "(frequencies of 0, or coordinates and times in another unit than the frequencies were made for)",
+        )  # fmt: skip
+
+
+def _aliased(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
+    """Encodings of which even the slow channels turn by half a circle between nearest neighbours."""
+    fixed = [one for one in angles if _fixed(table, one[0]) and one[0].node is not None]
+    if fixed and all(seen.nearest > math.pi and seen.observations >= 8 * ROWS for _, seen in fixed):
+        look, seen = min(fixed, key=lambda one: one[1].nearest)
+        yield _finding(
+            look, "warning", f"{seen.nearest:.3g} radians between nearest neighbours in the slowest channels",
+            "below pi: half a turn",
+            "neighbours get unrelated features, so the network can learn each sample by heart "
+            "and nothing between",
+        )  # fmt: skip
+
+
+def _sine_layers(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
+    """Layers w -> (factor) -> sine: the first sets the frequencies, the others keep angles of size 1."""
+    found: dict[bool, list[SineLayer]] = {True: [], False: []}
+    for look, seen in angles:
+        layer = _sine_layer(table, look, seen)
+        if layer is not None and layer.off:
+            found[layer.first].append(layer)
+    for members in found.values():
+        if members:
+            yield _off(members)
+
+
+@dataclass(frozen=True)
+class SineLayer:
+    """A weight in front of a factor and a sine."""
+
+    weight: Node
+    spread: float
+    """Of the angles over the batch."""
+    expected: float
+    factor: float
+    first: bool
+    """Whether it reads the coordinates themselves."""
+
+    @property
+    def off(self) -> bool:
+        """Whether a first layer turns too little, or a hidden one too much."""
+        ratio = self.spread / self.expected
+        return ratio < 1 / OFF if self.first else ratio > math.pi
+
+
+def _sine_layer(table: Table, look: Look, seen: Angles) -> SineLayer | None:
+    weight = _weight_before(table, look)
+    made = table.forward.get(weight.index) if weight is not None else None
+    if weight is None or made is None or not made.rms > 0 or seen.rms < ASKED * made.rms:
+        return None
+    factor, first = seen.rms / made.rms, not any(table.node(one).learnt for one in weight.inputs)
+    expected = _first_angle(table, weight, factor) if first else 1.0
+    return SineLayer(weight, seen.spread, expected, factor, first) if expected > 0 else None
+
+
+def _weight_before(table: Table, look: Look) -> Node | None:
+    """The weight that makes the angles, with nothing but factors and offsets between."""
+    if look.node is None or look.op != "sin":
+        return None
+    index = table.node(look.node).inputs
+    for _ in range(4):
+        if len(index) != 1:
+            return None
+        node = table.node(index[0])
+        if node.kind == "weight":
+            return node
+        if node.kind not in ("multiply", "add", "shape", "other"):
+            return None
+        index = node.inputs
+    return None
+
+
+def _first_angle(table: Table, weight: Node, factor: float) -> float:
+    """factor * std(x) / sqrt(3 n): weights U(-1/n, 1/n) in front of sin(factor z) (Sitzmann et al. 2020)."""
+    fans = weight.weight.fans if weight.weight else None
+    sizes = [table.forward[one].std for one in weight.inputs if one in table.forward]
+    return factor * sizes[0] / math.sqrt(3 * fans.fan_in) if fans and sizes else math.nan
+
+
+def _off(members: list[SineLayer]) -> Finding:
+    worst = max(members, key=lambda one: abs(math.log(one.spread / one.expected)) if one.spread else math.inf)
+    why = (
+        f"the factor {worst.factor:.3g} in front of the sine asks for frequencies of that size, "
+        "but the first "
+        "layer's weights are drawn like a hidden layer's, divided by it: the network stays a smooth function"
+        if worst.first else
+        f"the factor {worst.factor:.3g} is not divided out of the weights: angles run over whole turns, so "
+        "outputs are a hash of the inputs and each layer multiplies the gradient"
+    )  # fmt: skip
+    factors = {
+        one.weight.weight.name: one.expected / one.spread
+        for one in members
+        if one.weight.weight and one.spread
+    }
+    paths = tuple(dict.fromkeys(place(one.weight) for one in members))
+    return Finding(
+        "time-scale", "warning", pattern(list(paths)),
+        f"angles that vary by {worst.spread:.3g} over the batch",
+        f"about {worst.expected:.3g}" + (", by U(-1/n, 1/n) before the factor" if worst.first else ""),
+        why, multiplied(factors), paths,
+    )  # fmt: skip
+
+
+def _decays(table: Table) -> Iterator[Finding]:
+    """Factors exp(-rate) of states, against the length of the sequence."""
+    length = max((n.shape[1] for n in table.graph.nodes if n.kind == "input" and len(n.shape) > 1), default=0)
+    found = [
+        (look, look.seen) for look in table.looks
+        if isinstance(look.seen, Decays) and _of_a_state(table, look) and length >= ROWS
+    ]  # fmt: skip
+    fast = [(look, seen) for look, seen in found if seen.slowest > FORGETS[0]]
+    slow = [(look, seen) for look, seen in found if seen.fastest * length < 1 / ROWS**2]
+    if fast:
+        yield _forgetful(fast, length)
+    if slow:
+        yield _unmoved(slow, length)
+
+
+def _forgetful(found: list[tuple[Look, Decays]], length: int) -> Finding:
+    look, seen = max(found, key=lambda one: one[1].slowest)
+    rate = seen.slowest
+    return _finding(
+        look, "critical" if rate > FORGETS[2] else "warning" if rate > FORGETS[1] else "info",
+        f"the slowest states keep exp(-{rate:.2g}) from one step to the next",
+        f"memories of up to {length} steps",
+        "rates (time step times decay) are too large: what the state held is gone after a step "
+        "or two, and no "
+        "gradient reaches earlier ones; the time steps were not drawn (their bias is 0, say)",
+        paths=_paths(found),
+    )  # fmt: skip
+
+
+def _unmoved(found: list[tuple[Look, Decays]], length: int) -> Finding:
+    look, seen = min(found, key=lambda one: one[1].fastest)
+    return _finding(
+        look, "warning",
+        f"the fastest states lose {seen.fastest * length:.2g} of what they hold in {length} steps",
+        "memories from a step up to the whole sequence",
+        "rates (time step times decay) are too small: the state sums up all steps alike, and each step "
+        "writes as little as it forgets", paths=_paths(found),
+    )  # fmt: skip
+
+
+def _paths(found: Sequence[tuple[Look, object]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(look.path for look, _ in found))
+
+
+def _of_a_state(table: Table, look: Look) -> bool:
+    """Whether a parameter times what is positive makes the exponent, as in exp(A dt)."""
+    if look.node is None:
+        return len(look.parameters) > 1
+    before = [table.node(one) for one in table.node(look.node).inputs]
+    if not any(one.parameters and one.kind in ("multiply", "product", "weight") for one in before):
+        return False
+    readers = table.graph.consumers[look.node]
+    near = {*readers, *(later for one in readers for later in table.graph.consumers[one])}
+    return any(table.node(one).kind == "multiply" for one in near)

@@ -1,0 +1,70 @@
+"""Slices of stacked parameters: experts, heads, layers of a scan, one along the first axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Slices", "slices_of"]
+
+SAMPLE = 4096
+"""Elements of a slice behind its size."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """A parameter whose first axis counts maps of their own."""
+
+    count: int
+    twins: int
+    """Slices that equal another one, bit for bit, in numbers that look drawn."""
+    twins_apart: bool
+    """Whether the gradients of such slices differ, so that the first step parts them."""
+    idle: int
+    """Slices whose gradient is exactly 0; 0 where no slice has one."""
+    sizes: tuple[float, ...]
+    """Root mean square of each."""
+    parallel: bool = False
+    """Whether one operation reads all of them (experts, heads), or each its own (layers)."""
+
+
+def slices_of(
+    values: np.ndarray[Any, Any], gradient: np.ndarray[Any, Any] | None, parallel: bool
+) -> Slices | None:
+    """The Slices of an array along its first axis; None below two of them."""
+    if values.ndim < 2 or len(values) < 2 or not values[0].size:
+        return None
+    rows = values.reshape(len(values), -1)
+    step = -(-rows.shape[1] // SAMPLE) | 1
+    some = rows[:, ::step]
+    groups = _equal(some)
+    idle = 0 if gradient is None else _idle(gradient.reshape(len(values), -1))
+    apart = gradient is not None and any(_differ(gradient, group) for group in groups)
+    sizes = np.sqrt(np.square(np.abs(some), dtype=np.float64).mean(1))
+    return Slices(len(values), sum(map(len, groups)), apart, idle, tuple(map(float, sizes)), parallel)
+
+
+def _equal(rows: np.ndarray[Any, Any]) -> list[list[int]]:
+    """Groups of equal rows that look drawn: mostly different numbers, in no order."""
+    groups: dict[bytes, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(row.tobytes(), []).append(index)
+    return [group for group in groups.values() if len(group) > 1 and _drawn(rows[group[0]])]
+
+
+def _drawn(row: np.ndarray[Any, Any]) -> bool:
+    rising = np.diff(row) >= 0
+    return len(row) >= 16 and len(np.unique(row)) > 0.5 * len(row) and bool(rising.any() and not rising.all())
+
+
+def _idle(rows: np.ndarray[Any, Any]) -> int:
+    silent = ~rows.any(axis=1)
+    return 0 if silent.all() else int(silent.sum())
+
+
+def _differ(gradient: np.ndarray[Any, Any], group: list[int]) -> bool:
+    first = gradient[group[0]]
+    scale = float(np.abs(gradient[group]).max())
+    return scale > 0 and any(float(np.abs(gradient[one] - first).max()) > 1e-4 * scale for one in group[1:])

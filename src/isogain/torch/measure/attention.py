@@ -1,0 +1,119 @@
+"""Attention's logits and weights, from a few queries of a few samples: written out or fused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from isogain.inspect.looks import Attention
+
+__all__ = ["of_fused", "of_softmax"]
+
+Tensor = torch.Tensor
+SAMPLES, HEADS, QUERIES, KEYS = 4, 16, 8, 2048
+FORBIDDEN = 5e3
+"""How far below the largest logit of its row one lies that a mask put there."""
+
+
+def of_softmax(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
+    """Of softmax(logits, dim): queries before the last axis, heads before those."""
+    logits: Any = args[0] if args else kwargs.get("input")
+    dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", -1))
+    if not _readable(logits) or not isinstance(dim, int) or logits.dim() < 3:
+        return None
+    return _attention(_few(logits.detach().movedim(dim, -1)))
+
+
+def of_fused(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
+    """Of scaled_dot_product_attention(query, key, value, mask, dropout, causal, scale, enable_gqa)."""
+    query: Any
+    key: Any
+    query, key = (args[k] if len(args) > k else kwargs.get(n) for k, n in enumerate(("query", "key")))
+    mask = args[3] if len(args) > 3 else kwargs.get("attn_mask")
+    causal = args[5] if len(args) > 5 else kwargs.get("is_causal", False)
+    if not _readable(query) or not _readable(key) or query.dim() < 3:
+        return None
+    scale = kwargs.get("scale") or 1 / math.sqrt(query.shape[-1])
+    if key.dim() > 3 and key.shape[-3] != query.shape[-3]:  # grouped queries share keys
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+    queries, keys = _grid(query.detach()), _lead(key.detach())
+    logits = scale * (queries.float() @ keys.float().transpose(-1, -2))
+    places = _steps(query.shape[-2], QUERIES)
+    if causal:
+        ends = torch.arange(query.shape[-2], device=query.device)[places] + 1
+        logits = logits.masked_fill(
+            torch.arange(key.shape[-2], device=query.device) >= ends[:, None], -math.inf
+        )
+    elif isinstance(mask, Tensor) and mask.dtype == torch.bool and not mask.is_meta:
+        allowed = _grid(mask.expand(*query.shape[:-1], key.shape[-2]))
+        logits = logits.masked_fill(~allowed, -math.inf)
+    return _attention(logits)
+
+
+def _readable(tensor: Any) -> bool:
+    plain = isinstance(tensor, Tensor) and tensor.is_floating_point() and not tensor.is_meta
+    return plain and tensor.layout == torch.strided and tensor.numel() > 0
+
+
+def _steps(size: int, most: int) -> slice:
+    """At most `most` places, the last one among them: under a causal mask it sees all keys."""
+    step = -(-size // most)
+    return slice((size - 1) % step, None, step)
+
+
+def _lead(tensor: Tensor) -> Tensor:
+    """(samples, heads, rows, columns) of at most SAMPLES samples and HEADS heads."""
+    while tensor.dim() < 4:
+        tensor = tensor.unsqueeze(-3)
+    tensor = tensor.flatten(1, -3) if tensor.dim() > 4 else tensor
+    return tensor[:SAMPLES, _steps(tensor.shape[1], HEADS)]
+
+
+def _grid(tensor: Tensor) -> Tensor:
+    return _lead(tensor)[..., _steps(tensor.shape[-2], QUERIES), :]
+
+
+def _few(logits: Tensor) -> Tensor:
+    return _grid(logits)[..., :KEYS]
+
+
+def _attention(logits: Tensor) -> Attention | None:
+    """Numbers of (samples, heads, queries, keys)."""
+    logits = logits.float()
+    if not bool(torch.isfinite(top := logits.amax(-1, keepdim=True)).all()):
+        return None
+    allowed = logits > top - FORBIDDEN
+    count = allowed.sum(-1)
+    keys = int(count.float().quantile(0.5)) if count.numel() else 0
+    if keys < 2:
+        return Attention(max(keys, 1), (), (), (), ())
+    weights = torch.where(allowed, logits - top, -math.inf).softmax(-1)
+    entropy = torch.special.entr(weights).sum(-1)
+    rows = (count > 1).float()
+    centred = torch.where(allowed, logits, 0.0)
+    centred = torch.where(allowed, centred - (centred.sum(-1) / count)[..., None], 0.0)
+    variance = centred.square().sum(-1) / count
+
+    def by_head(values: Tensor) -> Tensor:
+        return (values * rows).sum((0, 2)) / rows.sum((0, 2))
+
+    return Attention(
+        keys, _numbers(by_head(variance).sqrt()), _content(centred, allowed, by_head),
+        _numbers(by_head(entropy / count.float().log().clamp_min(1e-6))),
+        _numbers(by_head(weights.amax(-1))),
+    )  # fmt: skip
+
+
+def _content(centred: Tensor, allowed: Tensor, by_head: Any) -> tuple[float, ...]:
+    """Standard deviation between samples at the same query and key."""
+    if centred.shape[0] < 2:
+        return (math.nan,) * centred.shape[1]
+    between = (centred.var(0) * allowed.all(0)).sum(-1) / allowed.all(0).sum(-1).clamp_min(1)
+    return _numbers(by_head(between.expand(centred.shape[0], *between.shape)).sqrt())
+
+
+def _numbers(values: Tensor) -> tuple[float, ...]:
+    return tuple(values.cpu().tolist())

@@ -1,0 +1,47 @@
+"""Which operations get a closer look, and by what; each look reads the operands, before they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from isogain.inspect.looks import Angles, Attention, Decays, Gates, Sum
+from isogain.torch.measure.attention import of_fused, of_softmax
+from isogain.torch.measure.gates import LETTERS, of_fused_recurrence
+from isogain.torch.measure.waves import of_exponential, of_sine
+
+__all__ = ["LOOKS", "closer_look"]
+
+Seen = Attention | Gates | Angles | Decays | Sum
+ROWS = 64
+Reader = Callable[[tuple[Any, ...], Mapping[str, Any]], "Seen | None"]
+LOOKS: dict[str, Reader] = {
+    "softmax": of_softmax,
+    "scaled_dot_product_attention": of_fused,
+    "sin": of_sine,
+    "cos": of_sine,
+    "exp": of_exponential,
+    **{name: partial(of_fused_recurrence, name) for cell in LETTERS for name in (cell, f"{cell}_cell")},
+}
+
+
+def of_sum(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sum | None:
+    """How far two summands of one shape point the same way, their means over observations aside."""
+    if len(args) < 2 or not all(isinstance(one, torch.Tensor) and one.dim() > 1 for one in args[:2]):
+        return None
+    if args[0].shape != args[1].shape or args[0].is_meta or not args[0].is_floating_point():
+        return None
+    a, b = (one.detach().flatten(0, -2)[:ROWS].double() for one in args[:2])
+    a, b = a - a.mean(0), b - b.mean(0)
+    size = torch.linalg.vector_norm(a, dim=-1) * torch.linalg.vector_norm(b, dim=-1)
+    cosine = ((a * b).sum(-1) / size.clamp_min(1e-300)).square().mean().sqrt()
+    return Sum(float(cosine))
+
+
+def closer_look(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | None:
+    """What is to be seen of an operation's operands, a sum's where it is not in the table."""
+    with torch.no_grad():
+        return LOOKS.get(op, of_sum)(args, kwargs)

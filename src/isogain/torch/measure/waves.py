@@ -1,0 +1,71 @@
+"""What sines and exponentials receive: angles, and the rates at which a state forgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from isogain.inspect.looks import Angles, Decays
+from isogain.torch.measure.sampling import observations, spread
+
+__all__ = ["of_exponential", "of_sine"]
+
+Tensor = torch.Tensor
+ROWS, CHANNELS, ASKED, SAMPLE = 1024, 64, 16, 4096
+
+
+def of_sine(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Angles | None:
+    """The Angles of sin(z) or cos(z)."""
+    z = args[0] if args else kwargs.get("input")
+    if not isinstance(z, Tensor) or not z.is_floating_point() or z.is_meta or z.numel() < 2:
+        return None
+    z = z.detach()
+    numbers = spread(z)
+    largest = float(numbers.abs().max())
+    rows = observations(z, -1, ROWS, CHANNELS)
+    rows = numbers[:ROWS, None] if rows is None else rows
+    std = rows.std(0) if len(rows) > 1 else rows.new_zeros(1)
+    return Angles(
+        float(numbers.double().square().mean().sqrt()), largest, len(rows),
+        float(std.square().mean().sqrt()), float(std.max()),
+        _nearest(rows), largest * torch.finfo(z.dtype).eps / 2, bool((rows == rows[:1]).all()),
+    )  # fmt: skip
+
+
+def _nearest(rows: Tensor) -> float:
+    """The 10 % quantile over channels of the turn to the nearest of all observations; median of a few."""
+    asked = rows[:: -(-len(rows) // ASKED)]
+    apart = torch.cdist(asked, rows)
+    apart[apart == 0] = math.inf  # itself, and copies of it
+    best, place = apart.min(1)
+    kept = torch.isfinite(best)
+    if not bool(kept.any()):
+        return 0.0
+    turns = (asked[kept] - rows[place[kept]]).abs()
+    return float(turns.quantile(0.1, 1).median())
+
+
+def of_exponential(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decays | None:
+    """The Decays of exp(z) where every z (or its real part) is at most 0."""
+    z = args[0] if args else kwargs.get("input")
+    if not isinstance(z, Tensor) or z.is_meta or z.numel() < 8:
+        return None
+    z = z.detach()
+    if z.is_complex():
+        z = _one_step(z.real)
+    if not z.is_floating_point():
+        return None
+    numbers = spread(z, SAMPLE)
+    if not bool((numbers <= 0).all()) or not bool((numbers < 0).any()):
+        return None
+    low, middle, high = (-numbers).quantile(torch.tensor([0.02, 0.5, 0.98], device=numbers.device)).tolist()
+    return Decays(low, middle, high)
+
+
+def _one_step(z: Tensor) -> Tensor:
+    """Of rates times 0, 1, 2, ... along the last axis, those of one step."""
+    counted = z.shape[-1] > 2 and not bool(z[..., 0].any()) and bool(torch.allclose(2 * z[..., 1], z[..., 2]))
+    return z[..., 1] if counted else z

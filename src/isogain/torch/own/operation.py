@@ -1,0 +1,87 @@
+"""What the schema of an operation says, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+__all__ = ["Operation", "leaves_of", "mapped", "operation_of", "tensors_in"]
+
+Tensor = torch.Tensor
+
+_SIZES = ("size", "stride", "numel", "dim", "sym_size", "sym_stride", "sym_numel", "sym_storage_offset")
+_VOID = ("empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided")
+_ONLY_WRITE = (
+    "normal_", "uniform_", "fill_", "zero_", "copy_", "random_", "exponential_", "log_normal_", "cauchy_",
+    "geometric_", "bernoulli_",
+)  # fmt: skip
+_LIFTS = ("lift_fresh", "lift_fresh_copy", "lift")
+
+
+class Operation:
+    """One operation of the dispatcher: what it makes, writes and asks for."""
+
+    def __init__(self, func: Any) -> None:
+        schema = func._schema
+        names = [one.name for one in schema.arguments]
+        self.name: str = schema.name.partition("::")[2]
+        self.is_random = torch.Tag.nondeterministic_seeded in func.tags
+        self.is_lift = self.name in _LIFTS
+        """Whether it takes up a tensor that was made of Python's or NumPy's data."""
+        self.is_void = self.name in _VOID
+        """Whether it makes memory without values."""
+        self.reads_what_it_writes = self.name not in _ONLY_WRITE
+        self.asks = torch.Tag.data_dependent_output in func.tags or self._gives_no_tensor(schema)
+        """Whether Python wants to know a value."""
+        self.makes = "device" in names
+        self.has_dtype = self.makes and "dtype" in names
+        self.on_meta: dict[str, Any] = {"device": torch.device("meta")} if self.makes else {}
+        if "pin_memory" in names:
+            self.on_meta["pin_memory"] = False
+        self._written = [
+            (place, one.name)
+            for place, one in enumerate(schema.arguments)
+            if one.alias_info is not None and one.alias_info.is_write
+        ]
+
+    def _gives_no_tensor(self, schema: Any) -> bool:
+        kinds = [str(one.type) for one in schema.returns]
+        return bool(kinds) and not any("Tensor" in one for one in kinds) and self.name not in _SIZES
+
+    def written(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
+        """The arguments it writes to."""
+        return tensors_in(
+            [args[place] if place < len(args) else kwargs.get(name) for place, name in self._written]
+        )
+
+
+@lru_cache(maxsize=2048)
+def operation_of(func: Any) -> Operation:
+    """The Operation of an overload of the dispatcher."""
+    return Operation(func)
+
+
+def tensors_in(tree: Any) -> list[Tensor]:
+    """Every tensor in nested arguments or results."""
+    return [one for one in leaves_of(tree) if isinstance(one, Tensor)]
+
+
+def leaves_of(tree: Any) -> list[Any]:
+    """What stands in nested lists, tuples and dictionaries, in order."""
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, list | tuple):
+        return [tree]
+    return [leaf for one in tree for leaf in leaves_of(one)]
+
+
+def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nesting with every leaf changed."""
+    if isinstance(tree, dict):
+        return {name: mapped(change, one) for name, one in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple(mapped(change, one) for one in tree)
+    return [mapped(change, one) for one in tree] if isinstance(tree, list) else change(tree)

@@ -1,0 +1,131 @@
+"""Models that are on the meta device without a record: their own recipes, run under the recorder.
+
+First every module's `reset_parameters`, as its constructor would have; then the model's own recipe over it:
+`initialize_weights` (transformers), `init_weights` (torchtitan and others), `_init_weights` with `apply`.
+They run on stand-ins of the whole shape, so a sharded model is asked the same as an unsharded one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from isogain.torch.draw.materialize import Places, places_of
+from isogain.torch.own.origins import bind
+from isogain.torch.own.recorder import Recorder
+
+__all__ = ["run_recipes"]
+
+Tensor = torch.Tensor
+_DONE = "_is_hf_initialized"
+"""The mark by which transformers passes over what it has started already."""
+
+
+def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
+    """Records what the model's recipes do to the wanted tensors; returns what those that failed said."""
+    asked = {(id(module), name) for places in wanted for module, name in places.owners}
+    recorder, said = Recorder(), list[str]()
+    with _stand_ins(model, recorder) as join, _unmarked(model):
+        said += _run(recorder, _resets(model))
+        join()
+        said += _run(recorder, (found for module in _inner_first(model) for found in _of_whole(module)))
+        bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
+    return tuple(said)
+
+
+def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -> Iterator[str]:
+    with recorder:
+        for name, recipe in recipes:
+            try:
+                recipe()
+            except Exception as error:
+                yield f"{name} raised {type(error).__name__}: {error}"
+
+
+def _resets(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Of all modules, inner ones first."""
+    for module in _inner_first(model):
+        for name in ("reset_parameters", "_reset_parameters"):
+            reset = getattr(module, name, None)
+            if callable(reset):
+                yield f"{type(module).__name__}.{name}", reset
+                break
+
+
+def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
+    kind = type(module).__name__
+    for name in ("initialize_weights", "init_weights"):
+        recipe = getattr(module, name, None)
+        if callable(recipe) and _takes_nothing(recipe):
+            yield f"{kind}.{name}", recipe
+            return
+    recipe = getattr(module, "_init_weights", None)
+    if callable(recipe) and not _takes_nothing(recipe):
+        yield f"{kind}._init_weights", lambda: module.apply(recipe)
+
+
+def _takes_nothing(recipe: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(recipe).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _inner_first(model: nn.Module) -> Iterator[nn.Module]:
+    for child in model.children():
+        yield from _inner_first(child)
+    yield model
+
+
+@contextmanager
+def _stand_ins(model: nn.Module, recorder: Recorder) -> Iterator[Callable[[], None]]:
+    """Every tensor of the model replaced by one without memory or values; put back at the end.
+
+    A tied tensor belongs to its first holder; the others hold one of their own until `join` is called, as in
+    a constructor, where they are tied once they are there.
+    """
+    places = places_of(model)
+    fresh = [_stand_in(one, recorder) for one in places]
+    for one, tensor in zip(places, fresh, strict=True):
+        for number, (module, name) in enumerate(one.owners):
+            _put(module, name, _stand_in(one, recorder) if number else tensor, one.is_parameter)
+
+    def join(tensors: Sequence[Tensor] = fresh) -> None:
+        for one, tensor in zip(places, tensors, strict=True):
+            for module, name in one.owners:
+                _put(module, name, tensor, one.is_parameter)
+
+    try:
+        yield join
+    finally:
+        join([one.tensor for one in places])
+
+
+def _stand_in(places: Places, recorder: Recorder) -> Tensor:
+    old = places.tensor
+    with recorder:
+        fresh: Tensor = torch.empty(old.shape, dtype=old.dtype)
+        if places.is_parameter:
+            fresh = nn.Parameter(fresh, requires_grad=old.requires_grad)
+            vars(fresh).update({name: value for name, value in vars(old).items() if name != _DONE})
+    return fresh
+
+
+def _put(module: nn.Module, name: str, tensor: Tensor, is_parameter: bool) -> None:
+    (module._parameters if is_parameter else module._buffers)[name] = tensor  # type: ignore[assignment]
+
+
+@contextmanager
+def _unmarked(model: nn.Module) -> Iterator[None]:
+    marked = [module for module in model.modules() if vars(module).pop(_DONE, False)]
+    try:
+        yield
+    finally:
+        for module in marked:
+            vars(module)[_DONE] = True

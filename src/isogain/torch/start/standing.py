@@ -1,0 +1,161 @@
+"""Whether a drawn start is worse than the model's own: by findings, by the loss, by what the passes saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from isogain.graph.entry import Entry
+from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
+from isogain.inspect import Report
+from isogain.torch.draw.targets import targets
+from isogain.torch.record.gauge import Gauge
+from isogain.torch.start.calibration import Measured
+
+__all__ = ["Contest", "Snapshot"]
+
+NEAR = 1.5
+"""Factor within which a signal is where the plan wants it."""
+EVEN = 10.0
+"""Ratio of the longest to the shortest gradient of a chain that passes them on."""
+
+
+class Snapshot:
+    """Copies of the parameters a plan writes, to put them back."""
+
+    def __init__(self, model: nn.Module, made: Plan) -> None:
+        found = targets(model)
+        paths = [entry.path for entry in made.drawn if entry.path in found]
+        tensors = [tensor for path in paths for tensor in found[path].tensors if not tensor.is_meta]
+        self._kept = [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Every parameter as it was."""
+        for tensor, value in self._kept:
+            tensor.copy_(value)
+
+    @torch.no_grad()
+    def asked(self, look: Callable[[], Report]) -> Report:
+        """What `look` says of the model as it was; afterwards it is as it is now."""
+        present = [tensor.detach().clone() for tensor, _ in self._kept]
+        self.restore()
+        try:
+            with torch.enable_grad():
+                return look()
+        finally:
+            for (tensor, _), value in zip(self._kept, present, strict=True):
+                tensor.copy_(value)
+
+
+@dataclass
+class Contest:
+    """The model's own start against the plan's: inspected where the passes made anyway do not decide."""
+
+    look: Callable[[], Report]
+    """Inspects the model as it stands."""
+    compared: bool
+    """Whether the better one stays; else the plan's does, if its signals are numbers."""
+    hurt: bool
+    """Whether depth is seen to hurt the model's own start."""
+    findings: bool
+    """Whether both reports were asked for."""
+    own: Report | None = None
+    drawn: Report | None = None
+
+    def stays(self) -> bool:
+        """Whether the model's own start is as good as it is."""
+        if self.findings or (self.compared and not self.hurt):
+            self.own = self.look()
+        return self.compared and not self.hurt and self.own is not None and self.own.verdict == "healthy"
+
+    def lost(self, made: Plan, before: Gauge, after: Measured, kept: Snapshot) -> str:
+        """Why the plan's start, which is in place, is not to stay; empty where it is."""
+        if why := _broken(before, after):
+            return why
+        plain = confirmed(made, after) and not _louder(before.loss, after.loss)
+        if self.own is None and (plain or not self.compared):
+            return ""
+        self.drawn = self.look()
+        if self.compared and self.own is None and self._doubtful(before):
+            self.own = kept.asked(self.look)
+        return _harm(self.own, self.drawn, self.hurt) if self.compared and self.own is not None else ""
+
+    def _doubtful(self, before: Gauge) -> bool:
+        """Whether the plan's start is not plainly good, so that the model's own is worth a look."""
+        assert self.drawn is not None
+        return self.drawn.verdict != "healthy" or _louder(before.loss, self.drawn.table.loss_value)
+
+
+def _broken(before: Gauge, after: Measured) -> str:
+    """Why a start is none: signals were numbers before, and are none now; empty where they are."""
+    if before.finite and not after.finite:
+        return "the plan's start is not finite on this batch"
+    return ""
+
+
+def confirmed(made: Plan, after: Measured) -> bool:
+    """Whether the pass found every signal where the plan wants it, and gradients of one size all the way.
+
+    Then nothing is left that an inspection could find: the plan foretold each of the model's layers.
+    """
+    entries = {node.index: _entry(made, node.weight.name) for node in after.nodes if node.weight is not None}
+    measured = [(after.size(index), entry) for index, entry in entries.items() if entry is not None]
+    if len(measured) < len(entries) or not measured:
+        return False
+    near = (entry.signal / NEAR < size < entry.signal * NEAR for size, entry in measured)
+    back = [after.gradient(index) * math.sqrt(math.prod(after.nodes[index].shape)) for index in entries]
+    return all(near) and 0 < max(back) < EVEN * min(back)
+
+
+def _entry(made: Plan, name: str) -> Entry | None:
+    path = stable_path(name)
+    if path not in made:
+        return None
+    return made[path]
+
+
+def _harm(own: Report, drawn: Report, hurts: bool) -> str:
+    """Why the model's own start is the better one; empty where it is not.
+
+    One that its depth hurts has to be no better; any other gives way only to one in which less is found.
+    """
+    gain = _compared(own, drawn)
+    if gain < 0:
+        return f"the plan's start is {drawn.verdict} ({drawn.cause}), its own {own.verdict}"
+    if gain == 0 and not hurts:
+        return f"the plan's start mends nothing of what is found in its own ({own.cause})"
+    if (
+        _louder(own.table.loss_value, drawn.table.loss_value)
+        and _is_loss(own)
+        and not (gain and own.verdict == "critical")
+    ):
+        return (
+            f"the plan's start has a loss of {drawn.table.loss_value:.4g}, its own {own.table.loss_value:.4g}"
+        )
+    return ""
+
+
+def _is_loss(report: Report) -> bool:
+    return report.table.loss_source != "random projection"
+
+
+def _louder(own: float, drawn: float) -> bool:
+    """Whether a loss more than doubled, or is no number any more; of negative ones, rose by their size."""
+    return math.isfinite(own) and not drawn <= own + abs(own)
+
+
+def _compared(own: Report, drawn: Report) -> int:
+    """1: fewer findings than before, first the critical ones; 0: as many; -1: more."""
+    before, after = _badness(own), _badness(drawn)
+    return (before > after) - (before < after)
+
+
+def _badness(report: Report) -> tuple[int, int]:
+    severe = [sum(f.severity == s for f in report.findings) for s in ("critical", "warning")]
+    return severe[0], severe[1]

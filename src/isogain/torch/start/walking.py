@@ -1,0 +1,113 @@
+"""A model that takes steps on one batch with its loss, and is as it was afterwards, parameters too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from isogain.errors import InspectError
+from isogain.graph.entry import PlanError
+from isogain.torch.call.calling import arguments_of, called, check_call, eager, loss_of, plain_module
+from isogain.torch.call.guard import Untouched
+from isogain.torch.draw.shards import is_dtensor
+
+__all__ = ["Loss", "RateError", "Walker", "walking"]
+
+Tensor = torch.Tensor
+Loss = Callable[[Any], Tensor]
+
+
+class RateError(InspectError):
+    """No learning rate can be given: the loss is not finite, or has no slope, where the model stands."""
+
+
+class Walker:
+    """A model that takes steps on one batch."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        parameters: Sequence[nn.Parameter],
+        inputs: Any,
+        loss: Loss | None,
+        signed: bool,
+    ) -> None:
+        self.model, self.parameters, self.inputs, self.asked = model, parameters, inputs, loss
+        self.signed = signed
+        self.look()
+        if not math.isfinite(self.loss):
+            raise RateError(f"no learning rate can be given: the loss is {self.loss} at the start")
+
+    @property
+    def polyak(self) -> float:
+        """The rate at which one step along a straight line would lose all of the loss."""
+        if not (self.slope > 0 and math.isfinite(self.slope)):
+            raise RateError("no learning rate can be given: the loss has no slope at the start")
+        return max(abs(self.loss), 1e-8) / self.slope
+
+    def step(self, rate: float) -> None:
+        """Along minus the direction, and a new look."""
+        with torch.no_grad():
+            for parameter, direction in zip(self.parameters, self.directions, strict=True):
+                parameter.sub_(direction, alpha=rate)
+        self.look()
+
+    def look(self) -> None:
+        """The loss, the direction of the next step against it, and the loss's slope along it."""
+        torch.manual_seed(0)  # the same dropout at every step
+        positional, named = arguments_of(self.inputs)
+        output = called(lambda: self.model(*positional, **named), "the model raised in forward")
+        value, source = loss_of(_Unwatched(), output, self.asked)
+        if value is None or source == "random projection" or not value.requires_grad:
+            raise RateError("a range of learning rates needs a loss that can be differentiated: give loss=")
+        found = called(
+            lambda: torch.autograd.grad(value, self.parameters, allow_unused=True),
+            "the backward pass raised",
+        )
+        gradients = [
+            torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found, strict=True)
+        ]
+        self.loss = float(value.detach())
+        self.slope = sum(float((g.abs() if self.signed else g.square()).sum()) for g in gradients)
+        self.directions = [g.sign() for g in gradients] if self.signed else gradients
+
+
+class _Unwatched:
+    """Stands where a pass that is watched has its watcher."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: Any) -> None: ...
+
+
+@contextmanager
+def walking(
+    model: nn.Module, inputs: Any, loss: Loss | None, signed: bool = False,
+    start: Mapping[str, Tensor] | None = None,
+) -> Iterator[Walker]:  # fmt: skip
+    """A Walker of this model, which begins at other values by name if given; all is as before afterwards."""
+    model = plain_module(model)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    check_call(dict(model.named_parameters()), loss)
+    _check(parameters)
+    with Untouched(model) as guard, eager(), torch.enable_grad():
+        for parameter in parameters:
+            guard.keep(parameter)
+        with torch.no_grad():
+            for name, value in (start or {}).items():
+                model.get_parameter(name).copy_(value)
+        yield Walker(model, parameters, inputs, loss, signed)
+
+
+def _check(parameters: list[nn.Parameter]) -> None:
+    if not parameters:
+        raise InspectError("a range of learning rates needs a parameter that trains; all of them are frozen")
+    if any(p.is_meta or is_dtensor(p) for p in parameters):
+        raise PlanError(
+            "learning rates are measured on parameters that are here, not on meta or sharded ones"
+        )

@@ -1,0 +1,109 @@
+"""Buffers, angles and decays: old memory, NaN, types; sines that do not turn; states that forget."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import isogain.torch as igt  # noqa: E402
+from corpus import broken_closer, closer  # noqa: E402
+from isogain.inspect.looks import Angles, Decays  # noqa: E402
+
+
+def codes(model, inputs, loss=None):
+    return {f.code for f in igt.inspect(model, inputs, loss).findings if f.severity != "info"}
+
+
+def seen(model, inputs, kind):
+    return [one.seen for one in igt.inspect(model, inputs).table.looks if isinstance(one.seen, kind)]
+
+
+def rotary(fill):
+    torch.manual_seed(0)
+    return broken_closer._rotary(fill)
+
+
+def test_frequencies_of_old_memory():
+    assert codes(*rotary(lambda b: None)) == set()
+    assert "uninitialized" in codes(
+        *rotary(lambda b: b.copy_(torch.tensor([1e32, 3.0, 1e-38, 0.0, 2.0, 1e-3])))
+    )
+    assert "time-scale" in codes(*rotary(lambda b: b.fill_(1e32)))
+    assert codes(*rotary(lambda b: b.copy_(10 ** torch.linspace(0, -4, 6)))) == set()
+
+
+def test_masks_are_not_old_memory():
+    for low in (-math.inf, torch.finfo(torch.float32).min, -1e9):
+        model = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 5))
+        model.register_buffer("mask", torch.full((8, 8), low).triu(1))
+        assert codes(*closer.vectors(model)) == set()
+
+
+def test_buffers_on_meta_are_said_before_the_model_runs():
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    model[1].running_mean = model[1].running_mean.to("meta")
+    finding = igt.inspect(model, torch.randn(8, 4)).findings[0]
+    assert (finding.code, finding.paths) == ("uninitialized", ("1.running_mean",))
+
+
+class Turn(nn.Module):
+    def __init__(self, rates):
+        super().__init__()
+        self.register_buffer("rates", rates)
+        self.net = nn.Linear(rates.shape[-1], 1)
+
+    def forward(self, x):
+        return self.net(torch.sin(x @ self.rates))
+
+
+def test_angles_are_what_the_sine_receives():
+    torch.manual_seed(1)
+    rates, x = torch.randn(3, 20) * 5, torch.rand(200, 3)
+    (angles,) = seen(Turn(rates), x, Angles)
+    z = (x @ rates).double()
+    assert angles.rms == pytest.approx(float(z.square().mean().sqrt()), rel=1e-5)
+    assert angles.largest == pytest.approx(float(z.abs().max()), rel=1e-5)
+    assert angles.fastest == pytest.approx(float(z.std(0).max()), rel=1e-5)
+    assert angles.rounding == pytest.approx(float(z.abs().max()) * 2.0**-24, rel=1e-5)
+
+
+@pytest.mark.parametrize(("bandwidth", "fine"), [(1e-4, False), (1.0, True), (30.0, True), (1e5, False)])
+def test_bandwidth_of_an_encoding(bandwidth, fine):
+    torch.manual_seed(2)
+    grid = torch.cartesian_prod(torch.linspace(-1, 1, 24), torch.linspace(-1, 1, 24))
+    assert ("time-scale" not in codes(Turn(bandwidth * torch.randn(2, 32)), grid)) == fine
+
+
+def test_first_sine_layer_by_the_law_of_a_hidden_one():
+    for w0 in (20.0, 30.0, 60.0):
+        torch.manual_seed(3)
+        right = closer.siren(2, w0=w0)
+        torch.manual_seed(3)
+        wrong = closer.siren(2, w0=w0, first=math.sqrt(3) / w0)
+        assert "time-scale" not in codes(*closer.coordinates(right))
+        report = igt.inspect(*closer.coordinates(wrong))
+        assert [f.path for f in report.findings if f.code == "time-scale"] == ["0.linear"]
+
+
+def test_decays_are_the_rates_of_the_state():
+    torch.manual_seed(4)
+    model, x, _ = closer.sequences(closer.Pooled(closer.Selective()), length=12)
+    (decays,) = seen(model, x, Decays)
+    layer = model.layers[0]
+    with torch.no_grad():
+        rates = F.softplus(layer.dt(layer.norm(x)))[..., None] * layer.a_log.exp()
+    assert decays.median == pytest.approx(float(rates.flatten().median()), rel=0.1)
+    assert 0 < decays.slowest < decays.median < decays.fastest
+
+
+@pytest.mark.parametrize(("offset", "verdict"), [(None, "healthy"), (1.0, "warning"), (5.0, "critical")])
+def test_a_state_that_forgets_at_once(offset, verdict):
+    torch.manual_seed(5)
+    report = igt.inspect(*closer.sequences(closer.Pooled(closer.Selective(offset=offset)), length=32))
+    assert report.verdict == verdict

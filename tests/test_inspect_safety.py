@@ -32,7 +32,7 @@ def state(model):
         "values": {n: bytes_of(t) for n, t in [*model.named_parameters(), *model.named_buffers()]},
         "identity": [id(t) for t in [*model.parameters(), *model.buffers()]],
         "gradients": [None if p.grad is None else (id(p.grad), bytes_of(p.grad)) for p in model.parameters()],
-        "trainable": [p.requires_grad for p in model.parameters()],
+        "trainable": [t.requires_grad for t in [*model.parameters(), *model.buffers()]],
         "modes": [m.training for m in model.modules()],
         "hooks": [[dict(getattr(m, name)) for name in hooks] for m in model.modules()],
         "attributes": [sorted(m.__dict__) for m in model.modules()],
@@ -56,12 +56,14 @@ class Busy(nn.Module):
         super().__init__()
         self.layer, self.norm = nn.Linear(8, 8), nn.BatchNorm1d(8)
         self.register_buffer("count", torch.zeros(()))
+        self.register_buffer("codes", torch.zeros(3))
         self.calls = 0
 
     def forward(self, x):
         self.calls += 1
         self.cache = x.sum()
         self.count += 1
+        self.codes.requires_grad_(True)
         self.layer.weight.data.mul_(0.5)
         with torch.no_grad():
             self.layer.bias.add_(1.0)

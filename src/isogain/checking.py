@@ -31,7 +31,7 @@ def shown(value: object) -> str:
     """The value as an error shows it: cut short, and whatever its own __repr__ does.
 
     >>> shown(1.5), shown("a" * 1000)[-7:]
-    ('1.5', "a... 'a")
+    ('1.5', "a... a'")
     """
     try:
         text = repr(value)

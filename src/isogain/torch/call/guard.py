@@ -33,7 +33,9 @@ class Untouched:
     def __enter__(self) -> Untouched:
         modules = list(self.model.modules())
         self.modules = [(module, _attributes(module)) for module in modules]
-        self.buffers = [(buffer, _copied(buffer)) for buffer in _held(modules, "_buffers")]
+        self.buffers = [
+            (buffer, buffer.requires_grad, _copied(buffer)) for buffer in _held(modules, "_buffers")
+        ]
         self.parameters = [
             (p, p.requires_grad, p.grad, _copied(p.grad)) for p in _held(modules, "_parameters")
         ]
@@ -55,9 +57,11 @@ class Untouched:
                 data.copy_(values)
         for module, found in self.modules:
             _put_back(module, found)
-        for buffer, value in self.buffers:
+        for buffer, trainable, value in self.buffers:
             if value is not None:
                 buffer.data.copy_(value)
+            if buffer.requires_grad != trainable and buffer.is_leaf:
+                buffer.requires_grad_(trainable)
         for parameter, trainable, gradient, value in self.parameters:
             if parameter.requires_grad != trainable:
                 parameter.requires_grad_(trainable)

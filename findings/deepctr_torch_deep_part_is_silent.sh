@@ -9,7 +9,7 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q torch==2.13.0 numpy==2.4.6 deepctr-torch==0.3.0
+"$folder/venv/bin/pip" install -q torch==2.13.0 numpy==2.4.6 deepctr-torch==0.3.0 requests==2.34.2
 cd "$folder"
 "$folder/venv/bin/python" -W ignore - <<'EOF'
 import torch

@@ -52,6 +52,8 @@ class Layer:
     inputs: tuple[int, ...]
     weights: Callable[[ig.Initializer, int], np.ndarray]
     run: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    told: bool = False
+    """Whether the layout is given with the initializer: then dialects too read the fans off it."""
 
 
 def count_fans(layer: Layer, *, strides: int = 1) -> tuple[float, float]:
@@ -80,7 +82,9 @@ def _places(inputs: tuple[int, ...], strides: int) -> Iterator[tuple[int, ...]]:
 def published(name: str, layer: Layer) -> tuple[dict, Expected]:
     """Parameters and law of a row: by the layer's fans, or by a dialect's own rule for the bare shape."""
     fan_in, fan_out, shape = layer.fan_in, layer.fan_out, layer.shape
-    if name.startswith(OUT_FIRST):
+    if layer.told:
+        pass
+    elif name.startswith(OUT_FIRST):
         fan_in, fan_out = math.prod(shape) / shape[0], math.prod(shape) / shape[1]
     elif name.startswith(AXES_LAST):
         fan_in, fan_out = math.prod(shape) / shape[-1], math.prod(shape) / shape[-2]

@@ -99,10 +99,10 @@ def test_a_change_is_laid_on_the_layers_that_make_it():
     torch.manual_seed(0)
     model = chain()
     with torch.no_grad():
-        model[8].weight.mul_(1e-3)
-        model[14].weight.mul_(1e-3)
+        for place in (8, 14, 20):
+            model[place].weight.mul_(0.05)  # each alone within what peers may differ by
     why = igt.inspect(model, drawn(64, 64)).findings[0].why
-    assert why.startswith("2 of ")
+    assert why.startswith("3 of ")
     assert "8 has a gain of" in why
     assert "14 has a gain of" in why
 

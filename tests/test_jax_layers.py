@@ -92,7 +92,7 @@ def equinox_linear(fan_in: int, fan_out: int) -> Layer:
     def run(array, given):
         return np.asarray(jax.vmap(made(jnp.asarray(array)))(given))
 
-    return Layer(fan_in, fan_out, (fan_out, fan_in), (fan_in,), weights, run)
+    return Layer(fan_in, fan_out, (fan_out, fan_in), (fan_in,), weights, run, told=True)
 
 
 LAYERS = {

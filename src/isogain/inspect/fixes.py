@@ -71,6 +71,8 @@ class Dialect:
     """The expression of a parameter in {name}."""
     verbs: Mapping[str, str]
     """A verb that is missing cannot be said, and is not tried."""
+    modules: bool = False
+    """Whether lines that a rule wrote itself, for a torch module, run here."""
 
     def says(self, fix: Fix) -> bool:
         """Whether every change has words."""

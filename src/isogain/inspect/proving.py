@@ -50,8 +50,9 @@ def _turn(finding: Finding) -> tuple[int, int]:
 
 
 def _settled(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
-    if finding.fix:
+    if finding.fix and dialect.modules:
         return finding
+    finding = replace(finding, fix="")
     sayable = [fix for fix in finding.mends if fix and dialect.says(fix)]
     for fix in trials.known_first(sayable):
         if fix.leaves_numbers or trials.mends(fix, finding):

@@ -5,8 +5,7 @@
 
 from isogain.keras import initializers
 from isogain.keras.initializer import IsogainInitializer, to_keras
-from isogain.keras.mending import parameter
-from isogain.keras.models import init_, inspect, plan
+from isogain.keras.models import init_, inspect, parameter, plan
 from isogain.keras.tensorflow1 import to_tf1
 
 __all__ = [

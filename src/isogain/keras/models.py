@@ -1,4 +1,4 @@
-"""`inspect`, `plan` and `init_` for Keras models."""
+"""`inspect`, `plan` and `init_` for Keras models, and their variables as torch parameters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
+from isogain.errors import InspectError
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
 
-__all__ = ["init_", "inspect", "plan"]
+__all__ = ["init_", "inspect", "parameter", "plan"]
 
 Loss = Callable[[Any], Any]
 
@@ -69,3 +70,24 @@ def init_(
 
     module, given = wrap(model, inputs)
     return torch_init_(module, given, seed, loss=loss, **settings)
+
+
+def parameter(model: keras.Model, path: str) -> Any:
+    """The torch parameter of a trainable Keras variable, by the path that reports and plans give it.
+
+    It is the variable's own: what is written to it is written to the model.  The model must be built and on
+    the torch backend.  Raises InspectError for a path that the model does not have; it lists those it has.
+
+    >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1, name="head")])
+    >>> tuple(parameter(model, "head.kernel").shape)
+    (8, 1)
+    """
+    from isogain.keras.wrapping import KerasModule
+
+    found = dict(KerasModule(model).named_parameters())
+    if path not in found:
+        names = list(found)
+        raise InspectError(
+            f"no parameter is named {path!r}; the model has {names[:12]}{' ...' if len(names) > 12 else ''}"
+        )
+    return found[path]

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Gates
+from isogain.inspect.mending import sized
 from isogain.inspect.rules.units import SATURATED
 from isogain.inspect.table import Table
 
@@ -35,12 +37,12 @@ def saturated_gates(table: Table) -> Iterator[Finding]:
         f"{gates.expected[worst]:.1%} for what it receives of variance 1",
         f"at sampled steps its gates receive {gates.size[worst]:.3g} (root mean square): the weights of "
         f"{look.path or look.op} are that much too large, and no gradient passes gates that are flat",
-        _scaled(table, [one.node for one, _ in found if one.node is not None], 1 / gates.size[worst]),
-        tuple(paths),
+        paths=tuple(paths),
+        mends=_scaled(table, [one.node for one, _ in found if one.node is not None], 1 / gates.size[worst]),
     )  # fmt: skip
 
 
-def _scaled(table: Table, nodes: list[int], factor: float) -> str:
+def _scaled(table: Table, nodes: list[int], factor: float) -> tuple[Fix, ...]:
     used = dict.fromkeys(name for one in nodes for name in table.node(one).parameters)
     names = [name for name in used if len(table.graph.by_parameter[name].shape) > 1]
-    return f"[model.get_parameter(n).data.mul_({factor:.4g}) for n in {names!r}]" if names else ""
+    return (sized(table, dict.fromkeys(names, factor)),)

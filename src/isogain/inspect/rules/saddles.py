@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from isogain.graph import Node
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.mending import filled, fresh
 from isogain.inspect.table import Table
 
-__all__ = ["saddles"]
+__all__ = ["saddles", "stuck_weights"]
 
 FAR = 400
 """Nodes that are followed from a factor of zeros."""
@@ -17,12 +19,7 @@ FAR = 400
 
 def saddles(table: Table) -> Iterator[Finding]:
     """Weights and gates of zeros in one product, whose gradients are exactly 0 for that reason."""
-    stuck = [(node, name) for node in table.graph.nodes for name in _stuck(table, node)]
-    groups: dict[str, set[str]] = {}
-    for node, name in stuck:
-        partners = {other for _, other in _partners(table, node, name, stuck)}
-        if partners:
-            groups.setdefault(name, set()).update(partners)
+    groups = stuck_weights(table)
     if not groups:
         return
     names = sorted(groups)
@@ -34,8 +31,21 @@ def saddles(table: Table) -> Iterator[Finding]:
         f"{first} is multiplied by {', '.join(sorted(groups[first]))}, and both are 0: the "
         "gradient of each is the "
         "other times something, so neither ever moves (a saddle)",
-        _opened(table, groups), tuple(names),
+        paths=tuple(names), mends=_opened(table, groups),
     )  # fmt: skip
+
+
+def stuck_weights(table: Table) -> dict[str, set[str]]:
+    """Each parameter of such a product -> the others in it."""
+    kept: dict[str, set[str]] | None = table.__dict__.get("_stuck_weights")
+    if kept is None:
+        kept = table.__dict__["_stuck_weights"] = {}
+        stuck = [(node, name) for node in table.graph.nodes for name in _stuck(table, node)]
+        for node, name in stuck:
+            partners = {other for _, other in _partners(table, node, name, stuck)}
+            if partners:
+                kept.setdefault(name, set()).update(partners)
+    return kept
 
 
 def _stuck(table: Table, node: Node) -> list[str]:
@@ -88,8 +98,8 @@ def _zero_way(table: Table, node: Node) -> set[int]:
     return kept[node.index]
 
 
-def _opened(table: Table, groups: Mapping[str, set[str]]) -> str:
-    """Draws one factor of each product, a matrix where there is one; scales become 1."""
+def _opened(table: Table, groups: Mapping[str, set[str]]) -> tuple[Fix, ...]:
+    """One factor of each product drawn, a matrix where there is one; then every factor; then a new start."""
     order = {use.name: place for place, use in enumerate(table.graph.parameters)}
     chosen: list[str] = []
     for name in sorted(groups, key=lambda name: (not _is_matrix(table, name), order[name])):
@@ -97,11 +107,7 @@ def _opened(table: Table, groups: Mapping[str, set[str]]) -> str:
             chosen.append(name)
     drawn = [name for name in chosen if _is_matrix(table, name)]
     ones = [name for name in chosen if name not in drawn]
-    lines = [
-        f"[igt.xavier_normal_(model.get_parameter(n)) for n in {drawn!r}]" if drawn else "",
-        f"[torch.nn.init.ones_(model.get_parameter(n)) for n in {ones!r}]" if ones else "",
-    ]
-    return "; ".join(line for line in lines if line)
+    return fresh(table, drawn) + filled(table, ones, 1.0), fresh(table, list(groups)), RESTART
 
 
 def _is_matrix(table: Table, name: str) -> bool:

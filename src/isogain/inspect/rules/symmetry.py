@@ -10,6 +10,7 @@ from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import changeable, drawn
+from isogain.inspect.rules.saddles import stuck_weights
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["identical_layers", "symmetric_units"]
@@ -24,9 +25,10 @@ ALIKE = 0.02
 def symmetric_units(table: Table) -> Iterator[Finding]:
     """Units with the same incoming weights, bias and gradient: no step can ever tell them apart."""
     groups: dict[str, list[tuple[Node, ParameterState]]] = defaultdict(list)
+    known = stuck_weights(table)  # whose zeros have a reason of their own
     for node in _hidden(table):
         state = table.state_of(node)
-        if state and _twins(node, state) and not _waits(table, node, state):
+        if state and state.name not in known and _twins(node, state) and not _waits(table, node, state):
             groups["constant" if state.constant else family(state.name)].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)

@@ -33,6 +33,7 @@ TORCH = Dialect(
         "cast": "model.to(torch.{text})",
         "inputs": "inputs = inputs / {text}",
     },
+    modules=True,
 )
 
 

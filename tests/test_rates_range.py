@@ -185,3 +185,27 @@ def test_advice_names_rates_for_plain_networks():
     assert not ig.advise("tanh", 30, 128, normalization="layer").rates
     deeper = {one.optimizer: one.middle for one in ig.advise("tanh", 60, 128).rates}
     assert deeper["adam"] == pytest.approx(middle["adam"] / 2, rel=0.02)
+
+
+class Spectral(nn.Module):
+    """A layer with complex weights, and an embedding whose gradient is one of single rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(9, 16, sparse=True)
+        self.weight = nn.Parameter(torch.randn(9, 16, dtype=torch.cfloat) / 4)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, tokens):
+        signal = torch.fft.rfft(self.embedding(tokens), dim=1, n=16)
+        return self.head(torch.fft.irfft(signal * self.weight, dim=1, n=16).mean(1))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_complex_weights_and_gradients_of_single_rows(optimizer):
+    torch.manual_seed(0)
+    model, tokens, classes = Spectral(), torch.randint(0, 9, (32, 12)), torch.randint(0, 3, (32,))
+    before = [p.detach().clone() for p in model.parameters()]
+    found = igt.rate_range(model, tokens, lambda o: nn.functional.cross_entropy(o, classes), optimizer)
+    assert 0 < found.low < found.middle < found.high
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

@@ -47,6 +47,6 @@ def rated(receipt: Receipt, model: nn.Module, inputs: Any, loss: Loss | None) ->
     made = receipt.plan
     try:
         made.rates = ranges_of(model, inputs, loss)
-    except IsogainError as error:  # the start stands, whatever its rates are
-        made.rates, made.notes = (), (*made.notes, str(error))
+    except (IsogainError, RuntimeError) as error:  # the start stands, whatever its rates are
+        made.rates, made.notes = (), (*made.notes, f"learning rates were not measured: {error}")
     return receipt

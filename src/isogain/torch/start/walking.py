@@ -69,12 +69,17 @@ class Walker:
             lambda: torch.autograd.grad(value, self.parameters, allow_unused=True),
             "the backward pass raised",
         )
-        gradients = [
-            torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, found, strict=True)
-        ]
+        gradients = [_dense(p, g) for p, g in zip(self.parameters, found, strict=True)]
         self.loss = float(value.detach())
-        self.slope = sum(float((g.abs() if self.signed else g.square()).sum()) for g in gradients)
-        self.directions = [g.sign() for g in gradients] if self.signed else gradients
+        self.slope = sum(float((g.abs() if self.signed else g.abs().square()).sum()) for g in gradients)
+        self.directions = [g.sgn() for g in gradients] if self.signed else gradients
+
+
+def _dense(parameter: Tensor, gradient: Tensor | None) -> Tensor:
+    """The gradient as a tensor of the parameter's kind: 0 where none came, dense where only rows did."""
+    if gradient is None:
+        return torch.zeros_like(parameter)
+    return gradient if gradient.layout == torch.strided else gradient.to_dense()
 
 
 class _Unwatched:

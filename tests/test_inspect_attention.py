@@ -96,3 +96,24 @@ def test_a_router_is_no_attention():
     model = closer.Experts("soft", 8)
     model.router.weight.data *= 40
     assert "attention-collapse" not in {f.code for f in igt.inspect(*closer.vectors(model)).findings}
+
+
+class Codes(nn.Module):
+    """Distances to fixed codes, as sharp as quantisers have them: a loss asks for them, nothing is mixed."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(16, 8), nn.Linear(8, 3)
+        self.register_buffer("codes", torch.sign(torch.randn(64, 8)))
+
+    def forward(self, x):
+        z = self.inner(x)
+        chances = (200.0 * torch.einsum("bnd,cd->bnc", z, self.codes)).softmax(-1)
+        entropy = -(chances * (chances + 1e-5).log()).sum(-1).mean()
+        return self.outer(z), entropy
+
+
+def test_a_softmax_that_mixes_nothing_is_no_attention():
+    torch.manual_seed(0)
+    report = igt.inspect(Codes(), torch.randn(4, 12, 16), lambda o: o[0].square().mean() + 0.1 * o[1])
+    assert "attention-collapse" not in {finding.code for finding in report.findings}

@@ -74,7 +74,8 @@ def _ends(table: Table, look: Look) -> tuple[Node, ...] | None:
     node = table.node(look.node)
     if node.kind == "softmax":
         product = table.graph.preceding(node.index, ("product", "weight", "attention"), 6)
-        if product is None or product.kind != "product":
+        mixed = table.graph.following(node.index, ("product",), 5)  # values, by these weights
+        if product is None or product.kind != "product" or mixed is None:
             return None
         sources = product.inputs
     else:

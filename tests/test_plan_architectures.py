@@ -31,9 +31,7 @@ def test_no_worse_than_before(name):
     model, inputs = ARCHITECTURES[name]()
     receipt = igt.init_(model, inputs, keep_healthy=False, findings=True)
     assert ORDER.index(receipt.verdict_after) <= ORDER.index(receipt.verdict_before)
-    left = {key.partition(":")[0] for key in receipt.findings_after}
-    # T5 leaves its logits unscaled and has queries smaller by sqrt(d); plans do not see that yet
-    assert receipt.verdict_after == "healthy" or (name == "mt5" and left == {"attention-collapse"})
+    assert receipt.verdict_after == "healthy"
     assert receipt.written
     drawn = sum(entry.shape != () and len(entry.shape) > 1 for entry in receipt.plan.drawn)
     assert drawn >= 5

@@ -184,6 +184,9 @@ def activation_of(
         high = kwargs.get("max", args[2] if len(args) > 2 else None)
         at_zero = isinstance(low, (int, float)) and low == 0 and high is None
         return ("relu", {}) if at_zero else (None, {})
+    if plain == "scaled_dot_product_attention":
+        scale = kwargs.get("scale", args[6] if len(args) > 6 else None)
+        return None, {} if scale is None else {"scale": float(scale)}
     found = ACTIVATIONS.get(plain)
     if found == "gelu" and kwargs.get("approximate", args[1] if len(args) > 1 else "none") == "tanh":
         return "gelu_tanh", {}

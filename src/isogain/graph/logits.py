@@ -10,7 +10,7 @@ from isogain.graph.scene import Scene
 
 __all__ = ["excess"]
 
-HANDED_ON = ("shape", "dropout")
+HANDED_ON = ("shape", "dropout", "concatenate")
 BEFORE_SOFTMAX = ("shape", "dropout", "add", "other")
 FAR = 12
 

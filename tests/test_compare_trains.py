@@ -18,16 +18,7 @@ from rate_networks import classes, cross_entropy, deep, trained_loss  # noqa: E4
 
 X, LABELS = classes()
 LOSS = cross_entropy(LABELS)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def linear(singular):

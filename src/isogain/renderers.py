@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from isogain.inspect import Report
     from isogain.inspect.coordinates import CoordinateCheck
     from isogain.lab.outcome import Outcome
+    from isogain.torch.trial.result import Trial
 
 __all__: list[str] = []
 
@@ -66,3 +67,38 @@ def _coordinates_picture(check: CoordinateCheck, folder: str | Path) -> Path:
     from isogain.report.coordinates import write_picture
 
     return write_picture(check, folder)
+
+
+@register("trial.text")
+def _trial_text(trial: Trial) -> str:
+    from isogain.report.trial_text import as_text
+
+    return as_text(trial)
+
+
+@register("trial.outcome")
+def _trial_outcome(trial: Trial) -> Outcome:
+    from isogain.report.trial import outcome
+
+    return outcome(trial)
+
+
+@register("trial.page")
+def _trial_page(trial: Trial, path: str | Path) -> Path:
+    from isogain.report.trial import write_trial
+
+    return write_trial(trial, path)
+
+
+@register("trial.fragment")
+def _trial_fragment(trial: Trial) -> str:
+    from isogain.report.trial import fragment
+
+    return fragment(trial)
+
+
+@register("trial.figure")
+def _trial_figure(trial: Trial, kind: str, path: str | Path | None) -> Any:
+    from isogain.report.trial import figure
+
+    return figure(trial, kind, path)

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from isogain._version import __version__
-from isogain.cli import catalog, inspect, lab, plan, theory
+from isogain.cli import catalog, inspect, lab, plan, theory, trying
 from isogain.errors import IsogainError
 
 __all__ = ["app", "main"]
@@ -24,6 +24,8 @@ EXTRAS = {
     "mlxtend": "lab",
     "sklearn": "lab",
     "pyarrow": "lab",
+    "joblib": "lab",
+    "cloudpickle": "lab",
 }
 """The package a command may miss, and the extra of isogain that brings it."""
 
@@ -85,6 +87,7 @@ catalog.register(app)
 inspect.register(app)
 plan.register(app)
 theory.register(app)
+trying.register(app)
 
 
 def main() -> None:

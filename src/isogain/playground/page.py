@@ -18,7 +18,8 @@ __all__ = ["ENGINE", "PAGE", "render", "words"]
 
 ENGINE: Final = (
     *("blake2b", "philox", "variates", "laws", "haar", "draw", "activations", "apply", "assembly"),
-    *("multiply", "normalizations", "network", "data", "expectations", "theory", "measure", "training", "worker"),
+    *("multiply", "normalizations", "network", "data", "expectations", "theory", "measure", "training"),
+    "worker",
 )
 """What computes, in the order of its parts: runs in a worker, and nothing in it knows of a page."""
 PAGE: Final = (
@@ -92,15 +93,8 @@ def _text(name: str) -> str:
 
 
 def _style() -> str:
-    light, dark = theme.variables("light"), theme.variables("dark")
-    colours = (
-        f":root{{{light}}}"
-        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}"
-        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
-    )
     shared = files("isogain.report").joinpath("page.css").read_text(encoding="utf-8")
-    return colours + shared + _text("page/playground.css")
+    return theme.rules() + shared + _text("page/playground.css")
 
 
 def _policy(scripts: tuple[str, ...]) -> str:

@@ -59,9 +59,10 @@ const pageTools = (() => {
     const code = button.previousElementSibling;
     try {
       await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-      status("copied");
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+      const name = button.textContent;
+      button.textContent = button.dataset.done ?? "Copied";
+      status(button.textContent);
+      setTimeout(() => { button.textContent = name; }, 1500);
     } catch { getSelection().selectAllChildren(code); }
   };
   document.addEventListener("click", (event) => {

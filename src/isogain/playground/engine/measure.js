@@ -1,6 +1,6 @@
 // What the layers of a network hold, as a few numbers and a histogram each; no array leaves the worker.
 const measure = (() => {
-  const BINS = 48, FLAT = 0.05, REACH = 3.5;
+  const BINS = 49, FLAT = 0.05, REACH = 3.5;
 
   const moments = (values) => {
     let sum = 0, squares = 0;
@@ -12,6 +12,7 @@ const measure = (() => {
     return { mean, rms: Math.sqrt(second), std: Math.sqrt(Math.max(second - mean * mean, 0)) };
   };
 
+  /* An odd number of bins, so that 0 lies inside one and not between two. */
   const histogram = (values, [low, high]) => {
     const counts = new Uint32Array(BINS), scale = BINS / (high - low);
     let beyond = 0;

@@ -29,8 +29,8 @@ const findings = (() => {
     const flat = of(({ flat }) => flat), dead = of(({ dead }) => dead);
     return [
       withTheory(result, "signal", of(({ signal }) => signal), "c0", { log: true }),
-      withTheory(result, "gradient", of(({ gradient }) => gradient.rms), "c1", { log: true }),
-      withTheory(result, "cosine", of(({ cosine }) => cosine), "c2", { limits: [Math.min(-0.1, ...of(({ cosine }) => cosine || 0)), 1] }),
+      withTheory(result, "gradient", of(({ gradient }) => gradient.rms), "c2", { log: true }),
+      withTheory(result, "cosine", of(({ cosine }) => cosine), "c6", { limits: [Math.min(-0.1, ...of(({ cosine }) => cosine || 0)), 1] }),
       {
         across: word("across_layers"), limits: [0, 1], title: word("flat_title"),
         label: word("flat_label", { flat: percent(Math.max(...flat)), dead: percent(Math.max(...dead)) }),
@@ -52,7 +52,7 @@ const findings = (() => {
   const show = (result, state) => {
     find("verdict").textContent = verdict(result);
     const some = histograms.show(find("activation-histograms"), result.layers.map(({ activation }) => activation), result.axis, "c0");
-    histograms.show(find("gradient-histograms"), result.layers.map(({ gradient }) => gradient), result.gradientAxis, "c1");
+    histograms.show(find("gradient-histograms"), result.layers.map(({ gradient }) => gradient), result.gradientAxis, "c2");
     const beyond = Math.max(...result.layers.map(({ activation }) => activation.beyond));
     find("activation-note").textContent = word("activation_note") + (some ? ` ${word("some_layers")}` : "") + (beyond > 1e-4 ? ` ${word("beyond", { share: percent(beyond) })}` : "");
     drawCharts(result);

@@ -13,11 +13,22 @@ const knobState = (() => {
   };
   const readOne = (name, text) => ({ choice, number })[knobs[name].kind](knobs[name], text);
 
+  /* The scenes of the tour, one for each thing that the textbooks tell: what they set, all else at its start. */
+  const scenes = [
+    { activation: "tanh", law: "small_normal", depth: 5 },
+    { activation: "tanh", law: "normal", depth: 5 },
+    { activation: "tanh", law: "lecun_normal", depth: 5 },
+    { activation: "relu", law: "lecun_normal", depth: 10 },
+    { activation: "relu", law: "he_normal", depth: 10 },
+    { activation: "relu", law: "small_normal", depth: 10, normalization: "batch" },
+  ];
+
   /* What cannot be read stays where it was when the page was made. */
   const read = () => {
     const asked = [...new URLSearchParams(location.hash.slice(1))].filter(([name]) => knobs[name]);
     const values = asked.map(([name, text]) => [name, readOne(name, text)]).filter(([, value]) => value !== undefined);
-    return { ...starts, ...opening, ...Object.fromEntries(values) };
+    const told = { ...opening, ...Object.fromEntries(values) };
+    return { ...starts, ...scenes[told.scene - 1], ...told };
   };
   const written = (state) => {
     const told = Object.entries(state).filter(([name, value]) => value !== starts[name] || name in opening);
@@ -28,5 +39,5 @@ const knobState = (() => {
       history.replaceState(null, "", `#${written(state)}`);
     } catch { /* then there is none to keep */ }
   };
-  return { read, starts, write, written };
+  return { read, scenes, starts, write, written };
 })();

@@ -1,19 +1,11 @@
-// Six scenes, one for each thing that the textbooks tell: a question, a state of the knobs, two sentences.
+// The tour: each scene is a question, a state of the knobs and two sentences.
 const tour = (() => {
-  const { word } = words;
-  const SCENES = [
-    { activation: "tanh", law: "small_normal", depth: 5 },
-    { activation: "tanh", law: "normal", depth: 5 },
-    { activation: "tanh", law: "lecun_normal", depth: 5 },
-    { activation: "relu", law: "lecun_normal", depth: 10 },
-    { activation: "relu", law: "he_normal", depth: 10 },
-    { activation: "relu", law: "small_normal", depth: 10, normalization: "batch" },
-  ];
+  const { word } = words, { scenes } = knobState;
   const KEPT = ["lang", "other", "task", "rate", "steps"];
 
   const state = (number, now) => {
     const kept = Object.fromEntries(KEPT.map((name) => [name, now[name]]));
-    return { ...knobState.starts, ...kept, ...SCENES[number - 1], scene: number };
+    return { ...knobState.starts, ...kept, ...scenes[number - 1], scene: number };
   };
   const button = (number, current, open) => {
     const made = svg.html("button", { type: "button", ...(number === current ? { "aria-current": "step" } : {}) },
@@ -30,9 +22,9 @@ const tour = (() => {
     if (shown === `${scene} ${lang}`) return;
     const focused = document.activeElement?.closest("#scenes") !== null;
     shown = `${scene} ${lang}`;
-    document.getElementById("scenes").replaceChildren(...SCENES.map((_, i) => button(i + 1, scene, open)));
+    document.getElementById("scenes").replaceChildren(...scenes.map((_, i) => button(i + 1, scene, open)));
     document.getElementById("scene").replaceChildren(...text(scene));
     if (focused) document.querySelector("#scenes [aria-current]")?.focus();
   };
-  return { count: SCENES.length, show, state };
+  return { count: scenes.length, show, state };
 })();

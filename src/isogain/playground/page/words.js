@@ -14,11 +14,13 @@ const words = (() => {
     button.lang = wanted === "en" ? "zh-CN" : "en";
   };
 
+  const raised = (digits) => [...digits.replace("+", "")].map((digit) => (digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit])).join("");
+  const powered = (factor, power) => (factor === "1.0" ? "" : `${factor}·`) + `10${raised(power)}`;
   /* Three digits; powers of ten where there would be many zeros. */
   const figure = (value) => {
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : "∞";
     const size = Math.abs(value);
-    if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace("e", "·10^").replace("+", "");
+    if (size !== 0 && (size < 1e-3 || size >= 1e5)) return powered(...value.toExponential(1).split("e"));
     return String(Number(value.toPrecision(3)));
   };
   const percent = (share) => `${figure(100 * share)} %`.replace(/(\.\d)\d+/, "$1");

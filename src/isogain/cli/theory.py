@@ -132,7 +132,7 @@ def theory(
         }
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    from isogain.cli.theory_outcomes import theory_outcome
+    from isogain.report.theory_outcomes import theory_outcome
 
     _show(theory_outcome(phi, point, prediction), html)
 
@@ -173,7 +173,7 @@ def advise(
     if as_json:
         typer.echo(json.dumps(advice.to_dict(), indent=2, allow_nan=False))
         return
-    from isogain.cli.theory_outcomes import advice_outcome, advised_prediction
+    from isogain.report.theory_outcomes import advice_outcome, advised_prediction
 
     prediction = advised_prediction(advice)
     _print_advice(advice, prediction)

@@ -10,13 +10,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from isogain.checking import shown
 from isogain.core.names import dialects, literature, schemes
 from isogain.core.names.rows import GROUPS, ROWS, Row
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
+from isogain.rendering import MOST_LINES, Shown, shortened
 
 __all__ = ["TABLES", "Catalog", "catalog", "get"]
 
@@ -25,10 +26,15 @@ TABLES = (schemes, literature, dialects)
 
 
 @dataclass(frozen=True)
-class Catalog:
+class Catalog(Shown):
     """All rows, in order; prints as a table, and `catalog["he_normal"]` is one row."""
 
+    shown_as: ClassVar[str] = "catalog"
     rows: tuple[Row, ...]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every row as data."""
+        return (row.to_dict() for row in self.rows)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -41,7 +47,11 @@ class Catalog:
 
     def __str__(self) -> str:
         width = max(len(row.name) for row in self.rows)
-        return "\n".join(f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows)
+        lines = [f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows]
+        return "\n".join(shortened(lines, MOST_LINES, 'catalog["he_normal"] is one, .to_frame() has all'))
+
+    def __repr__(self) -> str:
+        return f'<Catalog of {len(self.rows)} named initializers; catalog["he_normal"] is one>'
 
 
 @lru_cache(maxsize=1)

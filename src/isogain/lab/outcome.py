@@ -95,6 +95,8 @@ class Chart(Shown):
     facet_column: str | None = None
     log_x: bool = False
     log_y: bool = False
+    log_value: bool = False
+    """For `heatmap`: colours by powers, numbers as they are."""
     rules: tuple[Rule, ...] = ()
     points: tuple[Row, ...] = ()
     """For `regions`: rows of x, y, label and the facet keys."""

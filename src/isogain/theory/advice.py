@@ -18,7 +18,7 @@ from isogain.theory.critical import CriticalPoint, critical_point
 from isogain.theory.mirrored import Mirrored, mirrored
 from isogain.theory.pairs import TheoryError
 from isogain.theory.rates import RateRange, stack_rates
-from isogain.theory.recipes import Choice, Recipe, Situation
+from isogain.theory.situation import Choice, Recipe, Situation
 
 __all__ = ["Advice", "advise"]
 
@@ -145,7 +145,7 @@ def advise(
         phi, depth, width, normalization, residual, optimizer, convolutional, classes, weight_clip
     )
     point, mirror = critical_point(phi), mirrored(phi)
-    recipe = recipes.choose(phi, situation, point, mirror)
+    recipe = recipes.choose(phi, situation, mirror)
     return Advice(
         situation, recipe.method, recipe.choices, point, mirror,
         recipe.gain, recipe.gradient_gain, recipe.spread, recipe.trainable_depth, recipe.trainable_reason,

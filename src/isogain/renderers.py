@@ -13,8 +13,12 @@ from isogain.rendering import register
 
 if TYPE_CHECKING:
     from isogain.core.names.catalog import Catalog
+    from isogain.graph.plan import Plan
+    from isogain.graph.receipt import Receipt
     from isogain.inspect import Report
     from isogain.inspect.coordinates import CoordinateCheck
+    from isogain.inspect.differences import Difference
+    from isogain.inspect.table import Table as Measured
     from isogain.lab.outcome import Chart, Outcome, Table
     from isogain.theory import Advice, PhaseDiagram, Prediction
     from isogain.torch.start.compare import Comparison
@@ -27,6 +31,41 @@ def _report_text(report: Report) -> str:
     from isogain.inspect.text import as_text
 
     return as_text(report)
+
+
+@register("table.text")
+def _table_text(table: Measured, full: bool) -> str:
+    from isogain.inspect.layer_text import table_lines
+
+    return "\n".join(table_lines(table, full=full))
+
+
+@register("report.outcome")
+def _report_outcome(report: Report) -> Outcome:
+    from isogain.report.report_outcomes import report_outcome
+
+    return report_outcome(report)
+
+
+@register("plan.outcome")
+def _plan_outcome(plan: Plan) -> Outcome:
+    from isogain.report.start_outcomes import plan_outcome
+
+    return plan_outcome(plan)
+
+
+@register("receipt.outcome")
+def _receipt_outcome(receipt: Receipt) -> Outcome:
+    from isogain.report.start_outcomes import receipt_outcome
+
+    return receipt_outcome(receipt)
+
+
+@register("difference.outcome")
+def _difference_outcome(difference: Difference) -> Outcome:
+    from isogain.report.report_outcomes import difference_outcome
+
+    return difference_outcome(difference)
 
 
 @register("report.page")

@@ -7,10 +7,11 @@ So a Report can be printed or written as a page though nothing it is made of kno
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
-__all__ = ["MOST_LINES", "Shown", "register", "rendered", "shortened"]
+__all__ = ["MOST_LINES", "Shown", "Text", "register", "rendered", "shortened"]
 
 MOST_LINES = 60
 """Lines of text that any result prints at most."""
@@ -44,6 +45,16 @@ def shortened(lines: Sequence[str], most: int, more: str) -> list[str]:
         return list(lines)
     kept = max(most - 1, 0)
     return [*lines[:kept], f"... and {len(lines) - kept} more; {more}"]
+
+
+class Text(str):
+    """Text of several lines, which prompts and notebooks show as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self)}</pre>"
 
 
 class Shown:

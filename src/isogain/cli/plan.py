@@ -56,4 +56,4 @@ def _show(model: Any, given: Any, exclude: list[str], recipe: str, as_json: Path
         return
     if as_json is not None:
         write_atomically(as_json, made.to_json(indent=2))
-    typer.echo(str(made))
+    typer.echo(made.table(full=True))

@@ -88,12 +88,12 @@ def _started(
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)
-    before = gauge(model, *given, loss, back=findings)
+    meta = any(parameter.is_meta for parameter in model.parameters())
+    before = gauge(model, *given, loss, back=not meta)
     made, scene = planned(
         before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
     )
     made.bind(parameters_of(model))
-    meta = any(parameter.is_meta for parameter in model.parameters())
     compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
     contest = Contest(
         partial(inspect, model, inputs, loss), compared, compared and bool(hurts(scene, before.size)),

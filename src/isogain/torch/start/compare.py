@@ -22,8 +22,9 @@ from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
-from isogain.torch.call.calling import Loss
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.draw.fill import fill_
 from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
@@ -131,7 +132,7 @@ def compare(
     inputs: Any,
     schemes: Sequence[Scheme] = ("default", "he_normal", "xavier_normal", "orthogonal", "init_"),
     seeds: int | Iterable[int] = 3,
-    loss: Loss | None = None,
+    loss: LossLike | None = None,
     *,
     train: int = 0,
     optimizer: Any = "adamw",
@@ -152,10 +153,11 @@ def compare(
     """
     if not isinstance(train, int) or isinstance(train, bool) or train < 0:
         raise InspectError(f"train is a number of steps, 0 or more, got {train!r}")
+    inputs, asked = understood(plain_module(model), inputs, loss)
     chosen = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     starters = [(_name(scheme), _starter(scheme, inputs)) for scheme in schemes]
-    run = partial(trained, inputs=inputs, loss=loss, optimizer=optimizer, steps=train) if train else None
-    found = [_ranked(model, inputs, loss, name, start, chosen, run) for name, start in starters]
+    run = partial(trained, inputs=inputs, loss=asked, optimizer=optimizer, steps=train) if train else None
+    found = [_ranked(model, inputs, asked, name, start, chosen, run) for name, start in starters]
     return Comparison(tuple(sorted(found, key=lambda ranked: ranked.badness)))
 
 

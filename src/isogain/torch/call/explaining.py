@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from isogain.checking import shown
-from isogain.torch.call.inputs import INPUTS, takes
+from isogain.torch.call.inputs import INPUTS, arguments, takes
 from isogain.torch.call.tensors import tensors_in
 
 __all__ = ["explained", "shapes_of"]
@@ -46,8 +46,8 @@ def _shape(positional: tuple[Any, ...]) -> str:
     if not positional or not all(type(one) is int for one in positional):
         return ""
     return (
-        f"inputs {positional} is a shape, and how large the numbers are is what is looked at: give a batch of "
-        f"your data, or torch.randn{positional} if it is standardised"
+        f"inputs {positional} is a shape, and how large the numbers are is what is looked at: give a batch "
+        f"of your data, or torch.randn{positional} if it is standardised"
     )
 
 
@@ -55,7 +55,7 @@ def _text(place: str, value: Any) -> str:
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     if not isinstance(first, str):
         return ""
-    return f"{place} is text, {shown(first)}: inputs = tokenizer(text, return_tensors='pt') makes tensors of it"
+    return f"{place} is text, {shown(first)}: tokenize it first, tokenizer(text, return_tensors='pt')"
 
 
 def _numbers(place: str, value: Any) -> str:
@@ -65,7 +65,7 @@ def _numbers(place: str, value: Any) -> str:
         first = first[0]
     if not isinstance(value, (list, tuple)) or not isinstance(first, (int, float)):
         return ""
-    return f"{place} is a list and no tensor: torch.tensor(...) makes one, and a tokenizer with return_tensors='pt'"
+    return f"{place} is a list and no tensor: torch.tensor(...), or of a tokenizer return_tensors='pt'"
 
 
 def _unbound(model: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> str:
@@ -75,7 +75,14 @@ def _unbound(model: nn.Module, positional: tuple[Any, ...], named: Mapping[str, 
         return ""
     if len(positional) > 1 and not takes(model, positional[:-1], named):
         return f"{why}; if the last of inputs are targets, say so: loss='cross_entropy' (or 'mse', 'bce')"
-    return f"{why}; inputs is a tuple of positional or a dict of keyword arguments: inputs={{'name': tensor}}"
+    return f"{why}; {_example(model)}"
+
+
+def _example(model: nn.Module) -> str:
+    """How inputs of a model are given that take more than one tensor."""
+    names = [one.name for one in arguments(model) if one.default is one.empty] or ["name"]
+    listed = ", ".join(f"{name!r}: ..." for name in names)
+    return f"inputs is a tuple of positional or a dict of keyword arguments, as {{{listed}}}"
 
 
 def _device(model: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> str:
@@ -92,4 +99,6 @@ def _dtype(model: nn.Module, positional: tuple[Any, ...], named: Mapping[str, An
     if len(own) != 1 or not given or given == own:
         return ""
     wanted, found = (str(min(one, key=str)).removeprefix("torch.") for one in (own, given - own))
-    return f"the model is in {wanted} and inputs in {found}: inputs.to(torch.{wanted}), or model.to(torch.{found})"
+    return (
+        f"the model is in {wanted}, inputs in {found}: inputs.to(torch.{wanted}) or model.to(torch.{found})"
+    )

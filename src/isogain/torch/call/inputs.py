@@ -20,7 +20,7 @@ from isogain.errors import InspectError
 from isogain.torch.call.guard import same_random
 from isogain.torch.call.losses import Loss, LossLike, bound_loss, parted, wants_targets
 
-__all__ = ["INPUTS", "plain_module", "takes", "understood"]
+__all__ = ["INPUTS", "arguments", "plain_module", "takes", "understood"]
 
 INPUTS = (
     "inputs is a tensor or an array, a tuple of positional or a dict of keyword arguments, or a DataLoader "
@@ -69,6 +69,15 @@ def takes(model: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any
     except TypeError as error:
         return f"forward{found} is called with {_counted(positional, named)}: {error}"
     return ""
+
+
+def arguments(model: nn.Module) -> list[signatures.Parameter]:
+    """What forward takes by name; nothing where it does not say."""
+    try:
+        found = signatures.signature(_innermost(model).forward).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [one for one in found if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
 
 
 def _innermost(model: nn.Module) -> nn.Module:

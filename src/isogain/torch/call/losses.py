@@ -1,4 +1,4 @@
-"""The loss as a function of the output alone, whatever it was given as: a name, or a function that wants targets."""
+"""The loss as a function of the output alone, whether it was given by name or wants targets as well."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from isogain.checking import nearest, shown
 from isogain.errors import InspectError
+from isogain.torch.call.tensors import tensors_in
 
 __all__ = ["Loss", "LossLike", "LossName", "bound_loss", "parted", "wants_targets"]
 
@@ -20,7 +21,7 @@ Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
 LossName = Literal["cross_entropy", "mse", "bce"]
 LossLike = Loss | LossName | Callable[[Any, Any], Tensor]
-"""A function of the output; or a name, or a function of output and targets: then the inputs end in the targets."""
+"""A function of the output; or a name or a function of output and targets, which the inputs then end in."""
 TARGETS = ("labels", "label", "targets", "target", "y")
 """What a mapping may call them, the first that is there."""
 
@@ -70,8 +71,8 @@ def parted(inputs: Any, loss: LossLike) -> tuple[Any, Any]:
         return (given[0] if len(given) == 1 else tuple(given)), targets
     called = repr(loss) if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     raise InspectError(
-        f"the loss {called} needs targets as well: give inputs=(x, y), of which the last are the targets (in a "
-        f"mapping: {', '.join(TARGETS)}), or a loss of the output alone: "
+        f"the loss {called} needs targets as well: give inputs=(x, y), of which the last are the targets (in "
+        f"a mapping: {', '.join(TARGETS)}), or a loss of the output alone: "
         f"lambda output: torch.nn.functional.cross_entropy(output, targets)"
     )
 
@@ -116,8 +117,7 @@ def _tensors(output: Any) -> list[Tensor]:
     if isinstance(output, Tensor):
         return [output]
     logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
-    rest = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
-    return [one for one in (logits, *rest) if isinstance(one, Tensor)]
+    return [one for one in (logits, *tensors_in(output)) if isinstance(one, Tensor)]
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

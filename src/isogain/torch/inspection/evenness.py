@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isogain.torch.call.calling import arguments_of, batch_of, eager, applied
+from isogain.torch.call.calling import applied, arguments_of, batch_of, eager
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.measure.sampling import spread

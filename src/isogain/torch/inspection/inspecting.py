@@ -18,12 +18,12 @@ from isogain.errors import InspectError
 from isogain.inspect import Report, judge
 from isogain.inspect.table import Coverage, ParameterState, Table
 from isogain.torch.call.calling import (
+    applied,
     arguments_of,
     batch_of,
     called,
     check_call,
     eager,
-    applied,
     loss_of,
 )
 from isogain.torch.call.explaining import shapes_of
@@ -53,7 +53,8 @@ Level = Literal["default", "full"]
 
 
 def inspect(
-    model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default") -> Report:
+    model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default"
+) -> Report:
     """A Report on the model as it stands: verdict, findings with cause and fix, layers, coverage.
 
     One forward and one backward pass in the model's present mode; parameters, buffers, gradients, flags,
@@ -75,7 +76,8 @@ def inspect(
 
 
 def measure(
-    model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default") -> Table:
+    model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default"
+) -> Table:
     """The Table of everything measured on one forward and one backward pass; changes nothing."""
     model = plain_module(model)
     if level not in ROWS:

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
-from isogain.torch.call.calling import batch_of, called, check_call, eager, applied, loss_of
+from isogain.torch.call.calling import applied, batch_of, called, check_call, eager, loss_of
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import Value, reads, tensors_in
 from isogain.torch.draw.shards import is_dtensor

@@ -46,7 +46,7 @@ def guessed(model: nn.Module) -> tuple[Gauge, tuple[str, ...]]:
 
 
 def likely(model: nn.Module) -> str:
-    """How a batch could look that suits the first layer, to show in a message; empty where that is unknown."""
+    """How a batch could look that suits the first layer, for a message; empty where that is unknown."""
     given = next(_guesses(model), ((), {}))[0]
     if not given:
         return ""

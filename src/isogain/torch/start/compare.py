@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
@@ -33,7 +34,13 @@ from isogain.torch.start.starting import init_
 
 __all__ = ["Comparison", "Ranked", "compare"]
 
-Scheme = str | Initializer | Callable[[nn.Module, int], Any]
+Scheme = (
+    Literal["current", "default", "init_"]
+    | InitializerName
+    | str
+    | Initializer
+    | Callable[[nn.Module, int], Any]
+)
 LAYOUTS: dict[type[nn.Module], str] = {
     nn.Linear: "out in", nn.Conv1d: "out in *", nn.Conv2d: "out in *", nn.Conv3d: "out in *",
     nn.ConvTranspose1d: "in out *", nn.ConvTranspose2d: "in out *", nn.ConvTranspose3d: "in out *",

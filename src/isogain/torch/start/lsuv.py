@@ -11,7 +11,7 @@ from torch import nn
 
 from isogain.errors import InitializerError, InspectError
 from isogain.graph.paths import stable_path
-from isogain.torch.call.calling import arguments_of, eager, applied
+from isogain.torch.call.calling import applied, arguments_of, eager
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.draw.fill import fill_

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from isogain.graph.depth import hurts
@@ -16,6 +15,7 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
 from isogain.graph.recipes import check_options
+from isogain.graph.recipes.typed import RecipeName
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of
@@ -42,7 +42,7 @@ def init_(
     *,
     loss: LossLike | None = None,
     exclude: str | Sequence[str] = (),
-    recipe: str = DEFAULT,
+    recipe: RecipeName | str = DEFAULT,
     keep_healthy: bool = True,
     findings: bool = False,
     rates: bool | None = None,

@@ -12,7 +12,7 @@ from torch import nn
 
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
-from isogain.torch.call.calling import arguments_of, called, check_call, eager, applied, loss_of
+from isogain.torch.call.calling import applied, arguments_of, called, check_call, eager, loss_of
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike

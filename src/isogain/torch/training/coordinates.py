@@ -12,8 +12,10 @@ from torch import nn
 from isogain.errors import InspectError
 from isogain.graph.groups import optimizer_kind
 from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
+from isogain.graph.recipes.typed import RecipeName
 from isogain.inspect.coordinates import CoordinateCheck, Movement
-from isogain.torch.call.calling import arguments_of, applied
+from isogain.torch.call.calling import applied, arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import LossLike
 from isogain.torch.start.apply import apply_
@@ -31,7 +33,7 @@ def coordinate_check(
     widths: Sequence[int],
     inputs: Any,
     *,
-    recipe: str | None = "mup",
+    recipe: RecipeName | str | None = "mup",
     base: int | None = None,
     loss: LossLike | None = None,
     lr: float = 1e-2,

@@ -4,6 +4,10 @@ import isogain.torch as igt
 igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
+from isogain.extras import require
+
+require("torch", "isogain.torch")
+
 from isogain.graph.entry import Entry
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
@@ -81,3 +85,7 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,7 +16,7 @@ from isogain.graph.nodes import Kind
 from isogain.torch.call.guard import Untouched
 from isogain.torch.record.gauge import Gauge, gauge
 
-__all__ = ["guessed"]
+__all__ = ["guessed", "likely"]
 
 Tensor = torch.Tensor
 Given = tuple[tuple[Any, ...], dict[str, Any]]
@@ -43,6 +43,16 @@ def guessed(model: nn.Module) -> tuple[Gauge, tuple[str, ...]]:
         "between them, is unknown"
     )
     return _by_modules(twin), (note,)
+
+
+def likely(model: nn.Module) -> str:
+    """How a batch could look that suits the first layer, for a message; empty where that is unknown."""
+    given = next(_guesses(model), ((), {}))[0]
+    if not given:
+        return ""
+    shape, whole = ", ".join(map(str, given[0].shape)), not given[0].is_floating_point()
+    made = f"torch.randint(10, ({shape}))" if whole else f"torch.randn({shape})"
+    return f" of its own data, of a shape like {made}'s"
 
 
 def _without_memory(model: nn.Module) -> nn.Module:

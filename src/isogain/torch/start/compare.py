@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 
 from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
 from isogain.rendering import MOST_LINES, Shown, shortened
-from isogain.torch.call.calling import Loss
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.draw.fill import fill_
 from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
@@ -33,7 +35,13 @@ from isogain.torch.start.starting import init_
 
 __all__ = ["Comparison", "Ranked", "compare"]
 
-Scheme = str | Initializer | Callable[[nn.Module, int], Any]
+Scheme = (
+    Literal["current", "default", "init_"]
+    | InitializerName
+    | str
+    | Initializer
+    | Callable[[nn.Module, int], Any]
+)
 LAYOUTS: dict[type[nn.Module], str] = {
     nn.Linear: "out in", nn.Conv1d: "out in *", nn.Conv2d: "out in *", nn.Conv3d: "out in *",
     nn.ConvTranspose1d: "in out *", nn.ConvTranspose2d: "in out *", nn.ConvTranspose3d: "in out *",
@@ -162,7 +170,7 @@ def compare(
     inputs: Any,
     schemes: Sequence[Scheme] = ("default", "he_normal", "xavier_normal", "orthogonal", "init_"),
     seeds: int | Iterable[int] = 3,
-    loss: Loss | None = None,
+    loss: LossLike | None = None,
     *,
     train: int = 0,
     optimizer: Any = "adamw",
@@ -183,10 +191,11 @@ def compare(
     """
     if not isinstance(train, int) or isinstance(train, bool) or train < 0:
         raise InspectError(f"train is a number of steps, 0 or more, got {train!r}")
+    inputs, asked = understood(plain_module(model), inputs, loss)
     chosen = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     starters = [(_name(scheme), _starter(scheme, inputs)) for scheme in schemes]
-    run = partial(trained, inputs=inputs, loss=loss, optimizer=optimizer, steps=train) if train else None
-    found = [_ranked(model, inputs, loss, name, start, chosen, run) for name, start in starters]
+    run = partial(trained, inputs=inputs, loss=asked, optimizer=optimizer, steps=train) if train else None
+    found = [_ranked(model, inputs, asked, name, start, chosen, run) for name, start in starters]
     return Comparison(tuple(sorted(found, key=lambda ranked: ranked.badness)))
 
 

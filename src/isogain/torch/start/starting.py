@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from isogain.graph.depth import hurts
@@ -16,9 +15,12 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
 from isogain.graph.recipes import check_options
+from isogain.graph.recipes.typed import RecipeName
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
-from isogain.torch.call.calling import arguments_of, plain_module
+from isogain.torch.call.calling import arguments_of
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
@@ -29,19 +31,18 @@ from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
 
-Loss = Callable[[Any], torch.Tensor]
 _STARTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 """Models that were written before: their present start is ours, and no reason to leave them alone."""
 
 
 def init_(
     model: nn.Module,
-    inputs: Any,
+    inputs: Any = None,
     seed: int = 0,
     *,
-    loss: Loss | None = None,
+    loss: LossLike | None = None,
     exclude: str | Sequence[str] = (),
-    recipe: str = DEFAULT,
+    recipe: RecipeName | str = DEFAULT,
     keep_healthy: bool = True,
     findings: bool = False,
     rates: bool | None = None,
@@ -73,12 +74,13 @@ def init_(
     """
     check_options(recipe, options)
     model = plain_module(model)
+    inputs, lossy = understood(model, inputs, loss)
     receipt = _started(
-        model, inputs, seed, loss=loss, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
+        model, inputs, seed, loss=lossy, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
         findings=findings, options=options,
     )  # fmt: skip
     asked = loss is not None if rates is None else rates
-    return rated(receipt, model, inputs, loss) if asked and inputs is not None else receipt
+    return rated(receipt, model, inputs, lossy) if asked and inputs is not None else receipt
 
 
 def _started(

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from isogain._version import __version__
-from isogain.cli import catalog, inspect, lab, plan, theory
+from isogain.cli import catalog, inspect, lab, plan, playground, theory
 from isogain.errors import IsogainError
 
 __all__ = ["app", "main"]
@@ -85,6 +85,7 @@ catalog.register(app)
 inspect.register(app)
 plan.register(app)
 theory.register(app)
+playground.register(app)
 
 
 def main() -> None:

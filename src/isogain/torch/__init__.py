@@ -45,6 +45,8 @@ from isogain.torch.start.ramp import rate_range
 from isogain.torch.start.starting import init_
 from isogain.torch.training.coordinates import coordinate_check
 from isogain.torch.training.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
+from isogain.torch.trial.result import Trial
+from isogain.torch.trial.trying import trial
 
 __all__ = [
     "Entry",
@@ -56,6 +58,7 @@ __all__ = [
     "RateRange",
     "Receipt",
     "Report",
+    "Trial",
     "apply_",
     "calculate_gain",
     "compare",
@@ -79,6 +82,7 @@ __all__ = [
     "plan",
     "rate_range",
     "sparse_",
+    "trial",
     "trunc_normal_",
     "uniform_",
     "xavier_normal_",

@@ -162,6 +162,10 @@ class LossUse:
     """How many numbers it gave; 0 for one number, a mean or sum."""
     constant: float = math.nan
     """The constant answer that costs `chance`, where it was looked for."""
+    answers: tuple[int, ...] = ()
+    """The model's outputs that are to be this constant."""
+    pulled: frozenset[str] = frozenset()
+    """The vectors of parameters that it pulls one way in all their elements: nothing else reads them."""
     learnt_target: bool = False
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
 

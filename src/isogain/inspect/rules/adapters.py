@@ -58,7 +58,7 @@ def _branches(table: Table) -> Iterator[tuple[Node, float, Node]]:
 def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float, Node], bool]]:
     """Branches of trainable weights alone into a sum, and whether frozen layers lie beside or around it."""
     frozen, trainable = _weights(table)
-    behind = {one: _ancestors(table)[one] for one in node.inputs}
+    behind = {one: table.makers[one] for one in node.inputs}
     for one in node.inputs:
         others = 0
         for other in node.inputs:
@@ -71,20 +71,6 @@ def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float,
         certain = bool(beside & frozen) or not (beside & trainable or not (after and others & frozen))
         for share, end in _share(table, node, one, own & trainable):
             yield (node, share, end), certain
-
-
-def _ancestors(table: Table) -> list[int]:
-    """Of each node the nodes that make it, itself among them, as the bits of a number."""
-    kept: list[int] | None = table.__dict__.get("_ancestors")
-    if kept is None:
-        kept = []
-        for node in table.graph.nodes:
-            bits = 1 << node.index
-            for one in node.inputs:
-                bits |= kept[one]
-            kept.append(bits)
-        table.__dict__["_ancestors"] = kept
-    return kept
 
 
 def _weights(table: Table) -> tuple[int, int]:

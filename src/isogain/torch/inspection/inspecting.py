@@ -34,7 +34,7 @@ from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.gathering import gathered, together
 from isogain.torch.inspection.jacobian import measure_jacobian
-from isogain.torch.inspection.priors import prior_use
+from isogain.torch.inspection.priors import prior_use, pulled
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
@@ -144,10 +144,10 @@ def _passes(
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
         prior = prior_use(recorder, loss, output, loss_value, loss_from)
-        recorder.meter.losses += [prior] if prior is not None else []
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         gradients = _gradients(recorder, value, skipped)
+        recorder.meter.losses += [pulled(prior, gradients)] if prior is not None else []
     states = _states(recorder, gradients)
     forward, backward = recorder.meter.settle()
     broken = first_broken(recorder, positional, named, forward)

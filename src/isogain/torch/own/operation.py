@@ -60,11 +60,11 @@ class Operation:
         kinds = [str(one.type) for one in schema.returns]
         return bool(kinds) and not any("Tensor" in one for one in kinds) and self.name not in _SIZES
 
-    def leaves_shape(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    def changes_only_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether, of a tensor without memory, nothing changes by this call, which then need not run."""
         given = [one for name, one in kwargs.items() if name != "generator"]
         numbers = (*args[1:], *given)
-        if not all(isinstance(one, int | float) or one is None for one in numbers):
+        if not all(one is None or isinstance(one, _NUMBERS) for one in numbers):
             return False
         takes = _FILLS.get(self.name)
         if takes is not None:
@@ -103,7 +103,7 @@ def _gather(tree: Any, found: list[Any]) -> None:
         found.append(tree)
 
 
-_NESTS = (list, tuple, dict)
+_NUMBERS, _NESTS = (int, float), (list, tuple, dict)
 
 
 def mapped(change: Callable[[Any], Any], tree: Any) -> Any:

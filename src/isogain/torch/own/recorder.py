@@ -183,14 +183,14 @@ class Recorder(TorchDispatchMode):
 
     def _result(self, call: _Call) -> Any:
         """What it gives without memory."""
-        if len(call.tensors) == 1 and call.operation.leaves_shape(call.args, call.kwargs):
+        if len(call.tensors) == 1 and call.operation.changes_only_values(call.args, call.kwargs):
             return call.args[0]
         return call.run(**call.operation.on_meta)
 
     def _own_generator(self, call: _Call) -> Tensor | None:
         """The state of a generator that the library holds itself, which then goes on as if it had drawn."""
         generator = call.kwargs.get("generator")
-        if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
+        if generator is None or generator.device.type != "cpu":
             return None
         state = generator.get_state()
         real = call.mapped(lambda one: torch.empty_like(one, device=CPU) if isinstance(one, Tensor) else one)

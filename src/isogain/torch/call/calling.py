@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from isogain.errors import InspectError
 from isogain.torch.call.explaining import explained
-from isogain.torch.call.losses import Loss, wants_targets
+from isogain.torch.call.losses import Loss, LossLike, wants_targets
 from isogain.torch.call.tensors import tensors_in
 
 __all__ = ["Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "eager", "loss_of"]
@@ -23,7 +23,7 @@ __all__ = ["Loss", "applied", "arguments_of", "batch_of", "called", "check_call"
 Tensor = torch.Tensor
 
 
-def check_call(parameters: Mapping[str, nn.Parameter], loss: Loss | None) -> None:
+def check_call(parameters: Mapping[str, nn.Parameter], loss: LossLike | None) -> None:
     """Refuse a loss or a model of parameters that no pass could be made with."""
     wants_targets(loss)
     lazy = [n for n, p in parameters.items() if nn.parameter.is_lazy(p)]

@@ -2,16 +2,18 @@
 const draw = (() => {
   const { fround } = Math;
 
+  /* `count` elements from number `first` on. */
   const kinds = {
     constant: (law, count) => new Float32Array(count).fill(law.value),
-    normal: (law, count, keyed) => variates.normals(keyed, count, fround(law.sigma), fround(law.mean)),
-    uniform: ({ low, high }, count, keyed) => {
+    normal: (law, count, keyed, first) =>
+      variates.normals(keyed, count, fround(law.sigma), fround(law.mean), null, first),
+    uniform: ({ low, high }, count, keyed, first) => {
       if (low === high) return new Float32Array(count).fill(low);
-      const values = variates.uniforms(keyed, count, fround(high / 2 - low / 2), fround(low / 2 + high / 2));
+      const values = variates.uniforms(keyed, count, fround(high / 2 - low / 2), fround(low / 2 + high / 2), first);
       return variates.clamp(values, variates.above(low), variates.below(high, true));
     },
-    truncated: (law, count, keyed) => {
-      const values = variates.normals(keyed, count, fround(law.sigma), fround(law.mean), tables.two_sigma);
+    truncated: (law, count, keyed, first) => {
+      const values = variates.normals(keyed, count, fround(law.sigma), fround(law.mean), tables.two_sigma, first);
       return variates.clamp(values, variates.above(law.low), variates.below(law.high, false));
     },
   };
@@ -27,15 +29,16 @@ const draw = (() => {
       Float32Array.from({ length: inputs * outputs }, (_, i) => (i % outputs === Math.floor(i / outputs) ? law.gain : 0)),
   };
 
+  const elements = (law, keyed, count, first = 0) => kinds[law.kind](law, count, keyed, first);
   const drawn = (initializer, inputs, outputs, seed, path) => {
     const law = laws.of(initializer, inputs, outputs);
     if (whole[law.kind]) return whole[law.kind](law, inputs, outputs, philox.key(seed, path));
-    return kinds[law.kind](law, inputs * outputs, philox.key(seed, path));
+    return elements(law, philox.key(seed, path), inputs * outputs);
   };
 
   /* The same numbers are asked for at every turn of a knob that does not change them. */
   const kept = new Map();
-  return (initializer, inputs, outputs, seed, path) => {
+  const draw = (initializer, inputs, outputs, seed, path) => {
     const name = JSON.stringify([initializer, inputs, outputs, seed, path]);
     if (!kept.has(name)) {
       if (kept.size > 64) kept.delete(kept.keys().next().value);
@@ -43,4 +46,6 @@ const draw = (() => {
     }
     return kept.get(name);
   };
+  draw.elements = elements;
+  return draw;
 })();

@@ -11,7 +11,7 @@ const expectations = (() => {
 
   /* E[phi], E[phi^2], ... of phi(sqrt(q) z): what a layer's mean, spread and slopes are made of. */
   const moments = (phi, q) => {
-    const root = Math.sqrt(q), found = { mean: 0, second: 0, fourth: 0, steep: 0, steepest: 0, joint: 0, tilt: 0, bend: 0 };
+    const root = Math.sqrt(q), found = { mean: 0, second: 0, fourth: 0, steep: 0, steepest: 0, joint: 0, tilt: 0, bend: 0, lean: 0 };
     for (const { z, weight } of FINE) {
       const value = phi.value(root * z), slope = phi.slope(root * z, value), square = value * value, steep = slope * slope;
       found.mean += weight * value;
@@ -20,6 +20,7 @@ const expectations = (() => {
       found.steep += weight * steep;
       found.steepest += weight * steep * steep;
       found.joint += weight * square * steep;
+      found.lean += weight * square * z;
       found.bend += weight * square * (z * z - 1) / 2;
       found.tilt += weight * steep * (z * z - 1) / 2;
     }

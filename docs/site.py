@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import griffe
-import jupytext
 from mkdocs.structure.files import File, Files
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import notebooks  # beside this file, which is no package
+
 ROOT = HERE.parent
 BROUGHT = {
     ROOT / "README.md": "index.md",
@@ -30,7 +33,7 @@ def on_files(files: Files, config: Any) -> Files:
     for path, uri in BROUGHT.items():
         files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
     for page in [one for one in files.documentation_pages() if is_tutorial(one.src_uri)]:
-        text = notebook(Path(page.abs_src_path).read_text(encoding="utf-8"))
+        text = notebooks.of_page(Path(page.abs_src_path).read_text(encoding="utf-8"))
         files.append(File.generated(config, page.src_uri.replace(".md", ".ipynb"), content=text))
     for example in sorted((ROOT / "examples").glob("*.ipynb")):
         files.append(File.generated(config, f"examples/{example.name}", abs_src_path=str(example)))
@@ -40,12 +43,6 @@ def on_files(files: Files, config: Any) -> Files:
 def is_tutorial(uri: str) -> bool:
     """Whether a page is offered as a notebook."""
     return "tutorials/" in uri
-
-
-def notebook(text: str) -> str:
-    """A page as a notebook: its Python blocks become cells, outputs come back when they run."""
-    text = re.sub(r"\n\n```output\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    return jupytext.writes(jupytext.reads(text, fmt="md"), fmt="ipynb")
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -66,8 +63,10 @@ def relinked(target: str, source: Path, uri: str) -> str:
     path = (source.parent / target).resolve()
     if path in BROUGHT:
         place = BROUGHT[path]
-    elif path == ROOT / "examples":
+    elif path == ROOT / "examples":  # a folder
         place = "examples.md"
+    elif ROOT / "examples" in path.parents:
+        place = path.relative_to(ROOT).as_posix()
     elif HERE in path.parents:
         place = path.relative_to(HERE).as_posix()
     else:

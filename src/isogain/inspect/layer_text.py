@@ -44,9 +44,8 @@ def totals(table: Table) -> str:
 
 def _row(one: Fold) -> tuple[str, ...]:
     first = one.members[0]
-    each = f"{first.parameters:,}" if first.parameters else ""
-    count = f"{len(one.members)} x {each}" if each and len(one.members) > 1 else each
-    shape = " x ".join(map(str, first.shape)) or "one number"
+    count = f"{first.parameters:,}" if first.parameters else ""
+    shape = "x".join(map(str, first.shape)) or "one number"
     numbers = (_range([getattr(m, name) for m in one.members]) for name in ("gain", "rms", "gradient_rms"))
     return (one.name, first.role, shape, count, *numbers)
 
@@ -69,4 +68,11 @@ def _range(values: Sequence[float]) -> str:
     if not known:
         return ""
     low, high = min(known), max(known)
-    return f"{low:.2g}" if high <= 1.1 * low or len(known) == 1 else f"{low:.2g}..{high:.2g}"
+    same = high <= 1.1 * low or len(known) == 1
+    return _short(low) if same else f"{_short(low)}..{_short(high)}"
+
+
+def _short(value: float) -> str:
+    """Two digits in as few characters: 4.8e-4 rather than 0.00048."""
+    text = f"{value:.2g}" if not 0 < abs(value) < 1e-3 else f"{value:.1e}"
+    return text.replace("e-0", "e-").replace("e+0", "e")

@@ -127,7 +127,7 @@ def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     targets = targets.long()
     if targets.shape == (len(logits), 1) and logits.dim() == 2:
         targets = targets[:, 0]
-    if logits.dim() > 1 and targets.shape == logits.shape[:-1]:
+    if logits.dim() > 2 and targets.shape == logits.shape[:-1]:
         logits, targets = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
     elif logits.dim() < 2 or targets.shape != (logits.shape[0], *logits.shape[2:]):
         raise _unlike("cross_entropy", logits, targets, "one class for each row of logits")

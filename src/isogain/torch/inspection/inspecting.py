@@ -87,7 +87,9 @@ def measure(
     if unready:
         return _not_run(model, unready)
     if inputs is None:
-        raise InspectError(f"inspect needs a batch{likely(model)}; {INPUTS}")
+        kind, shape = likely(model) or ("", ())
+        example = {"f32": f", as torch.randn{shape}", "i64": f", as torch.randint(10, {shape})"}.get(kind, "")
+        raise InspectError(f"inspect needs a batch{example}; {INPUTS}")
     inputs, asked = understood(model, inputs, loss)
     positional, named = arguments_of(inputs)
     with gathered(model) as shards:

@@ -45,14 +45,10 @@ def guessed(model: nn.Module) -> tuple[Gauge, tuple[str, ...]]:
     return _by_modules(twin), (note,)
 
 
-def likely(model: nn.Module) -> str:
-    """How a batch could look that suits the first layer, for a message; empty where that is unknown."""
+def likely(model: nn.Module) -> tuple[str, tuple[int, ...]] | None:
+    """'f32' or 'i64' and the shape of a batch that would suit the first layer; None where that is unknown."""
     given = next(_guesses(model), ((), {}))[0]
-    if not given:
-        return ""
-    shape, whole = ", ".join(map(str, given[0].shape)), not given[0].is_floating_point()
-    made = f"torch.randint(10, ({shape}))" if whole else f"torch.randn({shape})"
-    return f" of its own data, of a shape like {made}'s"
+    return ("f32" if given[0].is_floating_point() else "i64", tuple(given[0].shape)) if given else None
 
 
 def _without_memory(model: nn.Module) -> nn.Module:

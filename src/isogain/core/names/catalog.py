@@ -13,14 +13,14 @@ from functools import lru_cache
 from typing import Any
 
 from isogain.checking import shown
-from isogain.core.names import dialects, literature, schemes
+from isogain.core.names import dialects, layers, literature, schemes
 from isogain.core.names.rows import GROUPS, ROWS, Row
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
 
 __all__ = ["TABLES", "Catalog", "catalog", "get"]
 
-TABLES = (schemes, literature, dialects)
+TABLES = (schemes, literature, dialects, layers)
 """Whose import makes the rows."""
 
 

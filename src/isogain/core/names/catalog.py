@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from isogain.checking import shown
-from isogain.core.names import dialects, literature, schemes
+from isogain.core.names import dialects, layers, literature, schemes
 from isogain.core.names.rows import GROUPS, ROWS, Row
 from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
@@ -24,7 +24,7 @@ __all__ = ["TABLES", "Catalog", "catalog", "get"]
 
 LIKE = 0.6
 """Share of letters in which a name that is suggested agrees with the one that is not known."""
-TABLES = (schemes, literature, dialects)
+TABLES = (schemes, literature, dialects, layers)
 """Whose import makes the rows."""
 
 

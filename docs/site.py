@@ -84,10 +84,9 @@ def on_page_context(context: Any, page: Any, config: Any, **_: Any) -> Any:
     uri = page.file.src_uri
     config.theme["language"] = language(uri)
     twins = {"en": uri.removeprefix("zh/"), "zh": uri if uri.startswith("zh/") else f"zh/{uri}"}
-    known = {file.src_uri for file in page.file_index} if hasattr(page, "file_index") else KNOWN
     names = {"en": "English", "zh": "中文"}
     config.extra["alternate"] = [
-        {"name": names[lang], "lang": lang, "link": (twin if twin in known else home(lang)).replace(".md", ".html")}
+        {"name": names[lang], "lang": lang, "link": (twin if twin in KNOWN else home(lang)).replace(".md", ".html")}
         for lang, twin in twins.items()
     ]
     return context
@@ -107,11 +106,18 @@ def home(lang: str) -> str:
     return "zh/index.md" if lang == "zh" else "index.md"
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Without the links by which the theme's script would look for a sitemap: from a folder it cannot be read."""
+    return re.sub(r"<link rel=\"alternate\"[^>]*>", "", output)
+
+
 class Examples(griffe.Extension):
-    """Doctests in docstrings as code, not as quotations."""
+    """Doctests in docstrings as code, not as quotations; modules are introduced by their pages."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Fences every run of >>> lines with what follows it."""
+        if obj.is_module:
+            obj.docstring = None
         if obj.docstring:
             obj.docstring.value = re.sub(r"(?m)^>>> (?:.+\n?)+", _fenced, obj.docstring.value)
 

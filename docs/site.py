@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: what is not a page of docs/ becomes one, tutorials become notebooks, Chinese pages speak Chinese."""
+"""Hooks of MkDocs: what lies beside docs/ becomes a page, tutorials become notebooks, each page has its language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import notebooks  # beside this file, which is no package
+import notebooks  # noqa: E402  (beside this file, which is no package)
 
 ROOT = HERE.parent
 BROUGHT = {
@@ -86,7 +86,11 @@ def on_page_context(context: Any, page: Any, config: Any, **_: Any) -> Any:
     twins = {"en": uri.removeprefix("zh/"), "zh": uri if uri.startswith("zh/") else f"zh/{uri}"}
     names = {"en": "English", "zh": "中文"}
     config.extra["alternate"] = [
-        {"name": names[lang], "lang": lang, "link": (twin if twin in KNOWN else home(lang)).replace(".md", ".html")}
+        {
+            "name": names[lang],
+            "lang": lang,
+            "link": (twin if twin in KNOWN else home(lang)).replace(".md", ".html"),
+        }
         for lang, twin in twins.items()
     ]
     return context

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from report_browser import chromium
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +39,9 @@ def test_tutorials_can_be_had_as_notebooks(site):
     assert len(tutorials) >= 7
     for page in tutorials:
         assert (site / "tutorials" / f"{page.stem}.ipynb").exists()
-        assert f'href="{page.stem}.ipynb"' in (site / "tutorials" / f"{page.stem}.html").read_text(encoding="utf-8")
+        assert f'href="{page.stem}.ipynb"' in (site / "tutorials" / f"{page.stem}.html").read_text(
+            encoding="utf-8"
+        )
 
 
 def test_the_reference_has_every_public_name(site):
@@ -47,7 +50,11 @@ def test_the_reference_has_every_public_name(site):
 
     for page, module in (("isogain", isogain), ("torch", isogain.torch)):
         text = (site / "reference" / f"{page}.html").read_text(encoding="utf-8")
-        assert not [name for name in module.__all__ if f'id="{module.__name__}.{name}"' not in text and name[:2] != "__"]
+        assert not [
+            name
+            for name in module.__all__
+            if f'id="{module.__name__}.{name}"' not in text and name[:2] != "__"
+        ]
 
 
 PLACES = ["index.html", "tutorials/not_learning.html", "reference/torch.html", "zh/index.html", "zh/faq.html"]
@@ -61,7 +68,9 @@ def test_pages_open_from_a_folder(site, width):
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+        page.on(
+            "request", lambda request: said.append(request.url) if request.url.startswith("http") else None
+        )
         for place in PLACES:
             page.goto((site / place).as_uri())
             assert page.locator("html").get_attribute("lang") == ("zh" if place.startswith("zh/") else "en")

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: what lies beside docs/ becomes a page, tutorials become notebooks, each page has its language."""
+"""Hooks of MkDocs: what lies beside docs/ becomes pages, tutorials notebooks; pages have a language."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def home(lang: str) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Without the links by which the theme's script would look for a sitemap: from a folder it cannot be read."""
+    """Without the links by which the theme would look for a sitemap, which cannot be read from a folder."""
     return re.sub(r"<link rel=\"alternate\"[^>]*>", "", output)
 
 

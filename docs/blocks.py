@@ -1,7 +1,7 @@
 """Runs the Python blocks of the pages, in page order; what they print is what is shown below them.
 
 `python docs/blocks.py [PAGE ...]` writes the outputs anew, into the Chinese pages too.  An output agrees
-where its words are the same and its numbers are within a fiftieth (or one unit of their last place); `...` stands
+where its words are the same and its numbers within a fiftieth (or one unit of their last place); `...` stands
 for anything.  tests/test_docs_blocks.py runs the same without writing.
 """
 

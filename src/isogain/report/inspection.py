@@ -21,7 +21,11 @@ from isogain.report.apart_picture import apart_picture
 from isogain.report.files import write_atomically
 from isogain.report.inspection_layers import layers_section
 from isogain.report.inspection_measures import formats_section, glance_section, parameters_section
+from isogain.report.network_layout import MISSING, available
+from isogain.report.network_picture import drawing, legend
+from isogain.report.notebook import framed
 from isogain.report.scales_picture import picture
+from isogain.report.words import say
 
 __all__ = ["fragment", "render_inspection", "write_inspection"]
 
@@ -45,7 +49,7 @@ def render_inspection(report: Report) -> str:
         f'<meta name="generator" content="isogain {__version__}">\n<title>{escape(title)}</title>\n',
         f"<style>{_style()}</style>\n</head>\n<body>\n", _asset("inspection.html"),
         '<div class="frame" id="top"><main id="main" tabindex="-1">\n',
-        _lead(report, title), _findings(report.findings), glance_section(report), _scales(report),
+        _lead(report, title), _findings(report.findings), glance_section(report), _scales(report), _network(report),
         layers_section(report), formats_section(report), parameters_section(report), _coverage(report),
         _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it shows and "
         f"fetches nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
@@ -53,25 +57,19 @@ def render_inspection(report: Report) -> str:
 
 
 def fragment(report: Report) -> str:
-    """The report for a notebook: no script, styles of its own, plain text for those who show no HTML."""
-    style = (
-        ".isogain{font:14px/1.5 system-ui,sans-serif;max-width:60rem}.isogain table{border-collapse:collapse}"
-        ".isogain td,.isogain th{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}"
-        ".isogain svg{max-width:100%;height:auto}.isogain .n{text-align:right}"
-    )
+    """The report for a notebook: verdict, findings, both pictures; its text for the layers."""
     rows = "".join(
-        f"<tr><td>{SIGNS[f.severity]} "
-        f"{WORDS[f.severity]}</td><td><b>{escape(f.code)}</b><br><code>{escape(f.path)}"
-        f"</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
+        f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><b>{escape(f.code)}</b><br><code>"
+        f"{escape(f.path)}</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
         for f in report.findings
     )
-    table = f"<table>{rows}</table>" if rows else ""
-    body = theme.plain(picture(report), "light")
-    return (
-        f'<div class="isogain"><style>{style}</style><p><b>{SIGNS[report.verdict]} '
-        f"{WORDS[report.verdict]}</b> "
-        f"{escape(report.cause)}</p>{table}{body}<details><summary>Layers and coverage</summary>"
-        f"<pre>{escape(str(report))}</pre></details></div>"
+    table = f'<div class="scroll"><table>{rows}</table></div>' if rows else ""
+    network = drawing(report) if available() else escape(MISSING)
+    return framed(
+        f"<p><b>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</b> {escape(report.cause)}</p>{table}"
+        f"{picture(report)}<details><summary>{say('Network')}</summary><div class='scroll'>{network}</div>"
+        f"</details><details><summary>{say('Layers')}</summary><pre>{escape(report.table(full=True))}</pre>"
+        "</details>"
     )
 
 
@@ -80,12 +78,7 @@ def _asset(name: str) -> str:
 
 
 def _style() -> str:
-    light, dark = theme.variables("light"), theme.variables("dark")
-    colours = (
-        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}@media print{{:root,:root[data-theme]{{{light}}}}}"
-    )
-    return colours + _asset("page.css") + _asset("inspection.css")
+    return theme.rules() + _asset("page.css") + _asset("inspection.css")
 
 
 def _policy(script: str) -> str:
@@ -162,6 +155,21 @@ def _scales(report: Report) -> str:
         "Lines follow the trunk, small marks are its branches; the shaded band is where theory expects "
         "signals on the trunk, from the scale they start with, for these activations and widths. Dotted "
         f"lines are the limits of number formats.</figcaption></figure>{second}</section>\n"
+    )
+
+
+def _network(report: Report) -> str:
+    """The network drawn, in a box of its own that scrolls both ways."""
+    if not available():
+        return f'<section id="network"><h2>{say("Network")}</h2><p class="note">{escape(MISSING)}</p></section>\n'
+    drawn = drawing(report)
+    if not drawn:
+        return ""
+    words = say("Broad arrows are the trunk; a dashed frame is a block that repeats. Hover over a box for its numbers.")
+    return (
+        f'<section id="network"><h2>{say("Network")}</h2><figure><div class="scroll network" tabindex="0" '
+        f'role="region" aria-label="{say("Network")}">{drawn}</div><figcaption>{legend()}<br>{words}'
+        "</figcaption></figure></section>\n"
     )
 
 

@@ -10,7 +10,7 @@ from html import escape
 from isogain.inspect import Report
 from isogain.inspect.formats import FORMATS, Scales
 from isogain.inspect.report import Layer
-from isogain.inspect.text import folded
+from isogain.inspect.layers import fold
 
 __all__ = ["layers_section", "number", "span"]
 
@@ -34,8 +34,8 @@ def layers_section(report: Report) -> str:
     """The section with the table."""
     frame = SizeAxis(report.layers)
     heads = "".join(_head(name, frame) for name in COLUMNS)
-    groups = list(folded(report.layers))
-    bodies = "".join(_group(name, members, i, frame) for i, (name, members) in enumerate(groups))
+    groups = list(fold(report.layers))
+    bodies = "".join(_group(one.path, one.members, i, frame) for i, one in enumerate(groups))
     return (
         f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured operations; '
         "those that repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and "

@@ -216,8 +216,8 @@ def heatmap(prepared: Prepared, cell: Cell) -> Panel:
     values = [row["value"] for row in prepared.rows]
     low, high = min(values), max(values)
     domain = [low, high] if high > low else [low - 0.5, high + 0.5]
-    colour = alt.Color("value:Q", legend=_ramp_legend(chart.value_title, cell), scale=alt.Scale(
-        type="quantize", domain=domain, range=[f"var(--h{i})" for i in range(LEVELS)]))  # fmt: skip
+    ramp = alt.Scale(range=[f"var(--h{i})" for i in range(LEVELS)], **_steps(domain, log=chart.log_value))
+    colour = alt.Color("value:Q", legend=_ramp_legend(chart.value_title, cell), scale=ramp)
     x = alt.X("x:N", sort=columns, axis=_column_axis(prepared, cell, columns))
     y = alt.Y("y:N", sort=levels, axis=alt.Axis(title=chart.y_title or None, ticks=False, domain=False,
                                                 labelLimit=int(cell.total * 0.38)))  # fmt: skip
@@ -225,9 +225,23 @@ def heatmap(prepared: Prepared, cell: Cell) -> Panel:
                alt.Tooltip("value:Q", title=chart.value_title or "value", format=_NUMBER)]  # fmt: skip
     layers = [layer_of("cell").mark_rect(stroke="var(--paper)").encode(x, y, color=colour, tooltip=tooltip)]
     if cell.width / len(columns) >= 34:
-        layers.append(_cell_numbers(x, y, domain, values))
+        layers.append(_cell_numbers(x, y, _deep_from(domain, log=chart.log_value), values))
     height = min(max(24, cell.width // len(columns)), 34) * len(levels)
     return panel(layers, cell.width, height)
+
+
+def _deep_from(domain: list[float], *, log: bool) -> float:
+    """The value from which colours are deep: at six of the ten steps."""
+    low, high = domain
+    return float(low * (high / low) ** 0.6) if log else low + (high - low) * 0.6
+
+
+def _steps(domain: list[float], *, log: bool) -> dict[str, Any]:
+    """Equal steps of colour, of the value or of its logarithm."""
+    if not log:
+        return {"type": "quantize", "domain": domain}
+    factor = (domain[1] / domain[0]) ** (1 / LEVELS)
+    return {"type": "threshold", "domain": [float(f"{domain[0] * factor**i:.3g}") for i in range(1, LEVELS)]}
 
 
 def _column_axis(prepared: Prepared, cell: Cell, columns: list[str]) -> alt.Axis:
@@ -238,12 +252,13 @@ def _column_axis(prepared: Prepared, cell: Cell, columns: list[str]) -> alt.Axis
     return alt.Axis(title=title, labelOverlap=False, labelLimit=120, ticks=False, domain=False, **slant)
 
 
-def _cell_numbers(x: alt.X, y: alt.Y, domain: list[float], values: list[float]) -> Picture:
-    middle = domain[0] + (domain[1] - domain[0]) * 0.6
+def _cell_numbers(x: alt.X, y: alt.Y, middle: float, values: list[float]) -> Picture:
+    """The values, light on the deep half of the colours: those beyond `middle`."""
     deep = alt.FieldGTPredicate(field="value", gt=middle)
     ink = alt.condition(deep, alt.value("var(--on-high)"), alt.value("var(--ink)"))
     text = layer_of("cell").mark_text(fontSize=11)
-    written = ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
+    whole = all(value >= 1 for value in values) and max(values) >= 100
+    written = ",.2~r" if whole else ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
     return text.encode(x, y, text=alt.Text("value:Q", format=written), color=ink)
 
 

@@ -8,18 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import altair as alt
 import vl_convert
 
 from isogain.errors import ReportError
-from isogain.lab.outcome import Outcome
+from isogain.lab.outcome import Chart, Outcome
 from isogain.report import theme
 from isogain.report.charts import WIDTHS, full_specification
 from isogain.report.files import write_atomically
 from isogain.report.view import Figure, sections_of
 
-__all__ = ["Format", "static_svg", "write_pictures"]
+__all__ = ["Format", "as_altair", "inline_svg", "static_svg", "write_picture", "write_pictures"]
 
-Format = Literal["png", "svg"]
+Format = Literal["png", "svg", "pdf"]
 _VEGA_LITE = "6.4"
 """Altair 6 writes this version, vl-convert carries it, and the page's bundle is of the same line."""
 _STATIC_WIDTH = WIDTHS[2]
@@ -34,7 +35,7 @@ def write_pictures(
     width: int = WIDTHS[-1],
     scale: float = 2.0,
 ) -> list[Path]:
-    """Every chart as a file `<experiment>-figure-<n>.png` (or .svg) in `folder`; returns their paths.
+    """Every chart as a file `<experiment>-figure-<n>.png` (or .svg, .pdf) in `folder`; returns their paths.
 
     `width` in px before `scale`, which PNG alone uses; `mode` is light or dark.
     Raises ReportError for an unknown format, a chart that cannot be read or a folder that cannot be written;
@@ -51,15 +52,42 @@ def write_pictures(
 
 
 def _picture(figure: Figure, format: Format, mode: theme.Mode, width: int, scale: float) -> bytes:
-    specification = _plain(full_specification(figure.prepared, width), mode)
+    return _converted(_plain(full_specification(figure.prepared, width), mode), format, mode, scale)
+
+
+def _converted(specification: dict[str, Any], format: str, mode: theme.Mode, scale: float) -> bytes:
     configuration = _plain(theme.configuration("var(--paper)") | {"padding": 14}, mode)
     if format == "svg":
         return str(vl_convert.vegalite_to_svg(specification, _VEGA_LITE, configuration)).encode()
+    if format == "pdf":
+        return bytes(vl_convert.vegalite_to_pdf(specification, _VEGA_LITE, config=configuration))
     return bytes(vl_convert.vegalite_to_png(specification, _VEGA_LITE, scale, config=configuration))
 
 
 def _plain(value: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
     return dict(json.loads(theme.plain(json.dumps(value), mode)))
+
+
+def write_picture(chart: Chart, path: str | Path, width: int = WIDTHS[-1]) -> Path:
+    """One chart as a file, in the format that its name ends in; its path."""
+    format = Path(path).suffix[1:]
+    if format not in get_args(Format):
+        raise ReportError(f"format {format!r} is none of {', '.join(get_args(Format))}")
+    specification = _plain(full_specification(chart, width), "light")
+    return write_atomically(path, _converted(specification, format, "light", 2.0))
+
+
+def as_altair(chart: Chart, width: int = WIDTHS[1]) -> alt.TopLevelMixin:
+    """One chart as Altair shows it in a notebook."""
+    configuration = theme.configuration("var(--paper)") | {"padding": 14}
+    whole = full_specification(chart, width) | {"config": configuration}
+    return alt.Chart.from_dict(_plain(whole, "light"))
+
+
+def inline_svg(chart: Chart, width: int = WIDTHS[2]) -> str:
+    """One chart as SVG text with plain colours, for a page that is not ours."""
+    svg = _converted(_plain(full_specification(chart, width), "light"), "svg", "light", 1.0).decode()
+    return _own_identifiers(svg, f"isogain-{abs(hash(svg)) % 10**8}")
 
 
 def static_svg(figure: Figure) -> str:

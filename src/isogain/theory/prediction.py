@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from isogain.checking import Checks, shown
 from isogain.core.activations import activation as find_activation
 from isogain.core.activations.quadrature import Floats
+from isogain.rendering import Shown
 from isogain.theory.block_width import BlockEnsemble
 from isogain.theory.blocks import Structure, curves, structure_of, structured_depth
 from isogain.theory.critical import critical_point
@@ -20,6 +21,8 @@ from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.outlook import WIDE_SPREAD, Weights, trainable_depth
 from isogain.theory.pair_width import PairState, first_pair, next_pair
 from isogain.theory.pairs import TheoryError
+from isogain.theory.prediction_text import as_text, widths_text
+from isogain.theory.prediction_text import verdict as sentence
 from isogain.theory.structure import Signal
 
 __all__ = ["LayerPrediction", "Prediction", "predict"]
@@ -58,8 +61,10 @@ class LayerPrediction:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Shown):
     """Curves with bands for every layer, where signals settle, and how deep such a network trains."""
+
+    shown_as: ClassVar[str] = "prediction"
 
     activation: str
     weight_variance: float
@@ -90,19 +95,7 @@ class Prediction:
     @property
     def verdict(self) -> str:
         """One sentence on what will happen."""
-        forward, backward = self._orders()
-        parts = [f"signals {_change(forward)}", f"gradients {_change(backward)} on the way back"]
-        trains = "within" if self.depth <= self.trainable_depth else "beyond"
-        limit = (
-            "any depth" if math.isinf(self.trainable_depth) else f"about {self.trainable_depth:.0f} layers"
-        )
-        reach = f"trainable to {limit}" if trains == "within" else f"beyond the trainable depth of {limit}"
-        return f"Over {self.depth} layers {' and '.join(parts)}; {reach} ({self.trainable_reason})."
-
-    def _orders(self) -> tuple[float, float]:
-        first, last = self.layers[0], self.layers[-1]
-        forward = math.log10(last.variance / first.variance) / 2
-        return forward, math.log10(first.gradient_variance / last.gradient_variance) / 2
+        return sentence(self)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, with a schema version; infinite depths are None."""
@@ -112,16 +105,21 @@ class Prediction:
             plain["fixed_point"] = _described(self.fixed_point, plain["fixed_point"])
         return {"schema": SCHEMA, **plain, "verdict": self.verdict}
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Its layers, with both ends of each band in columns of their own."""
+        for layer in self.layers:
+            plain = asdict(layer)
+            for name in ("variance_band", "correlation_band", "gradient_band"):
+                low, high = plain.pop(name) or (math.nan, math.nan)
+                plain |= {f"{name}_low": low, f"{name}_high": high}
+            yield plain
+
     def __str__(self) -> str:
-        head = (
-            f"{self.activation}, {self.depth} layers of {_describe(self.widths)}, {self.weights} weights: "
-            f"weight variance {self.weight_variance:.5g} / fan_in, bias variance {self.bias_variance:.5g}"
-        )
-        scales = str(self.structure) if self.fixed_point is None else _scales(self.fixed_point)
-        rows = [_row(layer) for layer in _picked(self.layers)]
-        band = f"{'95 % band':>21}"
-        title = f"{'layer':>5}  {'variance q':>10}  {band}  {'correlation':>11}  {'gradient':>9}  {band}"
-        return "\n".join([head, scales, self.verdict, "", title, *rows])
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        reach = "any depth" if math.isinf(self.trainable_depth) else f"{self.trainable_depth:.0f} layers"
+        return f"<Prediction of {self.depth} {self.activation} layers of {widths_text(self.widths)}: trains to {reach}>"
 
 
 def _described(point: FixedPoint, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -133,46 +131,12 @@ def _described(point: FixedPoint, numbers: dict[str, Any]) -> dict[str, Any]:
     return {**{k: _finite(v) for k, v in numbers.items()}, "phase": point.phase, "depth_scales": scales}
 
 
-def _scales(point: FixedPoint) -> str:
-    return (
-        f"{point.phase}; settles at q = {point.variance:.4g}, correlation {1 - point.distance:.4g}; "
-        f"depth scales: variance {point.variance_depth:.4g}, correlation {point.correlation_depth:.4g}, "
-        f"gradient {point.gradient_depth:.4g} layers"
-    )
-
-
 def _per_layer(curve: Sequence[float]) -> float:
     return (curve[-1] / curve[0]) ** (0.5 / (len(curve) - 1)) if len(curve) > 1 else 1.0
 
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _change(orders: float) -> str:
-    if abs(orders) < math.log10(2):
-        return "keep their size"
-    return f"{'grow' if orders > 0 else 'shrink'} {10 ** abs(orders):.2g}-fold"
-
-
-def _describe(widths: tuple[int, ...]) -> str:
-    return str(widths[0]) if len(set(widths)) == 1 else f"{min(widths)} to {max(widths)}"
-
-
-def _picked(layers: tuple[LayerPrediction, ...], most: int = 12) -> list[LayerPrediction]:
-    """At most a dozen layers, evenly spread, the first and last always among them."""
-    places = np.unique(np.linspace(0, len(layers) - 1, min(most, len(layers))).round().astype(int))
-    return [layers[i] for i in places]
-
-
-def _row(layer: LayerPrediction) -> str:
-    def band(ends: Band) -> str:
-        return f"{ends[0]:>9.3g} … {ends[1]:<9.3g}"
-
-    return (
-        f"{layer.layer:>5}  {layer.variance:>10.4g}  {band(layer.variance_band):>21}  "
-        f"{layer.correlation:>11.5f}  {layer.gradient_variance:>9.3g}  {band(layer.gradient_band):>21}"
-    )
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: what is not a page of docs/ becomes one, tutorials become notebooks, Chinese pages speak Chinese."""
+"""Hooks of MkDocs: what lies beside docs/ becomes pages, tutorials notebooks; pages have a language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mkdocs.structure.files import File, Files
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import notebooks  # beside this file, which is no package
+import notebooks  # noqa: E402  (beside this file, which is no package)
 
 ROOT = HERE.parent
 BROUGHT = {
@@ -84,10 +84,13 @@ def on_page_context(context: Any, page: Any, config: Any, **_: Any) -> Any:
     uri = page.file.src_uri
     config.theme["language"] = language(uri)
     twins = {"en": uri.removeprefix("zh/"), "zh": uri if uri.startswith("zh/") else f"zh/{uri}"}
-    known = {file.src_uri for file in page.file_index} if hasattr(page, "file_index") else KNOWN
     names = {"en": "English", "zh": "中文"}
     config.extra["alternate"] = [
-        {"name": names[lang], "lang": lang, "link": (twin if twin in known else home(lang)).replace(".md", ".html")}
+        {
+            "name": names[lang],
+            "lang": lang,
+            "link": (twin if twin in KNOWN else home(lang)).replace(".md", ".html"),
+        }
         for lang, twin in twins.items()
     ]
     return context
@@ -107,11 +110,18 @@ def home(lang: str) -> str:
     return "zh/index.md" if lang == "zh" else "index.md"
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Without the links by which the theme would look for a sitemap, which cannot be read from a folder."""
+    return re.sub(r"<link rel=\"alternate\"[^>]*>", "", output)
+
+
 class Examples(griffe.Extension):
-    """Doctests in docstrings as code, not as quotations."""
+    """Doctests in docstrings as code, not as quotations; modules are introduced by their pages."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Fences every run of >>> lines with what follows it."""
+        if obj.is_module:
+            obj.docstring = None
         if obj.docstring:
             obj.docstring.value = re.sub(r"(?m)^>>> (?:.+\n?)+", _fenced, obj.docstring.value)
 

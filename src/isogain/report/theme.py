@@ -38,12 +38,12 @@ _SURFACES: dict[Mode, dict[str, str]] = {
     "light": {
         "paper": "#ffffff", "raised": "#f6f7f9", "ink": "#16191d", "muted": "#575f6a", "line": "#d8dce2",
         "grid": "#e9ecf0", "accent": "#00578a", "good": "#00694f", "warn": "#8a5a00", "bad": "#b23c00",
-        "on-high": "#ffffff", "undecided": "#eceef1", "focus": "#0072b2",
+        "on-high": "#ffffff", "undecided": "#eceef1", "focus": "#0072b2", "shade": "#00000055",
     },
     "dark": {
         "paper": "#14171b", "raised": "#1c2026", "ink": "#e9ecf0", "muted": "#a3abb7", "line": "#373e48",
         "grid": "#272c34", "accent": "#7cc4f2", "good": "#4fd3a8", "warn": "#e9bd3d", "bad": "#ff9b66",
-        "on-high": "#10141a", "undecided": "#2b3037", "focus": "#7cc4f2",
+        "on-high": "#10141a", "undecided": "#2b3037", "focus": "#7cc4f2", "shade": "#000000cc",
     },
 }  # fmt: skip
 _RAMPS: dict[Mode, dict[str, tuple[str, ...]]] = {

@@ -28,6 +28,7 @@ class Pictures(StrEnum):
 
     png = "png"
     svg = "svg"
+    pdf = "pdf"
 
 
 class Tables(StrEnum):

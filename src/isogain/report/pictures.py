@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,10 +17,13 @@ from isogain.report import theme
 from isogain.report.charts import WIDTHS, full_specification
 from isogain.report.files import write_atomically
 from isogain.report.view import Figure, sections_of
+from isogain.report.words import say
 
 __all__ = ["Format", "static_svg", "write_pictures"]
 
-Format = Literal["png", "svg"]
+Format = Literal["png", "svg", "pdf"]
+COLUMNS = {"single": 336, "double": 688}
+"""px of a paper's columns, at 96 to the inch: 3.5 and 7.17 inches (IEEE, ACM, Elsevier within a few mm)."""
 _VEGA_LITE = "6.4"
 """Altair 6 writes this version, vl-convert carries it, and the page's bundle is of the same line."""
 _STATIC_WIDTH = WIDTHS[2]
@@ -31,31 +35,56 @@ def write_pictures(
     format: Format = "png",
     *,
     mode: theme.Mode = "light",
-    width: int = WIDTHS[-1],
+    width: int | Literal["single", "double"] = WIDTHS[-1],
     scale: float = 2.0,
 ) -> list[Path]:
-    """Every chart as a file `<experiment>-figure-<n>.png` (or .svg) in `folder`; returns their paths.
+    """Every chart as a file `<experiment>-figure-<n>.png` (.svg, .pdf) in `folder`; returns their paths.
 
-    `width` in px before `scale`, which PNG alone uses; `mode` is light or dark.
+    `width` in px before `scale`, which PNG alone uses, or a paper's column; `mode` is light or dark.
     Raises ReportError for an unknown format, a chart that cannot be read or a folder that cannot be written;
     every picture is made before the first is written.
     """
     if format not in get_args(Format):
         raise ReportError(f"format {format!r} is none of {', '.join(get_args(Format))}")
+    pixels = _pixels(width)
     made = [
-        (f"{figure.identifier.removeprefix('s-')}.{format}", _picture(figure, format, mode, width, scale))
+        (f"{figure.identifier.removeprefix('s-')}.{format}", _picture(figure, format, mode, pixels, scale))
         for section in sections_of(outcomes)
         for figure in section.figures
     ]
     return [write_atomically(Path(folder) / name, content) for name, content in made]
 
 
+def _pixels(width: int | str) -> int:
+    """A width in px, by number or by the name of a paper's column."""
+    known = COLUMNS.get(width) if isinstance(width, str) else width
+    if not isinstance(known, int) or isinstance(known, bool) or not 120 <= known <= 10_000:
+        raise ReportError(f"width is {width!r}: take 120 to 10000 px, or {' or '.join(map(repr, COLUMNS))}")
+    return known
+
+
 def _picture(figure: Figure, format: Format, mode: theme.Mode, width: int, scale: float) -> bytes:
-    specification = _plain(full_specification(figure.prepared, width), mode)
+    titled = full_specification(figure.prepared, width) | {"title": _title(figure, width)}
+    specification = _plain(titled, mode)
     configuration = _plain(theme.configuration("var(--paper)") | {"padding": 14}, mode)
     if format == "svg":
         return str(vl_convert.vegalite_to_svg(specification, _VEGA_LITE, configuration)).encode()
+    if format == "pdf":
+        return bytes(vl_convert.vegalite_to_pdf(specification, _VEGA_LITE, config=configuration))
     return bytes(vl_convert.vegalite_to_png(specification, _VEGA_LITE, scale, config=configuration))
+
+
+def _title(figure: Figure, width: int) -> dict[str, Any]:
+    """The title above a picture, and what stands on its axes where its panels have no room for it."""
+    chart = figure.prepared.chart
+    axes = [f"{say('Across')}: {chart.x_title}"] if chart.x_title else []
+    axes += [f"{say('Upwards')}: {chart.y_title}"] if chart.y_title else []
+    said = " · ".join(axes) if figure.prepared.faceted and chart.kind != "regions" else ""
+    wide = max(width // 7, 20)
+    return {
+        "text": textwrap.wrap(figure.title, wide) or [""], "anchor": "start", "fontSize": 14, "offset": 10,
+        "color": "var(--ink)", "subtitleColor": "var(--muted)", "subtitle": textwrap.wrap(said, wide + 6),
+    }  # fmt: skip
 
 
 def _plain(value: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isogain.cli.options import Html
+from isogain.cli.options import Html, Lang
 from isogain.errors import InspectError
 
 __all__ = ["register"]
@@ -30,6 +30,7 @@ def inspect(
     kwargs: Annotated[str, typer.Option("--kwargs", help="JSON: keyword arguments of the factory.")] = "{}",
     loss: Annotated[str | None, typer.Option("--loss", help="pkg.module:function of the output.")] = None,
     html: Html = None,
+    lang: Lang = None,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")
     ] = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from isogain.cli.options import AsJson, Html
+from isogain.cli.options import AsJson, Html, Lang
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def demo(
     data: Data = None,
     results: Results = RESULTS,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
     as_json: AsJson = False,
@@ -121,6 +122,7 @@ def run(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The shortened versions.")] = False,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
     as_json: AsJson = False,
@@ -139,6 +141,7 @@ def report(
     names: Names = None,
     results: Results = RESULTS,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
     as_json: AsJson = False,

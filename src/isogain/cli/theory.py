@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isogain.cli.options import AsJson, Html
+from isogain.cli.options import AsJson, Html, Lang
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def theory(
     padding: Annotated[Padding, typer.Option("--padding", help="At the edges of --size.")] = Padding.zeros,
     parameters: Parameters = None,
     html: Html = None,
+    lang: Lang = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict variance, correlation and gradients of every layer, with bands, and how deep one can train.
@@ -156,6 +157,7 @@ def advise(
         float | None, typer.Option("--weight-clip", help="A bound that training puts on every weight.")
     ] = None,
     html: Html = None,
+    lang: Lang = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which initializer each role of a network wants, why, and what to expect of it.

@@ -107,7 +107,7 @@ def _outside(values: Tensor) -> Tensor:
 
 
 def _histograms(side: str, layers: list[Tensor], bins: Bins) -> Arrays:
-    """Counts over the range of each layer or one for all, and the share beyond; exact zeros count like others."""
+    """Counts over the range of each layer or one for all, and the share beyond it."""
     pairs = [_histogram(layer, bins) for layer in layers]
     return {
         f"histogram.{side}.counts": np.stack([counts for counts, _ in pairs]),

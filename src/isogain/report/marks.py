@@ -269,9 +269,14 @@ def _cell_numbers(x: alt.X, y: alt.Y, middle: float, values: list[float]) -> Pic
     deep = alt.FieldGTPredicate(field="value", gt=middle)
     ink = alt.condition(deep, alt.value("var(--on-high)"), alt.value("var(--ink)"))
     text = layer_of("cell").mark_text(fontSize=11)
-    whole = all(value >= 1 for value in values) and max(values) >= 100
-    written = ",.2~r" if whole else ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
-    return text.encode(x, y, text=alt.Text("value:Q", format=written), color=ink)
+    return text.encode(x, y, text=alt.Text("value:Q", format=_written(values)), color=ink)
+
+
+def _written(values: list[float]) -> str:
+    """How numbers in cells are written: whole where they are large, else with two digits."""
+    if all(value >= 1 for value in values) and max(values) >= 100:
+        return ",.2~r"
+    return ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
 
 
 def _ramp_legend(title: str, cell: Cell) -> alt.Legend:

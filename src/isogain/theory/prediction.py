@@ -119,7 +119,8 @@ class Prediction(Shown):
 
     def __repr__(self) -> str:
         reach = "any depth" if math.isinf(self.trainable_depth) else f"{self.trainable_depth:.0f} layers"
-        return f"<Prediction of {self.depth} {self.activation} layers of {widths_text(self.widths)}: trains to {reach}>"
+        what = f"{self.depth} {self.activation} layers of {widths_text(self.widths)}"
+        return f"<Prediction of {what}: trains to {reach}>"
 
 
 def _described(point: FixedPoint, numbers: dict[str, Any]) -> dict[str, Any]:

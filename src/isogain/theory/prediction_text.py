@@ -48,7 +48,8 @@ def verdict(prediction: Prediction) -> str:
 
 def _scales(point: FixedPoint) -> str:
     return (
-        f"{point.phase}; settles, in infinite width, at q = {point.variance:.4g}, correlation {1 - point.distance:.4g}; "
+        f"{point.phase}; settles, in infinite width, at q = {point.variance:.4g}, correlation "
+        f"{1 - point.distance:.4g}; "
         f"depth scales: variance {point.variance_depth:.4g}, correlation {point.correlation_depth:.4g}, "
         f"gradient {point.gradient_depth:.4g} layers"
     )
@@ -77,5 +78,6 @@ def _row(layer: LayerPrediction) -> str:
 
     return (
         f"{layer.layer:>5}  {layer.typical_variance:>10.4g}  {band(layer.variance_band):>21}  "
-        f"{layer.correlation:>11.5f}  {layer.typical_gradient_variance:>9.3g}  {band(layer.gradient_band):>21}"
+        f"{layer.correlation:>11.5f}  {layer.typical_gradient_variance:>9.3g}  "
+        f"{band(layer.gradient_band):>21}"
     )

@@ -19,6 +19,7 @@ USAGE, INTERRUPTED = 2, 130
 EXTRAS = {
     "torch": "torch",
     "altair": "lab",
+    "grandalf": "lab",
     "vl_convert": "lab",
     "jinja2": "lab",
     "mlxtend": "lab",

@@ -10,7 +10,7 @@ from isogain.core.initializers import DeltaOrthogonal, Initializer, Normal, Orth
 from isogain.lab.outcome import Chart, Column, Outcome, Table
 from isogain.theory import Advice, CriticalPoint, FixedPoint, PhaseDiagram, Prediction, phase_diagram, predict
 from isogain.theory.pairs import TheoryError
-from isogain.theory.prediction_text import picked, widths_text
+from isogain.theory.predicted import picked, widths_text
 
 __all__ = ["advice_outcome", "advised_prediction", "diagram_outcome", "prediction_outcome", "theory_outcome"]
 
@@ -123,9 +123,7 @@ def _curves(prediction: Prediction) -> list[Chart]:
         }
         for one in prediction.layers
     )
-    band = (
-        "The line is the typical network (the median of ln q), the band holds 95 % of networks of this width."
-    )
+    band = "The line is the typical network (exp of the mean of ln q), the band holds 95 % of such networks."
 
     def chart(key: str, title: str, y_title: str, log: bool, caption: str) -> Chart:
         return Chart(

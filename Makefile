@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test fast lint check bench docs clean browser
+.PHONY: demo playground test fast lint check bench docs clean browser
 
 demo: $(VENV)/lab            ## the classic experiments on real digits, then one page
 	$(BIN)/isogain demo
+
+playground: $(VENV)/lab      ## turn the knobs of an untrained network and see what initial weights do
+	$(BIN)/isogain playground --open
 
 test: $(VENV)/dev browser    ## the whole test suite
 	$(BIN)/python -m pytest

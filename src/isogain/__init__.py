@@ -48,6 +48,7 @@ from isogain.core.initializers import (
     Zeros,
 )
 from isogain.errors import IsogainError
+from isogain.playground import playground
 
 if TYPE_CHECKING:
     from isogain.core.activations import Activation, activation
@@ -106,6 +107,7 @@ __all__ = [
     "olora",
     "phase_diagram",
     "pissa",
+    "playground",
     "predict",
 ]
 

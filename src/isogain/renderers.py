@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from isogain.lab.outcome import Chart, Outcome, Table
     from isogain.theory import Advice, PhaseDiagram, Prediction
     from isogain.torch.start.compare import Comparison
+    from isogain.torch.trial.result import Trial
 
 __all__: list[str] = []
 
@@ -185,3 +186,38 @@ def _advice_outcome(advice: Advice) -> Outcome:
     from isogain.report.theory_outcomes import advice_outcome, advised_prediction
 
     return advice_outcome(advice, advised_prediction(advice))
+
+
+@register("trial.text")
+def _trial_text(trial: Trial) -> str:
+    from isogain.report.trial_text import as_text
+
+    return as_text(trial)
+
+
+@register("trial.outcome")
+def _trial_outcome(trial: Trial) -> Outcome:
+    from isogain.report.trial import outcome
+
+    return outcome(trial)
+
+
+@register("trial.page")
+def _trial_page(trial: Trial, path: str | Path) -> Path:
+    from isogain.report.trial import write_trial
+
+    return write_trial(trial, path)
+
+
+@register("trial.fragment")
+def _trial_fragment(trial: Trial) -> str:
+    from isogain.report.trial import fragment
+
+    return fragment(trial)
+
+
+@register("trial.figure")
+def _trial_figure(trial: Trial, kind: str, path: str | Path | None) -> Any:
+    from isogain.report.trial import figure
+
+    return figure(trial, kind, path)

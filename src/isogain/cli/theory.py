@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isogain.cli.options import AsJson, Html, Lang
+from isogain.cli.opening import opened, page_asked
+from isogain.cli.options import AsJson, Html, Lang, Open
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def theory(
     parameters: Parameters = None,
     html: Html = None,
     lang: Lang = None,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict variance, correlation and gradients of every layer, with bands, and how deep one can train.
@@ -115,6 +117,7 @@ def theory(
     from isogain.core.activations import activation
     from isogain.theory import critical_point, predict
 
+    html = page_asked(html, open_it, "theory")
     phi = activation(name, **_numbers(parameters))
     point = critical_point(phi)
     if weight_variance is None and not point.exists:
@@ -136,6 +139,7 @@ def theory(
     from isogain.report.theory_outcomes import theory_outcome
 
     _show(theory_outcome(phi, point, prediction), html)
+    opened(html, open_it)
 
 
 def advise(
@@ -158,6 +162,7 @@ def advise(
     ] = None,
     html: Html = None,
     lang: Lang = None,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which initializer each role of a network wants, why, and what to expect of it.
@@ -166,6 +171,7 @@ def advise(
     """
     from isogain.theory import advise as ask
 
+    html = page_asked(html, open_it, "advice")
     advice = ask(
         activation, depth, width,
         normalization=None if normalization is Normalization.none else normalization.value,  # type: ignore[arg-type]
@@ -185,6 +191,7 @@ def advise(
         outcome = advice_outcome(advice, prediction)
         page = write_page([outcome], html, title=outcome.title, summary=outcome.answer)
         typer.echo(f"\nPage  {page}")
+        opened(page, open_it)
 
 
 def _print_advice(advice: Advice, prediction: Prediction | None) -> None:

@@ -14,6 +14,7 @@ from isogain.checking import Checks, shown
 from isogain.core.constructions.packed import Packed
 from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
@@ -78,7 +79,7 @@ class Plan(Shown, Mapping[str, Entry]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __setitem__(self, path: str, initializer: str | Initializer | None) -> None:
+    def __setitem__(self, path: str, initializer: InitializerName | str | Initializer | None) -> None:
         """Gives a parameter another initializer (a name of the catalog, a value, or None: keep it).
 
         Where a weight holds several maps (`entry.packing`), each of them gets it, with its own fans.
@@ -119,7 +120,9 @@ class Plan(Shown, Mapping[str, Entry]):
         except IsogainError as error:
             raise PlanError(f"{entry.path}: {law} does not fit: {error}") from error
 
-    def override(self, pattern: str, initializer: str | Initializer | None) -> tuple[str, ...]:
+    def override(
+        self, pattern: str, initializer: InitializerName | str | Initializer | None
+    ) -> tuple[str, ...]:
         """Gives every parameter that fits the pattern this initializer; returns their paths.
 
         All or none: PlanError where the pattern fits nothing, or the initializer does not fit one of them.

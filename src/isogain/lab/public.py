@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from isogain.errors import LabError
+from isogain.jobs.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab import exporting
 from isogain.lab.datasets import Dataset, load
 from isogain.lab.outcome import Outcome, Outcomes
@@ -18,7 +19,6 @@ from isogain.lab.results import Results
 from isogain.lab.runner import Progress, complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run
-from isogain.lab.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab.studies import studies
 from isogain.lab.timing import estimated_seconds
 from isogain.lab.training import ENGINE_VERSION

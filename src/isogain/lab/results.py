@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain._version import __version__
+from isogain.jobs.statistics import METHOD, Interval, interval
 from isogain.lab.spec import Arm, Experiment
-from isogain.lab.statistics import METHOD, Interval, interval
 
 __all__ = ["Results"]
 

@@ -67,7 +67,7 @@ def write_pictures(
     width: int | Literal["single", "double"] = 940,
     scale: float = 2.0,
 ) -> list[Path]:
-    """Writes every chart as `<experiment>-figure-<n>.png` (.svg, .pdf) into `folder`; returns their paths.
+    """Writes every chart as `<experiment>-figure-<n>.png` (or .svg, .pdf) into `folder`; returns their paths.
 
     Each has its title, and its axes named.  `width` is in px before `scale`, which PNG alone uses, or that
     of a paper's column: "single" (3.5 inches) or "double" (7.17).  All pictures are made before the first is

@@ -86,12 +86,7 @@ def _spoken(page: str) -> str:
 
 
 def _style() -> str:
-    light, dark = theme.variables("light"), theme.variables("dark")
-    colours = (
-        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}@media print{{:root,:root[data-theme]{{{light}}}}}"
-    )
-    return colours + _asset("page.css") + _asset("inspection.css")
+    return theme.rules() + _asset("page.css") + _asset("inspection.css")
 
 
 def _policy(script: str) -> str:

@@ -101,14 +101,7 @@ def _bundle() -> str:
 
 
 def _style() -> str:
-    light, dark = theme.variables("light"), theme.variables("dark")
-    colours = (
-        f":root{{{light}}}"
-        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}"
-        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
-    )
-    return colours + _asset("page.css")
+    return theme.rules() + _asset("page.css")
 
 
 def _policy(scripts: Sequence[str]) -> str:

@@ -9,17 +9,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import altair as alt
 import vl_convert
 
 from isogain.errors import ReportError
-from isogain.lab.outcome import Outcome
+from isogain.lab.outcome import Chart, Outcome
 from isogain.report import theme
 from isogain.report.charts import WIDTHS, full_specification
 from isogain.report.files import write_atomically
+from isogain.report.prepare import Prepared, prepare
 from isogain.report.view import Figure, sections_of
 from isogain.report.words import say
 
-__all__ = ["Format", "static_svg", "write_pictures"]
+__all__ = ["Format", "as_altair", "inline_svg", "static_svg", "write_picture", "write_pictures"]
 
 Format = Literal["png", "svg", "pdf"]
 COLUMNS = {"single": 336, "double": 688}
@@ -64,8 +66,11 @@ def _pixels(width: int | str) -> int:
 
 
 def _picture(figure: Figure, format: Format, mode: theme.Mode, width: int, scale: float) -> bytes:
-    titled = full_specification(figure.prepared, width) | {"title": _title(figure, width)}
-    specification = _plain(titled, mode)
+    specification = _plain(_titled(figure.prepared, width), mode)
+    return _converted(specification, format, mode, scale)
+
+
+def _converted(specification: dict[str, Any], format: str, mode: theme.Mode, scale: float) -> bytes:
     configuration = _plain(theme.configuration("var(--paper)") | {"padding": 14}, mode)
     if format == "svg":
         return str(vl_convert.vegalite_to_svg(specification, _VEGA_LITE, configuration)).encode()
@@ -74,21 +79,44 @@ def _picture(figure: Figure, format: Format, mode: theme.Mode, width: int, scale
     return bytes(vl_convert.vegalite_to_png(specification, _VEGA_LITE, scale, config=configuration))
 
 
-def _title(figure: Figure, width: int) -> dict[str, Any]:
-    """The title above a picture, and what stands on its axes where its panels have no room for it."""
-    chart = figure.prepared.chart
+def _titled(prepared: Prepared, width: int) -> dict[str, Any]:
+    """A picture with its title above, and what its axes are where its panels have no room to say it."""
+    chart = prepared.chart
     axes = [f"{say('Across')}: {chart.x_title}"] if chart.x_title else []
     axes += [f"{say('Upwards')}: {chart.y_title}"] if chart.y_title else []
-    said = " · ".join(axes) if figure.prepared.faceted and chart.kind != "regions" else ""
+    said = " · ".join(axes) if prepared.faceted and chart.kind != "regions" else ""
     wide = max(width // 7, 20)
-    return {
-        "text": textwrap.wrap(figure.title, wide) or [""], "anchor": "start", "fontSize": 14, "offset": 10,
+    title = {
+        "text": textwrap.wrap(say(chart.title), wide) or [""], "anchor": "start", "fontSize": 14, "offset": 10,
         "color": "var(--ink)", "subtitleColor": "var(--muted)", "subtitle": textwrap.wrap(said, wide + 6),
     }  # fmt: skip
+    return full_specification(prepared, width) | {"title": title}
 
 
 def _plain(value: dict[str, Any], mode: theme.Mode) -> dict[str, Any]:
     return dict(json.loads(theme.plain(json.dumps(value), mode)))
+
+
+def write_picture(chart: Chart, path: str | Path, width: int = WIDTHS[-1]) -> Path:
+    """One chart as a file, in the format that its name ends in; its path."""
+    format = Path(path).suffix[1:]
+    if format not in get_args(Format):
+        raise ReportError(f"format {format!r} is none of {', '.join(get_args(Format))}")
+    specification = _plain(_titled(prepare(chart), width), "light")
+    return write_atomically(path, _converted(specification, format, "light", 2.0))
+
+
+def as_altair(chart: Chart, width: int = WIDTHS[1]) -> alt.TopLevelMixin:
+    """One chart as Altair shows it in a notebook."""
+    configuration = theme.configuration("var(--paper)") | {"padding": 14}
+    whole = full_specification(chart, width) | {"config": configuration}
+    return alt.Chart.from_dict(_plain(whole, "light"))
+
+
+def inline_svg(chart: Chart, width: int = WIDTHS[2]) -> str:
+    """One chart as SVG text with plain colours, for a page that is not ours."""
+    svg = _converted(_plain(full_specification(chart, width), "light"), "svg", "light", 1.0).decode()
+    return _own_identifiers(svg, f"isogain-{abs(hash(svg)) % 10**8}")
 
 
 def static_svg(figure: Figure) -> str:

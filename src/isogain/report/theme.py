@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 __all__ = [
     "CATEGORY_COUNT", "DASHES", "LEVELS", "PALETTES", "SHAPES", "configuration", "named_colours", "plain",
-    "series_colours", "variables",
+    "rules", "series_colours", "variables",
 ]  # fmt: skip
 
 Mode = Literal["light", "dark"]
@@ -94,6 +94,17 @@ PALETTES: dict[Mode, dict[str, str]] = {"light": _palette("light"), "dark": _pal
 def variables(mode: Mode) -> str:
     """The palette as CSS declarations: `--ink:#16191d;--c0:#0072b2;...`."""
     return "".join(f"--{name}:{colour};" for name, colour in PALETTES[mode].items())
+
+
+def rules() -> str:
+    """The palette as CSS rules: dark where the reader's system or choice says so, light on paper."""
+    light, dark = variables("light"), variables("dark")
+    return (
+        f":root{{{light}}}"
+        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f":root[data-theme=dark]{{{dark}}}"
+        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
+    )
 
 
 def plain(text: str, mode: Mode = "light") -> str:

@@ -9,7 +9,7 @@ from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Sum
-from isogain.inspect.mending import zeroed
+from isogain.inspect.mending import changeable, zeroed
 from isogain.inspect.table import Table
 
 __all__ = ["adapter_not_neutral"]
@@ -50,40 +50,27 @@ def _branches(table: Table) -> Iterator[tuple[Node, float, Node]]:
                 (sure if certain else doubtful).append(found)
     families = {family(place(end)) for _, _, end in sure}
     yield from sure
-    # the last of its kind has no frozen layer behind it, and could as well be a new head's residual block
+    # the last of its kind has no frozen layer behind it, the first none before it: alone they could as well
+    # be residual blocks of a new head or of a new stem
     yield from (one for one in doubtful if family(place(one[2])) in families)
 
 
 def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float, Node], bool]]:
     """Branches of trainable weights alone into a sum, and whether frozen layers lie beside or around it."""
     frozen, trainable = _weights(table)
-    behind = {one: _ancestors(table)[one] for one in node.inputs}
+    behind = {one: table.makers[one] for one in node.inputs}
     for one in node.inputs:
         others = 0
         for other in node.inputs:
             others |= behind[other] if other != one else 0
         own = behind[one] & ~others
-        if own & frozen or not own & trainable or not others & frozen:
+        if own & frozen or not own & trainable:
             continue
         beside = others & ~behind[one]
         after = frozen >> node.index + 1
-        certain = bool(beside & frozen) or not (beside & trainable or not after)
+        certain = bool(beside & frozen) or not (beside & trainable or not (after and others & frozen))
         for share, end in _share(table, node, one, own & trainable):
             yield (node, share, end), certain
-
-
-def _ancestors(table: Table) -> list[int]:
-    """Of each node the nodes that make it, itself among them, as the bits of a number."""
-    kept: list[int] | None = table.__dict__.get("_ancestors")
-    if kept is None:
-        kept = []
-        for node in table.graph.nodes:
-            bits = 1 << node.index
-            for one in node.inputs:
-                bits |= kept[one]
-            kept.append(bits)
-        table.__dict__["_ancestors"] = kept
-    return kept
 
 
 def _weights(table: Table) -> tuple[int, int]:
@@ -108,10 +95,6 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
     share = max(one for _, one, _ in found)
     severity: Severity = "critical" if share > 1 else "warning" if share > SEEN else "info"
     ends = list({end.index: end for _, _, end in found}.values())
-    names = [
-        end.weight.name for end in ends if end.weight and not math.isfinite(end.weight.moved)
-    ]  # fmt: skip
-    biases = [end.weight.bias for end in ends if end.weight and end.weight.bias and end.weight.name in names]
     paths = tuple(dict.fromkeys(place(end) for end in ends))
     return Finding(
         "adapter-not-neutral", severity, pattern(list(paths)),
@@ -121,5 +104,27 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
         "disturbed before the first "
         "step; its last weight should be 0 (unless the frozen weights were changed to make up for it)",
         paths=paths,
-        mends=(zeroed(table, [*names, *biases]),) if names and len(names) == len(ends) else (),
+        mends=tuple(zeroed(table, names) for names in _neutral(table, ends)),
     )  # fmt: skip
+
+
+def _neutral(table: Table, ends: list[Node]) -> Iterator[list[str]]:
+    """What might be 0: the ends of branches, and one factor of each change of a frozen weight.
+
+    Which of its parameters are factors is not known, so one after the other is tried; those that make the
+    outputs come first, as is usual.
+    """
+    branches = [end.weight for end in ends if end.weight and not math.isfinite(end.weight.moved)]
+    names = [name for use in branches for name in (use.name, use.bias) if name]
+    changed = [_factors(table, end) for end in ends if end.weight and math.isfinite(end.weight.moved)]
+    for turn in range(max(map(len, changed), default=1)):
+        yield [*names, *(found[min(turn, len(found) - 1)] for found in changed if found)]
+
+
+def _factors(table: Table, node: Node) -> list[str]:
+    """The trained parameters that make a weight, matrices with its outputs as rows first."""
+    use = node.weight
+    assert use is not None
+    found = changeable(table, (name for name in node.parameters if name != use.bias))
+    shapes = {name: table.graph.by_parameter[name].shape for name in found}
+    return sorted(found, key=lambda one: (shapes[one][:1] != use.shape[:1], -math.prod(shapes[one])))

@@ -11,11 +11,11 @@ import numpy as np
 
 from isogain.core.activations import activation
 from isogain.core.initializers import Normal
+from isogain.jobs.statistics import interval
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import interval
 from isogain.lab.studies.common import CLASSIC_STARTS, HE, LECUN, SMALL, claim, listed, number, outcome
 
 UNIT = "std 1"

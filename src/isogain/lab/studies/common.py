@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
+from isogain.jobs.statistics import Interval, intervals
 from isogain.lab.outcome import Chart, Claim, Outcome, Rule, Table
 from isogain.lab.results import Results
-from isogain.lab.statistics import Interval, intervals
 
 __all__ = [
     "CHANCE_LOSS",

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from isogain._version import __version__
-from isogain.cli import catalog, compare, diff, init, inspect, lab, plan, playground, theory
+from isogain.cli import catalog, compare, diff, init, inspect, lab, plan, playground, theory, trying
 from isogain.cli.blame import place_of
 from isogain.errors import IsogainError
 from isogain.extras import EXTRAS, way_out
@@ -18,7 +18,7 @@ from isogain.extras import EXTRAS, way_out
 __all__ = ["app", "main"]
 
 USAGE, INTERRUPTED = 2, 130
-LAB = ("demo", "lab")
+LAB = ("demo", "lab", "try")
 """Commands that need the lab's extra, whichever package is the first to be missed."""
 
 
@@ -101,6 +101,7 @@ plan.register(app)
 init.register(app)
 theory.register(app)
 playground.register(app)
+trying.register(app)
 
 
 def main() -> None:

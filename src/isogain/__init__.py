@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from isogain.core.activations import Activation, activation
     from isogain.core.constructions.adapters import olora, pissa
     from isogain.core.names.catalog import Catalog, catalog, get
+    from isogain.core.names.defaults import LayerStart, default
     from isogain.core.names.rows import Row
+    from isogain.core.names.translation import Translation, translate
     from isogain.drawing import draw, draw_network
     from isogain.theory import advise, critical_point, phase_diagram, predict
 
@@ -73,6 +75,7 @@ __all__ = [
     "Identity",
     "Initializer",
     "IsogainError",
+    "LayerStart",
     "Layout",
     "MaskedNormal",
     "Mimetic",
@@ -89,6 +92,7 @@ __all__ = [
     "Sparse",
     "SpectralScaling",
     "StepBias",
+    "Translation",
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
@@ -99,6 +103,7 @@ __all__ = [
     "advise",
     "catalog",
     "critical_point",
+    "default",
     "draw",
     "draw_network",
     "fans",
@@ -107,6 +112,7 @@ __all__ = [
     "phase_diagram",
     "pissa",
     "predict",
+    "translate",
 ]
 
 _LAZY = {
@@ -117,6 +123,10 @@ _LAZY = {
     "Catalog": "isogain.core.names.catalog",
     "catalog": "isogain.core.names.catalog",
     "get": "isogain.core.names.catalog",
+    "LayerStart": "isogain.core.names.defaults",
+    "default": "isogain.core.names.defaults",
+    "Translation": "isogain.core.names.translation",
+    "translate": "isogain.core.names.translation",
     "Row": "isogain.core.names.rows",
     "draw": "isogain.drawing",
     "draw_network": "isogain.drawing",

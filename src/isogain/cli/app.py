@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from isogain._version import __version__
-from isogain.cli import catalog, inspect, lab, plan, theory
+from isogain.cli import catalog, inspect, lab, plan, porting, theory
 from isogain.errors import IsogainError
 
 __all__ = ["app", "main"]
@@ -84,6 +84,7 @@ lab.register(app)
 catalog.register(app)
 inspect.register(app)
 plan.register(app)
+porting.register(app)
 theory.register(app)
 
 

@@ -69,12 +69,12 @@ row("Dirac", "w[i, i, k // 2] = 1, 0 elsewhere", "Kernels of three axes or more.
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(in_channels / groups, taps(kernel_size, axes))
 
     layer(f"nn.Conv{axes}d.weight", "w ~ U(±1/√(k·in/groups))", "As torch.", lambda: reading("torch"), layout="out in *")
     layer(f"nn.Conv{axes}d.bias", "b ~ U(±1/√(k·in/groups))", "As torch; has_bias is False by default.", bias, layout="out",
-          example={"in_channels": 64})
+          example={"in_channels": 64, "kernel_size": 3})
     layer(f"nn.Conv{axes}dTranspose.weight", "w ~ U(±1/√(k·out/groups))", "The outputs, as torch.",
           lambda: scaled(1 / 3, "fan_out", "uniform", "in_first"), layout="in out *")
 

@@ -29,14 +29,14 @@ row("scaled_uniform", "w ~ U(±1/√(number of entries))", "By the number of its
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps) -> Initializer:
         return one_over_root(in_channels, taps(kernel_size, axes))
 
     layer(f"nn.Conv{axes}d.weight", "w ~ U(±1/√(k·in)), in of all groups",
           "Not divided by groups: a depthwise kernel starts √groups too small.",
           lambda groups=1: reading("torch", groups), layout="out in *")
     layer(f"nn.Conv{axes}d.bias", "b ~ U(±1/√(k·in))", "The bound of its weight.", bias, layout="out",
-          example={"in_channels": 64})
+          example={"in_channels": 64, "kernel_size": 3})
     layer(f"nn.ConvTranspose{axes}d.weight", "w ~ U(±1/√(k·in))", "The inputs, where torch takes the outputs.",
           lambda: reading("in_first"), layout="in out *")
 

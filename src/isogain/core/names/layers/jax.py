@@ -56,11 +56,11 @@ equinox("nn.Linear.bias", "b ~ U(±1/√in)", "As torch.", lambda in_features: o
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(in_channels / groups, taps(kernel_size, axes))
 
     equinox(f"nn.Conv{axes}d.weight", "w ~ U(±1/√(k·in/groups))", "As torch.", lambda: reading("first_out"), layout="out in *")
-    equinox(f"nn.Conv{axes}d.bias", "b ~ U(±1/√(k·in/groups))", "As torch.", bias, layout="out *", example={"in_channels": 64})
+    equinox(f"nn.Conv{axes}d.bias", "b ~ U(±1/√(k·in/groups))", "As torch.", bias, layout="out *", example={"in_channels": 64, "kernel_size": 3})
     equinox(f"nn.ConvTranspose{axes}d.weight", "w ~ U(±1/√(k·in/groups))", "The inputs, where torch takes the outputs.",
             lambda: reading("first_out"), layout="out in *")
 

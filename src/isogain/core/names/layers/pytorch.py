@@ -15,20 +15,20 @@ layer("nn.Linear.bias", "b ~ U(±1/√in)", "By its weight's inputs.", lambda in
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(in_channels / groups, taps(kernel_size, axes))
 
-    def bias_of_transposed(out_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias_of_transposed(out_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(out_channels / groups, taps(kernel_size, axes))
 
     layer(f"nn.Conv{axes}d.weight", "w ~ U(±1/√(k·in/groups))", f"{OURS}.", lambda: reading("torch"), layout="out in *")
     layer(f"nn.Conv{axes}d.bias", "b ~ U(±1/√(k·in/groups))", "The bound of its weight.", bias, layout="out",
-          example={"in_channels": 64})
+          example={"in_channels": 64, "kernel_size": 3})
     layer(f"nn.ConvTranspose{axes}d.weight", "w ~ U(±1/√(k·out/groups))",
           "Its shape is (in, out/groups, k...), and the rule takes the outputs for inputs.",
           lambda: scaled(1 / 3, "fan_out", "uniform", "in_first"), layout="in out *")
     layer(f"nn.ConvTranspose{axes}d.bias", "b ~ U(±1/√(k·out/groups))", "The bound of its weight.", bias_of_transposed,
-          layout="out", example={"out_channels": 64})
+          layout="out", example={"out_channels": 64, "kernel_size": 3})
 
 
 for _axes in (1, 2, 3):

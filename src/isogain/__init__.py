@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from isogain.core.names.rows import Row
     from isogain.core.names.translation import Translation, translate
     from isogain.drawing import draw, draw_network
+    from isogain.identify import Identification, identify
     from isogain.theory import advise, critical_point, phase_diagram, predict
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Fans",
     "GateBias",
     "Hippo",
+    "Identification",
     "Identity",
     "Initializer",
     "IsogainError",
@@ -108,6 +110,7 @@ __all__ = [
     "draw_network",
     "fans",
     "get",
+    "identify",
     "olora",
     "phase_diagram",
     "pissa",
@@ -128,6 +131,8 @@ _LAZY = {
     "Translation": "isogain.core.names.translation",
     "translate": "isogain.core.names.translation",
     "Row": "isogain.core.names.rows",
+    "Identification": "isogain.identify",
+    "identify": "isogain.identify",
     "draw": "isogain.drawing",
     "draw_network": "isogain.drawing",
     "advise": "isogain.theory",

@@ -27,7 +27,9 @@ import torch
 from torch import nn
 
 import isogain.torch as igt
+from isogain.core.constructions.packed import Packed
 from isogain.core.geometry.layout import implied
+from isogain.core.initializers import Zeros
 from isogain.core.names.translation import _family
 from isogain.core.values.distributions import ConstantLaw, Law
 from isogain.errors import IsogainError
@@ -54,7 +56,10 @@ def judged(build: Callable[[], nn.Module]) -> Iterator[tuple[str, str, str]]:
         if entry.initializer is None or count < FEWEST or path not in found:
             continue
         use = {"layout": implied(entry.layout), "groups": entry.groups}
-        truth, one = entry.initializer.law(entry.shape, **use), found[path]
+        law = entry.initializer
+        if isinstance(law, Packed):  # a padding row of zeros; identify says so and names the law of the others
+            law = next((part for part in law.laws if not isinstance(part, Zeros)), law)
+        truth, one = law.law(entry.shape, **use), found[path]
         said = f"{one.fits[0].says if one.fits else one.reason} | wrote {entry.initializer!r}"
         if not one.fits:
             yield path, "missed", said

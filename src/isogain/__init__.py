@@ -50,6 +50,7 @@ from isogain.core.initializers import (
 from isogain.errors import IsogainError
 
 if TYPE_CHECKING:
+    from isogain.atlas import Atlas, atlas
     from isogain.core.activations import Activation, activation
     from isogain.core.constructions.adapters import olora, pissa
     from isogain.core.names.catalog import Catalog, catalog, get
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Activation",
+    "Atlas",
     "Bilinear",
     "Catalog",
     "ChronoBias",
@@ -103,6 +105,7 @@ __all__ = [
     "__version__",
     "activation",
     "advise",
+    "atlas",
     "catalog",
     "critical_point",
     "default",
@@ -119,6 +122,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Atlas": "isogain.atlas",
+    "atlas": "isogain.atlas",
     "Activation": "isogain.core.activations",
     "activation": "isogain.core.activations",
     "olora": "isogain.core.constructions.adapters",

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from isogain._version import __version__
-from isogain.cli import catalog, inspect, lab, plan, porting, theory
+from isogain.cli import atlas, catalog, inspect, lab, plan, porting, theory
 from isogain.errors import IsogainError
 
 __all__ = ["app", "main"]
@@ -82,6 +82,7 @@ def _options(
 
 lab.register(app)
 catalog.register(app)
+atlas.register(app)
 inspect.register(app)
 plan.register(app)
 porting.register(app)

@@ -76,7 +76,7 @@ def _round(about: float, within: float, distribution: str) -> Iterator[Scale]:
     for digits in (1, 2, 3):
         number = rounded(about * factor, digits)
         if number and abs(number / factor / about - 1) <= within and (digits == 1 or number != rounded(number, digits - 1)):
-            yield Scale(number / factor, f"{number:g}", (0.0, 1.5, 5.0)[digits - 1])
+            yield Scale(number / factor, f"{number:g}", (0.0, 4.0, 7.0)[digits - 1])
 
 
 def _of_depth(about: float, within: float) -> Iterator[Scale]:

@@ -104,7 +104,7 @@ row("Dirac", "w[i, i, k // 2] = 1, 0 elsewhere", "Kernels of three axes or more.
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(in_channels / groups, taps(kernel_size, axes))
 
     layer(
@@ -120,7 +120,7 @@ def _convolutions(axes: int) -> None:
         "As torch; has_bias is False by default.",
         bias,
         layout="out",
-        example={"in_channels": 64},
+        example={"in_channels": 64, "kernel_size": 3},
     )
     layer(
         f"nn.Conv{axes}dTranspose.weight",

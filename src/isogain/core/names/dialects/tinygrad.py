@@ -50,7 +50,7 @@ row(
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps) -> Initializer:
         return one_over_root(in_channels, taps(kernel_size, axes))
 
     layer(
@@ -66,7 +66,7 @@ def _convolutions(axes: int) -> None:
         "The bound of its weight.",
         bias,
         layout="out",
-        example={"in_channels": 64},
+        example={"in_channels": 64, "kernel_size": 3},
     )
     layer(
         f"nn.ConvTranspose{axes}d.weight",

@@ -111,7 +111,7 @@ equinox(
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(in_channels / groups, taps(kernel_size, axes))
 
     equinox(
@@ -127,7 +127,7 @@ def _convolutions(axes: int) -> None:
         "As torch.",
         bias,
         layout="out *",
-        example={"in_channels": 64},
+        example={"in_channels": 64, "kernel_size": 3},
     )
     equinox(
         f"nn.ConvTranspose{axes}d.weight",

@@ -21,10 +21,10 @@ layer(
 
 
 def _convolutions(axes: int) -> None:
-    def bias(in_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias(in_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(in_channels / groups, taps(kernel_size, axes))
 
-    def bias_of_transposed(out_channels: int, kernel_size: Taps = 3, groups: int = 1) -> Initializer:
+    def bias_of_transposed(out_channels: int, kernel_size: Taps, groups: int = 1) -> Initializer:
         return one_over_root(out_channels / groups, taps(kernel_size, axes))
 
     layer(
@@ -40,7 +40,7 @@ def _convolutions(axes: int) -> None:
         "The bound of its weight.",
         bias,
         layout="out",
-        example={"in_channels": 64},
+        example={"in_channels": 64, "kernel_size": 3},
     )
     layer(
         f"nn.ConvTranspose{axes}d.weight",
@@ -55,7 +55,7 @@ def _convolutions(axes: int) -> None:
         "The bound of its weight.",
         bias_of_transposed,
         layout="out",
-        example={"out_channels": 64},
+        example={"out_channels": 64, "kernel_size": 3},
     )
 
 

@@ -61,7 +61,7 @@ def try_(
 
     Example:  isogain try mymodel:build --data mymodel:loader --loss cross_entropy --budget 10m
     """
-    from isogain.cli.inspect_target import load
+    from isogain.cli.target import load
     from isogain.torch import trial
 
     found = trial(
@@ -82,7 +82,7 @@ def _listed(text: str) -> list[str]:
 
 def _named(text: str | None) -> Any:
     """A name as it is, or the object 'pkg.module:name' names."""
-    from isogain.cli.inspect_target import load
+    from isogain.cli.target import load
 
     return load(text) if text is not None and ":" in text else text
 

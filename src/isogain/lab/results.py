@@ -36,6 +36,10 @@ class Results:
     elapsed_s: float = 0.0
     is_reduced: bool = False
 
+    def __repr__(self) -> str:
+        size = f"{len(self.experiment.arms)} arms, {len(self.experiment.seeds)} seeds"
+        return f"<Results of {self.experiment.name}: {size}; .stack(arm, measure) has the numbers>"
+
     def stack(self, arm: Arm | str, name: str) -> NDArray[Any]:
         """seeds x ... of this measure."""
         label = arm if isinstance(arm, str) else arm.label

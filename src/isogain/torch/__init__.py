@@ -4,6 +4,10 @@ import isogain.torch as igt
 igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
+from isogain.extras import require
+
+require("torch", "isogain.torch")
+
 from isogain.graph.entry import Entry
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
@@ -28,6 +32,7 @@ from isogain.torch.draw.init import (
     zeros_,
 )
 from isogain.torch.draw.materialize import Filling
+from isogain.torch.inspection.identifying import identify
 from isogain.torch.mending.proving import inspect
 from isogain.torch.own.deferring import deferred
 from isogain.torch.own.drawn import drawn
@@ -65,6 +70,7 @@ __all__ = [
     "drawn",
     "eye_",
     "fill_",
+    "identify",
     "init_",
     "inspect",
     "kaiming_normal_",
@@ -85,3 +91,7 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

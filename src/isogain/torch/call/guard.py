@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import sys
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 import torch
 from torch import nn
 
-__all__ = ["Untouched", "random_states", "set_random_states"]
+__all__ = ["Untouched", "random_states", "same_random", "set_random_states"]
 
 _TABLES = (
     "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
@@ -114,6 +116,16 @@ def _refill(table: Any, content: Any) -> None:
     if not same:
         table.clear()
         table.update(content)
+
+
+@contextmanager
+def same_random() -> Iterator[None]:
+    """Every random state is as before afterwards, whatever draws inside."""
+    states = random_states()
+    try:
+        yield
+    finally:
+        set_random_states(states)
 
 
 def random_states() -> dict[str, Any]:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
-from isogain.torch.call.calling import Loss
+from isogain.rendering import MOST_LINES, Shown, shortened
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.schemes import Scheme, scheme_name, starter
@@ -46,12 +48,25 @@ class Ranked:
         if not self.reports:
             return (math.inf,)
         critical, warnings = (self._count(severity) for severity in ("critical", "warning"))
-        loss = (median(self.losses),) if self.losses else ()
+        loss = (self.loss,) if self.losses else ()
         return (*loss, critical, self.unevenness, warnings)
 
     def _count(self, severity: str) -> float:
         """Findings of a severity, a seed."""
         return sum(f.severity == severity for r in self.reports for f in r.findings) / len(self.reports)
+
+    @property
+    def findings_a_seed(self) -> tuple[float, float]:
+        """How many critical findings and how many warnings there are, a seed."""
+        return (self._count("critical"), self._count("warning")) if self.reports else (math.nan, math.nan)
+
+    @property
+    def loss(self) -> float:
+        """The median over seeds of what a short run came to; nan where none was asked for."""
+        return median(self.losses) if self.losses else math.nan
+
+    def __repr__(self) -> str:
+        return f"<Ranked {self.scheme}: {self.verdict}, {len(self.reports)} seeds>"
 
     @property
     def unevenness(self) -> float:
@@ -66,8 +81,10 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """Schemes, best first."""
+
+    shown_as: ClassVar[str] = "comparison"
 
     ranking: tuple[Ranked, ...]
 
@@ -97,17 +114,32 @@ class Comparison:
             ],
         }  # fmt: skip
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One row a scheme, best first."""
+        for ranked in self.ranking:
+            critical, warnings = ranked.findings_a_seed
+            yield {
+                "scheme": ranked.scheme, "verdict": ranked.verdict, "critical": critical,
+                "warnings": warnings, "unevenness": ranked.unevenness, "loss": ranked.loss,
+                "error": ranked.error,
+            }  # fmt: skip
+
     def __str__(self) -> str:
         trained = any(ranked.losses for ranked in self.ranking)
         head = f"{'scheme':24}  {'verdict':10}  findings a seed  uneven (decades)"
-        return "\n".join([head + ("  loss" if trained else ""), *map(_line, self.ranking)])
+        lines = shortened([_line(one) for one in self.ranking], MOST_LINES - 2, ".to_frame() has them all")
+        said = "findings: critical + warnings; a decade is a factor of 10"
+        return "\n".join([head + ("  loss" if trained else ""), *lines, said])
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {len(self.ranking)} starts: {self.best} is best>"
 
 
 def _line(ranked: Ranked) -> str:
     if ranked.error:
         return f"{ranked.scheme[:24]:24}  impossible  {ranked.error[:60]}"
-    counts = f"{ranked._count('critical'):.1f} + {ranked._count('warning'):.1f}"
-    loss = f"  {median(ranked.losses):.4g}" if ranked.losses else ""
+    counts = "{:.1f} + {:.1f}".format(*ranked.findings_a_seed)
+    loss = f"  {ranked.loss:.4g}" if ranked.losses else ""
     return f"{ranked.scheme[:24]:24}  {ranked.verdict:10}  {counts:15}  {ranked.unevenness:16.2f}{loss}"
 
 
@@ -120,7 +152,7 @@ def compare(
     inputs: Any,
     schemes: Sequence[Scheme] = ("default", "he_normal", "xavier_normal", "orthogonal", "init_"),
     seeds: int | Iterable[int] = 3,
-    loss: Loss | None = None,
+    loss: LossLike | None = None,
     *,
     train: int = 0,
     optimizer: Any = "adamw",
@@ -141,10 +173,11 @@ def compare(
     """
     if not isinstance(train, int) or isinstance(train, bool) or train < 0:
         raise InspectError(f"train is a number of steps, 0 or more, got {train!r}")
+    inputs, asked = understood(plain_module(model), inputs, loss)
     chosen = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     starters = [(scheme_name(scheme), starter(scheme, inputs)) for scheme in schemes]
-    run = partial(trained, inputs=inputs, loss=loss, optimizer=optimizer, steps=train) if train else None
-    found = [_ranked(model, inputs, loss, name, start, chosen, run) for name, start in starters]
+    run = partial(trained, inputs=inputs, loss=asked, optimizer=optimizer, steps=train) if train else None
+    found = [_ranked(model, inputs, asked, name, start, chosen, run) for name, start in starters]
     return Comparison(tuple(sorted(found, key=lambda ranked: ranked.badness)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from torch import nn
 from isogain.checking import shown
 from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
 from isogain.graph.plan import Plan
@@ -21,7 +22,14 @@ from isogain.torch.start.starting import init_
 
 __all__ = ["Scheme", "Starter", "scheme_name", "starter"]
 
-Scheme = str | Initializer | Plan | Callable[[nn.Module, int], Any]
+Scheme = (
+    Literal["current", "own", "default", "init_"]
+    | InitializerName
+    | str
+    | Initializer
+    | Plan
+    | Callable[[nn.Module, int], Any]
+)
 Starter = Callable[[nn.Module, int], Any]
 LAYOUTS: dict[type[nn.Module], str] = {
     nn.Linear: "out in", nn.Conv1d: "out in *", nn.Conv2d: "out in *", nn.Conv3d: "out in *",

@@ -14,7 +14,7 @@ from torch import nn
 
 from isogain.checking import shown
 from isogain.errors import TrialError
-from isogain.torch.call.calling import plain_module
+from isogain.torch.call.inputs import plain_module
 from isogain.torch.start.schemes import Scheme
 from isogain.torch.trial.batches import pair_of
 from isogain.torch.trial.signatures import takes

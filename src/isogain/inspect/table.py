@@ -11,6 +11,7 @@ from isogain.graph import Graph, Node, trunks
 from isogain.inspect.formats import Scales
 from isogain.inspect.looks import BufferState, Look
 from isogain.inspect.slices import Slices
+from isogain.rendering import Text, rendered
 
 __all__ = [
     "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
@@ -243,7 +244,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Table:
-    """A Graph with everything measured on it."""
+    """A Graph with everything measured on it; `table()` is its layers as text."""
 
     graph: Graph
     forward: Mapping[int, Forward]
@@ -271,6 +272,15 @@ class Table:
     looks: tuple[Look, ...] = ()
     """Closer looks: attention, gates, angles, decays."""
     buffers: tuple[BufferState, ...] = ()
+
+    def __call__(self, full: bool = False) -> Text:
+        """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""
+        text: str = rendered("table.text", self, full)
+        return Text(text)
+
+    def __repr__(self) -> str:
+        model = self.settings.get("model", "a model")
+        return f"<Table of {model}: {len(self.forward)} operations measured; print(table(full=True))>"
 
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
 from isogain.graph import Graph
@@ -19,9 +18,12 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
 from isogain.graph.recipes import check_options
+from isogain.graph.recipes.typed import RecipeName
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
-from isogain.torch.call.calling import arguments_of, plain_module
+from isogain.torch.call.calling import arguments_of
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.draw.targets import public_path
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.record.gauge import Gauge, gauge
@@ -35,19 +37,18 @@ from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
 
-Loss = Callable[[Any], torch.Tensor]
 _STARTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 """Models that were written before: their present start is ours, and no reason to leave them alone."""
 
 
 def init_(
     model: nn.Module,
-    inputs: Any,
+    inputs: Any = None,
     seed: int = 0,
     *,
-    loss: Loss | None = None,
+    loss: LossLike | None = None,
     exclude: str | Sequence[str] = (),
-    recipe: str = DEFAULT,
+    recipe: RecipeName | str = DEFAULT,
     keep_healthy: bool = True,
     findings: bool = False,
     rates: bool | None = None,
@@ -79,12 +80,13 @@ def init_(
     """
     check_options(recipe, options)
     model = plain_module(model)
+    inputs, lossy = understood(model, inputs, loss)
     receipt = _started(
-        model, inputs, seed, loss=loss, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
+        model, inputs, seed, loss=lossy, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
         findings=findings, options=options,
     )  # fmt: skip
     asked = loss is not None if rates is None else rates
-    return rated(receipt, model, inputs, loss) if asked and inputs is not None else receipt
+    return rated(receipt, model, inputs, lossy) if asked and inputs is not None else receipt
 
 
 def _started(
@@ -94,11 +96,11 @@ def _started(
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)
-    before = gauge(model, *given, loss, back=findings)
+    meta = any(parameter.is_meta for parameter in model.parameters())
+    before = gauge(model, *given, loss, back=not meta)
     made, scene = planned(
         before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
     )
-    meta = any(parameter.is_meta for parameter in model.parameters())
     compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
     contest = Contest(
         partial(inspect, model, inputs, loss), compared, compared and bool(hurts(scene, before.size)),

@@ -40,7 +40,7 @@ def samples():
     for axes, kernel in ((1, 36), (2, 6), (3, 3)):
         yield f"equinox.nn.Conv{axes}d.weight", {}, getattr(eqx.nn, f"Conv{axes}d")(128, 128, kernel, groups=2, key=KEY).weight
         yield f"equinox.nn.ConvTranspose{axes}d.weight", {}, getattr(eqx.nn, f"ConvTranspose{axes}d")(128, 128, kernel, groups=2, key=KEY).weight
-    yield "equinox.nn.Conv2d.bias", {"in_channels": 4}, eqx.nn.Conv2d(4, 200_000, 3, key=KEY).bias
+    yield "equinox.nn.Conv2d.bias", {"in_channels": 4, "kernel_size": 3}, eqx.nn.Conv2d(4, 200_000, 3, key=KEY).bias
     yield "equinox.nn.Embedding.weight", {}, eqx.nn.Embedding(1000, 250, key=KEY).weight
     for cell in ("LSTMCell", "GRUCell"):
         made = getattr(eqx.nn, cell)(300, 300, key=KEY)

@@ -17,7 +17,7 @@ def samples():
     layer = nn.Conv2d(4, 200_000, 3, groups=2)
     yield "torch.nn.Conv2d.bias", {"in_channels": 4, "kernel_size": 3, "groups": 2}, layer.bias.detach()
     layer = nn.ConvTranspose2d(1, 200_000, 3)
-    yield "torch.nn.ConvTranspose2d.bias", {"out_channels": 200_000}, layer.bias.detach()
+    yield "torch.nn.ConvTranspose2d.bias", {"out_channels": 200_000, "kernel_size": 3}, layer.bias.detach()
     yield "torch.nn.Bilinear.weight", {}, nn.Bilinear(50, 60, 80).weight.detach()
     yield "torch.nn.Embedding.weight", {}, nn.Embedding(1000, 640).weight.detach()
     for cell in ("LSTM", "GRU", "RNN"):

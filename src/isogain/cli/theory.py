@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isogain.cli.opening import opened, page_asked
-from isogain.cli.options import AsJson, Html, Open
+from isogain.cli.options import AsJson, Html, Lang, Open
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def theory(
     padding: Annotated[Padding, typer.Option("--padding", help="At the edges of --size.")] = Padding.zeros,
     parameters: Parameters = None,
     html: Html = None,
+    lang: Lang = None,
     open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
@@ -160,6 +161,7 @@ def advise(
         float | None, typer.Option("--weight-clip", help="A bound that training puts on every weight.")
     ] = None,
     html: Html = None,
+    lang: Lang = None,
     open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:

@@ -155,7 +155,9 @@ class Receipt(Shown):
     def __str__(self) -> str:
         rows = [("", "before", "after"), *self.before_and_after()]
         wide = [max(len(row[place]) for row in rows) for place in range(3)]
-        table = [f"  {a:<{wide[0]}}  {b:<{wide[1]}}  {c}".rstrip() for a, b, c in rows] if len(rows) > 1 else []
+        table = (
+            [f"  {a:<{wide[0]}}  {b:<{wide[1]}}  {c}".rstrip() for a, b, c in rows] if len(rows) > 1 else []
+        )
         said = ["  (a decade is a factor of 10)"] if any("decade" in row[1] + row[2] for row in rows) else []
         lines = [self.title(), self.headline, *table, *said]
         way = "receipt.remarks() has them all"

@@ -105,7 +105,9 @@ class CoordinateCheck(Shown):
 
     def __repr__(self) -> str:
         found = "flat" if self.flat else "not flat"
-        return f"<CoordinateCheck of {self.recipe}: {found} over widths {self.widths[0]} to {self.widths[-1]}>"
+        return (
+            f"<CoordinateCheck of {self.recipe}: {found} over widths {self.widths[0]} to {self.widths[-1]}>"
+        )
 
     def __str__(self) -> str:
         longest = max((len(layer) for layer in self.layers), default=5)

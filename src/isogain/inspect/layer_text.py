@@ -54,7 +54,10 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Columns side by side; the names give way where the line would be longer than the page."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     widths[0] = max(min(widths[0], WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1)), 16)
-    return ["  ".join(_cell(*cell) for cell in zip(row, widths, range(len(row)), strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(_cell(*cell) for cell in zip(row, widths, range(len(row)), strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _cell(text: str, width: int, place: int) -> str:

@@ -14,8 +14,8 @@ from isogain.inspect.chains import chains, slope
 from isogain.inspect.differences import Difference, difference
 from isogain.inspect.findings import Finding, Severity, Verdict, at_least, verdict_of
 from isogain.inspect.layers import Layer, layer_record, layers_of
-from isogain.inspect.table import Coverage, ParameterState, Table
 from isogain.inspect.saved import SavedReport
+from isogain.inspect.table import Coverage, ParameterState, Table
 from isogain.rendering import Shown, rendered
 
 __all__ = ["SCHEMA", "Difference", "Layer", "Report"]

@@ -19,7 +19,13 @@ from isogain.inspect.table import Backward, Channels, Forward, Spectrum
 __all__ = ["SavedReport", "load_report"]
 
 SCHEMA = "isogain.inspect/1"
-PARTS = {"forward": Forward, "backward": Backward, "scales": Scales, "spectrum": Spectrum, "channels": Channels}
+PARTS = {
+    "forward": Forward,
+    "backward": Backward,
+    "scales": Scales,
+    "spectrum": Spectrum,
+    "channels": Channels,
+}
 Kind = TypeVar("Kind")
 
 

@@ -280,7 +280,7 @@ class Table:
 
     def __repr__(self) -> str:
         model = self.settings.get("model", "a model")
-        return f"<Table of {model}: {len(self.forward)} operations measured; table(full=True) lists its layers>"
+        return f"<Table of {model}: {len(self.forward)} operations measured; print(table(full=True))>"
 
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:

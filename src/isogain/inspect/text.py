@@ -39,7 +39,10 @@ def _findings(report: Report) -> list[str]:
         if room < 0:
             break
         shown.append(text)
-    rest = [f"{SIGNS[f.severity]} {f.severity} {f.code} at {f.path}"[:WIDTH] for f in report.findings[len(shown) :]]
+    rest = [
+        f"{SIGNS[f.severity]} {f.severity} {f.code} at {f.path}"[:WIDTH]
+        for f in report.findings[len(shown) :]
+    ]
     return [*shown, *(["\n".join(shortened(rest, 8, "report.findings has them all"))] if rest else [])]
 
 

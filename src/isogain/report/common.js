@@ -54,6 +54,18 @@ const pageTools = (() => {
     });
   };
 
+  // ---- tables wider than the page say that they scroll -------------------------------------------
+  const hint = () => {
+    for (const box of all(".scroll")) {
+      const wide = box.scrollWidth > box.clientWidth + 1;
+      if (wide) box.dataset.wide = `⟷ ${root.dataset.scrolls ?? "scroll sideways for more"}`;
+      else delete box.dataset.wide;
+    }
+  };
+  addEventListener("resize", hint);
+  document.addEventListener("toggle", hint, true);
+  addEventListener("load", hint);
+
   // ---- copying ---------------------------------------------------------------------------------
   const copy = async (button) => {
     const code = button.previousElementSibling;

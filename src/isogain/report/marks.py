@@ -10,6 +10,7 @@ from isogain.report.axes import (
     Cell,
     Panel,
     Picture,
+    axis,
     dash_look,
     end_label_room,
     label_room,
@@ -24,8 +25,8 @@ from isogain.report.axes import (
     y_axis,
 )  # fmt: skip
 from isogain.report.prepare import Prepared
-from isogain.report.records import UNDECIDED, line_names
-from isogain.report.theme import LEVELS, SHAPES, series_colours
+from isogain.report.records import UNDECIDED, bar_top, line_names
+from isogain.report.theme import LEVELS, SHAPES, named_colours, series_colours
 
 __all__ = ["dots", "heatmap", "histograms", "lines", "regions"]
 
@@ -118,16 +119,27 @@ def _hover(prepared: Prepared, cell: Cell, x: alt.X) -> Picture:
 
 
 def histograms(prepared: Prepared, cell: Cell) -> Panel:
-    """Bars over bins; each panel is scaled to its own peak, so that a shape shows at any width."""
+    """Bars over bins, on axes that all panels share; or each to its own peak and range, where asked."""
     x = alt.X("x:Q", bin="binned", scale=alt.Scale(nice=False, zero=False), axis=x_axis(
         prepared, cell, title="" if prepared.faceted else None, tickCount=2 if cell.width < 150 else 3,
         tickSize=3, labelFontSize=11))  # fmt: skip
-    y = alt.Y("y:Q", axis=None)
-    bars = layer_of("bar").mark_bar(binSpacing=0, stroke=None)
+    y, cut = alt.Y("y:Q", axis=None), []
+    if not prepared.chart.independent_x:
+        top = bar_top(prepared)
+        small = {"tickCount": 2, "labelFontSize": 11, "ticks": False, "domain": False}
+        y = alt.Y("y:Q", scale=alt.Scale(domain=[0, top]), axis=axis("", **small))
+        cut = [_cut_bar(x, top)]
+    bars = layer_of("bar").mark_bar(binSpacing=0, stroke=None, clip=True)
     x2 = "x2:Q" if prepared.chart.x2 is not None else alt.Undefined
     encoded = bars.encode(x, y, x2=x2, color=_bar_colour(prepared), tooltip=_tooltip(prepared))
     height = max(38, int(cell.width * (0.4 if prepared.facet_rows else 0.62)))
-    return panel([encoded, *rules(prepared, cell)], cell.width, min(height, 220))
+    return panel([encoded, *cut, *rules(prepared, cell)], cell.width, min(height, 220))
+
+
+def _cut_bar(x: alt.X, top: float) -> Picture:
+    """Beside the tallest bar of a panel that rises over the axis, how high it is."""
+    text = layer_of("cut").mark_text(align="left", baseline="top", dx=7, dy=1, fontSize=10, fontWeight=600)
+    return text.encode(x, alt.YDatum(top), text=alt.Text("y:Q", format=".2~g"), color=alt.value("var(--ink)"))
 
 
 def _bar_colour(prepared: Prepared) -> Any:
@@ -137,7 +149,7 @@ def _bar_colour(prepared: Prepared) -> Any:
     if not names:
         return alt.value("var(--c0)")
     # The panel's heading names it already: the colour only makes the rows easier to follow.
-    scale = alt.Scale(domain=list(names), range=series_colours(len(names)))
+    scale = alt.Scale(domain=list(names), range=named_colours(names))
     return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 
@@ -257,9 +269,14 @@ def _cell_numbers(x: alt.X, y: alt.Y, middle: float, values: list[float]) -> Pic
     deep = alt.FieldGTPredicate(field="value", gt=middle)
     ink = alt.condition(deep, alt.value("var(--on-high)"), alt.value("var(--ink)"))
     text = layer_of("cell").mark_text(fontSize=11)
-    whole = all(value >= 1 for value in values) and max(values) >= 100
-    written = ",.2~r" if whole else ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
-    return text.encode(x, y, text=alt.Text("value:Q", format=written), color=ink)
+    return text.encode(x, y, text=alt.Text("value:Q", format=_written(values)), color=ink)
+
+
+def _written(values: list[float]) -> str:
+    """How numbers in cells are written: whole where they are large, else with two digits."""
+    if all(value >= 1 for value in values) and max(values) >= 100:
+        return ",.2~r"
+    return ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
 
 
 def _ramp_legend(title: str, cell: Cell) -> alt.Legend:

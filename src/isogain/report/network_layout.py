@@ -54,7 +54,7 @@ def available() -> bool:
 
 
 def place(sizes: Mapping[int, Point], edges: Sequence[tuple[int, int]]) -> Placed:
-    """Boxes of these sizes in rows, each below all that it reads; parts without an arrow between side by side."""
+    """Boxes of these sizes in rows, each below all that it reads; unconnected parts side by side."""
     from grandalf.graphs import Edge, Graph, Vertex
 
     vertices = {key: Vertex(key) for key in sizes}
@@ -89,7 +89,9 @@ def _arrange(component: Any) -> None:
 
 
 def _from_the_corner(
-    sizes: Mapping[int, Point], middles: Mapping[int, Point], paths: Mapping[tuple[int, int], tuple[Point, ...]]
+    sizes: Mapping[int, Point],
+    middles: Mapping[int, Point],
+    paths: Mapping[tuple[int, int], tuple[Point, ...]],
 ) -> Placed:
     """Everything moved so that it begins at (0, 0)."""
     points = [point for path in paths.values() for point in path]

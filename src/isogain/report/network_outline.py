@@ -14,8 +14,8 @@ from isogain.graph import Graph, Node
 __all__ = ["Outline", "Repeat", "outline"]
 
 DRAWN = (
-    "input", "weight", "embedding", "recurrent", "norm", "activation", "add", "multiply", "product", "softmax",
-    "attention", "pool", "concatenate",
+    "input", "weight", "embedding", "recurrent", "norm", "activation", "add", "multiply", "product",
+    "softmax", "attention", "pool", "concatenate",
 )  # fmt: skip
 LONGEST = 400
 """Operations that a block which repeats may have at most."""
@@ -157,9 +157,7 @@ def _crossing(rows: Sequence[_Row], place: Mapping[int, int], start: int, period
     return len(into) + len({one for row in after for one in row.sources if place[one] in inside})
 
 
-def _run(
-    seen: Sequence[int], rows: Sequence[_Row], place: Mapping[int, int], start: int, period: int
-) -> int:
+def _run(seen: Sequence[int], rows: Sequence[_Row], place: Mapping[int, int], start: int, period: int) -> int:
     """How many boxes in a row equal the one a period later."""
     length = 0
     while start + length + period < len(rows) and _alike(seen, rows, place, start + length, period):

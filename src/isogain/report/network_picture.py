@@ -21,6 +21,8 @@ MOST_BOXES = 400
 """A picture of more boxes than that is no overview any more."""
 MATRIX = ("addmm", "mm", "matmul", "bmm", "baddbmm")
 """Products with a matrix, by whatever name the library calls them."""
+GAINS = ("<.2", ".25", ".35", ".5", ".7", "1", "1.4", "2", "2.8", ">3.4")
+"""What each of the ten colours stands for."""
 COLOURED = ("weight", "embedding", "recurrent")
 
 
@@ -45,9 +47,11 @@ def legend() -> str:
     """What the colours of weights say, as HTML."""
     steps = "".join(
         f'<span style="background:var(--d{level});padding:.1rem .5rem">{text}</span>'
-        for level, text in zip(range(0, LEVELS), ("<.2", ".2", ".3", ".4", ".6", "1", "1.4", "2", "2.8", ">4"), strict=True)
+        for level, text in zip(
+            range(LEVELS), ("<.2", ".2", ".3", ".4", ".6", "1", "1.4", "2", "2.8", ">4"), strict=True
+        )
     )
-    return f'{say("Weights by their gain, out : in")} {steps}'
+    return f"{say('Weights by their gain, out : in')} {steps}"
 
 
 def _svg(placed: Placed, parts: Sequence[str], said: str) -> str:
@@ -56,8 +60,8 @@ def _svg(placed: Placed, parts: Sequence[str], said: str) -> str:
         f'<svg viewBox="{-ASIDE} {-PAD} {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
         f'role="img" aria-label="{escape(said)}" font-family="system-ui, sans-serif" font-size="12" '
         'xmlns="http://www.w3.org/2000/svg"><defs><marker id="isogain-arrow" viewBox="0 0 8 8" refX="7" '
-        'refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" '
-        f'fill="var(--muted)"/></marker></defs>{"".join(parts)}</svg>'
+        'refY="4" markerUnits="userSpaceOnUse" markerWidth="9" markerHeight="9" orient="auto-start-reverse">'
+        f'<path d="M0 0L8 4L0 8z" fill="var(--muted)"/></marker></defs>{"".join(parts)}</svg>'
     )
 
 
@@ -97,8 +101,8 @@ def _box(
     round_ = height / 2 if node.kind in ("activation", "add", "multiply", "input") else 5
     hover = escape("\n".join(_facts(node, members)))
     return (
-        f'<g><title>{hover}</title><rect x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width:.1f}" '
-        f'height="{height:.1f}" rx="{round_}" fill="{fill}" stroke="var(--line)"/>'
+        f'<g><title>{hover}</title><rect x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" '
+        f'width="{width:.1f}" height="{height:.1f}" rx="{round_}" fill="{fill}" stroke="var(--line)"/>'
         f'<text x="{x:.1f}" y="{y - 2:.1f}" text-anchor="middle" fill="{ink}" font-weight="600">'
         f"{escape(_title(node, node.index in seen.whole))}</text>"
         f'<text x="{x:.1f}" y="{y + 12:.1f}" text-anchor="middle" fill="{ink}" font-size="10">'
@@ -156,6 +160,6 @@ def _frame(placed: Placed, sizes: dict[int, tuple[float, float]], repeat: Repeat
     return (
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}" rx="9" '
         'fill="var(--raised)" stroke="var(--muted)" stroke-dasharray="4 3"/>'
-        f'<text x="{left - 6:.1f}" y="{(top + bottom) / 2 + 5:.1f}" text-anchor="end" font-size="15" font-weight="700" '
-        f'fill="var(--ink)">× {repeat.count}</text>'
+        f'<text x="{left - 6:.1f}" y="{(top + bottom) / 2 + 5:.1f}" text-anchor="end" '
+        f'font-size="15" font-weight="700" fill="var(--ink)">× {repeat.count}</text>'
     )

@@ -66,7 +66,7 @@ def _figure(figure: Figure) -> str:
 def table(view: TableView) -> str:
     """A table of at most twenty rows, and how many more there are."""
     heads = "".join(
-        f'<th{_side(view, place)}>{escape(heading)}</th>' for place, heading in enumerate(view.headings)
+        f"<th{_side(view, place)}>{escape(heading)}</th>" for place, heading in enumerate(view.headings)
     )
     rows = "".join(_row(view, place) for place in range(min(len(view.rows), MOST_ROWS)))
     hidden = len(view.rows) - MOST_ROWS
@@ -74,14 +74,14 @@ def table(view: TableView) -> str:
     note = f'<p class="muted">{escape(view.note)}</p>' if view.note else ""
     title = f"<p><b>{escape(view.title)}</b></p>" if view.title else ""
     return (
-        f'{title}<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f"{more if hidden > 0 else ''}{note}"
+        f'{title}<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+        f"</div>{more if hidden > 0 else ''}{note}"
     )
 
 
 def _row(view: TableView, place: int) -> str:
     cells = (
-        f'<td{_side(view, column)}>{escape(cell.text)} <span class="muted">{escape(cell.interval)}</span></td>'
+        f'<td{_side(view, column)}>{escape(cell.text)} <span class="muted">{escape(cell.interval)}</span>'
         for column, cell in enumerate(view.rows[place])
     )
     return f"<tr>{''.join(cells)}</tr>"

@@ -29,7 +29,9 @@ def catalog_outcome(catalog: Catalog) -> Outcome:
     """How many rows each group has, and the rows."""
     groups = Counter(row.group for row in catalog)
     columns = tuple(Column(key, key, "") for key in ("name", "formula", "group", "source"))
-    rows = tuple({key: getattr(row, key) for key in ("name", "formula", "group", "source")} for row in catalog)
+    rows = tuple(
+        {key: getattr(row, key) for key in ("name", "formula", "group", "source")} for row in catalog
+    )
     counted = ", ".join(f"{count} {group}" for group, count in groups.items())
     return Outcome(
         "catalog", f"{len(catalog)} named initializers", "Which initializers are there?", f"{counted}.", (),

@@ -10,7 +10,7 @@ from isogain.core.initializers import DeltaOrthogonal, Initializer, Normal, Orth
 from isogain.lab.outcome import Chart, Column, Outcome, Table
 from isogain.theory import Advice, CriticalPoint, FixedPoint, PhaseDiagram, Prediction, phase_diagram, predict
 from isogain.theory.pairs import TheoryError
-from isogain.theory.prediction_text import picked, widths_text
+from isogain.theory.predicted import picked, widths_text
 
 __all__ = ["advice_outcome", "advised_prediction", "diagram_outcome", "prediction_outcome", "theory_outcome"]
 
@@ -48,7 +48,8 @@ def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction
         experiment=f"theory-{phi.name}",
         title=f"{phi} in theory",
         question=(
-            f"What do the first signals of {prediction.depth} layers of {widths_text(prediction.widths)} {phi} units do"
+            f"What do the first signals of {prediction.depth} layers of {widths_text(prediction.widths)} "
+            f"{phi} units do"
             f"{'' if prediction.structure.plain else f', with {prediction.structure}'}?"
         ),
         answer=f"{point} {prediction.verdict} {_course(prediction)}",
@@ -122,7 +123,7 @@ def _curves(prediction: Prediction) -> list[Chart]:
         }
         for one in prediction.layers
     )
-    band = "The line is the typical network (the median of ln q), the band holds 95 % of networks of this width."
+    band = "The line is the typical network (exp of the mean of ln q), the band holds 95 % of such networks."
 
     def chart(key: str, title: str, y_title: str, log: bool, caption: str) -> Chart:
         return Chart(
@@ -133,10 +134,11 @@ def _curves(prediction: Prediction) -> list[Chart]:
 
     return [
         chart("variance", "Forward: typical variance of the pre-activations", "typical variance", True, band),
-        chart("gradient", "Backward: typical variance of the gradient", "relative to the last layer", True, band),
+        chart("gradient", "Backward: typical variance of the gradient", "relative to the last layer", True,
+              band),
         chart("correlation", "Correlation of two unlike inputs", "correlation", False,
-              "1 means that the network no longer tells inputs apart. The line is that of infinite width; the "
-              "band holds 95 % of networks of this width, and ends with its claim."),
+              "1 means that the network no longer tells inputs apart. The line is that of infinite width; "
+              "the band holds 95 % of networks of this width, and ends with its claim."),
     ]  # fmt: skip
 
 
@@ -197,7 +199,7 @@ def _layer_table(prediction: Prediction) -> Table:
         Column("gradient", "typical gradient variance", ".3g", "gradient_low", "gradient_high"),
     )
     note = (
-        "Typical: the middle network of this width (the median of ln q); intervals hold 95 % of them. The "
+        "Typical: exp of the mean of ln q over networks of this width; intervals hold 95 % of them. The "
         "mean over networks is larger, as few of them are much larger: .to_frame() has it as `variance`."
     )
     return Table("Layer by layer", columns, rows, note)

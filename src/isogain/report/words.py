@@ -7,19 +7,16 @@ English: names of experiments, laws and layers are the same in every language.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextvars import ContextVar
 
 from isogain.errors import ReportError
+from isogain.report.chinese import CHINESE
 
-__all__ = ["LANGUAGES", "language", "say", "speak"]
+__all__ = ["LANGUAGES", "language", "say", "speak", "tag"]
 
 LANGUAGES = ("en", "zh")
 HTML = {"en": "en", "zh": "zh-Hans"}
-"""What a page says of its language in `lang`."""
 _SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
-
-CHINESE: Mapping[str, str] = {}
 
 
 def speak(code: str) -> None:
@@ -38,6 +35,11 @@ def language() -> str:
 def say(text: str) -> str:
     """The text in the language spoken; as it is where the table does not have it."""
     return CHINESE.get(text, text) if language() == "zh" else text
+
+
+def tag() -> str:
+    """What a page says of its language in `lang`."""
+    return HTML[language()]
 
 
 def _known(code: str, name: str) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
 from isogain.checking import Checks, shown
 from isogain.core.activations import activation as find_activation
 from isogain.core.activations.quadrature import Floats
-from isogain.rendering import Shown
 from isogain.theory.block_width import BlockEnsemble
 from isogain.theory.blocks import Structure, curves, structure_of, structured_depth
 from isogain.theory.critical import critical_point
@@ -21,122 +19,15 @@ from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.outlook import WIDE_SPREAD, Weights, trainable_depth
 from isogain.theory.pair_width import PairState, first_pair, next_pair
 from isogain.theory.pairs import TheoryError
-from isogain.theory.prediction_text import as_text, widths_text
-from isogain.theory.prediction_text import verdict as sentence
+from isogain.theory.predicted import Band, LayerPrediction, Prediction
 from isogain.theory.structure import Signal
 
 __all__ = ["LayerPrediction", "Prediction", "predict"]
 
-SCHEMA = "isogain.theory.prediction/1"
 CHECKS = Checks(TheoryError)
 WIDEST = 10**12
 BAND = 1.959964
 """Standard deviations on each side that hold 95 % of a normal law."""
-Band = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class LayerPrediction:
-    """One layer: pre-activation variance, correlation of two inputs, gradient variance, with 95 % bands.
-
-    `variance` is the mean field's, `typical_variance` exp E[ln q] over networks of this width.
-    `correlation_band` is None where its first-order theory makes no claim (ln q1 spreads beyond 1, or the
-    inputs have become one).  `gradient_variance` is the mean square of d loss / d pre-activation relative
-    to the last layer's.
-    """
-
-    layer: int
-    width: int
-    variance: float
-    typical_variance: float
-    variance_band: Band
-    correlation: float
-    correlation_band: Band | None
-    gradient_variance: float
-    typical_gradient_variance: float
-    gradient_band: Band
-    log_variance_spread: float
-    """Standard deviation of ln q over networks."""
-    log_gradient_spread: float
-
-
-@dataclass(frozen=True)
-class Prediction(Shown):
-    """Curves with bands for every layer, where signals settle, and how deep such a network trains."""
-
-    shown_as: ClassVar[str] = "prediction"
-
-    activation: str
-    weight_variance: float
-    bias_variance: float
-    depth: int
-    widths: tuple[int, ...]
-    weights: Weights
-    input_variance: float
-    input_correlation: float
-    layers: tuple[LayerPrediction, ...]
-    structure: Structure
-    fixed_point: FixedPoint | None
-    """Where the signals of a plain network settle; None with normalization, dropout, branches, kernels."""
-    trainable_depth: float
-    trainable_reason: str
-    assumptions: tuple[str, ...]
-
-    @property
-    def gain_per_layer(self) -> float:
-        """Geometric mean over layers of the factor on the root mean square of the pre-activations."""
-        return _per_layer([layer.variance for layer in self.layers])
-
-    @property
-    def gradient_gain_per_layer(self) -> float:
-        """Geometric mean of the factor on the root mean square of the gradient, one layer back."""
-        return _per_layer([layer.gradient_variance for layer in reversed(self.layers)])
-
-    @property
-    def verdict(self) -> str:
-        """One sentence on what will happen."""
-        return sentence(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, with a schema version; infinite depths are None."""
-        plain = asdict(self)
-        plain["trainable_depth"] = _finite(self.trainable_depth)
-        if self.fixed_point is not None:
-            plain["fixed_point"] = _described(self.fixed_point, plain["fixed_point"])
-        return {"schema": SCHEMA, **plain, "verdict": self.verdict}
-
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Its layers, with both ends of each band in columns of their own."""
-        for layer in self.layers:
-            plain = asdict(layer)
-            for name in ("variance_band", "correlation_band", "gradient_band"):
-                low, high = plain.pop(name) or (math.nan, math.nan)
-                plain |= {f"{name}_low": low, f"{name}_high": high}
-            yield plain
-
-    def __str__(self) -> str:
-        return as_text(self)
-
-    def __repr__(self) -> str:
-        reach = "any depth" if math.isinf(self.trainable_depth) else f"{self.trainable_depth:.0f} layers"
-        return f"<Prediction of {self.depth} {self.activation} layers of {widths_text(self.widths)}: trains to {reach}>"
-
-
-def _described(point: FixedPoint, numbers: dict[str, Any]) -> dict[str, Any]:
-    scales = {
-        "variance": _finite(point.variance_depth),
-        "correlation": _finite(point.correlation_depth),
-        "gradient": _finite(point.gradient_depth),
-    }
-    return {**{k: _finite(v) for k, v in numbers.items()}, "phase": point.phase, "depth_scales": scales}
-
-
-def _per_layer(curve: Sequence[float]) -> float:
-    return (curve[-1] / curve[0]) ** (0.5 / (len(curve) - 1)) if len(curve) > 1 else 1.0
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def predict(

@@ -125,7 +125,7 @@ def _difference_chart(results: Results) -> Chart:
     return Chart(
         "lines",
         "How far He is ahead of the book's Xavier, batch by batch",
-        tuple(curve(gap, updates, series="loss of Xavier (LeCun) - loss of He")),
+        tuple(curve(gap, updates, least=-np.inf, series="loss of Xavier (LeCun) - loss of He")),
         x="x",
         y="y",
         x_title="updates",

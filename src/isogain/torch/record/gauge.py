@@ -81,6 +81,7 @@ class Watcher(Protocol):
 
     firsts: list[Tensor]
     loss: float
+    judged: bool
     finite: bool
 
     def mark_inputs(self, inputs: Any) -> None:
@@ -159,7 +160,8 @@ def _own_copy(tensor: Tensor) -> Tensor:
 
 def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:
     """The loss, and the way back from it; without that the loss is no part of the record."""
-    value, _ = loss_of(found if back else nullcontext(), output, loss)
+    value, source = loss_of(found if back else nullcontext(), output, loss)
+    found.judged = source != "random projection"
     if value is None or value.is_meta:
         return
     found.loss = float(value.detach())

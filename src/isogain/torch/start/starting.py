@@ -13,6 +13,7 @@ from torch import nn
 
 from isogain.graph import Graph
 from isogain.graph.depth import hurts
+from isogain.graph.ends import ends
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
@@ -23,11 +24,13 @@ from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
+from isogain.torch.draw.targets import public_path
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
 from isogain.torch.start.planning import plan, planned
+from isogain.torch.start.quieting import quietened
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
 from isogain.torch.start.settling import alone, settled, with_settled
 from isogain.torch.start.standing import Contest, Snapshot
@@ -106,7 +109,7 @@ def _started(
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"
         return _receipt(made, seed, before, before, {}, contest, why)
-    trial = Trial(model, seed, before, given, loss, contest)
+    trial = Trial(model, seed, before, given, loss, contest, ends(scene))
     found = settled(contest.own) if contest.own is not None else {}
     if found and compared and not contest.hurt:
         receipt = trial.of(alone(made, found, scene.fixed))
@@ -130,6 +133,8 @@ class Trial:
     given: tuple[Any, Any]
     loss: Loss | None
     contest: Contest
+    ends: frozenset[str]
+    """Parameters by which results leave the model, or meet others."""
 
     def of(self, made: Plan, fixed: frozenset[str] | None = None) -> Receipt:
         """What came of a plan; with `fixed`, what its start shows that one value settles is settled too."""
@@ -141,6 +146,8 @@ class Trial:
             apply_(self.model, made, self.seed)
             scaled, after = calibrate(self.before, made, *self.given, self.loss)
             found = self.contest.unsettled(after) if fixed is not None and self.loss is not None else {}
+            if not found:
+                scaled, after = self._quietened(made, scaled, after)
             left = "" if found else self.contest.lost(made, self.before, after, kept)
         except BaseException:
             kept.restore()
@@ -153,6 +160,18 @@ class Trial:
             return self._left(made, left)
         _STARTED.add(self.model)
         return _receipt(made, self.seed, self.before, after, scaled, self.contest, "")
+
+    def _quietened(
+        self, made: Plan, scaled: dict[str, float], after: Measured
+    ) -> tuple[dict[str, float], Measured | Gauge]:
+        """The same with quieter ends, where the loss asks for that."""
+        if not self.before.judged:
+            return scaled, after
+        names = {made[stable_path(public_path(one))].path for one in self.ends}
+        drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
+        look = partial(gauge, self.model, *self.given, self.loss, back=True)
+        factors, seen = quietened(self.model, drawn, self.before.loss, after.loss, look)
+        return scaled | {path: f * scaled.get(path, 1.0) for path, f in factors.items()}, seen or after
 
     def _left(self, made: Plan, why: str) -> Receipt:
         return _receipt(made, self.seed, self.before, self.before, {}, self.contest, why)

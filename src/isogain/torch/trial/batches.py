@@ -6,7 +6,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Protocol
 
 import torch
@@ -113,7 +113,7 @@ class Passes:
     def stream(self, seed: int) -> Iterator[Batch]:
         """Whatever random numbers making a batch takes come from the seed, and leave the model's alone."""
         dice = _Dice(seed)
-        for number in iter(int, 1):
+        for number in count():
             batches = dice.rolled(lambda: iter(self.begin(seed)))
             given = 0
             while (batch := dice.rolled(lambda: next(batches, _END))) is not _END:  # noqa: B023

@@ -136,7 +136,7 @@ def _tried(
         asked.name, tuple(start.name for start in problem.starts), tuple(campaign.runs.values()),
         campaign.looks,
         problem.measure.name, problem.measure.lower_is_better, problem.steps, asked.seeds, asked.confidence,
-        campaign.dropped, max(campaign.checks, 1), (), settings_of(problem, asked),
+        campaign.dropped, len(asked.seeds) if campaign.looked else 1, (), settings_of(problem, asked),
         time.monotonic() - began, _Objective(problem, asked, results),
     )  # fmt: skip
     return replace(bare, notes=(*notes, *notes_of(bare, team.lost, budget)))
@@ -226,7 +226,8 @@ def _crew(
         CHECKS.text("address", address, "tcp://scheduler:8786")
     here = devices_of(problem.device) or max(cores() // problem.threads, 1)
     count = workers if workers is not None or backend != "loky" else here
-    return lambda: Crew(perform, problem, backend, count, address)
+    gpus = problem.device is not None and problem.device.startswith("cuda")
+    return lambda: Crew(perform, problem, backend, count, address, gpus)
 
 
 def _name(build: Any) -> str:

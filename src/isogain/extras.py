@@ -13,6 +13,7 @@ EXTRAS = {
     "flax": "flax",
     "keras": "keras",
     "altair": "lab",
+    "grandalf": "lab",
     "vl_convert": "lab",
     "jinja2": "lab",
     "mlxtend": "lab",

@@ -52,7 +52,7 @@ def results():
     outcome = lab_outcome()
     return {
         "predict": ig.predict("tanh", depth=50, width=128), "phase_diagram": ig.phase_diagram("tanh", points=24),
-        "catalog": ig.catalog(), "advise": ig.advise("gelu", depth=50, width=128), "report": report,
+        "catalog": ig.catalog(), "advise": ig.advise("tanh", depth=50, width=128), "report": report,
         "receipt": receipt, "plan": receipt.plan, "own_plan": igt.own_plan(igt.deferred(deep)),
         "compare": igt.compare(*small, schemes=("default", "he_normal"), seeds=1), "coordinates": check,
         "diff": report.diff(igt.inspect(igt_started(), X)), "outcome": outcome, "chart": outcome.charts[0],

@@ -293,8 +293,14 @@ def pair_of(batch: Batch) -> tuple[Any, Any]:
     return batch, batch
 
 
-def moved(batch: Batch, device: torch.device | None) -> Batch:
-    """The batch with its tensors on a device."""
+def moved(batch: Batch, device: torch.device | None, channels_last: bool = False) -> Batch:
+    """The batch with its tensors on a device, images laid out as asked for."""
+    if channels_last:
+        batch = pytree.tree_map_only(Tensor, _pixelwise, batch)
     if device is None or device.type == "cpu":
         return batch
     return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
+
+
+def _pixelwise(tensor: Tensor) -> Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

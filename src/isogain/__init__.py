@@ -48,6 +48,7 @@ from isogain.core.initializers import (
     Zeros,
 )
 from isogain.errors import IsogainError
+from isogain.playground import playground
 
 if TYPE_CHECKING:
     from isogain.libraries import Atlas, atlas
@@ -117,6 +118,7 @@ __all__ = [
     "olora",
     "phase_diagram",
     "pissa",
+    "playground",
     "predict",
     "translate",
 ]

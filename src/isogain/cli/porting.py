@@ -28,12 +28,20 @@ def register(app: typer.Typer) -> None:
 
 
 def translate(
-    name: Annotated[str, typer.Argument(help="An initializer, for example torch.kaiming_uniform_, or a layer's weight.")],
+    name: Annotated[
+        str, typer.Argument(help="An initializer, for example torch.kaiming_uniform_, or a layer's weight.")
+    ],
     arguments: Arguments = None,
-    to: Annotated[str, typer.Option("--to", help="The framework whose call is wanted, for example paddle.")] = "isogain",
-    layout: Annotated[str | None, typer.Option(help="How the weight lies in its own framework, for example 'in out'.")] = None,
+    to: Annotated[
+        str, typer.Option("--to", help="The framework whose call is wanted, for example paddle.")
+    ] = "isogain",
+    layout: Annotated[
+        str | None, typer.Option(help="How the weight lies in its own framework, for example 'in out'.")
+    ] = None,
     shape: Annotated[str | None, typer.Option(help="Its shape there, for example 512,784.")] = None,
-    transposed: Annotated[bool, typer.Option("--transposed", help="The weight of a transposed convolution.")] = False,
+    transposed: Annotated[
+        bool, typer.Option("--transposed", help="The weight of a transposed convolution.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the call of another framework that gives the same law, or the nearest and what differs.

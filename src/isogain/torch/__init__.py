@@ -4,6 +4,10 @@ import isogain.torch as igt
 igt.kaiming_normal_(layer.weight, nonlinearity="relu", seed=0, path="encoder.0.weight")
 """
 
+from isogain.extras import require
+
+require("torch", "isogain.torch")
+
 from isogain.graph.entry import Entry
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
@@ -42,6 +46,8 @@ from isogain.torch.start.ramp import rate_range
 from isogain.torch.start.starting import init_
 from isogain.torch.training.coordinates import coordinate_check
 from isogain.torch.training.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
+from isogain.torch.trial.result import Trial
+from isogain.torch.trial.trying import trial
 
 __all__ = [
     "Entry",
@@ -53,6 +59,7 @@ __all__ = [
     "RateRange",
     "Receipt",
     "Report",
+    "Trial",
     "apply_",
     "calculate_gain",
     "compare",
@@ -77,9 +84,14 @@ __all__ = [
     "plan",
     "rate_range",
     "sparse_",
+    "trial",
     "trunc_normal_",
     "uniform_",
     "xavier_normal_",
     "xavier_uniform_",
     "zeros_",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

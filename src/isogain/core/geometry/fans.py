@@ -166,7 +166,9 @@ def _paddle_rule(shape: Sequence[int]) -> Fans:
     return Fans(first, second)
 
 
-def _rule(what: str, split: Callable[[Sequence[int]], tuple[int, int, int]]) -> Callable[[Sequence[int]], Fans]:
+def _rule(
+    what: str, split: Callable[[Sequence[int]], tuple[int, int, int]]
+) -> Callable[[Sequence[int]], Fans]:
     """A rule by (inputs, outputs, receptive size) of a shape of two axes or more."""
 
     def fans_of(shape: Sequence[int]) -> Fans:

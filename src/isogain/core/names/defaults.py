@@ -71,7 +71,9 @@ class LayerStart(Mapping[str, Initializer]):
 
     def _known(self, parameter: str) -> None:
         if not isinstance(parameter, str) or parameter not in self.rows:
-            raise InitializerError(f"{self.name} has no parameter {shown(parameter)}; it has {', '.join(self.rows)}")
+            raise InitializerError(
+                f"{self.name} has no parameter {shown(parameter)}; it has {', '.join(self.rows)}"
+            )
 
     def _first(self, names: tuple[str, ...], what: str) -> str:
         for parameter in self.rows:
@@ -81,14 +83,18 @@ class LayerStart(Mapping[str, Initializer]):
 
     def __str__(self) -> str:
         lines = [f"{self.name} ({next(iter(self.rows.values())).version})"]
-        lines += [f"  {name}: {row.formula}  [{row.layout}]  {row.summary}" for name, row in self.rows.items()]
+        lines += [
+            f"  {name}: {row.formula}  [{row.layout}]  {row.summary}" for name, row in self.rows.items()
+        ]
         return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         cells = [(name, row.formula, row.layout, row.summary) for name, row in self.rows.items()]
-        rows = ["<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in cells]
+        rows = [
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in cells
+        ]
         head = "<tr><th>parameter</th><th>law</th><th>layout</th><th>note</th></tr>"
         return f"<table><caption>{html.escape(self.name)}</caption>{head}{''.join(rows)}</table>"
 
@@ -142,9 +148,17 @@ def _resolved(layer: str) -> str:
     if layer.lower() in plain:
         return plain[layer.lower()]
     library, _, rest = layer.lower().partition(".")
-    ends = [name for low, name in plain.items() if rest and low.startswith(f"{library}.") and low.endswith(f".{rest}")]
+    ends = [
+        name
+        for low, name in plain.items()
+        if rest and low.startswith(f"{library}.") and low.endswith(f".{rest}")
+    ]
     if ends:
         return ends[-1]
     near = difflib.get_close_matches(layer.lower(), list(plain), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(plain[one]) for one in near)}?" if near else "isogain catalog lists them."
+    hint = (
+        f"did you mean {' or '.join(repr(plain[one]) for one in near)}?"
+        if near
+        else "isogain catalog lists them."
+    )
     raise InitializerError(f"no layer is called {shown(layer)}; {hint}")

@@ -68,7 +68,9 @@ def _ops(row: Row, told: str, arguments: Mapping[str, Any]) -> str:
 
 def _filler(row: Row, told: str, arguments: Mapping[str, Any]) -> str:
     words = [f'type: "{row.name.partition(".")[2]}"']
-    words += [f"{name}: {value if isinstance(value, str) else _number(value)}" for name, value in arguments.items()]
+    words += [
+        f"{name}: {value if isinstance(value, str) else _number(value)}" for name, value in arguments.items()
+    ]
     return f"weight_filler {{ {' '.join(words)} }}"
 
 

@@ -88,6 +88,16 @@ class Row:
         plain = [p.replace(annotation=empty) for p in inspect.signature(self.make).parameters.values()]
         return str(inspect.Signature(plain))
 
+    def __str__(self) -> str:
+        facts = (self.formula, self.summary, f"source: {self.source}", f"in Python: {self.call}")
+        return "\n".join([self.name + self.signature, *(f"  {fact}" for fact in facts if fact)])
+
+    def __repr__(self) -> str:
+        return f"<Row {self.name}{self.signature}: {self.formula}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON-ready data."""
         return {

@@ -101,7 +101,9 @@ def translate(
     told = ", ".join(f"{key}={one!r}" for key, one in parameters.items())
     found = min(_candidates(target, wanted), key=lambda one: one.cost, default=None)
     if found is None:
-        raise InitializerError(f"{name}: none of {target.name}'s initializers takes a weight laid out as {here!r}")
+        raise InitializerError(
+            f"{name}: none of {target.name}'s initializers takes a weight laid out as {here!r}"
+        )
     where = found.where
     return Translation(
         f"{name}({told})", target.name, target.call(found.row, found.arguments), where != "nowhere", where,
@@ -155,7 +157,9 @@ class _Wanted:
             if apart < SAME:
                 return 1e-3, "at this shape", ""
             return 1 + apart, "nowhere", _said([law], [self._law(value, shape, self.there)])
-        uneven = max(differences) - min(differences)  # a factor can be made up for, a scale of other fans cannot
+        uneven = max(differences) - min(
+            differences
+        )  # a factor can be made up for, a scale of other fans cannot
         return 1 + sum(differences) / len(differences) + 2 * uneven, "nowhere", _said(self.laws, found)
 
 
@@ -223,7 +227,11 @@ def _apart(one: Law, other: Law) -> float:
     """0 for the same law; the logarithm of the ratio of stds, and 1 for another family."""
     family = 0.0 if _family(one) == _family(other) else 1.0
     if one.std == 0 or other.std == 0:
-        return abs(one.std - other.std) + abs(one.mean - other.mean) + (0.0 if one.std == other.std else family + 10)
+        return (
+            abs(one.std - other.std)
+            + abs(one.mean - other.mean)
+            + (0.0 if one.std == other.std else family + 10)
+        )
     spread = abs(math.log(one.std / other.std))
     shift = abs(one.mean - other.mean) / one.std
     return family + spread + shift + 0.1 * sum(map(_gap, one.bounds, other.bounds)) / one.std
@@ -255,6 +263,8 @@ def _said(wanted: Sequence[Law], found: Sequence[Law]) -> str:
             parts.append(f"{low:.3g} to {high:.3g} times as wide, by the sizes")
         elif not math.isclose(low, 1, rel_tol=1e-9):
             parts.append(f"{low:.4g} times as wide at every size")
-    if any(not math.isclose(abs(a.mean), abs(b.mean), abs_tol=1e-12) for a, b in zip(wanted, found, strict=True)):
+    if any(
+        not math.isclose(abs(a.mean), abs(b.mean), abs_tol=1e-12) for a, b in zip(wanted, found, strict=True)
+    ):
         parts.append("another mean")
     return ", ".join(parts) or "other bounds"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isogain.checking import shown
 from isogain.core.geometry.layout import LayoutLike, implied
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing.engine import thread_count
@@ -38,7 +39,7 @@ _MADV_HUGEPAGE = 14
 
 def fill_(
     tensor: torch.Tensor,
-    init: str | Initializer | Law,
+    init: InitializerName | str | Initializer | Law,
     *,
     seed: int,
     path: str = "",
@@ -105,7 +106,7 @@ def is_computed(tensor: torch.Tensor) -> bool:
 
 def prepare(
     like: torch.Tensor,
-    init: str | Initializer | Law,
+    init: InitializerName | str | Initializer | Law,
     *,
     seed: int,
     path: str,
@@ -168,15 +169,22 @@ def _has_host_memory(tensor: torch.Tensor) -> bool:
 def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -> torch.Tensor:
     """Fresh memory for a meta tensor (or meta DTensor), not yet written."""
     try:
-        if is_dtensor(like) and device is None:
-            device = like.device_mesh.device_type  # type: ignore[attr-defined]
-        fresh = torch.empty_like(like, device=device or "cpu")
+        fresh = _empty(like, device)
     except (RuntimeError, MemoryError, TypeError) as error:
         size = like.numel() * like.element_size() / 2**20
         where = "cpu" if device is None else shown(device)
         raise DrawError(f"no memory for {path}: {size:.0f} MiB on {where} ({error})") from error
     _prefer_huge_pages(local_part(fresh))
     return fresh
+
+
+def _empty(like: torch.Tensor, device: torch.device | str | None) -> torch.Tensor:
+    if type(like) in (torch.Tensor, torch.nn.Parameter):  # of meta, empty_like is worked out in Python
+        strides = like.stride()
+        return torch.empty_strided(like.shape, strides, dtype=like.dtype, device=device or "cpu")
+    if is_dtensor(like) and device is None:
+        device = like.device_mesh.device_type  # type: ignore[attr-defined]
+    return torch.empty_like(like, device=device or "cpu")
 
 
 def _prefer_huge_pages(tensor: torch.Tensor) -> None:

@@ -31,7 +31,7 @@ from typing import Any
 from isogain.core.geometry.fans import FRAMEWORK_RULES
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLE = ROOT / "src" / "isogain" / "atlas" / "models.jsonl"
+TABLE = ROOT / "src" / "isogain" / "libraries" / "models.jsonl"
 MOST_LAWS = 4
 """Of one kind of parameter; more are told as a range."""
 SMALL = 3_000_000

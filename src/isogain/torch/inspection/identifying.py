@@ -1,4 +1,4 @@
-"""`identify` for PyTorch: modules, tensors, state dicts, `.pt` files; and whatever isogain.identify reads."""
+"""`identify` for PyTorch: modules, tensors, state dicts, `.pt` files; and whatever ig.identify reads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from isogain.errors import DataError
-from isogain.identify import Identification, identified
-from isogain.identify import identify as identify_arrays
-from isogain.identify.stored import Floats, Stored, matrix_view
+from isogain.identification import Identification, identified
+from isogain.identification import identify as identify_arrays
+from isogain.identification.stored import Floats, Stored, matrix_view
 
 __all__ = ["identify"]
 
@@ -23,7 +23,7 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
-    """Which law the values of each tensor come from: path -> Identified, as `isogain.identify` finds it.
+    """Which law the values of each tensor come from: path -> Identified, as `ig.identify` finds it.
 
     `source` is a tensor, a module (its parameters), a state dict, a `.pt`, `.pth`, `.bin` or `.ckpt` file (read by
     `torch.load` without running its code), or what `ig.identify` takes: arrays, `.safetensors`, `.npz`, folders.

@@ -24,18 +24,20 @@ from isogain.core.initializers import (
 from isogain.core.values.distributions import truncated_std
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DataError
-from isogain.identify.families import Family, families
-from isogain.identify.files import tensors_of_file
-from isogain.identify.judging import faults
-from isogain.identify.orthogonality import orthogonal_fit
-from isogain.identify.result import Fit, Identification, Identified
-from isogain.identify.sample import Sample, taken
-from isogain.identify.scales import Scale, named_scales, rounded
-from isogain.identify.stored import InMemory, Stored
+from isogain.identification.families import Family, families
+from isogain.identification.files import tensors_of_file
+from isogain.identification.judging import faults
+from isogain.identification.orthogonality import orthogonal_fit
+from isogain.identification.result import Fit, Identification, Identified
+from isogain.identification.sample import Sample, taken
+from isogain.identification.scales import Scale, named_scales, rounded
+from isogain.identification.stored import InMemory, Stored
 
 __all__ = ["identified", "identify"]
 
 CHECKS = Checks(DataError)
+Hints = tuple[str, tuple[int, ...]]
+"""Whose fan rule comes first, and the shape of the weight beside a bias."""
 FEWEST = 100
 """Values below which no law is told from another."""
 MANY = 4096
@@ -80,7 +82,9 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
     found: dict[str, Identified] = {}
     first: dict[Any, str] = {}
     owners: dict[Any, str] = {}
-    for stored in tensors:
+    every = list(tensors)
+    shapes = {stored.path: stored.shape for stored in every}
+    for stored in every:
         if stored.count == 0:
             continue
         if stored.identity is not None and stored.identity in owners:
@@ -88,7 +92,8 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
             found[stored.path] = _again(stored, other, tied=True)
             continue
         sample = taken(stored)
-        one = _one(stored, sample, fan_rule)
+        weight = shapes.get(stored.path.removesuffix("bias") + "weight", ()) if len(stored.shape) == 1 else ()
+        one = _one(stored, sample, (fan_rule, weight))
         if one.verdict not in ("constant", "pattern", "few"):
             if sample.digest in first:
                 one = _again(stored, found[first[sample.digest]], tied=False)
@@ -120,7 +125,7 @@ def _tensors(source: Any) -> Iterator[Stored]:
             raise DataError(f"identify takes an array of real numbers, a mapping of them, or a file, got {shown(source)}")
 
 
-def _one(stored: Stored, sample: Sample, fan_rule: str) -> Identified:
+def _one(stored: Stored, sample: Sample, hints: Hints) -> Identified:
     """One tensor, from the plainest law to none."""
 
     def told(verdict: str, fits: tuple[Fit, ...], reason: str) -> Identified:
@@ -140,7 +145,7 @@ def _one(stored: Stored, sample: Sample, fan_rule: str) -> Identified:
     if orthogonal is not None:
         return told("drawn", (orthogonal,), orthogonal.says)
     sample, without = _without_rows_of_zeros(sample)
-    fits, reason = _drawn(sample, fan_rule)
+    fits, reason = _drawn(sample, hints)
     return told("drawn" if fits else "none", fits, reason + without)
 
 
@@ -179,7 +184,7 @@ def _without_rows_of_zeros(sample: Sample) -> tuple[Sample, str]:
     return Sample(sample.matrix[~blank], sample.shape, sample.resolution), f"; {count} of the rows looked at are 0"
 
 
-def _drawn(sample: Sample, fan_rule: str) -> tuple[tuple[Fit, ...], str]:
+def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
     """The laws that fit, of the likeliest family and those it does not beat; else why none does."""
     found = families(sample)
     fits: list[tuple[float, Fit]] = []
@@ -192,7 +197,7 @@ def _drawn(sample: Sample, fan_rule: str) -> tuple[tuple[Fit, ...], str]:
         if said:
             reasons.update(dict.fromkeys(said))
             continue
-        fits += [(rank + behind, fit) for rank, fit in _fits(sample, family, fan_rule)]
+        fits += [(rank + behind, fit) for rank, fit in _fits(sample, family, hints)]
     fits.sort(key=lambda one: one[0])
     if not fits:
         why = "; ".join(reasons) or "its scale is nobody's, and too few values to be sure"
@@ -200,28 +205,28 @@ def _drawn(sample: Sample, fan_rule: str) -> tuple[tuple[Fit, ...], str]:
     return tuple(fit for _, fit in fits[:6]), fits[0][1].says
 
 
-def _fits(sample: Sample, family: Family, fan_rule: str) -> Iterator[tuple[float, Fit]]:
+def _fits(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
     """(rank, fit) of every scale that is near enough; the scale itself where none is and the values are many."""
     if family.mean:
         shifted = _shifted(sample, family)
         if shifted is not None or len(sample.shape) < 2:
             yield from [shifted] if shifted is not None else []
             return
-    named = list(_named(sample, family, fan_rule))
+    named = list(_named(sample, family, hints))
     yield from named
     if not named and len(sample.shape) >= 2 and sample.count >= MANY:
         scale = Scale(rounded(family.std, 4), f"{rounded(family.std, 3):g}", 9.0)
         yield 9.0, Fit(_law(scale, family), _says(scale, family) + ", a number of its own", 0.0)
 
 
-def _named(sample: Sample, family: Family, fan_rule: str) -> Iterator[tuple[float, Fit]]:
+def _named(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
     """Every scale that somebody could have meant: of what is left after a cut, and of what was cut."""
     error = math.hypot(family.error, sample.resolution)
-    within = (20 if family.one_sided else NEAR) * error
+    within = (10 if family.one_sided else NEAR) * error
     told = family.std * (1 - 1 / sample.count if family.one_sided else 1)
     seldom = RARE if family.cut > 2 and math.isfinite(family.cut) else 0.0
     for left in (1.0, truncated_std(-family.cut, family.cut)) if math.isfinite(family.cut) else (1.0,):
-        for scale in named_scales(sample.shape, family.name, told / left, within, fan_rule):
+        for scale in named_scales(sample.shape, family.name, told / left, within, *hints):
             off = (scale.std * left / told - 1) / error
             if family.one_sided and off < -3 * sample.resolution / error - 1e-6:
                 continue

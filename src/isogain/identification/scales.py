@@ -36,10 +36,12 @@ class Scale:
 
 
 def named_scales(
-    shape: Sequence[int], distribution: str, about: float, within: float, first_rule: str = "torch"
-) -> Iterator[Scale]:
-    """The scales of a weight of this shape that lie within a share of `about`."""
-    yield from (one for one in _of_fans(shape, distribution, first_rule) if abs(one.std / about - 1) <= within)
+    shape: Sequence[int], distribution: str, about: float, within: float, first_rule: str = "torch",
+    weight: Sequence[int] = (),
+) -> Iterator[Scale]:  # fmt: skip
+    """The scales of a tensor of this shape that lie within a share of `about`; `weight`: the shape of a bias' weight."""
+    fans = [*_of_fans(shape, distribution, first_rule), *_of_bias(weight, distribution, first_rule)]
+    yield from (one for one in fans if abs(one.std / about - 1) <= within)
     yield from _round(about, within, distribution)
     yield from _of_depth(about, within)
 
@@ -62,6 +64,15 @@ def _of_fans(shape: Sequence[int], distribution: str, first_rule: str) -> Iterat
                 value = VarianceScaling(gain, mode, distribution, "corrected", rule)
                 rarity = rare + seldom + 0.5 * place - (2.0 if _usual(gain, mode, distribution) else 0.0)
                 yield Scale(std, f"{written} / {mode} ({fans.get(mode):g})", rarity, value)
+
+
+def _of_bias(weight: Sequence[int], distribution: str, first_rule: str) -> Iterator[Scale]:
+    """U(±1/√fan_in) of the weight beside it, as torch's layers have it."""
+    if len(weight) < 2 or 0 in weight or distribution != "uniform":
+        return
+    for place, rule in enumerate(dict.fromkeys((first_rule, *RULES))):
+        fan = FRAMEWORK_RULES[rule](weight).fan_in
+        yield Scale(1 / math.sqrt(3 * fan), f"1/√{fan:g}, the fan_in of its weight", -2.0 + place)
 
 
 def _usual(gain: float, mode: str, distribution: str) -> bool:

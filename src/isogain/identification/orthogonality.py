@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from isogain.core.initializers import Orthogonal
-from isogain.identify.result import Fit
-from isogain.identify.sample import Sample
-from isogain.identify.scales import rounded
-from isogain.identify.stored import Floats, Stored, matrix_view
+from isogain.identification.result import Fit
+from isogain.identification.sample import Sample
+from isogain.identification.scales import rounded
+from isogain.identification.stored import Floats, Stored, matrix_view
 
 __all__ = ["orthogonal_fit"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from isogain.identify.sample import Sample
-from isogain.identify.stored import Floats
+from isogain.identification.sample import Sample
+from isogain.identification.stored import Floats
 
 __all__ = ["faults"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from isogain.checking import shown
 from isogain.errors import DataError
-from isogain.identify.stored import InFile, InMemory, Stored
+from isogain.identification.stored import InFile, InMemory, Stored
 
 __all__ = ["tensors_of_file"]
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.identify.stored import Floats, Stored, matrix_view
+from isogain.identification.stored import Floats, Stored, matrix_view
 
 __all__ = ["Sample", "taken"]
 

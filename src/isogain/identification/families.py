@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isogain.core.values.distributions import truncated_std
-from isogain.identify.sample import Sample
-from isogain.identify.stored import Floats
+from isogain.identification.sample import Sample
+from isogain.identification.stored import Floats
 
 __all__ = ["Family", "families"]
 

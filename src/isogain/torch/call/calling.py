@@ -23,7 +23,7 @@ __all__ = ["Loss", "applied", "arguments_of", "batch_of", "called", "check_call"
 Tensor = torch.Tensor
 
 
-def check_call(parameters: Mapping[str, nn.Parameter], loss: Loss | None) -> None:
+def check_call(parameters: Mapping[str, nn.Parameter], loss: Any) -> None:
     """Refuse a loss or a model of parameters that no pass could be made with."""
     wants_targets(loss)
     lazy = [n for n, p in parameters.items() if nn.parameter.is_lazy(p)]

@@ -113,14 +113,7 @@ class Scaler:
 
 def _factor(entry: Entry, carried: Tensor, shift: Tensor | None) -> float:
     """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told."""
-    power = mean_square(carried).value
-    offset = 0.0 if shift is None else mean_square(shift).value
-    wanted = entry.signal**2 - offset
-    if not (power > 0 and wanted > 0 and math.isfinite(power)):
-        return 1.0
-    factor = math.sqrt(wanted / power)
-    # four digits: what rounding differs by from machine to machine shall not show in the weights
-    return 1.0 if abs(factor - 1) <= entry.steady else float(f"{factor:.4g}")
+    return entry.correction(mean_square(carried).value, 0.0 if shift is None else mean_square(shift).value)
 
 
 class Follower(Watch, Sizes):

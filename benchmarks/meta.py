@@ -121,16 +121,21 @@ def _off_laws(plan: igt.Plan, eager: dict[str, torch.Tensor]) -> Iterator[str]:
             continue
         law = entry.initializer.law(entry.shape, layout=entry.layout, groups=entry.groups)
         values = eager[path].double()
-        size = math.sqrt(law.std**2 + abs(law.mean) ** 2)
-        square = values.square()
-        spread = float(square.std()) / math.sqrt(values.numel()) if values.numel() > 1 else math.inf
-        if abs(float(square.mean()) - size**2) > max(0.02 * size**2, LIMIT * spread):
-            found = float(square.mean()) ** 0.5
+        size, found = math.sqrt(law.std**2 + abs(law.mean) ** 2), float(values.square().mean()) ** 0.5
+        if abs(found - size) > max(0.01 * size, LIMIT * _error_of_size(values)):
             yield f"{path}: {entry.initializer} has size {size:.4g}, the weights {found:.4g}"
         low, high = law.bounds
         slack = 0.01 * max(abs(low), abs(high)) if math.isfinite(low + high) else 0.0
         if float(values.min()) < low - slack or float(values.max()) > high + slack:
             yield f"{path}: {entry.initializer} lies in [{low:.4g}, {high:.4g}], the weights beyond"
+
+
+def _error_of_size(values: torch.Tensor) -> float:
+    """The standard error of a root mean square: half that of the mean square over it."""
+    square = values.square()
+    if values.numel() < 2:
+        return math.inf
+    return float(square.std()) / math.sqrt(values.numel()) / (2 * float(square.mean()) ** 0.5 or math.inf)
 
 
 def _losses(eager: nn.Module, build: Build, loss: Callable[[nn.Module], float]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -15,21 +15,34 @@ from torch.utils import _pytree as pytree
 from isogain.errors import InspectError
 from isogain.torch.call.tensors import tensors_in
 
-__all__ = ["Loss", "arguments_of", "batch_of", "called", "check_call", "eager", "loss_of", "plain_module"]
+__all__ = [
+    "Loss",
+    "arguments_of",
+    "batch_of",
+    "called",
+    "check_call",
+    "differentiated",
+    "eager",
+    "is_reentrant",
+    "loss_of",
+    "plain_module",
+]
 
 Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
 
 
 def plain_module(model: Any) -> nn.Module:
-    """The module itself, without torch.compile's wrapper, which ignores what is added to it."""
+    """The module itself, without the wrappers of torch.compile and DistributedDataParallel."""
     if not isinstance(model, nn.Module):
         raise InspectError(
             f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it "
             f"in a Module"
         )
+    if isinstance(model, nn.parallel.DistributedDataParallel):
+        return plain_module(model.module)
     inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
-    return inner if isinstance(inner, nn.Module) else model
+    return plain_module(inner) if isinstance(inner, nn.Module) else model
 
 
 def check_call(parameters: Mapping[str, nn.Parameter], loss: Loss | None) -> None:
@@ -100,6 +113,31 @@ def called(run: Callable[[], Any], what: str) -> Any:
         raise InspectError(f"{what}: out of memory; inspect a smaller batch. {error}") from error
     except Exception as error:
         raise InspectError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool = False) -> Sequence[Tensor | None]:
+    """The gradients of the leaves; by `backward` where a re-entrant checkpoint forbids to ask for them."""
+    if not is_reentrant(value):
+        return torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again)
+    for leaf in leaves:
+        if leaf.is_leaf:
+            leaf.grad = None  # the caller's own are put back at the end
+    torch.autograd.backward(value)
+    return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
+
+
+def is_reentrant(value: Tensor) -> bool:
+    """Whether a checkpoint on the way back runs a backward pass of its own."""
+    seen, stack = set(), [value.grad_fn]
+    while stack:
+        function = stack.pop()
+        if function is None or function in seen:
+            continue
+        if type(function).__name__ == "CheckpointFunctionBackward":
+            return True
+        seen.add(function)
+        stack += [before for before, _ in function.next_functions]
+    return False
 
 
 def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:

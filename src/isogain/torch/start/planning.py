@@ -31,6 +31,7 @@ from isogain.torch.call.calling import arguments_of, plain_module
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sampling import Numbers, spread
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import gauge
 from isogain.torch.record.guessing import guessed
 from isogain.torch.record.replay import TapeActivations
@@ -74,14 +75,15 @@ def plan(
     rules_of(recipe)
     check_options(recipe, options)
     model = plain_module(model)
-    if inputs is None:
-        tape, notes = guessed(model)
-    else:
-        tape, notes = gauge(model, *arguments_of(inputs), back=False), ()
-    found = plan_of(
-        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
-        options=shapes_of_base(options),
-    )  # fmt: skip
+    with gathered(model):
+        if inputs is None:
+            tape, notes = guessed(model)
+        else:
+            tape, notes = gauge(model, *arguments_of(inputs), back=False), ()
+        found = plan_of(
+            tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
+            options=shapes_of_base(options),
+        )  # fmt: skip
     return found.bind(parameters_of(model))
 
 

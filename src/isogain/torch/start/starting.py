@@ -19,7 +19,9 @@ from isogain.graph.recipes import check_options
 from isogain.graph.rules.registry import DEFAULT
 from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of, plain_module
+from isogain.torch.call.processes import Processes, processes_of
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
@@ -72,7 +74,6 @@ def init_(
     True
     """
     check_options(recipe, options)
-    model = plain_module(model)
     receipt = _started(
         model, inputs, seed, loss=loss, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
         findings=findings, options=options,
@@ -85,20 +86,22 @@ def _started(
     model: nn.Module, inputs: Any, seed: int, *, loss: Loss | None, exclude: str | Sequence[str], recipe: str,
     keep_healthy: bool, findings: bool, options: Mapping[str, Any],
 ) -> Receipt:  # fmt: skip
+    look, wrapped, model = partial(inspect, model, inputs, loss), model, plain_module(model)
+    processes = processes_of(wrapped)
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)
-    before = gauge(model, *given, loss, back=findings)
-    made, scene = planned(
-        before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
-    )
-    made.bind(parameters_of(model))
+    with gathered(model):
+        before = gauge(model, *given, loss, back=findings, processes=processes)
+        made, scene = planned(
+            before, before.graph(before.returned), exclude=exclude, recipe=recipe,
+            options=shapes_of_base(options),
+        )  # fmt: skip
+        is_hurt = processes.first(bool(hurts(scene, before.size)))
+    made = _of_all(made, processes).bind(parameters_of(model))
     meta = any(parameter.is_meta for parameter in model.parameters())
     compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
-    contest = Contest(
-        partial(inspect, model, inputs, loss), compared, compared and bool(hurts(scene, before.size)),
-        findings and not meta,
-    )  # fmt: skip
+    contest = Contest(look, compared, compared and is_hurt, findings and not meta, processes)
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"
         return _receipt(made, seed, before, before, {}, contest, why)
@@ -108,7 +111,7 @@ def _started(
     kept = Snapshot(model, made)
     try:
         apply_(model, made, seed)
-        scaled, after = calibrate(before, made, *given, loss)
+        scaled, after = calibrate(before, made, *given, loss, processes)
         left = contest.lost(made, before, after, kept)
     except BaseException:
         kept.restore()
@@ -118,6 +121,12 @@ def _started(
         return _receipt(made, seed, before, before, {}, contest, left)
     _STARTED.add(model)
     return _receipt(made, seed, before, after, scaled, contest, "")
+
+
+def _of_all(made: Plan, processes: Processes) -> Plan:
+    """The first process's plan, where batches took different ways through the model."""
+    alike = len(set(processes.all(made.hash))) == 1
+    return made if alike else Plan.from_json(processes.first(made.to_json()))
 
 
 def _receipt(

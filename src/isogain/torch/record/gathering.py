@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from isogain.torch.call.processes import sharding_groups
+from isogain.torch.draw.codes import numbers_behind, stands_for_numbers
 from isogain.torch.draw.shards import is_dtensor
 
 __all__ = ["gathered", "is_parallel", "resharded", "whole"]
@@ -32,7 +33,7 @@ def gathered(model: nn.Module) -> Iterator[None]:
     What is written to them is lost at the end.  Inside of another, it does nothing.
     """
     with ExitStack() as stack:
-        if any(is_dtensor(parameter) and not parameter.is_meta for parameter in model.parameters()):
+        if any(_is_foreign(parameter) for parameter in model.parameters()):
             stack.enter_context(_unsharded(model))
             stack.enter_context(_joined(model))
         yield
@@ -77,20 +78,20 @@ def _unsharded(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _joined(model: nn.Module) -> Iterator[None]:
-    """DTensors replaced by all of them, tied ones by one; the hooks of parallel layers laid aside."""
+    """DTensors replaced by all of them, codes by their numbers; the hooks of parallel layers laid aside."""
     held = [
         (table, name, tensor)
         for module in model.modules()
         for table in (module._parameters, module._buffers)
         for name, tensor in table.items()
-        if tensor is not None and is_dtensor(tensor)
+        if tensor is not None and _is_foreign(tensor)
     ]
     known: dict[int, torch.Tensor] = {}
     hooks = [found for module in model.modules() for found in _spreading(module)] if held else []
     try:
         for table, name, tensor in held:
             if id(tensor) not in known:
-                known[id(tensor)] = _as_it_was(tensor, whole(tensor.detach()))
+                known[id(tensor)] = _plain(tensor)
             table[name] = known[id(tensor)]  # type: ignore[assignment]
         for hooked, kept in hooks:
             for key in kept:
@@ -103,9 +104,18 @@ def _joined(model: nn.Module) -> Iterator[None]:
             _put_back(hooked, kept)
 
 
-def _as_it_was(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    is_parameter = isinstance(old, nn.Parameter)
-    return nn.Parameter(new, requires_grad=old.requires_grad) if is_parameter else new
+def _is_foreign(tensor: torch.Tensor) -> bool:
+    """Whether a look needs another tensor in its place."""
+    if type(tensor) in (torch.Tensor, nn.Parameter) or tensor.is_meta:
+        return False
+    return is_dtensor(tensor) or stands_for_numbers(tensor)
+
+
+def _plain(old: torch.Tensor) -> torch.Tensor:
+    if stands_for_numbers(old):
+        return numbers_behind(old)
+    new = whole(old.detach())
+    return nn.Parameter(new, requires_grad=old.requires_grad) if isinstance(old, nn.Parameter) else new
 
 
 def _spreading(module: nn.Module) -> Iterator[tuple[Any, dict[int, Any]]]:

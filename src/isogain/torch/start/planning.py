@@ -38,6 +38,7 @@ from isogain.torch.record.replay import TapeActivations
 from isogain.torch.record.tape import Tape
 from isogain.torch.start.copies import kept_alike
 from isogain.torch.start.rates import parameters_of, shapes_of_base
+from isogain.torch.start.unseen import unseen_layers
 
 __all__ = ["plan", "plan_of", "planned"]
 
@@ -108,7 +109,7 @@ def planned(
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     entries = kept_alike(entries, found, scene)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
-    said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
+    said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost, *unseen_layers(tape.model, graph)]
     rates = rates_of_stack(scene) if recipe == DEFAULT else ()
     made = Plan(
         type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene), rates=rates
@@ -186,11 +187,13 @@ def _entries(
 def _refusal(
     uses: list[ParameterUse], patterns: tuple[str, ...], target: Target, bound: frozenset[str]
 ) -> Decision | None:
+    if target.fixed:
+        return Decision(None, target.fixed)
     if found := _protected(uses, patterns):
         return found
     if any(use.name in bound for use in uses):
         return Decision(None, "the operation reads what is computed from it, not it: it keeps what it has")
-    return Decision(None, target.fixed) if target.fixed else None
+    return None
 
 
 def _entry(

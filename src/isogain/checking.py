@@ -6,9 +6,10 @@ Python number, text or tuple that the rest computes with.
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ import numpy as np
 
 from isogain.errors import IsogainError
 
-__all__ = ["Checks", "shown"]
+__all__ = ["Checks", "nearest", "shown"]
 
 LARGEST = 2**63 - 1
 """No size, count or step is larger than the machine's own integers."""
@@ -40,6 +41,16 @@ def shown(value: object) -> str:
     text = " ".join(text.split()) if "\n" in text else text
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= MOST else f"{text[: MOST - 6]}... {text[-2:]}"
+
+
+def nearest(word: str, words: Iterable[str], count: int = 1) -> str:
+    """'did you mean 'seed'?' for a misspelt word, the likest first; empty where none is like it.
+
+    >>> nearest("sed", ("loss", "seed"))
+    "did you mean 'seed'?"
+    """
+    near = difflib.get_close_matches(word, tuple(words), n=count, cutoff=0.6)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isogain.cli.options import Html
+from isogain.cli.opening import page_asked, shown_page
+from isogain.cli.options import Batch, Html, Inputs, Kwargs, Lang, LossOf, Mode, Open, Seed, Target
 from isogain.errors import InspectError
 
 __all__ = ["register"]
@@ -22,14 +22,14 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    target: Annotated[str, typer.Argument(help="pkg.module:factory, a callable that makes the model.")],
-    inputs: Annotated[
-        list[str],
-        typer.Option("--input", help="f32[32,3,32,32], ids=i64[8,128]<50257; repeat for several inputs."),
-    ],
-    kwargs: Annotated[str, typer.Option("--kwargs", help="JSON: keyword arguments of the factory.")] = "{}",
-    loss: Annotated[str | None, typer.Option("--loss", help="pkg.module:function of the output.")] = None,
+    target: Target,
+    inputs: Inputs = None,
+    batch: Batch = None,
+    kwargs: Kwargs = None,
+    loss: LossOf = None,
     html: Html = None,
+    lang: Lang = None,
+    open_it: Open = False,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")
     ] = None,
@@ -40,51 +40,51 @@ def inspect(
     fail_on: Annotated[
         str | None, typer.Option("--fail-on", help="info, warning, critical or never; default critical.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="For the inputs and the factory's own draws.")] = 0,
-    mode: Annotated[str, typer.Option("--mode", help="train, eval or keep.")] = "keep",
+    seed: Seed = 0,
+    mode: Mode = "keep",
 ) -> None:
     """Look at a model's start: what is wrong, why, and how to mend it.
 
     Status 0 fine, 1 findings at or above --fail-on, 2 usage or input error.  [tool.isogain.inspect] of
     pyproject.toml holds `fail-on` and `accept` (a list of codes or code:path, with * and ?).
 
-    Example:  isogain inspect mypackage.models:make --input f32[32,784] --html start.html
+    Example:  isogain inspect models.py:make --input f32[32,784] --html start.html
     """
-    from isogain.cli.inspect_settings import read_settings
-    from isogain.cli.inspect_target import run
+    from isogain.cli.settings import read_settings
+    from isogain.cli.subject import subject
 
     settings = read_settings(Path.cwd())
     level = fail_on or settings.fail_on
     if level not in LEVELS:
         raise InspectError(f"--fail-on is one of {', '.join(LEVELS)}, got {level!r}")
-    if mode not in ("train", "eval", "keep"):
-        raise InspectError(f"--mode is train, eval or keep, got {mode!r}")
-    report = run(target, inputs, _arguments(kwargs), loss, seed, mode).accept(settings.accept)
-    _write(report, target, html, as_json, sarif, junit)
+    page = page_asked(html, open_it, "inspect")
+    about = subject(target, inputs, batch, kwargs, loss, seed, mode)
+    report = _looked(about).accept(settings.accept)
+    if page is not None:
+        shown_page(report.to_html(page), open_it)
+    _write(report, target, as_json, sarif, junit)
     if str(as_json) != "-":
         typer.echo(str(report))
     if level != "never" and report.reaches(level):
         raise typer.Exit(1)
 
 
-def _arguments(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InspectError(f"--kwargs is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise InspectError(f"--kwargs must be a JSON object, got {text!r}")
-    return found
+def _looked(about: Any) -> Any:
+    import isogain.torch as igt
+
+    if about.inputs is None:
+        from isogain.torch.record.guessing import likely
+
+        kind, shape = likely(about.model) or ("f32", (32, 784))
+        example = f"{kind}[{','.join(map(str, shape))}]"
+        raise InspectError(f"inspect needs a batch: --input '{example}' draws one, --batch FILE reads one")
+    return igt.inspect(about.model, about.inputs, about.loss)
 
 
-def _write(
-    report: Any, target: str, html: Path | None, as_json: Path | None, sarif: Path | None, junit: Path | None
-) -> None:
+def _write(report: Any, target: str, as_json: Path | None, sarif: Path | None, junit: Path | None) -> None:
     from isogain.report.ci import to_junit, to_sarif
     from isogain.report.files import write_atomically
 
-    if html is not None:
-        typer.echo(f"page  {report.to_html(html)}", err=True)
     if as_json is not None and str(as_json) == "-":
         typer.echo(report.to_json(indent=2))
     elif as_json is not None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from isogain.cli.options import AsJson, Html
+from isogain.cli.opening import opened, page_asked
+from isogain.cli.options import AsJson, Html, Lang, Open
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Pictures(StrEnum):
 
     png = "png"
     svg = "svg"
+    pdf = "pdf"
 
 
 class Tables(StrEnum):
@@ -54,6 +56,7 @@ PictureFormat = Annotated[Pictures, typer.Option("--format", help="Format of --p
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME]...", help="Experiments; all when none is named.")
 ]
+FIGURE = ("figure", "figures", "fig", "fig.")
 RESULTS = Path("isogain-results")
 
 
@@ -72,8 +75,10 @@ def demo(
     data: Data = None,
     results: Results = RESULTS,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the classic experiments, with few seeds, and write one page that shows what they say.
@@ -82,9 +87,10 @@ def demo(
     """
     from isogain import lab
 
+    page = page_asked(html or results / "demo.html", open_it, "demo")
     started = time.perf_counter()
     outcomes = lab.demo(data=data, results=results)
-    _show(outcomes, html or results / "demo.html", pictures, format, as_json)
+    opened(_show(outcomes, page, pictures, format, as_json), open_it)
     if not as_json:
         typer.echo(f"Time  {time.perf_counter() - started:.0f} s; `isogain lab run` has more seeds.")
 
@@ -120,26 +126,33 @@ def run(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The shortened versions.")] = False,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Run experiments whole; finished runs are kept, interrupted ones go on where they stopped.
+
+    An experiment has its name, or that of a figure of the book that it redraws: figure 6-14.
 
     Example:  isogain lab run mnist-training --seeds 10 --data ~/mnist
     """
     from isogain import lab
 
-    outcomes = lab.run(names or None, data=data, results=results, seeds=_seeds(seeds), quick=quick)
-    _show(outcomes, html or results / "report.html", pictures, format, as_json)
+    page = page_asked(html or results / "report.html", open_it, "report")
+    outcomes = lab.run(_named(names), data=data, results=results, seeds=_seeds(seeds), quick=quick)
+    opened(_show(outcomes, page, pictures, format, as_json), open_it)
 
 
 def report(
     names: Names = None,
     results: Results = RESULTS,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what the finished experiments of a results folder say, without running anything.
@@ -148,8 +161,9 @@ def report(
     """
     from isogain import lab
 
-    outcomes = lab.outcomes(results, names or None)
-    _show(outcomes, html or results / "report.html", pictures, format, as_json)
+    page = page_asked(html or results / "report.html", open_it, "report")
+    outcomes = lab.outcomes(results, _named(names))
+    opened(_show(outcomes, page, pictures, format, as_json), open_it)
 
 
 def export(
@@ -169,6 +183,11 @@ def export(
         typer.echo(path)
 
 
+def _named(names: list[str] | None) -> list[str] | None:
+    """Names of experiments; "figure 6-14" in two words is one."""
+    return [name for name in names or () if name.lower() not in FIGURE] or None
+
+
 def _seeds(text: str | None) -> int | list[int] | None:
     if text is None:
         return None
@@ -182,19 +201,21 @@ def _seeds(text: str | None) -> int | list[int] | None:
 
 
 def _show(
-    outcomes: Sequence[Outcome], page: Path, pictures: Path | None, format: Pictures, as_json: bool
-) -> None:
+    outcomes: Sequence[Outcome], page: Path | None, pictures: Path | None, format: Pictures, as_json: bool
+) -> Path:
     from isogain import report as reports
 
-    written = reports.write_page(outcomes, page)
+    assert page is not None
+    written = reports.write_page(outcomes, page).resolve()
     if pictures is not None:
         reports.write_pictures(outcomes, pictures, format.value)
     if as_json:
         typer.echo(reports.to_json(outcomes))
-        return
-    reports.print_summary(outcomes, page=written.resolve())
+        return written
+    reports.print_summary(outcomes, page=written)
     if pictures is not None:
         typer.echo(f"Pictures  {pictures.resolve()}")
+    return written
 
 
 def _duration(seconds: float) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from isogain.cli.options import Batch, Exclude, Inputs, Kwargs, Mode, Recipe, Seed, Target
 
 __all__ = ["register"]
 
@@ -16,44 +18,34 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    target: Annotated[str, typer.Argument(help="pkg.module:factory, a callable that makes the model.")],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option("--input", help="f32[32,1,28,28], ids=i64[8,128]<50257; repeat for several inputs."),
-    ] = None,
-    kwargs: Annotated[str, typer.Option("--kwargs", help="JSON: keyword arguments of the factory.")] = "{}",
-    exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", help="Parameters to keep, with * and ?; repeatable.")
-    ] = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="The set of rules to ask first.")] = "default",
+    target: Target,
+    inputs: Inputs = None,
+    batch: Batch = None,
+    kwargs: Kwargs = None,
+    exclude: Exclude = None,
+    recipe: Recipe = "default",
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write the plan as JSON; - prints it.")
     ] = None,
     meta: Annotated[bool, typer.Option("--meta", help="Make the model without memory.")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="For the inputs and the factory's own draws.")] = 0,
-    mode: Annotated[str, typer.Option("--mode", help="train, eval or keep.")] = "keep",
+    seed: Seed = 0,
+    mode: Mode = "keep",
 ) -> None:
     """Decide a law for every parameter of a model; nothing is written into it.
 
     Without --input only the modules themselves are looked at, and what that leaves unknown is said.
 
-    Example:  isogain plan mypackage.models:make --input f32[32,784] --json plan.json
+    Example:  isogain plan models.py:make --input f32[32,784] --json plan.json
     """
-    from isogain.cli.inspect import _arguments
-    from isogain.cli.inspect_target import prepared
-
-    model, given = prepared(target, inputs or [], _arguments(kwargs), seed, mode, meta=meta)
-    _show(model, given if inputs else None, exclude or [], recipe, as_json)
-
-
-def _show(model: Any, given: Any, exclude: list[str], recipe: str, as_json: Path | None) -> None:
     import isogain.torch as igt
+    from isogain.cli.subject import subject
     from isogain.report.files import write_atomically
 
-    made = igt.plan(model, given, exclude=exclude, recipe=recipe)
+    about = subject(target, inputs, batch, kwargs, None, seed, mode, meta=meta)
+    made = igt.plan(about.model, about.inputs, exclude=exclude or [], recipe=recipe)
     if as_json is not None and str(as_json) == "-":
         typer.echo(made.to_json(indent=2))
         return
     if as_json is not None:
         write_atomically(as_json, made.to_json(indent=2))
-    typer.echo(str(made))
+    typer.echo(made.table(full=True))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isogain.cli.options import AsJson, Html
+from isogain.cli.opening import opened, page_asked
+from isogain.cli.options import AsJson, Html, Lang, Open
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def theory(
     padding: Annotated[Padding, typer.Option("--padding", help="At the edges of --size.")] = Padding.zeros,
     parameters: Parameters = None,
     html: Html = None,
+    lang: Lang = None,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict variance, correlation and gradients of every layer, with bands, and how deep one can train.
@@ -114,6 +117,7 @@ def theory(
     from isogain.core.activations import activation
     from isogain.theory import critical_point, predict
 
+    html = page_asked(html, open_it, "theory")
     phi = activation(name, **_numbers(parameters))
     point = critical_point(phi)
     if weight_variance is None and not point.exists:
@@ -132,9 +136,10 @@ def theory(
         }
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    from isogain.cli.theory_outcomes import theory_outcome
+    from isogain.report.theory_outcomes import theory_outcome
 
     _show(theory_outcome(phi, point, prediction), html)
+    opened(html, open_it)
 
 
 def advise(
@@ -156,6 +161,8 @@ def advise(
         float | None, typer.Option("--weight-clip", help="A bound that training puts on every weight.")
     ] = None,
     html: Html = None,
+    lang: Lang = None,
+    open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
     """Say which initializer each role of a network wants, why, and what to expect of it.
@@ -164,6 +171,7 @@ def advise(
     """
     from isogain.theory import advise as ask
 
+    html = page_asked(html, open_it, "advice")
     advice = ask(
         activation, depth, width,
         normalization=None if normalization is Normalization.none else normalization.value,  # type: ignore[arg-type]
@@ -173,7 +181,7 @@ def advise(
     if as_json:
         typer.echo(json.dumps(advice.to_dict(), indent=2, allow_nan=False))
         return
-    from isogain.cli.theory_outcomes import advice_outcome, advised_prediction
+    from isogain.report.theory_outcomes import advice_outcome, advised_prediction
 
     prediction = advised_prediction(advice)
     _print_advice(advice, prediction)
@@ -183,6 +191,7 @@ def advise(
         outcome = advice_outcome(advice, prediction)
         page = write_page([outcome], html, title=outcome.title, summary=outcome.answer)
         typer.echo(f"\nPage  {page}")
+        opened(page, open_it)
 
 
 def _print_advice(advice: Advice, prediction: Prediction | None) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from isogain.checking import Checks, shown
 from isogain.core.geometry.layout import LayoutLike
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing.dtypes import Dtype, complex_parts
@@ -31,7 +32,7 @@ Shape = Sequence[SupportsIndex] | SupportsIndex
 
 
 def draw(
-    init: Any,
+    init: InitializerName | str | Mapping[str, Any] | Initializer | Law,
     shape: Shape,
     *,
     layout: LayoutLike = None,

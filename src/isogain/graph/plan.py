@@ -8,17 +8,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 from isogain.checking import Checks, shown
 from isogain.core.constructions.packed import Packed
 from isogain.core.geometry.layout import implied
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.groups import param_groups
-from isogain.graph.plan_text import as_html, as_text
+from isogain.graph.plan_text import as_text
+from isogain.rendering import Shown, Text
 from isogain.theory.rates import RateRange
 
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
@@ -27,7 +29,7 @@ SCHEMA = "isogain.plan/1"
 CHECKS = Checks(PlanError)
 
 
-class Plan(Mapping[str, Entry]):
+class Plan(Shown, Mapping[str, Entry]):
     """Parameter path -> Entry, in the order of the model; printable, editable, JSON both ways.
 
     >>> plan = Plan("Net", [Entry("fc.weight", (2, 3), None, "hidden weight", "as found", "out in")])
@@ -37,6 +39,8 @@ class Plan(Mapping[str, Entry]):
     >>> Plan.from_json(plan.to_json()) == plan
     True
     """
+
+    shown_as: ClassVar[str] = "plan"
 
     def __init__(
         self, model: str, entries: Sequence[Entry], *, recipe: str = "default", notes: Sequence[str] = (),
@@ -75,7 +79,7 @@ class Plan(Mapping[str, Entry]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __setitem__(self, path: str, initializer: str | Initializer | None) -> None:
+    def __setitem__(self, path: str, initializer: InitializerName | str | Initializer | None) -> None:
         """Gives a parameter another initializer (a name of the catalog, a value, or None: keep it).
 
         Where a weight holds several maps (`entry.packing`), each of them gets it, with its own fans.
@@ -116,7 +120,9 @@ class Plan(Mapping[str, Entry]):
         except IsogainError as error:
             raise PlanError(f"{entry.path}: {law} does not fit: {error}") from error
 
-    def override(self, pattern: str, initializer: str | Initializer | None) -> tuple[str, ...]:
+    def override(
+        self, pattern: str, initializer: InitializerName | str | Initializer | None
+    ) -> tuple[str, ...]:
         """Gives every parameter that fits the pattern this initializer; returns their paths.
 
         All or none: PlanError where the pattern fits nothing, or the initializer does not fit one of them.
@@ -213,15 +219,26 @@ class Plan(Mapping[str, Entry]):
         ranges = [RateRange.from_dict(one) for one in rates]
         return Plan(names["model"], entries, recipe=names["recipe"], rates=ranges, **texts)
 
-    def __str__(self) -> str:
+    def table(self, full: bool = False) -> Text:
+        """The entries as text: what each starts from and why; `full` leaves nothing out."""
         counts = f"{len(self.drawn)} parameters drawn, {len(self.kept)} kept"
         title = f"plan of {self.model}: {counts}; hash {self.hash}"
         needed = (f"needed: {text}" for text in self.needed)
         notes = (f"note: {text}" for text in self.notes)
-        return as_text(title, self.values(), (*needed, *notes, *(f"rate of {one}" for one in self.rates)))
+        remarks = (*needed, *notes, *(f"rate of {one}" for one in self.rates))
+        return Text(as_text(title, self.values(), remarks, full))
 
-    def _repr_html_(self) -> str:
-        return as_html(f"plan of {self.model}, {self.hash}", self.values())
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Its entries: path, shape, initializer, role, predicted gain and signal, reason."""
+        for entry in self.values():
+            yield {
+                "path": entry.path, "shape": entry.shape, "role": entry.role,
+                "initializer": str(entry.initializer) if entry.initializer else "kept",
+                "gain": entry.gain, "signal": entry.signal, "reason": entry.reason,
+            }  # fmt: skip
+
+    def __str__(self) -> str:
+        return str.__str__(self.table())
 
     def __repr__(self) -> str:
         return f"<Plan of {self.model}: {len(self.drawn)} drawn, {len(self.kept)} kept, {self.hash}>"

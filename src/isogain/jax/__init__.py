@@ -3,6 +3,10 @@
 Randomness is JAX's own key unless a seed and a path are given; then the bits are `ig.draw`'s.
 """
 
+from isogain.extras import require
+
+require("jax", "isogain.jax")
+
 from isogain.jax.activations import from_jax, jax_function
 from isogain.jax.arrays import draw_sharded
 from isogain.jax.inspection import inspect
@@ -20,3 +24,7 @@ __all__ = [
     "to_haiku",
     "to_jax",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

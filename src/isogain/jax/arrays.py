@@ -9,6 +9,7 @@ import jax
 from numpy.typing import DTypeLike, NDArray
 
 from isogain.core.geometry.layout import LayoutLike
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw
@@ -17,7 +18,7 @@ __all__ = ["draw_sharded"]
 
 
 def draw_sharded(
-    init: str | Initializer | Law,
+    init: InitializerName | str | Initializer | Law,
     shape: Sequence[int],
     sharding: jax.sharding.Sharding,
     *,

@@ -13,6 +13,7 @@ import numpy as np
 from isogain.checking import shown
 from isogain.core.geometry.layout import Geometry, LayoutLike
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
@@ -23,7 +24,7 @@ from isogain.jax.sampling import sample
 
 __all__ = ["JaxInitializer", "to_haiku", "to_jax"]
 
-Which = str | Initializer | Mapping[str, Any] | Law
+Which = InitializerName | str | Initializer | Mapping[str, Any] | Law
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,10 @@
 `inspect`, `plan` and `init_` look inside models on the torch backend, whose layers are torch modules.
 """
 
+from isogain.extras import require
+
+require("keras", "isogain.keras")
+
 from isogain.keras import initializers
 from isogain.keras.initializer import IsogainInitializer, to_keras
 from isogain.keras.models import init_, inspect, parameter, plan
@@ -18,3 +22,7 @@ __all__ = [
     "to_keras",
     "to_tf1",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

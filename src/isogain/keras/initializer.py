@@ -12,6 +12,7 @@ import numpy as np
 from isogain.checking import Checks, shown
 from isogain.core.geometry.layout import DEFAULT_LAYOUT, Geometry, implied
 from isogain.core.names.catalog import get
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import ConstantLaw
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw_law
@@ -36,7 +37,7 @@ class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
 
     def __init__(
         self,
-        initializer: str | Initializer | Mapping[str, Any],
+        initializer: InitializerName | str | Initializer | Mapping[str, Any],
         seed: Any = None,
         path: str | None = None,
         layout: str | None = None,
@@ -81,7 +82,7 @@ class IsogainInitializer(keras.initializers.Initializer):  # type: ignore[misc]
 
 
 def to_keras(
-    initializer: str | Initializer | Mapping[str, Any],
+    initializer: InitializerName | str | Initializer | Mapping[str, Any],
     *,
     seed: Any = None,
     path: str | None = None,

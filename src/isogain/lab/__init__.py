@@ -11,6 +11,7 @@ Running needs PyTorch (`pip install 'isogain[lab]'`), which is imported on first
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from isogain.extras import missing
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        hint = "the lab trains with PyTorch: pip install 'isogain[lab]'"
-        raise ModuleNotFoundError(hint, name="torch") from error
+        raise missing("torch", "the lab, which trains with PyTorch,", "lab") from error
     globals()[name] = value
     return value
 

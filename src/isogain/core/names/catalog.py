@@ -10,25 +10,34 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from isogain.checking import shown
-from isogain.core.names import dialects, literature, schemes
+from isogain.core.names import dialects, layers, literature, schemes
 from isogain.core.names.rows import GROUPS, ROWS, Row
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
+from isogain.rendering import MOST_LINES, Shown, shortened
 
 __all__ = ["TABLES", "Catalog", "catalog", "get"]
 
-TABLES = (schemes, literature, dialects)
+LIKE = 0.6
+"""Share of letters in which a name that is suggested agrees with the one that is not known."""
+TABLES = (schemes, literature, dialects, layers)
 """Whose import makes the rows."""
 
 
 @dataclass(frozen=True)
-class Catalog:
+class Catalog(Shown):
     """All rows, in order; prints as a table, and `catalog["he_normal"]` is one row."""
 
+    shown_as: ClassVar[str] = "catalog"
     rows: tuple[Row, ...]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every row as data."""
+        return (row.to_dict() for row in self.rows)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -41,7 +50,11 @@ class Catalog:
 
     def __str__(self) -> str:
         width = max(len(row.name) for row in self.rows)
-        return "\n".join(f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows)
+        lines = [f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows]
+        return "\n".join(shortened(lines, MOST_LINES, 'catalog["he_normal"] is one, .to_frame() has all'))
+
+    def __repr__(self) -> str:
+        return f'<Catalog of {len(self.rows)} named initializers; catalog["he_normal"] is one>'
 
 
 @lru_cache(maxsize=1)
@@ -59,6 +72,13 @@ def _place(row: Row) -> tuple[int, bool, str]:
     module = row.make.__module__
     group = GROUPS.index(row.group) if row.group in GROUPS else len(GROUPS)
     return group, not module.endswith(".schemes"), module
+
+
+def _settings(row: Row) -> str:
+    """What can be set of a row: its parameters, or those of the law that it is."""
+    if row.signature != "()" or row.function:
+        return f"its parameters are {row.signature}"
+    return f"its parameters are () and its law is {row.make()!r}: get({row.name!r}).replace(...) sets those"
 
 
 @lru_cache(maxsize=1)
@@ -81,14 +101,29 @@ def _find(name: str) -> Row:
         raise InitializerError(f"an initializer is a name or an Initializer, got {shown(name)}")
     row = _index().get(_plain(name))
     if row is None:
-        near = difflib.get_close_matches(_plain(name), list(_index()), n=3, cutoff=0.6)
-        found = list(dict.fromkeys(_index()[key].name for key in near))
+        found = _near(name)
         hint = f"did you mean {' or '.join(map(repr, found))}?" if found else "ig.catalog() lists them."
         raise InitializerError(f"no initializer is called {shown(name)}; {hint}")
     return row
 
 
-def get(which: str | Initializer | Mapping[str, Any], **parameters: Any) -> Initializer:
+def _near(name: str) -> list[str]:
+    """The names of at most three rows, most alike first; of equals isogain's own, then PyTorch's.
+
+    A name without a framework in front is compared with what stands behind the dot.
+    """
+    found: dict[str, tuple[float, int, str]] = {}
+    for row in catalog():
+        for known in (row.name, *row.aliases):
+            word = known if "." in name else known.rpartition(".")[2]
+            likeness = difflib.SequenceMatcher(None, _plain(name), _plain(word)).ratio()
+            order = 0 if "." not in known else 1 if known.startswith("torch.") else 2
+            if likeness >= LIKE:
+                found[row.name] = min(found.get(row.name, (0.0, 0, "")), (-likeness, order, known))
+    return [known for _, _, known in sorted(found.values())[:3]]
+
+
+def get(which: InitializerName | str | Initializer | Mapping[str, Any], **parameters: Any) -> Initializer:
     """The Initializer a name stands for, with its parameters.
 
     A name is any row of the catalog, with any capitals, '-' or '_' ("he_normal", "HeNormal",
@@ -107,7 +142,7 @@ def get(which: str | Initializer | Mapping[str, Any], **parameters: Any) -> Init
     try:
         inspect.signature(row.make).bind(**parameters)
     except TypeError as error:
-        raise InitializerError(f"{row.name}: {error}; its parameters are {row.signature}") from error
+        raise InitializerError(f"{row.name}: {error}; {_settings(row)}") from error
     try:
         return row.make(**parameters)
     except IsogainError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from isogain.checking import nearest
 from isogain.graph.entry import PlanError
 from isogain.graph.rules.registry import Decision
 from isogain.graph.scene import Scene, Site
@@ -13,6 +14,8 @@ __all__ = ["Rates", "check_options", "notes_of", "options_of", "prescribes", "ra
 
 Rates = tuple[tuple[str, float], ...]
 """(kind of optimizer, factor on the learning rate), for 'adam' and 'sgd'; 'eps': on Adam's epsilon."""
+ARGUMENTS = ("model", "inputs", "seed", "loss", "exclude", "recipe", "keep_healthy", "findings", "rates")
+"""What `plan` and `init_` take besides: a misspelt one arrives here as an option."""
 _OPTIONS: dict[str, tuple[str, ...]] = {}
 _NOTES: dict[str, Callable[[Scene], list[str]]] = {}
 _RATES: dict[str, Callable[[Site, Decision], Rates]] = {}
@@ -51,7 +54,8 @@ def check_options(recipe: str, options: Mapping[str, Any]) -> None:
     lost = [name for name in options if name not in known]
     if lost:
         takes = f"takes {', '.join(known)}" if known else "takes no options"
-        raise PlanError(f"the recipe {recipe!r} {takes}, not {', '.join(lost)}")
+        hint = nearest(lost[0], (*known, *ARGUMENTS))
+        raise PlanError(f"the recipe {recipe!r} {takes}, not {', '.join(lost)}{hint and '; ' + hint}")
 
 
 def notes_of(recipe: str, scene: Scene) -> list[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from isogain.checking import nearest, shown
 from isogain.core.values.initializer import Initializer
 from isogain.graph.entry import PlanError
 from isogain.graph.scene import Site
@@ -54,7 +55,8 @@ def recipes() -> tuple[str, ...]:
 def rules_of(recipe: str) -> tuple[Rule, ...]:
     """The rules of a recipe, then the default ones; PlanError for an unknown name."""
     if recipe not in _RULES:
-        raise PlanError(f"no recipe is called {recipe!r}; there are {', '.join(map(repr, _RULES))}")
+        hint = nearest(str(recipe), _RULES) or f"there are {', '.join(map(repr, _RULES))}"
+        raise PlanError(f"no recipe is called {shown(recipe)}; {hint}")
     own = [] if recipe == DEFAULT else _RULES[recipe]
     return tuple(function for _, _, function in (*own, *_RULES[DEFAULT]))
 

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,42 +14,21 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from isogain.errors import InspectError
+from isogain.torch.call.explaining import explained
+from isogain.torch.call.losses import Loss, LossLike, wants_targets
 from isogain.torch.call.tensors import tensors_in
 
 __all__ = [
-    "Loss",
-    "arguments_of",
-    "batch_of",
-    "called",
-    "check_call",
-    "differentiated",
-    "eager",
-    "is_reentrant",
-    "loss_of",
-    "plain_module",
-]
+    "Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "differentiated", "eager",
+    "is_reentrant", "loss_of",
+]  # fmt: skip
 
 Tensor = torch.Tensor
-Loss = Callable[[Any], Tensor]
 
 
-def plain_module(model: Any) -> nn.Module:
-    """The module itself, without the wrappers of torch.compile and DistributedDataParallel."""
-    if not isinstance(model, nn.Module):
-        raise InspectError(
-            f"inspect takes a torch.nn.Module, got {type(model).__name__}; for a function, wrap it "
-            f"in a Module"
-        )
-    if isinstance(model, nn.parallel.DistributedDataParallel):
-        return plain_module(model.module)
-    inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
-    return plain_module(inner) if isinstance(inner, nn.Module) else model
-
-
-def check_call(parameters: Mapping[str, nn.Parameter], loss: Loss | None) -> None:
+def check_call(parameters: Mapping[str, nn.Parameter], loss: LossLike | None) -> None:
     """Refuse a loss or a model of parameters that no pass could be made with."""
-    if loss is not None and not callable(loss):
-        raise InspectError(f"loss must be a callable on the model's output, got {type(loss).__name__}")
+    wants_targets(loss)
     lazy = [n for n, p in parameters.items() if nn.parameter.is_lazy(p)]
     if lazy:
         raise InspectError(
@@ -103,8 +83,14 @@ def eager() -> Iterator[None]:
         yield
 
 
-def called(run: Callable[[], Any], what: str) -> Any:
-    """What `run` gives; InspectError in the words of `what` where it raises."""
+def applied(model: nn.Module, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """What the model returns; InspectError where it raises, with what is wrong with the inputs."""
+    hint = partial(explained, model, positional, named)
+    return called(lambda: model(*positional, **named), "the model raised in forward", hint)
+
+
+def called(run: Callable[[], Any], what: str, hint: Callable[[], str] = str) -> Any:
+    """What `run` gives; InspectError in the words of `what` where it raises, and the hint behind them."""
     try:
         return run()
     except InspectError:
@@ -112,7 +98,7 @@ def called(run: Callable[[], Any], what: str) -> Any:
     except torch.OutOfMemoryError as error:
         raise InspectError(f"{what}: out of memory; inspect a smaller batch. {error}") from error
     except Exception as error:
-        raise InspectError(f"{what}: {type(error).__name__}: {error}") from error
+        raise InspectError(f"{what}: {type(error).__name__}: {error}{hint()}") from error
 
 
 def differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool = False) -> Sequence[Tensor | None]:

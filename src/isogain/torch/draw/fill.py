@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isogain.checking import shown
 from isogain.core.geometry.layout import LayoutLike, implied
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing.engine import thread_count
@@ -39,7 +40,7 @@ _MADV_HUGEPAGE = 14
 
 def fill_(
     tensor: torch.Tensor,
-    init: str | Initializer | Law,
+    init: InitializerName | str | Initializer | Law,
     *,
     seed: int,
     path: str = "",
@@ -106,7 +107,7 @@ def is_computed(tensor: torch.Tensor) -> bool:
 
 def prepare(
     like: torch.Tensor,
-    init: str | Initializer | Law,
+    init: InitializerName | str | Initializer | Law,
     *,
     seed: int,
     path: str,

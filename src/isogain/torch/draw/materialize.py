@@ -14,6 +14,7 @@ from torch import nn
 
 from isogain.checking import shown
 from isogain.core.geometry.layout import LayoutLike, implied
+from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DrawError, IsogainError
@@ -39,7 +40,7 @@ __all__ = [
 class Filling:
     """An initializer together with how the weight's axes are to be read."""
 
-    init: str | Initializer | Law
+    init: InitializerName | str | Initializer | Law
     layout: LayoutLike = None
     """None: "out in *", with the rows of frameworks as their framework has them."""
     groups: int = 1
@@ -48,7 +49,7 @@ class Filling:
 
 
 MOST = 2**64
-Choice = str | Initializer | Law | Filling | torch.Tensor | float
+Choice = InitializerName | str | Initializer | Law | Filling | torch.Tensor | float
 """What may stand for a parameter or buffer: an initializer, a tensor to copy, or one number."""
 Choices = Mapping[str, Choice] | Callable[[str, torch.Tensor], Choice | None]
 
@@ -167,7 +168,7 @@ def _copier(places: Places, choice: torch.Tensor | float) -> Write:
     return write
 
 
-def _default_filling(places: Places, init: str | Initializer | Law) -> Filling:
+def _default_filling(places: Places, init: InitializerName | str | Initializer | Law) -> Filling:
     """The layout that torch's own layers hold their weights in."""
     module, name = places.owners[0]
     if name == "weight" and isinstance(module, nn.modules.conv._ConvNd):

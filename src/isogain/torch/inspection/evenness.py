@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isogain.torch.call.calling import arguments_of, batch_of, called, eager
+from isogain.torch.call.calling import applied, arguments_of, batch_of, eager
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.measure.sampling import spread
@@ -61,7 +61,7 @@ def evenness(model: nn.Module, inputs: Any) -> Evenness:
         for entry in entries:
             entry.requires_grad_()
         batch = batch_of(positional, named)
-        output = called(lambda: model(*positional, **named), "the model raised in forward")
+        output = applied(model, positional, named)
         rows = _rows(output, batch)
         if rows is None:
             return Evenness(math.nan, math.nan, math.nan)

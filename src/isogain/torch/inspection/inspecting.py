@@ -18,7 +18,7 @@ from isogain.errors import InspectError
 from isogain.inspect import Report, judge
 from isogain.inspect.table import Coverage, ParameterState, Table
 from isogain.torch.call.calling import (
-    Loss,
+    applied,
     arguments_of,
     batch_of,
     called,
@@ -27,15 +27,17 @@ from isogain.torch.call.calling import (
     eager,
     is_reentrant,
     loss_of,
-    plain_module,
 )
+from isogain.torch.call.explaining import shapes_of
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.inputs import INPUTS, plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.call.processes import processes_of
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.merging import together
-from isogain.torch.inspection.priors import prior_use
+from isogain.torch.inspection.priors import prior_use, pulled
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
@@ -43,6 +45,7 @@ from isogain.torch.measure.stacks import stacked
 from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.gathering import gathered, is_parallel
+from isogain.torch.record.guessing import likely
 from isogain.torch.record.weights import unit_axis
 
 __all__ = ["inspect", "measure"]
@@ -53,7 +56,9 @@ Tensor = torch.Tensor
 Level = Literal["default", "full"]
 
 
-def inspect(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: Level = "default") -> Report:
+def inspect(
+    model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default"
+) -> Report:
     """A Report on the model as it stands: verdict, findings with cause and fix, layers, coverage.
 
     One forward and one backward pass in the model's present mode; parameters, buffers, gradients, flags,
@@ -74,7 +79,9 @@ def inspect(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
     return judge(measure(model, inputs, loss, level=level))
 
 
-def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: Level = "default") -> Table:
+def measure(
+    model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default"
+) -> Table:
     """The Table of everything measured on one forward and one backward pass; changes nothing."""
     model, processes = plain_module(model), processes_of(model)
     if level not in ROWS:
@@ -83,10 +90,15 @@ def measure(model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: L
     unready = _unready(model)
     if unready:
         return _not_run(model, unready)
+    if inputs is None:
+        kind, shape = likely(model) or ("", ())
+        example = {"f32": f", as torch.randn{shape}", "i64": f", as torch.randint(10, {shape})"}.get(kind, "")
+        raise InspectError(f"inspect needs a batch{example}; {INPUTS}")
+    inputs, asked = understood(model, inputs, loss)
     positional, named = arguments_of(inputs)
     parallel = is_parallel(model)
     with gathered(model):
-        table = together(_looked(model, positional, named, loss, level), processes)
+        table = together(_looked(model, positional, named, asked, level), processes)
     return _without_parallelism(table) if parallel else table
 
 
@@ -139,23 +151,23 @@ def _passes(
             positional, named = _differentiable(recorder, (positional, named))
         recorder.mark_inputs((positional, named))
         with recorder.scopes(), recorder:
-            output = called(lambda: recorder.model(*positional, **named), "the model raised in forward")
+            output = applied(recorder.model, positional, named)
         loss_from = len(recorder.nodes)
         value, source = loss_of(recorder, output, loss)
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
         prior = prior_use(recorder, loss, output, loss_value, loss_from)
-        recorder.meter.losses += [prior] if prior is not None else []
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         gradients = _gradients(recorder, value, skipped)
+        recorder.meter.losses += [pulled(prior, gradients)] if prior is not None else []
     states = _states(recorder, gradients)
     forward, backward = recorder.meter.settle()
     broken = first_broken(recorder, positional, named, forward)
     graph = recorder.graph(outputs)
     distance = _input_distance(positional, named)
     skipped += gaps(recorder.model, graph, recorder.meter.looks, distance)
-    settings = _settings(recorder.model) | {"inputs": _shapes((positional, named))}
+    settings = _settings(recorder.model) | {"inputs": shapes_of((positional, named))}
     return Table(
         graph, forward, backward, states, tuple(recorder.meter.losses),
         _coverage(recorder, states, skipped), loss_value, source,
@@ -271,14 +283,6 @@ def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float
     if not found:
         return math.nan
     return float(any(not bool((t[1:] == t[:1]).all()) for t in found))
-
-
-def _shapes(inputs: Any) -> str:
-    """'float32 32x784, int64 32'"""
-    kinds = [
-        f"{str(t.dtype).removeprefix('torch.')} {'×'.join(map(str, t.shape))}" for t in tensors_in(inputs)
-    ]
-    return ", ".join(kinds[:6]) or "none"
 
 
 def _settings(model: nn.Module) -> dict[str, str]:

@@ -63,6 +63,8 @@ class Sizes:
         self.firsts: list[Tensor] = []
         """Outputs of the first weights: a gradient that reaches them has passed all others."""
         self.loss = math.nan
+        self.judged = False
+        """Whether that is a loss: the caller's or the model's own."""
         self.finite = True
         """Whether all that the model returned is numbers."""
 

@@ -12,7 +12,8 @@ from isogain.inspect import Report
 from isogain.inspect.findings import at_least
 from isogain.inspect.fixes import Dialect, Fix
 from isogain.inspect.proving import proved
-from isogain.torch.call.calling import Loss, plain_module
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.inspecting import Level
 from isogain.torch.inspection.inspecting import inspect as look
 from isogain.torch.mending.carrying import TORCH, carried_out, copy_of
@@ -24,15 +25,17 @@ LARGEST = 1 << 31
 
 
 def inspect(
-    model: nn.Module, inputs: Any, loss: Loss | None = None, *, level: Level = "default",
+    model: nn.Module, inputs: Any = None, loss: LossLike | None = None, *, level: Level = "default",
     dialect: Dialect = TORCH,
 ) -> Report:  # fmt: skip
     """A Report on the model as it stands: verdict, findings with cause and fix, layers, coverage.
 
     One forward and one backward pass in the model's present mode; parameters, buffers, gradients, flags,
-    hooks and random states are as before afterwards, also when the model raises.  `inputs` is a tensor, a
-    tuple of positional or a mapping of keyword arguments; `loss` takes the output.  Without it the
-    output's `.loss` is used where there is one, else a random projection of the output.
+    hooks and random states are as before afterwards, also when the model raises.  `inputs` is a tensor or an
+    array, a tuple of positional or a mapping of keyword arguments, or a DataLoader (its first batch); `loss`
+    takes the output, or is "cross_entropy", "mse" or "bce" (of logits), or a function of output and targets:
+    then inputs end in the targets.  Without it the output's `.loss` is used where there is one, else a random
+    projection of the output.
 
     Where something is found, at most six fixes are tried on copies of the model (up to 2 GiB), each with a
     pass of its own; a finding has a line only if the copy lost that finding, got no worse in any other and
@@ -48,10 +51,11 @@ def inspect(
     >>> report.verdict  # doctest: +SKIP
     'healthy'
     """
-    report = look(model, inputs, loss, level=level)
+    inputs, asked = understood(plain_module(model), inputs, loss)
+    report = look(model, inputs, asked, level=level)
     if not report.findings:
         return report
-    tried = partial(_attempt, plain_module(model), inputs, loss)
+    tried = partial(_attempt, plain_module(model), inputs, asked)
     return proved(report, tried, dialect, _why_not(model, report))
 
 

@@ -39,6 +39,7 @@ from isogain.torch.call.tensors import (
     tensors_in,
     tensors_of_call,
 )
+from isogain.torch.measure.changes import moved_by
 from isogain.torch.measure.looks import LOOKS, closer_look
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
@@ -308,18 +309,11 @@ class Recorder(Watch):
         several = len(self.value(tensor).parameters) > 1
         if not several:
             return replace(use, rms=rms_of(tensor))
-        moved = self._moved(tensor) if self.measure else math.nan
+        moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan
         return replace(use, rms=rms_of(tensor), constant=is_constant(tensor), moved=moved)
 
-    def _moved(self, tensor: Tensor) -> float:
-        """How far a weight lies from the one frozen parameter among those that make it, as a share of it."""
-        parts = [self.parameters[one] for one in self.value(tensor).parameters]
-        base = [p for p in parts if not p.requires_grad and p.shape in (tensor.shape, tensor.shape[::-1])]
-        if len(base) != 1 or not any(p.requires_grad for p in parts) or is_wrapped(base[0]):
-            return math.nan
-        frozen = base[0] if base[0].shape == tensor.shape else base[0].T
-        size = rms_of(frozen)
-        return rms_of(tensor.detach().float() - frozen.detach().float()) / size if size > 0 else math.nan
+    def _makers(self, tensor: Tensor) -> list[Tensor]:
+        return [self.parameters[one] for one in self.value(tensor).parameters]
 
     def _main(self, names: frozenset[str]) -> str:
         """The largest of the parameters that make a weight; of equals one whose values differ."""

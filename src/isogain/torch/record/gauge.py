@@ -13,7 +13,15 @@ from torch.utils import _pytree as pytree
 
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
-from isogain.torch.call.calling import batch_of, called, check_call, differentiated, eager, loss_of
+from isogain.torch.call.calling import (
+    applied,
+    batch_of,
+    called,
+    check_call,
+    differentiated,
+    eager,
+    loss_of,
+)  # fmt: skip
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.processes import ALONE, Processes
 from isogain.torch.call.tensors import Value, reads, tensors_in
@@ -83,6 +91,7 @@ class Watcher(Protocol):
 
     firsts: list[Tensor]
     loss: float
+    judged: bool
     finite: bool
 
     def mark_inputs(self, inputs: Any) -> None:
@@ -158,7 +167,7 @@ def _pass(
         found = make(guard, batch_of(positional, named))
         found.mark_inputs((positional, named))
         with found.scopes(), found:
-            output = called(lambda: model(*positional, **named), "the model raised in forward")
+            output = applied(model, positional, named)
         found.finite = all(bool(one.isfinite().all()) for one in tensors_in(output) if not one.is_meta)
         if found.finish(output):
             _judge(found, output, loss, back)
@@ -181,7 +190,8 @@ def _own_copy(tensor: Tensor) -> Tensor:
 
 def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:
     """The loss, and the way back from it; without that the loss is no part of the record."""
-    value, _ = loss_of(found if back else nullcontext(), output, loss)
+    value, source = loss_of(found if back else nullcontext(), output, loss)
+    found.judged = source != "random projection"
     if value is None or value.is_meta:
         return
     found.loss = float(value.detach())

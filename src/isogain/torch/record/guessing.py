@@ -16,7 +16,7 @@ from isogain.graph.nodes import Kind
 from isogain.torch.call.guard import Untouched
 from isogain.torch.record.gauge import Gauge, gauge
 
-__all__ = ["guessed"]
+__all__ = ["guessed", "likely"]
 
 Tensor = torch.Tensor
 Given = tuple[tuple[Any, ...], dict[str, Any]]
@@ -43,6 +43,12 @@ def guessed(model: nn.Module) -> tuple[Gauge, tuple[str, ...]]:
         "between them, is unknown"
     )
     return _by_modules(twin), (note,)
+
+
+def likely(model: nn.Module) -> tuple[str, tuple[int, ...]] | None:
+    """'f32' or 'i64' and the shape of a batch that would suit the first layer; None where that is unknown."""
+    given = next(_guesses(model), ((), {}))[0]
+    return ("f32" if given[0].is_floating_point() else "i64", tuple(given[0].shape)) if given else None
 
 
 def _without_memory(model: nn.Module) -> nn.Module:

@@ -15,7 +15,7 @@ from isogain.errors import DrawError, IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt, Written
-from isogain.torch.call.calling import plain_module
+from isogain.torch.call.inputs import plain_module
 from isogain.torch.draw.fill import prepare
 from isogain.torch.draw.materialize import places_of
 from isogain.torch.draw.targets import Target, targets

@@ -11,8 +11,9 @@ from torch import nn
 
 from isogain.errors import InitializerError, InspectError
 from isogain.graph.paths import stable_path
-from isogain.torch.call.calling import arguments_of, called, eager, plain_module
+from isogain.torch.call.calling import applied, arguments_of, eager
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.draw.fill import fill_
 
 __all__ = ["lsuv_"]
@@ -55,6 +56,7 @@ def lsuv_(
     }
     if not layers:
         raise InitializerError("lsuv_: the model has no linear or convolutional layer to scale")
+    inputs, _ = understood(model, inputs)
     found = _scaled(model, layers, inputs, seed, tolerance, iterations)
     with torch.no_grad():
         for parameter, values in found:
@@ -74,7 +76,7 @@ def _scaled(
                 guard.keep(parameter)
             _draw(layer, path, seed)
             layer.register_forward_hook(_Scaler(path, tolerance, iterations), with_kwargs=True)
-        called(lambda: model(*positional, **named), "the model raised in forward")
+        applied(model, positional, named)
         return [(p, p.detach().clone()) for layer in layers.values() for p in _parameters(layer)]
 
 

@@ -22,12 +22,14 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.rates import rates_of_stack
 from isogain.graph.recipes import check_options, notes_of, rates_of
+from isogain.graph.recipes.typed import RecipeName
 from isogain.graph.rules import decide
 from isogain.graph.rules.merging import merged
 from isogain.graph.rules.registry import DEFAULT, Decision, rules_of
 from isogain.graph.scene import Own, Scene, Site
 from isogain.graph.unpack import Unpacked, unpacked
-from isogain.torch.call.calling import arguments_of, plain_module
+from isogain.torch.call.calling import arguments_of
+from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sampling import Numbers, spread
@@ -52,16 +54,16 @@ def plan(
     inputs: Any = None,
     *,
     exclude: str | Sequence[str] = (),
-    recipe: str = DEFAULT,
+    recipe: RecipeName | str = DEFAULT,
     **options: Any,
 ) -> Plan:
     """The Plan of a model: for every parameter an initializer, its fans, role, reason and predicted gain.
 
     One forward pass is watched in the model's present mode and undone; nothing is written, and a model on
-    the meta device stays there.  `inputs` is a tensor, a tuple of positional or a mapping of keyword
-    arguments; without them they are guessed from the first layer, and run without memory, and if that
-    fails every module is looked at by itself (`plan.notes` says so).  Frozen parameters and those whose
-    path fits `exclude` keep what they have, and so does every parameter that no rule knows, with the reason.
+    the meta device stays there.  `inputs` are those of `inspect`; without, they are guessed from the first
+    layer, and run without memory, and if that fails every module is looked at by itself (`plan.notes` says
+    so).  Frozen parameters and those whose path fits `exclude` keep what they have, and so does every
+    parameter that no rule knows, with the reason.
 
     `recipe` names the start of a whole architecture ("gpt2", "t5", "deepnorm", "fixup", "mup", ...: see
     docs/recipes.md), which goes before the default rules; `options` are its own: base= for mup, completep and
@@ -80,7 +82,8 @@ def plan(
         if inputs is None:
             tape, notes = guessed(model)
         else:
-            tape, notes = gauge(model, *arguments_of(inputs), back=False), ()
+            given, _ = understood(model, inputs)
+            tape, notes = gauge(model, *arguments_of(given), back=False), ()
         found = plan_of(
             tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
             options=shapes_of_base(options),

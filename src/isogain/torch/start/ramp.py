@@ -17,6 +17,8 @@ from torch import nn
 
 from isogain.graph.groups import optimizer_kind
 from isogain.theory.rates import MOMENTUM, RateRange, around, family
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import LossLike
 from isogain.torch.start.walking import Loss, RateError, Walker, walking
 
 __all__ = ["ramp_of", "ranges_of", "rate_range", "steps_of"]
@@ -61,7 +63,7 @@ class Ramp:
 
 
 def rate_range(
-    model: nn.Module, inputs: Any, loss: Loss | None = None, optimizer: Any = "adamw"
+    model: nn.Module, inputs: Any, loss: LossLike | None = None, optimizer: Any = "adamw"
 ) -> RateRange:
     """The RateRange of a model as it stands, measured by some ten steps on this batch, all undone.
 
@@ -82,7 +84,7 @@ def rate_range(
     Source: Smith 2017, arXiv 1506.01186 (rates that grow), here with the steps' own scale (Polyak 1987).
     """
     signed, momentum = steps_of(optimizer)
-    ramp = ramp_of(model, inputs, loss, signed)
+    ramp = ramp_of(model, *understood(plain_module(model), inputs, loss), signed)
     found = around(family(signed), ramp.high, ramp.reason, signed=signed, measured=True)
     return found.scaled(1 - momentum, _named(optimizer))
 

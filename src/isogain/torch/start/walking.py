@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from statistics import fmean
 from typing import Any
@@ -13,8 +13,10 @@ from torch import nn
 
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
-from isogain.torch.call.calling import arguments_of, called, check_call, eager, loss_of, plain_module
+from isogain.torch.call.calling import applied, arguments_of, called, check_call, eager, loss_of
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.call.processes import ALONE, Processes, processes_of
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.record.gathering import gathered
@@ -22,7 +24,6 @@ from isogain.torch.record.gathering import gathered
 __all__ = ["Loss", "RateError", "Walker", "walking"]
 
 Tensor = torch.Tensor
-Loss = Callable[[Any], Tensor]
 
 
 class RateError(InspectError):
@@ -65,7 +66,7 @@ class Walker:
         """The loss, the direction of the next step against it, and the loss's slope along it."""
         torch.manual_seed(0)  # the same dropout at every step
         positional, named = arguments_of(self.inputs)
-        output = called(lambda: self.model(*positional, **named), "the model raised in forward")
+        output = applied(self.model, positional, named)
         value, source = loss_of(_Unwatched(), output, self.asked)
         if value is None or source == "random projection" or not value.requires_grad:
             raise RateError("a range of learning rates needs a loss that can be differentiated: give loss=")
@@ -98,7 +99,7 @@ class _Unwatched:
 
 @contextmanager
 def walking(
-    model: nn.Module, inputs: Any, loss: Loss | None, signed: bool = False,
+    model: nn.Module, inputs: Any, loss: LossLike | None, signed: bool = False,
     start: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Walker]:  # fmt: skip
     """A Walker of this model, which begins at other values by name if given; all is as before afterwards.
@@ -107,6 +108,7 @@ def walking(
     """
     wrapped, model = model, plain_module(model)
     check_call(dict(model.named_parameters()), loss)
+    inputs, asked = understood(model, inputs, loss)
     dtypes = [p.dtype for p in model.parameters()]
     with gathered(model), Untouched(model) as guard, eager(), torch.enable_grad():
         parameters = [p for p in model.parameters() if p.requires_grad]
@@ -116,7 +118,7 @@ def walking(
         with torch.no_grad():
             for name, value in (start or {}).items():
                 model.get_parameter(name).copy_(value)
-        yield Walker(model, parameters, inputs, loss, signed, processes_of(wrapped))
+        yield Walker(model, parameters, inputs, asked, signed, processes_of(wrapped))
 
 
 def _check(parameters: list[nn.Parameter], same_types: bool) -> None:

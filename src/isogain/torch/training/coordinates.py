@@ -12,8 +12,12 @@ from torch import nn
 from isogain.errors import InspectError
 from isogain.graph.groups import optimizer_kind
 from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
+from isogain.graph.recipes.typed import RecipeName
 from isogain.inspect.coordinates import CoordinateCheck, Movement
-from isogain.torch.call.calling import arguments_of, plain_module
+from isogain.torch.call.calling import applied, arguments_of
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import LossLike
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.planning import plan
 
@@ -29,9 +33,9 @@ def coordinate_check(
     widths: Sequence[int],
     inputs: Any,
     *,
-    recipe: str | None = "mup",
+    recipe: RecipeName | str | None = "mup",
     base: int | None = None,
-    loss: Callable[[Any], Tensor] | None = None,
+    loss: LossLike | None = None,
     lr: float = 1e-2,
     optimizer: str = "adam",
     steps: int = 3,
@@ -71,34 +75,33 @@ def coordinate_check(
     with torch.random.fork_rng():
         for seed in seeds:
             for width in sizes:
-                batch = inputs(width) if callable(inputs) else inputs
-                model = _started(make, width, smallest, batch, recipe, seed)
-                groups = _groups(model, lr, kind)
-                found += _watch(model[0], groups, batch, loss, kind, steps, width, seed)
+                torch.manual_seed(seed)
+                model = plain_module(make(width))
+                given = inputs(width) if callable(inputs) else inputs
+                batch, asked = understood(model, given, loss)
+                made = _started(model, make, smallest, batch, recipe, seed)
+                groups = _groups(model, made, lr, kind)
+                found += _watch(model, groups, batch, asked, kind, steps, width, seed)
     named = "as built" if recipe is None else recipe
     return CoordinateCheck(tuple(found), named, kind, lr, steps)
 
 
 def _started(
-    make: Make, width: int, base: int, batch: Any, recipe: str | None, seed: int
-) -> tuple[nn.Module, Any]:
-    """The model of this width, started, and its plan (None: as built)."""
-    torch.manual_seed(seed)
-    model = plain_module(make(width))
+    model: nn.Module, make: Make, base: int, batch: Any, recipe: str | None, seed: int
+) -> Plan | None:
+    """Starts the model; its plan (None: as built)."""
     if recipe is None:
-        return model, None
+        return None
     options: dict[str, Any] = {"base": make(base)} if recipe in WIDTH_RECIPES else {}
     found = plan(model, batch, recipe=recipe, **options)
     apply_(model, found, seed=seed)
-    return model, found
+    return found
 
 
-def _groups(model: tuple[nn.Module, Any], lr: float, kind: str) -> list[dict[str, Any]]:
-    built, found = model
+def _groups(model: nn.Module, found: Plan | None, lr: float, kind: str) -> list[dict[str, Any]]:
     if found is None:
-        return [{"params": [p for p in built.parameters() if p.requires_grad], "lr": lr}]
-    groups: list[dict[str, Any]] = found.param_groups(lr, kind, model=None)
-    return groups
+        return [{"params": [p for p in model.parameters() if p.requires_grad], "lr": lr}]
+    return found.param_groups(lr, kind, model=None)
 
 
 def _watch(
@@ -120,7 +123,7 @@ def _watch(
         outputs: dict[str, Tensor] = {}
         handles = _listen(model, outputs)
         try:
-            value = _loss(model(*positional, **named), loss, seed)
+            value = _loss(applied(model, positional, named), loss, seed)
         finally:
             for handle in handles:
                 handle.remove()

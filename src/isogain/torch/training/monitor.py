@@ -16,7 +16,8 @@ from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
 from isogain.rendering import rendered
 from isogain.theory.rates import RateRange
-from isogain.torch.call.calling import Loss
+from isogain.torch.call.inputs import plain_module, understood
+from isogain.torch.call.losses import LossLike
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.ramp import rate_range
 from isogain.torch.training.pace import Pace, pace, values_of, while_training
@@ -70,10 +71,11 @@ class Monitor:
     """
 
     def __init__(
-        self, model: nn.Module, inputs: Any, loss: Loss | None = None, *, writer: Writer | None = None,
+        self, model: nn.Module, inputs: Any, loss: LossLike | None = None, *, writer: Writer | None = None,
         when: Callable[[int], bool] = is_due, most: int = 32, optimizer: Any = None,
     ) -> None:  # fmt: skip
-        self.model, self.inputs, self.loss = model, inputs, loss
+        self.model = model
+        self.inputs, self.loss = understood(plain_module(model), inputs, loss)
         self.writer, self.when, self.most, self.optimizer = writer, when, most, optimizer
         self.snapshots: list[Snapshot] = []
         self.seconds = 0.0
@@ -173,7 +175,7 @@ class _Callback:
     """What both frameworks' callbacks share: a Monitor made when training starts."""
 
     def __init__(
-        self, inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any
+        self, inputs: Any, loss: LossLike | None = None, page: str | Path | None = None, **options: Any
     ) -> None:
         super().__init__()
         self.inputs, self.loss, self.page, self.options = inputs, loss, page, options
@@ -193,7 +195,7 @@ class _Callback:
 
 
 def LightningMonitor(
-    inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any
+    inputs: Any, loss: LossLike | None = None, page: str | Path | None = None, **options: Any
 ) -> Any:
     """A Lightning callback that monitors `trainer.fit`; needs lightning or pytorch_lightning."""
     try:
@@ -223,7 +225,7 @@ def LightningMonitor(
 
 
 def HuggingFaceMonitor(
-    inputs: Any, loss: Loss | None = None, page: str | Path | None = None, **options: Any
+    inputs: Any, loss: LossLike | None = None, page: str | Path | None = None, **options: Any
 ) -> Any:
     """A callback for transformers' Trainer; needs transformers."""
     base = _base("transformers", "TrainerCallback")

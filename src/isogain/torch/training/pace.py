@@ -19,7 +19,7 @@ from torch import nn
 from isogain.errors import IsogainError
 from isogain.inspect import Finding, Report
 from isogain.theory.rates import RateRange
-from isogain.torch.call.calling import plain_module
+from isogain.torch.call.inputs import plain_module
 from isogain.torch.record.gathering import resharded, whole
 from isogain.torch.start.walking import Loss, walking
 

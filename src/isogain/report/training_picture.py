@@ -133,10 +133,11 @@ def _both(layer: Layer) -> tuple[Scales | None, Scales | None]:
 
 
 def _ends(scales: Scales) -> tuple[int, ...]:
-    """The powers of two between which all but one in a thousand of the values lie."""
-    total, kept = sum(scales.counts), []
+    """The powers of two between which all but 2 % of the values lie."""
+    total, seen, kept = sum(scales.counts), 0, []
     for place, count in enumerate(scales.counts):
-        if count > 1e-3 * total:
+        seen += count
+        if 0.01 * total <= seen and seen - count <= 0.99 * total:
             kept.append(scales.first + place)
     return (kept[0], kept[-1] + 1) if kept else ()
 

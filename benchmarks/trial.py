@@ -62,18 +62,18 @@ def he(shift: int, model: nn.Module, seed: int) -> None:
     starter("he_normal", None)(model, 1009 * seed + shift)
 
 
-def coverage(trials: int) -> None:
+def coverage(trials: int, first: int) -> None:
     """Three starts of one law, two rates, five seeds: who is declared ahead of whom."""
     verdicts: Counter[str] = Counter()
     ahead = 0
-    for number in range(trials):
+    for number in range(first, first + trials):
         generator = torch.Generator().manual_seed(number)
         inputs = torch.randn(400, 12, generator=generator)
         scores = inputs @ torch.randn(12, 4, generator=generator)
         labels = (scores + torch.randn(400, 4, generator=generator)).argmax(1)
         starts = {f"he {shift}": partial(he, shift) for shift in range(3)}
         found = igt.trial(
-            tiny, (inputs, labels), starts, rates=(0.01, 0.03), steps=15,
+            tiny, (inputs, labels), starts, rates=(0.01, 0.03), steps=10,
             seeds=range(5 * number, 5 * number + 5), workers=1, **QUIET,
         )  # fmt: skip
         verdicts[found.verdict] += 1
@@ -99,10 +99,10 @@ def small(model: nn.Module, seed: int) -> None:
             parameter.copy_(0.01 * torch.randn(parameter.shape, generator=generator) * (parameter.dim() > 1))
 
 
-def power(trials: int) -> None:
+def power(trials: int, first: int) -> None:
     """He against std .01 with three seeds, two rates and 60 updates: the least that judges at all."""
     won = 0
-    for number in range(trials):
+    for number in range(first, first + trials):
         found = igt.trial(
             plain_network, images(), {"he": "he_normal", "std .01": small}, optimizers="sgd",
             rates=(0.03, 0.1), steps=60, seeds=range(3 * number, 3 * number + 3), workers=1, **QUIET,
@@ -235,12 +235,14 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("coverage", "power", "plain", "overhead", "backends", "law"))
     parser.add_argument("--trials", type=int)
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first trial, to share the work between processes"
+    )
     chosen = parser.parse_args()
     if chosen.what in ("coverage", "power"):
         torch.set_num_threads(1)
-        {"coverage": coverage, "power": power}[chosen.what](
-            chosen.trials or {"coverage": 400, "power": 50}[chosen.what]
-        )
+        run, usual = {"coverage": (coverage, 400), "power": (power, 50)}[chosen.what]
+        run(chosen.trials or usual, chosen.first)
         return
     {"plain": plain, "overhead": overhead, "backends": backends, "law": law}[chosen.what]()
 

@@ -68,17 +68,19 @@ def read(build: Callable[[], Any]) -> Record:
 
 
 def lines(role: str, entries: list[tuple[Any, str]]) -> Iterator[Record]:
-    """One record for each law of a kind of parameter; where there are many, one for each class of laws."""
-    laws = defaultdict(list)
-    for entry, law in entries:
-        laws[law, entry.reason].append(entry)
-    if len(laws) > MOST_LAWS:
+    """One record for each law and line of a kind of parameter; where there are many, for each law, or class of laws."""
+    for key in (lambda law, entry: (law, entry.reason), lambda law, entry: law, lambda law, entry: law.partition("(")[0]):
         laws = defaultdict(list)
         for entry, law in entries:
-            laws[law.partition("(")[0], entry.reason.rpartition(":")[0]].append(entry)
-    for (law, where), same in laws.items():
-        yield {"kind": role, "law": law if "(" in law or not law else spread(law, same),
-               "where": where, "count": len(same), "example": same[0].path, "shape": list(same[0].shape)}  # fmt: skip
+            laws[key(law, entry)].append((entry, law))
+        if len(laws) <= MOST_LAWS:
+            break
+    for same in laws.values():
+        places, told = dict.fromkeys(entry.reason for entry, _ in same), {law for _, law in same}
+        more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+        first = same[0][0]
+        yield {"kind": role, "law": told.pop() if len(told) == 1 else spread([entry for entry, _ in same]),
+               "where": next(iter(places)) + more, "count": len(same), "example": first.path, "shape": list(first.shape)}  # fmt: skip
 
 
 def law_of(entry: Any, plan: Any) -> str:
@@ -93,12 +95,12 @@ def law_of(entry: Any, plan: Any) -> str:
     return repr(law)
 
 
-def spread(law: str, entries: list[Any]) -> str:
+def spread(entries: list[Any]) -> str:
     """A class of laws, and from what to what their deviations go."""
     from isogain.core.geometry.layout import implied
 
     found = [e.initializer.law(e.shape, layout=implied(e.layout), groups=e.groups).std for e in entries if e.initializer]
-    return f"{law}, std {min(found):.3g} to {max(found):.3g}" if found else law
+    return f"{type(entries[0].initializer).__name__}(std {min(found):.3g} to {max(found):.3g})" if found else ""
 
 
 def looked_at(build: Callable[[], Any], task: Any) -> Record:
@@ -113,7 +115,7 @@ def looked_at(build: Callable[[], Any], task: Any) -> Record:
     return {"verdict": report.verdict, "findings": sorted({one.code for one in report.findings if one.severity != "info"})}
 
 
-def work(answer: Any, build: Callable[[], Any], task: Any, limit: int) -> None:
+def work(answer: Any, build: Callable[[], Any], task: Any, limit: int, inspected: bool) -> None:
     """One model, in a process of its own."""
     import torch
 
@@ -128,18 +130,18 @@ def work(answer: Any, build: Callable[[], Any], task: Any, limit: int) -> None:
         except Exception as error:
             found = {"failed": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
         answer.send(found)
-        if found.get("parameters", SMALL + 1) <= SMALL:
+        if inspected and found.get("parameters", SMALL + 1) <= SMALL:
             try:
                 answer.send(looked_at(build, task))
             except Exception as error:
                 answer.send({"verdict": "", "findings": [], "failed_inspect": f"{type(error).__name__}"})
 
 
-def apart(build: Callable[[], Any], task: Any, limit: int) -> Record:
+def apart(build: Callable[[], Any], task: Any, limit: int, inspected: bool) -> Record:
     """The record, made in a fork with a limit on its time."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(theirs, build, task, limit))
+    process = context.Process(target=work, args=(theirs, build, task, limit, inspected))
     process.start()
     theirs.close()
     found: Record = {}
@@ -172,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="parts of names, with commas between")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--starts", action="store_true", help="read starts alone, and keep what inspect said before")
     parser.add_argument("--limit", type=int, default=40, help="seconds of one core for one model")
     options = parser.parse_args()
     import torch  # noqa: F401  (once, before every fork)
@@ -186,11 +189,14 @@ def main() -> None:
             continue
         if not any(part in name for part in options.only.split(",")):
             continue
-        if (name, installed) in table and not options.again:
+        if (name, installed) in table and not (options.again or options.starts):
             continue
         with contextlib.suppress(Exception):
             __import__(library.replace("-", "_"))
-        record = {"model": name, "library": library, "version": installed} | apart(build, task, options.limit)
+        kept = table.get((name, installed), {}) if options.starts else {}
+        told = {key: kept[key] for key in ("verdict", "findings") if key in kept}
+        record = {"model": name, "library": library, "version": installed, **told}
+        record |= apart(build, task, options.limit, not options.starts)
         print(name, record.get("failed") or f"{len(record['starts'])} laws, {record.get('verdict', 'not inspected')}", flush=True)
         if "failed" not in record:
             table[name, installed] = record

@@ -74,7 +74,9 @@ def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     'w ~ N(0, σ²), σ² = 2 / fan_in (300)'
     """
     CHECKS.choice("fan_rule", fan_rule, tuple(FRAMEWORK_RULES))
-    return identified(_tensors(source), fan_rule)
+    found = identified(_tensors(source), fan_rule)
+    CHECKS.require(len(found) > 0, f"there is no tensor of real numbers in {shown(source)}")
+    return found
 
 
 def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identification:

@@ -13,7 +13,14 @@ from typing import Any
 
 from isogain.core.initializers import Constant, Normal, Orthogonal, TruncatedNormal, Uniform, VarianceScaling
 from isogain.core.names.rows import Row
-from isogain.core.values.distributions import ConstantLaw, Law, NormalLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.distributions import (
+    ConstantLaw,
+    Law,
+    NormalLaw,
+    TruncatedNormalLaw,
+    UniformLaw,
+    truncated_std,
+)
 from isogain.core.values.initializer import Initializer
 
 __all__ = ["Facts", "arguments_for", "facts_of"]
@@ -45,7 +52,8 @@ def facts_of(value: Initializer, laws: Mapping[str, Law]) -> Facts:
     """The numbers of an initializer, and of its law at a shape where one was given."""
     facts: Facts = {}
     if isinstance(value, VarianceScaling):
-        facts["variance"] = value.scale
+        cut = value.distribution == "truncated_normal" and value.truncation == "uncorrected"
+        facts["variance"] = value.scale * (truncated_std(-2, 2) ** 2 if cut else 1)
     elif isinstance(value, Orthogonal):
         facts["gain"] = value.gain
     law = laws.get("shape")

@@ -21,6 +21,8 @@ __all__ = ["Translation", "translate"]
 
 GENERAL = ("general", "fixed scales", "biases and constants", "kernels and sparse patterns")
 """isogain's own rows that are laws for any network."""
+NO_CALLS = ("torch.default_weight",)
+"""Rows that name what layers do, and that their framework has no function for."""
 NEVER = 9.0
 """Sigmas beyond which no draw has ever been cut."""
 SIZES = ((48, 80, (3, 3)), (128, 32, (5, 2)), (17, 29, (2, 2)))
@@ -177,7 +179,7 @@ def _candidates(target: Framework, wanted: _Wanted) -> Iterator[_Candidate]:
     """The rows of a framework with every argument that could be meant."""
     for facts in wanted.facts:
         for row in catalog():
-            if not _is_of(row, target) or row.layout or row.function:
+            if not _is_of(row, target) or row.layout or row.function or row.name in NO_CALLS:
                 continue
             for arguments in arguments_for(row, facts):
                 try:

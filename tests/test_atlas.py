@@ -37,10 +37,16 @@ def test_names_words_and_refusals():
 
 def test_what_changed_is_found_and_lines_that_moved_are_not():
     one = ig.atlas()["transformers/gpt2"]
-    moved = dataclasses.replace(one, version="99.0", starts=tuple(dataclasses.replace(kind, where="elsewhere.py:1") for kind in one.starts))
+    moved = dataclasses.replace(
+        one,
+        version="99.0",
+        starts=tuple(dataclasses.replace(kind, where="elsewhere.py:1") for kind in one.starts),
+    )
     assert not list(changes([one, moved]))
     first, *rest = one.starts
-    other = dataclasses.replace(moved, starts=(Kind(first.kind, "Normal(std=0.5)", "x.py:3", 1, first.example, first.shape), *rest))
+    other = dataclasses.replace(
+        moved, starts=(Kind(first.kind, "Normal(std=0.5)", "x.py:3", 1, first.example, first.shape), *rest)
+    )
     (change,) = changes([other, one])
     assert (change.old, change.new, change.kind) == (one.version, "99.0", first.kind)
     assert "0.5" in change.after

@@ -85,7 +85,9 @@ def test_a_layout_is_read_as_the_framework_reads_it():
 def test_transposed_kernels_lie_elsewhere():
     found = ig.translate("torch.nn.ConvTranspose2d.weight", to="keras", transposed=True)
     assert found.layout == "* out in"
-    assert found.initializer.law((3, 3, 50, 20), layout=implied("* out in")).std == pytest.approx(math.sqrt(1 / 3 / (9 * 50)))
+    assert found.initializer.law((3, 3, 50, 20), layout=implied("* out in")).std == pytest.approx(
+        math.sqrt(1 / 3 / (9 * 50))
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ class TestDefault:
         assert start.layout("weight") == "out in"
 
     def test_a_missing_size_is_named(self):
-        with pytest.raises(InitializerError, match="in_channels=..., kernel_size=..."):
+        with pytest.raises(InitializerError, match=r"in_channels=\.\.\., kernel_size=\.\.\."):
             _ = ig.default("torch.nn.Conv2d").bias
 
     def test_short_and_wrong_names(self):

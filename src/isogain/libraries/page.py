@@ -13,11 +13,12 @@ __all__ = ["atlas_page", "changes_page"]
 
 HEAD = """# The atlas: what other libraries start with
 
-{models} models of {libraries} libraries, small, built by their own constructors: every kind of parameter, the law it starts from,
-and the file and line that wrote it, as `igt.own_plan` reads them; what `inspect` says of the start where the model was small
-enough to be run. The layers of frameworks are rows of [the catalog](catalog.md), which `ig.default("torch.nn.Linear")`
-reads ([porting](porting.md)). This page is made from the table in the package (`make docs`); `benchmarks/atlas.py`
-writes the table from whatever of the libraries is installed. [What changed between releases](atlas_changes.md) compares versions.
+{models} models of {libraries} libraries, small, built by their own constructors: every kind of parameter,
+the law it starts from, and the file and line that wrote it, as `igt.own_plan` reads them; what `inspect`
+says of the start where the model was small enough to be run. The layers of frameworks are rows of [the
+catalog](catalog.md), which `ig.default("torch.nn.Linear")` reads ([porting](porting.md)). This page is made
+from the table in the package (`make docs`); `benchmarks/atlas.py` writes the table from whatever of the
+libraries is installed. [What changed between releases](atlas_changes.md) compares versions.
 
 ```
 isogain atlas timm/resnet26           # one model whole
@@ -44,8 +45,8 @@ zuko/BPF
 """
 CHANGES = """# What changed between releases
 
-The same models in two versions of their library, kind by kind of parameter; lines that only moved are not shown. Made from the table
-of [the atlas](atlas.md).
+The same models in two versions of their library, kind by kind of parameter; lines that only moved are not
+shown. Made from the table of [the atlas](atlas.md).
 
 """
 MOST = 40
@@ -55,8 +56,17 @@ def atlas_page() -> str:
     """docs/atlas.md as text."""
     table = list(atlas())
     newest = {one.model: one for one in sorted(table, key=lambda one: one.version)}
-    parts = [HEAD.format(models=len(newest), libraries=len({one.library for one in table}), laws=_laws(list(newest.values())))]
-    for library, models in groupby(sorted(newest.values(), key=lambda one: (one.library.lower(), one.model.lower())), key=lambda one: one.library):
+    parts = [
+        HEAD.format(
+            models=len(newest),
+            libraries=len({one.library for one in table}),
+            laws=_laws(list(newest.values())),
+        )
+    ]
+    for library, models in groupby(
+        sorted(newest.values(), key=lambda one: (one.library.lower(), one.model.lower())),
+        key=lambda one: one.library,
+    ):
         rows = list(models)
         parts.append(f"\n## {library} {rows[-1].version}\n\n| model | start | inspect |\n|---|---|---|")
         parts.extend(map(_row, rows))
@@ -101,9 +111,18 @@ def changes_page() -> str:
     if not found:
         return CHANGES + "No library is held in two versions yet.\n"
     parts = [CHANGES]
-    for (library, old, new), rows in groupby(sorted(found, key=_order), key=lambda one: (one.library, one.old, one.new)):
-        parts.append(f"\n## {library} {old} → {new}\n\n| model | parameter | before | after | where |\n|---|---|---|---|---|")
-        parts.extend(f"| {one.model.partition('/')[2]} | {one.kind} | `{one.before or '-'}` | `{one.after or '-'}` | {_place(one.where)} |" for one in rows)
+    for (library, old, new), rows in groupby(
+        sorted(found, key=_order), key=lambda one: (one.library, one.old, one.new)
+    ):
+        parts.append(
+            f"\n## {library} {old} → {new}\n\n"
+            "| model | parameter | before | after | where |\n|---|---|---|---|---|"
+        )
+        parts.extend(
+            f"| {one.model.partition('/')[2]} | {one.kind} | `{one.before or '-'}` | `{one.after or '-'}` "
+            f"| {_place(one.where)} |"
+            for one in rows
+        )
     return "\n".join(parts) + "\n"
 
 

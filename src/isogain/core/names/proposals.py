@@ -40,8 +40,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 SCALES = ("gain", "scale", "factor", "magnitude")
 SLOPES = ("a", "negative_slope", "slope")
 NAMES: dict[str, str] = {
-    "std": "std", "stddev": "std", "sigma": "std", "mean": "mean", "low": "low", "minval": "low", "min": "low", "lo": "low",
-    "high": "high", "maxval": "high", "max": "high", "hi": "high", "b": "high", "lower": "lower", "upper": "upper",
+    "std": "std", "stddev": "std", "sigma": "std", "mean": "mean", "low": "low", "minval": "low",
+    "min": "low", "lo": "low", "high": "high", "maxval": "high", "max": "high", "hi": "high", "b": "high",
+    "lower": "lower", "upper": "upper",
     "value": "value", "val": "value", "fill_value": "value", "constant": "value",
 }  # fmt: skip
 """Arguments that are a number of the law, and which."""
@@ -108,7 +109,7 @@ def _values(name: str, facts: Facts) -> list[Any]:
 
 
 def _scales(facts: Facts) -> list[float]:
-    """A gain is a factor of the weight or of its variance, on Xavier's, LeCun's or He's law; or a bound, a std."""
+    """A gain is a factor of the weight or of its variance, on LeCun's or He's law; or a bound, a std."""
     found = [facts[name] for name in ("gain", "std", "high") if name in facts]
     variance = facts.get("variance")
     if variance is not None:

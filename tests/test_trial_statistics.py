@@ -110,7 +110,7 @@ def test_halving_drops_what_is_behind_and_seldom_the_best():
         scores = {
             f"{start}|{rate}": dict(enumerate(draws[start, rate])) for start in range(3) for rate in range(2)
         }
-        kept, lost = survivors(scores, groups, 0.95, 6)
+        _, lost = survivors(scores, groups, 0.95, 6)
         lost_best += "0" in lost
         kept_worst += "2" not in lost
     assert lost_best <= trials * 0.05 + 3 * np.sqrt(trials * 0.05 * 0.95)

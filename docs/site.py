@@ -32,6 +32,21 @@ PLAYGROUND = "playground/page.html"
 LINK = re.compile(r"(?<=\]\()([^)#\s]+)(?=[^)]*\))")
 
 
+def on_config(config: Any) -> Any:
+    """The navigation without pages that are not written yet."""
+    config.nav = [kept for kept in map(_written, config.nav) if kept]
+    return config
+
+
+def _written(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return entry if entry in SOURCES or (HERE / entry).exists() else None
+    ((title, inside),) = entry.items()
+    kept = [_written(one) for one in inside] if isinstance(inside, list) else _written(inside)
+    kept = [one for one in kept if one] if isinstance(kept, list) else kept
+    return {title: kept} if kept else None
+
+
 def on_files(files: Files, config: Any) -> Files:
     """README and its neighbours, the playground, and a notebook for each tutorial and example."""
     for path, uri in BROUGHT.items():

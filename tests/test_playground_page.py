@@ -231,7 +231,7 @@ def test_chinese_by_a_switch(browser, tmp_path):
     with played(browser, tmp_path, {"viewport": PHONE}) as found:
         page, chinese = found.page, words("zh")
         page.locator("#language").click()
-        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        assert page.evaluate("document.documentElement.lang") == "zh-Hans"
         assert page.locator("h1").inner_text() == chinese["title"]
         assert page.title() == chinese["page_title"]
         assert page.locator("label[for=knob-law]").inner_text() == chinese["knob_law"]

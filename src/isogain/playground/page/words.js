@@ -6,12 +6,12 @@ const words = (() => {
   const known = (name) => name in settings.words[language];
   const speak = (wanted) => {
     language = wanted;
-    document.documentElement.lang = { en: "en", zh: "zh-CN" }[wanted];
+    document.documentElement.lang = { en: "en", zh: "zh-Hans" }[wanted];
     document.title = word("page_title");
     for (const element of pageTools.all("[data-word]")) element.textContent = word(element.dataset.word);
     const button = document.getElementById("language");
     button.textContent = word("other_language");
-    button.lang = wanted === "en" ? "zh-CN" : "en";
+    button.lang = wanted === "en" ? "zh-Hans" : "en";
   };
 
   const raised = (digits) =>

@@ -11,6 +11,8 @@ from typing import Any
 import griffe
 from mkdocs.structure.files import File, Files
 
+from isogain.playground.shown import Playground
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import notebooks  # noqa: E402  (beside this file, which is no package)
@@ -26,6 +28,8 @@ BROUGHT = {
 """Pages that lie beside docs/, and their places in the site."""
 SOURCES = {uri: path for path, uri in BROUGHT.items()}
 NOTEBOOK = {"en": "Download this page as a notebook", "zh": "把本页下载为笔记本"}
+PLAYGROUND = "playground/page.html"
+"""Where the site has the playground itself."""
 LINK = re.compile(r"(?<=\]\()([^)#\s]+)(?=[^)]*\))")
 
 
@@ -45,12 +49,13 @@ def _written(entry: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """README and its neighbours, and a notebook for each tutorial and example."""
+    """README and its neighbours, the playground, and a notebook for each tutorial and example."""
     for path, uri in BROUGHT.items():
         files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
     for page in [one for one in files.documentation_pages() if is_tutorial(one.src_uri)]:
         text = notebooks.of_page(Path(page.abs_src_path).read_text(encoding="utf-8"))
         files.append(File.generated(config, page.src_uri.replace(".md", ".ipynb"), content=text))
+    files.append(File.generated(config, PLAYGROUND, content=Playground().html()))
     for example in sorted((ROOT / "examples").glob("*.ipynb")):
         files.append(File.generated(config, f"examples/{example.name}", abs_src_path=str(example)))
     return files
@@ -68,6 +73,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     markdown = LINK.sub(lambda found: relinked(found.group(), source, uri), markdown)
     if uri.startswith("reference/"):
         markdown = re.sub(r"(?m)^::: (isogain[.\w]*)$", _with_shadowed, markdown)
+    if uri == "playground.md":
+        ways = f"[Open the playground]({PLAYGROUND}) · [中文]({PLAYGROUND}#lang=zh)"
+        markdown = re.sub(r"\A(# .*\n)", rf"\1\n{ways}\n", markdown)
     if is_tutorial(uri):
         link = f"[{NOTEBOOK[language(uri)]}]({Path(uri).stem}.ipynb){{ .notebook download }}"
         markdown = re.sub(r"\A(# .*\n)", rf"\1\n{link}\n", markdown)

@@ -41,9 +41,10 @@ def test_tutorials_can_be_had_as_notebooks(site):
 
 def test_the_reference_has_every_public_name(site):
     import isogain
+    import isogain.theory
     import isogain.torch
 
-    for page, module in (("isogain", isogain), ("torch", isogain.torch)):
+    for page, module in (("isogain", isogain), ("torch", isogain.torch), ("theory", isogain.theory)):
         text = (site / "reference" / f"{page}.html").read_text(encoding="utf-8")
         shown = {place.rpartition(".")[2] for place in re.findall(r'<h2 id="(isogain\.[\w.]+)"', text)}
         assert not set(module.__all__) - shown - {"__version__"}

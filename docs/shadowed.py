@@ -1,4 +1,4 @@
-"""Public names that a module of the same name hides from static reading, and where they are really defined."""
+"""Public names that a module of the same name hides from static reading, and where they are defined."""
 
 from __future__ import annotations
 

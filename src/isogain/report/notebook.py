@@ -33,7 +33,8 @@ def framed(body: str) -> str:
     """HTML with the styles it needs, in the notebook's light or dark colours."""
     light, dark = theme.variables("light"), theme.variables("dark")
     darker = ",".join(f"{name} .isogain" for name in DARK)
-    return f'<div class="isogain"><style>.isogain{{{light}}}{darker}{{{dark}}}{STYLE}</style>{body}</div>'
+    style = f"<style>.isogain{{{light}}}{darker}{{{dark}}}{STYLE}</style>"
+    return f'<div class="isogain">{style}{theme.fallen_back(body)}</div>'
 
 
 def fragment(outcome: Outcome) -> str:

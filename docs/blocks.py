@@ -1,7 +1,7 @@
-"""Runs the Python blocks of the pages, in page order, and holds what they print to what is shown below them.
+"""Runs the Python blocks of the pages, in page order; what they print is what is shown below them.
 
-`python docs/blocks.py [PAGE ...]` writes the outputs anew, into the Chinese pages too.  A shown output agrees
-where its words are the same and its numbers are within a fiftieth (or one unit of their last place); `...` stands
+`python docs/blocks.py [PAGE ...]` writes the outputs anew, into the Chinese pages too.  An output agrees
+where its words are the same and its numbers within a fiftieth (or one unit of their last place); `...` stands
 for anything.  tests/test_docs_blocks.py runs the same without writing.
 """
 
@@ -141,7 +141,9 @@ FENCED = re.compile(r"^```[^\n]*\n.*?^```$", re.MULTILINE | re.DOTALL)
 def lent(text: str, blocks_of: str) -> str:
     """A page with the blocks of another in place of its own, which have to be as many without the outputs."""
     text = re.sub(r"\n\n```output\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    theirs = iter(re.findall(r"^```(?!output)[^\n]*\n.*?^```$(?:\n\n```output\n.*?^```$)?", blocks_of, *FLAGS))
+    theirs = iter(
+        re.findall(r"^```(?!output)[^\n]*\n.*?^```$(?:\n\n```output\n.*?^```$)?", blocks_of, *FLAGS)
+    )
     return FENCED.sub(lambda match: next(theirs, match.group()), text)
 
 

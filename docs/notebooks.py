@@ -1,6 +1,6 @@
 """Notebooks: examples/*.py (percent format) become examples/*.ipynb, and pages of the site become notebooks.
 
-`python docs/notebooks.py` writes examples/*.ipynb anew; tests/test_docs_notebooks.py holds them fresh and runs them.
+`python docs/notebooks.py` writes examples/*.ipynb anew; tests/test_docs_notebooks.py runs them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: what is not a page of docs/ becomes one, tutorials become notebooks, Chinese pages speak Chinese."""
+"""Hooks of MkDocs: what lies beside docs/ becomes pages, tutorials notebooks; pages have a language."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import griffe
 from mkdocs.structure.files import File, Files
 
+from isogain.playground.shown import Playground
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import notebooks  # beside this file, which is no package
+import notebooks  # noqa: E402  (beside this file, which is no package)
 
 ROOT = HERE.parent
 BROUGHT = {
@@ -25,16 +27,34 @@ BROUGHT = {
 """Pages that lie beside docs/, and their places in the site."""
 SOURCES = {uri: path for path, uri in BROUGHT.items()}
 NOTEBOOK = {"en": "Download this page as a notebook", "zh": "把本页下载为笔记本"}
+PLAYGROUND = "playground/page.html"
+"""Where the site has the playground itself."""
 LINK = re.compile(r"(?<=\]\()([^)#\s]+)(?=[^)]*\))")
 
 
+def on_config(config: Any) -> Any:
+    """The navigation without pages that are not written yet."""
+    config.nav = [kept for kept in map(_written, config.nav) if kept]
+    return config
+
+
+def _written(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return entry if entry in SOURCES or (HERE / entry).exists() else None
+    ((title, inside),) = entry.items()
+    kept = [_written(one) for one in inside] if isinstance(inside, list) else _written(inside)
+    kept = [one for one in kept if one] if isinstance(kept, list) else kept
+    return {title: kept} if kept else None
+
+
 def on_files(files: Files, config: Any) -> Files:
-    """README and its neighbours, and a notebook for each tutorial and example."""
+    """README and its neighbours, the playground, and a notebook for each tutorial and example."""
     for path, uri in BROUGHT.items():
         files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
     for page in [one for one in files.documentation_pages() if is_tutorial(one.src_uri)]:
         text = notebooks.of_page(Path(page.abs_src_path).read_text(encoding="utf-8"))
         files.append(File.generated(config, page.src_uri.replace(".md", ".ipynb"), content=text))
+    files.append(File.generated(config, PLAYGROUND, content=Playground().html()))
     for example in sorted((ROOT / "examples").glob("*.ipynb")):
         files.append(File.generated(config, f"examples/{example.name}", abs_src_path=str(example)))
     return files
@@ -50,6 +70,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     uri = page.file.src_uri
     source = SOURCES.get(uri, HERE / uri)
     markdown = LINK.sub(lambda found: relinked(found.group(), source, uri), markdown)
+    if uri == "playground.md":
+        ways = f"[Open the playground]({PLAYGROUND}) · [中文]({PLAYGROUND}#lang=zh)"
+        markdown = re.sub(r"\A(# .*\n)", rf"\1\n{ways}\n", markdown)
     if is_tutorial(uri):
         link = f"[{NOTEBOOK[language(uri)]}]({Path(uri).stem}.ipynb){{ .notebook download }}"
         markdown = re.sub(r"\A(# .*\n)", rf"\1\n{link}\n", markdown)
@@ -84,10 +107,13 @@ def on_page_context(context: Any, page: Any, config: Any, **_: Any) -> Any:
     uri = page.file.src_uri
     config.theme["language"] = language(uri)
     twins = {"en": uri.removeprefix("zh/"), "zh": uri if uri.startswith("zh/") else f"zh/{uri}"}
-    known = {file.src_uri for file in page.file_index} if hasattr(page, "file_index") else KNOWN
     names = {"en": "English", "zh": "中文"}
     config.extra["alternate"] = [
-        {"name": names[lang], "lang": lang, "link": (twin if twin in known else home(lang)).replace(".md", ".html")}
+        {
+            "name": names[lang],
+            "lang": lang,
+            "link": (twin if twin in KNOWN else home(lang)).replace(".md", ".html"),
+        }
         for lang, twin in twins.items()
     ]
     return context
@@ -107,11 +133,18 @@ def home(lang: str) -> str:
     return "zh/index.md" if lang == "zh" else "index.md"
 
 
+def on_post_page(output: str, **_: Any) -> str:
+    """Without the links by which the theme would look for a sitemap, which cannot be read from a folder."""
+    return re.sub(r"<link rel=\"alternate\"[^>]*>", "", output)
+
+
 class Examples(griffe.Extension):
-    """Doctests in docstrings as code, not as quotations."""
+    """Doctests in docstrings as code, not as quotations; modules are introduced by their pages."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Fences every run of >>> lines with what follows it."""
+        if obj.is_module:
+            obj.docstring = None
         if obj.docstring:
             obj.docstring.value = re.sub(r"(?m)^>>> (?:.+\n?)+", _fenced, obj.docstring.value)
 

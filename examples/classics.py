@@ -44,7 +44,9 @@ for name, function in ACTIVATIONS.items():
     low = -1.05 if name == "tanh" else -0.05
     for row, (start, initializer) in zip(axes, STARTS.items(), strict=True):
         row[0].set_ylabel(start)
-        for k, (axis, values) in enumerate(zip(row, activations(initializer, function), strict=True), start=1):
+        for k, (axis, values) in enumerate(
+            zip(row, activations(initializer, function), strict=True), start=1
+        ):
             axis.hist(values.ravel(), bins=np.linspace(low, 1.05, 36), density=False, color="#1d4e6b")
             axis.set_ylim(0, 40_000)
             axes[0][k - 1].set_title(f"layer {k}")

@@ -21,7 +21,7 @@ LAWS = {row["name"]: row["initializer"] for row in rows()}
 def complete(**knobs: Any) -> dict[str, Any]:
     """A whole state as the engine takes it."""
     state = {name: knob.start for name, knob in KNOBS.items()} | knobs
-    return state | {"initializer": LAWS[state["law"]], "rate": float(state["rate"])}
+    return state | {"initializer": LAWS[state["law"]]}
 
 
 def floats(page: Any, script: str, argument: Any = None) -> np.ndarray[Any, Any]:
@@ -31,7 +31,9 @@ def floats(page: Any, script: str, argument: Any = None) -> np.ndarray[Any, Any]
 
 
 @contextmanager
-def played(browser: Any, tmp_path: Any, context: dict[str, Any] | None = None, **knobs: Any) -> Iterator[Opened]:
+def played(
+    browser: Any, tmp_path: Any, context: dict[str, Any] | None = None, **knobs: Any
+) -> Iterator[Opened]:
     """The page with these knobs, once it has drawn."""
     path = Playground(knobs).to_html(tmp_path / "playground.html")
     with opened(browser, path, **(context or {})) as found:

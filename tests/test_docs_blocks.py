@@ -85,5 +85,10 @@ def test_what_agrees(shown, said, agree):
 
 def test_outputs_are_written_anew(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(RIGHT.replace("output\n1", "output\nold") + "\n```python\nprint('b')\n```\n", encoding="utf-8")
-    assert BLOCKS["play"](page, keep=False).written() == RIGHT + "\n```python\nprint('b')\n```\n\n```output\nb\n```\n"
+    page.write_text(
+        RIGHT.replace("output\n1", "output\nold") + "\n```python\nprint('b')\n```\n", encoding="utf-8"
+    )
+    assert (
+        BLOCKS["play"](page, keep=False).written()
+        == RIGHT + "\n```python\nprint('b')\n```\n\n```output\nb\n```\n"
+    )

@@ -43,4 +43,7 @@ def test_the_check_can_fail(tmp_path):
 def test_a_page_becomes_cells():
     page = "# A\n\ntext\n\n```python\nprint(1)\n```\n\n```output\n1\n```\n"
     book = nbformat.reads(MAKE["of_page"](page), as_version=4)
-    assert [(cell.cell_type, cell.source) for cell in book.cells] == [("markdown", "# A\n\ntext"), ("code", "print(1)")]
+    assert [(cell.cell_type, cell.source) for cell in book.cells] == [
+        ("markdown", "# A\n\ntext"),
+        ("code", "print(1)"),
+    ]

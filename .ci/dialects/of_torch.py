@@ -17,7 +17,7 @@ def samples():
     layer = nn.Conv2d(4, 200_000, 3, groups=2)
     yield "torch.nn.Conv2d.bias", {"in_channels": 4, "kernel_size": 3, "groups": 2}, layer.bias.detach()
     layer = nn.ConvTranspose2d(1, 200_000, 3)
-    yield "torch.nn.ConvTranspose2d.bias", {"out_channels": 200_000}, layer.bias.detach()
+    yield "torch.nn.ConvTranspose2d.bias", {"out_channels": 200_000, "kernel_size": 3}, layer.bias.detach()
     yield "torch.nn.Bilinear.weight", {}, nn.Bilinear(50, 60, 80).weight.detach()
     yield "torch.nn.Embedding.weight", {}, nn.Embedding(1000, 640).weight.detach()
     for cell in ("LSTM", "GRU", "RNN"):
@@ -46,4 +46,10 @@ def counts():
         layer = getattr(nn, name)(4, 6, 3, groups=2, padding=1, bias=False)
         layer.weight.fill_(1)
         use = {"groups": 2, "transposed": name != "Conv2d"}
-        yield f"torch.nn.{name}.weight", layer.weight.shape, use, layer(torch.ones(1, 4, 9, 9))[0, 0, 4, 4], layer(image).sum()
+        yield (
+            f"torch.nn.{name}.weight",
+            layer.weight.shape,
+            use,
+            layer(torch.ones(1, 4, 9, 9))[0, 0, 4, 4],
+            layer(image).sum(),
+        )

@@ -19,8 +19,11 @@ EXTRAS = {
     "mlxtend": "lab",
     "sklearn": "lab",
     "pyarrow": "lab",
+    "joblib": "lab",
+    "cloudpickle": "lab",
     "anywidget": "notebook",
     "dask": "dask",
+    "distributed": "dask",
     "ray": "ray",
 }
 """Package -> the extra of isogain that brings it."""

@@ -30,7 +30,7 @@ class StoredReport(Report):
     rows: tuple[Layer, ...] = ()
 
     @property
-    def layers(self) -> tuple[Layer, ...]:  # type: ignore[override]
+    def layers(self) -> tuple[Layer, ...]:
         """Every measured operation in order of execution."""
         return self.rows
 

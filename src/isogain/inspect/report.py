@@ -10,8 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from isogain.graph import Node
-from isogain.inspect.chains import chains, slope
+from isogain.inspect.chains import adds_bias, chains, slope
 from isogain.inspect.differences import Difference, difference
 from isogain.inspect.findings import Finding, Severity, Verdict, at_least, verdict_of
 from isogain.inspect.layers import Layer, layer_record, layers_of
@@ -73,15 +72,10 @@ class Report(Shown):
 
         Keys: "signal" (root mean square) and "gradient" (length of the gradient, from the first layer on).
         """
-        longest = max((chain.nodes for chain in chains(self.table)), key=len, default=())
-        followed = (*longest[1:], None)
-        nodes = [
-            n
-            for n, after in zip(longest, followed, strict=True)
-            if n.kind != "input" and not _begins(n, after)
-        ]
-        forward = [self.table.forward[n.index].rms for n in nodes]
-        found = [self.table.backward.get(n.index) for n in nodes]
+        nodes = max((chain.nodes for chain in chains(self.table)), key=len, default=())
+        layers = [n for n in nodes if n.kind != "input" and not adds_bias(n)]
+        forward = [self.table.forward[n.index].rms for n in layers]
+        found = [self.table.backward.get(n.index) for n in layers]
         return {
             "signal": slope(forward),
             "gradient": slope([one.norm if one is not None else math.nan for one in found]),
@@ -150,16 +144,6 @@ class Report(Shown):
             ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) or "no findings"
         )
         return f"<Report {self.verdict}: {said}; {self.coverage.share:.1%} of the parameters followed>"
-
-
-def _begins(node: Node, after: Node | None) -> bool:
-    """Whether it is the first half of a layer: a weight whose bias is added by an operation of its own."""
-    return (
-        node.kind == "weight"
-        and after is not None
-        and after.kind == "add"
-        and set(after.inputs) == {node.index}
-    )
 
 
 def _layer_dict(layer: Layer) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from isogain.jobs.statistics import CONFIDENCE, Interval, interval
 
-__all__ = ["Compared", "compared", "each_confidence", "lag", "survivors"]
+__all__ = ["Compared", "Lost", "compared", "each_confidence", "lag", "survivors"]
 
 Scores = Mapping[int, float]
 """Seed -> score, higher is better."""
@@ -33,6 +33,14 @@ class Compared:
         return self.lag is not None and self.lag.above_zero
 
 
+@dataclass(frozen=True)
+class Lost:
+    """A group that cannot win any more: which arm it is behind, and how far its best one is."""
+
+    leader: str
+    lag: Interval
+
+
 def each_confidence(arms: int, confidence: float = CONFIDENCE, looks: int = 1) -> float:
     """The confidence of one interval, so that those of all pairs hold at every one of so many looks."""
     pairs = max(arms * (arms - 1) // 2, 1)
@@ -40,11 +48,11 @@ def each_confidence(arms: int, confidence: float = CONFIDENCE, looks: int = 1) -
 
 
 def compared(
-    scores: Mapping[str, Scores], confidence: float = CONFIDENCE, looks: int = 1
+    scores: Mapping[str, Scores], confidence: float = CONFIDENCE, looks: int = 1, arms: int | None = None
 ) -> tuple[Compared, ...]:
-    """Every arm, the leader first, the others by how they scored."""
+    """Every arm, the leader first, the others by score; `arms` counts those that dropped out too."""
     order = sorted(scores, key=lambda name: -_mean(scores[name]))
-    each = each_confidence(len(scores), confidence, looks)
+    each = each_confidence(arms or len(scores), confidence, looks)
     leader = scores[order[0]]
     rest = (Compared(name, lag(leader, scores[name], each)) for name in order[1:])
     return (Compared(order[0], None), *rest)
@@ -71,25 +79,28 @@ def _mean(scores: Scores) -> float:
 
 
 def survivors(
-    scores: Mapping[str, Scores], groups: Mapping[str, str], confidence: float, looks: int
-) -> Sequence[str]:
-    """The arms that could still win, of arms that belong to groups (the rates of a start).
+    scores: Mapping[str, Scores], groups: Mapping[str, str], confidence: float, arms: int
+) -> tuple[Sequence[str], Mapping[str, Lost]]:
+    """(the arms that could still win, the groups that cannot), of arms that belong to groups.
 
     An arm goes when another of its group is ahead of it for certain, and so does every arm of a group of
     which each is behind the leader for certain: none goes that could be the best at this confidence.
     """
-    each = each_confidence(len(scores), confidence, looks)
+    each = each_confidence(arms, confidence)
+    best = {group: _best(scores, groups, group) for group in dict.fromkeys(groups.values())}
     leader = max(scores, key=lambda name: _mean(scores[name]))
-    kept = []
-    for name in scores:
-        own = max((one for one in scores if groups[one] == groups[name]), key=lambda one: _mean(scores[one]))
-        if not _behind(scores[own], scores[name], each):
-            kept.append(name)
+    kept = [name for name in scores if not _behind(scores[best[groups[name]]], scores[name], each)]
     lost = {
-        group for group in set(groups.values())
+        group: Lost(leader, found)
+        for group, first in best.items()
         if all(_behind(scores[leader], scores[one], each) for one in scores if groups[one] == group)
-    }  # fmt: skip
-    return [name for name in kept if groups[name] not in lost]
+        and (found := lag(scores[leader], scores[first], each)) is not None
+    }
+    return [name for name in kept if groups[name] not in lost], lost
+
+
+def _best(scores: Mapping[str, Scores], groups: Mapping[str, str], group: str) -> str:
+    return max((one for one in scores if groups[one] == group), key=lambda one: _mean(scores[one]))
 
 
 def _behind(ahead: Scores, other: Scores, confidence: float) -> bool:

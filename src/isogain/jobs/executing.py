@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, in others on this machine, or on a cluster of Dask or Ray, through joblib.
+"""Where jobs run: here, in other processes or on Dask through joblib, or on Ray.
 
 A job is a function of (shared, item): what all jobs share is sent to a process once.  Results come back as
 they are ready, whatever their order, so that the caller can keep each at once.  When a process dies, what
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Self
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from isogain.checking import shown
 from isogain.errors import JobError
+from isogain.jobs.on_ray import caller, joined, on_ray
 
 __all__ = ["BACKENDS", "Crew", "cores"]
 
@@ -44,13 +47,16 @@ class Crew:
 
     def __init__(
         self, function: Job, shared: Any, backend: str = "loky", workers: int | None = None,
-        address: str | None = None,
+        address: str | None = None, gpus: bool = False,
     ) -> None:  # fmt: skip
         if backend not in BACKENDS:
             raise JobError(f"backend must be one of {', '.join(BACKENDS)}, got {shown(backend)}")
         self.function, self.shared, self.backend, self.address = function, shared, backend, address
+        self.gpus = gpus
         here = backend == "loky"
         self.workers = workers if workers is not None else (cores() if here else -1)
+        self.width = max(self.workers, 1)
+        """How many jobs run at a time."""
         self.alone = here and self.workers == 1
         self.lost = 0
         """Processes that died so far."""
@@ -59,8 +65,6 @@ class Crew:
         self._stack = ExitStack()
         if not self.alone:
             self._explained(self._connect)
-            self.payload = _packed((self.function, self.shared))
-            self.digest = hashlib.sha256(self.payload.tobytes()).hexdigest()
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -83,6 +87,10 @@ class Crew:
                     in_a_row = 0
                     yield index, result
                 return
+            except ModuleNotFoundError as error:
+                raise JobError(
+                    f"the workers cannot import {error.name or error}: install it there"
+                ) from error
             except _lost_worker() as error:
                 self._disband()
                 self.lost, in_a_row = self.lost + 1, in_a_row + 1
@@ -95,13 +103,16 @@ class Crew:
                 return
             yield index, self.function(self.shared, item)
 
-    def _round(self, waiting: dict[int, Any], go_on: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
+    def _round(self, waiting: Mapping[int, Any], go_on: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
+        todo = list(waiting.items())
+        if self.backend == "ray":
+            yield from on_ray(self._call, self._ahead, todo, go_on)
+            return
         from joblib import delayed
 
         call = delayed(_perform)
         parallel = self._gathered()
-        todo = list(waiting.items())
-        yield from parallel(call(self.digest, self.payload, index, item) for index, item in todo if go_on())
+        yield from parallel(call(self.digest, self.payload, *one) for one in todo if go_on())
 
     def _gathered(self) -> Any:
         """The workers, kept from call to call."""
@@ -109,9 +120,8 @@ class Crew:
 
         if self._parallel is None:
             with parallel_config(backend=self.backend, **self._settings):
-                self._parallel = Parallel(
-                    self.workers, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
-                )
+                how = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "2*n_jobs"}
+                self._parallel = Parallel(self.workers, **how)
                 self._parallel.__enter__()
         return self._parallel
 
@@ -142,12 +152,15 @@ class Crew:
             raise JobError(f"no {self.backend} cluster answers{where}: {error}") from error
 
     def _connect(self) -> None:
-        import joblib  # noqa: F401
-
+        self.payload = _packed((self.function, self.shared))
+        self.digest = hashlib.sha256(self.payload.tobytes()).hexdigest()
         if self.backend == "dask":
             self._client = self._stack.enter_context(_dask_client(self.address))
+            self.width = sum(self._client.ncores().values())
         elif self.backend == "ray":
-            _join_ray(self.address)
+            self.width = joined(self.address)
+            self._call = caller(_perform, self.digest, self.payload, self.gpus)
+            self._ahead = self.workers if self.workers > 0 else 2 * self.width
 
 
 def _dask_client(address: str | None) -> AbstractContextManager[Any]:
@@ -171,20 +184,11 @@ def _client(*where: Any, **settings: Any) -> AbstractContextManager[Any]:
     return made(*where, **settings, set_as_default=False)
 
 
-def _join_ray(address: str | None) -> None:
-    import ray
-    from ray.util.joblib import register_ray
-
-    if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False, include_dashboard=False)
-    register_ray()  # type: ignore[no-untyped-call]
-
-
 def _packed(value: Any) -> NDArray[np.uint8]:
-    """The value as bytes in an array: joblib maps or scatters a large array, and sends it once."""
+    """The value as bytes in an array, after where its modules are: joblib sends a large array once."""
     import cloudpickle
 
-    return np.frombuffer(cloudpickle.dumps(value), dtype=np.uint8)
+    return np.frombuffer(pickle.dumps((sys.path, cloudpickle.dumps(value))), dtype=np.uint8)
 
 
 _UNPACKED: dict[str, Any] = {}
@@ -194,17 +198,16 @@ _UNPACKED: dict[str, Any] = {}
 def _perform(digest: str, payload: NDArray[np.uint8], index: int, item: Any) -> tuple[int, Any]:
     """Runs in the worker."""
     if digest not in _UNPACKED:
-        import cloudpickle
-
+        places, content = pickle.loads(payload.tobytes())
+        sys.path.extend(place for place in places if place not in sys.path)
         _UNPACKED.clear()
-        _UNPACKED[digest] = cloudpickle.loads(payload.tobytes())
+        _UNPACKED[digest] = pickle.loads(content)
     function, shared = _UNPACKED[digest]
     return index, function(shared, item)
 
 
 def _lost_worker() -> tuple[type[BaseException], ...]:
     """How the backends in use say that a process died."""
-    import sys
     from concurrent.futures.process import BrokenProcessPool
 
     found: list[type[BaseException]] = [BrokenProcessPool]
@@ -213,9 +216,9 @@ def _lost_worker() -> tuple[type[BaseException], ...]:
 
         found.append(KilledWorker)
     if "ray" in sys.modules:
-        from ray.exceptions import RayActorError, WorkerCrashedError
+        from ray.exceptions import WorkerCrashedError
 
-        found += [RayActorError, WorkerCrashedError]
+        found.append(WorkerCrashedError)
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["content_hash", "described", "json_hash"]
 
@@ -91,13 +92,21 @@ class _Describer:
 
     def _other(self, value: Any, depth: int) -> Iterable[str]:
         if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
-            numbers = np.ascontiguousarray(np.asarray(value))
+            numbers = _numbers(value)
             digest = hashlib.sha256(numbers.tobytes()).hexdigest()
             return [f"{numbers.dtype.str} {numbers.shape} {digest}"]
         fields = getattr(value, "__dict__", None)
         if isinstance(value, types.ModuleType) or not fields or depth >= DEEPEST:
             return [getattr(value, "__qualname__", getattr(value, "__name__", type(value).__module__))]
         return self._several([type(value), fields], depth)
+
+
+def _numbers(value: Any) -> NDArray[Any]:
+    """An array, or what can be one; types that NumPy lacks are widened, which loses nothing."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.double() if str(value.dtype).endswith(("bfloat16", "e4m3fn", "e5m2")) else value
+    return np.ascontiguousarray(np.asarray(value))
 
 
 def _filled(cell: types.CellType) -> bool:

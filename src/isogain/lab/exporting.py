@@ -33,7 +33,9 @@ def export(store: Store, directory: Path, format: str) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         tables: dict[str, Callable[[], Iterator[Columns]]] = {
             "runs": lambda: _runs(store),
-            "measures": lambda: (_measures(run) for run in store.every()),
+            "measures": lambda: (
+                _measures(run) for run in store.every() if run.arrays.keys() - {*UNMEASURED}
+            ),
         }
         return [_write(directory / f"{name}.{format}", parts()) for name, parts in tables.items()]
     except OSError as error:

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from isogain.errors import DataError
+
 __all__ = ["packed"]
 
 
 @cache
 def packed() -> dict[str, Any] | None:
     """Pixels (0 to 16, one byte each) and labels, training images first; None without scikit-learn."""
-    from isogain.lab.datasets import DataError, load
+    from isogain.lab.datasets import load
 
     try:
         found = load("digits")

@@ -77,7 +77,7 @@ KNOBS: Final[Mapping[str, Choice | Number]] = {
     "seed": Number(0, 0, 2**53 - 1, whole=True),
     "other": Choice("small_normal", LAWS),
     "task": Choice("circles", ("circles", "moons", "spirals", "digits")),
-    "rate": Choice("0.1", ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1")),
+    "rate": Number(0.1, 0.001, 3.0, ratio=True),
     "steps": Number(300, 20, 2000, whole=True),
     "scene": Number(0, 0, 6, whole=True),
     "lang": Choice("en", ("en", "zh")),

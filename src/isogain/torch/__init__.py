@@ -32,6 +32,7 @@ from isogain.torch.draw.init import (
     zeros_,
 )
 from isogain.torch.draw.materialize import Filling
+from isogain.torch.inspection.identifying import identify
 from isogain.torch.mending.proving import inspect
 from isogain.torch.own.deferring import deferred
 from isogain.torch.own.drawn import drawn
@@ -69,6 +70,7 @@ __all__ = [
     "drawn",
     "eye_",
     "fill_",
+    "identify",
     "init_",
     "inspect",
     "kaiming_normal_",

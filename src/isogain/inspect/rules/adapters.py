@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place
@@ -18,6 +18,11 @@ SEEN = 0.01
 """Share of the frozen signal below which a change is no more than a note."""
 EXACT = 1e-4
 """What rounding leaves of a difference, or of a cosine, that is 0."""
+
+NOTHING = 1e-6
+"""Relative difference of two sizes that are one."""
+TERMS = 8
+"""Sums in a row that are looked through."""
 
 
 def adapter_not_neutral(table: Table) -> Iterator[Finding]:
@@ -64,13 +69,30 @@ def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float,
         for other in node.inputs:
             others |= behind[other] if other != one else 0
         own = behind[one] & ~others
-        if own & frozen or not own & trainable:
+        if own & frozen or not own & trainable or _made_good(table, node, one):
             continue
         beside = others & ~behind[one]
         after = frozen >> node.index + 1
         certain = bool(beside & frozen) or not (beside & trainable or not (after and others & frozen))
         for share, end in _share(table, node, one, own & trainable):
             yield (node, share, end), certain
+
+
+def _made_good(table: Table, node: Node, branch: int) -> bool:
+    """Whether what a branch adds is taken away again: a later sum is as large as what was there before."""
+    before = _sums(table, [one for one in node.inputs if one != branch], lambda one: table.node(one).inputs)
+    after = _sums(table, [node.index], lambda one: table.graph.consumers[one])
+    sizes = [[table.forward[one].rms for one in found if one in table.forward] for found in (before, after)]
+    return any(math.isclose(a, b, rel_tol=NOTHING) for a in sizes[0] for b in sizes[1])
+
+
+def _sums(table: Table, start: list[int], ahead: Callable[[int], Sequence[int]]) -> list[int]:
+    """These nodes, and sums from one to the next."""
+    found = list(start)
+    for one in found:
+        sums = (k for k in ahead(one) if table.node(one).kind == "add" or table.node(k).kind == "add")
+        found += [k for k in sums if k not in found and len(found) < TERMS]
+    return found
 
 
 def _weights(table: Table) -> tuple[int, int]:

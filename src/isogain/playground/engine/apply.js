@@ -2,9 +2,11 @@
 const apply = (() => {
   const REACH = 16, PER_UNIT = 64, CELLS = 2 * REACH * PER_UNIT, NEAR = 1 / PER_UNIT;
 
+  /* By the sign bit, since half of all branches would be guessed wrong; 1 taken away makes 0 count as below. */
   const lines = (z, below, a, slopes) => {
-    for (let i = 0; i < z.length; i++) {
-      const slope = z[i] > 0 ? 1 : below;
+    const bits = new Int32Array(z.buffer, z.byteOffset, z.length), lost = 1 - below;
+    for (let i = 0; i < bits.length; i++) {
+      const slope = 1 + lost * ((bits[i] - 1) >> 31);
       slopes[i] = slope;
       a[i] = slope * z[i];
     }

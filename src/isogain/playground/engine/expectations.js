@@ -7,7 +7,7 @@ const expectations = (() => {
       return { z, weight: step * scale * Math.cosh(t) * Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI) };
     });
   };
-  const FINE = nodes(600, 0.016, 0.001), COARSE = nodes(48, 0.12, 0.05);
+  const FINE = nodes(300, 0.032, 0.001), COARSE = nodes(36, 0.16, 0.05);
 
   /* E[phi], E[phi^2], ... of phi(sqrt(q) z): what a layer's mean, spread and slopes are made of. */
   const moments = (phi, q) => {

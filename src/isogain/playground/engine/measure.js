@@ -27,14 +27,14 @@ const measure = (() => {
 
   /* Slopes below a twentieth: values that pass no gradient, and units where that holds of every input. */
   const flatness = (slopes, width) => {
-    const alive = new Uint8Array(width);
-    let flat = 0;
-    for (let i = 0, unit = 0; i < slopes.length; i++) {
-      if (Math.abs(slopes[i]) < FLAT) flat++;
-      else alive[unit] = 1;
-      if (++unit === width) unit = 0;
+    const steep = new Int32Array(width);
+    for (let start = 0; start < slopes.length; start += width) {
+      for (let unit = 0; unit < width; unit++) steep[unit] += Number(Math.abs(slopes[start + unit]) >= FLAT);
     }
-    return { flat: flat / slopes.length, dead: 1 - alive.reduce((sum, one) => sum + one, 0) / width };
+    return {
+      flat: 1 - steep.reduce((sum, one) => sum + one, 0) / slopes.length,
+      dead: steep.filter((times) => times === 0).length / width,
+    };
   };
 
   /* The mean cosine of neighbouring inputs, as sums over all pairs. */

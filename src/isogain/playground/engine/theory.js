@@ -33,8 +33,8 @@ const theory = (() => {
   });
 
   /* A trunk beside the block: variances add; of a fluctuation only the branch's share is new. */
-  const step = (phi, state, at, weight, bias, following, branch) => {
-    const one = block(phi, state.normalization, at, weight, bias), a = branch || 1, q = branch ? at.variance : 0;
+  const step = (phi, state, at, weight, following, branch) => {
+    const one = block(phi, state.normalization, at, weight, state.bias ** 2), a = branch || 1, q = branch ? at.variance : 0;
     const variance = q + a * a * one.variance, share = a * a * one.variance / variance, own = following * state.width;
     const units = 2 + one.kappa - (one.elasticity ? 2 * (one.stretch * one.signal) ** 2 : 0);
     const steps = a * a * one.chi * own;
@@ -50,9 +50,10 @@ const theory = (() => {
     };
   };
 
-  const reason = (state, mean) => {
+  const reason = (state, mean, variance) => {
     if (state.initializer.initializer === "Identity") return "identity";
-    return mean !== 0 ? "mean" : null;
+    if (mean !== 0) return "mean";
+    return variance === 0 ? "constant" : null;
   };
 
   /* ln q and ln g are sums of what each layer adds; a layer's own noise travels on by the elasticities. */
@@ -79,25 +80,33 @@ const theory = (() => {
     return [Math.exp(middle - reach), Math.exp(middle + reach)];
   };
 
-  return (state, sizes, inputs) => {
-    const phi = activations[state.activation], bias = state.bias ** 2, branch = network.residuals[state.residual](state.depth);
-    const law = laws.of(state.initializer, sizes[0], sizes[1]), why = reason(state, laws.mean(law));
-    if (why) return { why };
-    const variances = sizes.slice(1).map((outputs, i) => laws.std(laws.of(state.initializer, sizes[i], outputs), sizes[i], outputs) ** 2);
-    if (variances[0] === 0) return { why: "constant" };
-    const first = sizes[0] * variances[0] * inputs.rms ** 2;
-    const forgets = ["layer", "rms"].includes(state.normalization);
-    let at = { variance: first + bias, cosine: (first * inputs.cosine + bias) / (first + bias), elasticity: 0, noise: forgets ? 2 : 0, factor: 1, back: 0, joint: 0, tilt: 0 };
-    const steps = [at], orthogonal = state.initializer.initializer === "Orthogonal";
+  const started = (state, weight, inputs) => {
+    const carried = weight * inputs.rms ** 2, variance = carried + state.bias ** 2;
+    // behind weights alone nothing strays but the units that are looked at
+    const noise = ["layer", "rms"].includes(state.normalization) ? 2 : 0;
+    return { variance, cosine: (carried * inputs.cosine + state.bias ** 2) / variance, elasticity: 0, noise, factor: 1, back: 0, joint: 0, tilt: 0 };
+  };
+  const followed = (state, sizes, variances, inputs, orthogonal) => {
+    const branch = network.residuals[state.residual](state.depth), steps = [started(state, sizes[0] * variances[0], inputs)];
     for (let layer = 1; layer < state.depth; layer++) {
-      const one = step(phi, state, at, sizes[layer] * variances[layer], bias, variances[layer], branch);
-      at = orthogonal ? rigid(one) : one;
-      steps.push(at);
+      const one = step(activations[state.activation], state, steps.at(-1), sizes[layer] * variances[layer], variances[layer], branch);
+      steps.push(orthogonal ? rigid(one) : one);
     }
-    const gradients = Array(state.depth).fill(1);
-    for (let layer = state.depth - 2; layer >= 0; layer--) gradients[layer] = gradients[layer + 1] * steps[layer + 1].factor;
-    const spread = spreads(steps, state.width, orthogonal);
-    const signal = steps.map(({ variance }) => Math.sqrt(variance)), gradient = gradients.map(Math.sqrt);
+    return steps;
+  };
+  const backwards = (steps) => {
+    const sizes = steps.map(() => 1);
+    for (let layer = steps.length - 2; layer >= 0; layer--) sizes[layer] = sizes[layer + 1] * steps[layer + 1].factor;
+    return sizes.map(Math.sqrt);
+  };
+
+  return (state, sizes, inputs) => {
+    const all = sizes.slice(1).map((outputs, i) => laws.of(state.initializer, sizes[i], outputs));
+    const variances = all.map((law, i) => laws.std(law, sizes[i], sizes[i + 1]) ** 2), why = reason(state, laws.mean(all[0]), variances[0]);
+    if (why) return { why };
+    const orthogonal = state.initializer.initializer === "Orthogonal";
+    const steps = followed(state, sizes, variances, inputs, orthogonal), spread = spreads(steps, state.width, orthogonal);
+    const signal = steps.map(({ variance }) => Math.sqrt(variance)), gradient = backwards(steps);
     return {
       signal, gradient, cosine: steps.map(({ cosine }) => cosine),
       signalBand: signal.map((value, i) => band(value, spread.forward[i])),

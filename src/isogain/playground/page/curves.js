@@ -55,8 +55,9 @@ const curves = (() => {
     return parts;
   };
   const band = (chart, at) => {
-    if (!chart.band) return [];
-    const upper = chart.band.map(([, high], i) => [at.x(i), at.y(high)]), lower = chart.band.map(([low], i) => [at.x(i), at.y(low)]);
+    const known = (chart.band ?? []).map((ends, i) => [at.x(i), ...ends]).filter((ends) => ends.every(Number.isFinite));
+    if (!known.length) return [];
+    const upper = known.map(([x, , high]) => [x, at.y(high)]), lower = known.map(([x, low]) => [x, at.y(low)]);
     return [svg.element("path", { d: `${svg.path([...upper, ...lower.reverse()])}z`, class: "band" })];
   };
   const legend = (lines) => svg.html("p", { class: "legend" }, ...lines.filter(({ name }) => name).map(({ name, colour, dashed }) => {

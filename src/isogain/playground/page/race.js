@@ -61,7 +61,7 @@ const race = (() => {
     [last, points] = [null, null];
     lanes(state.task !== "digits");
     mark(true);
-    send({ kind: "train", state: { ...state, rate: Number(state.rate) }, initializers });
+    send({ kind: "train", state, initializers });
   };
   const stop = (send) => {
     send({ kind: "stop" });

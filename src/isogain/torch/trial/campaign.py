@@ -22,7 +22,7 @@ from isogain.torch.trial.budget import Budget
 from isogain.torch.trial.judging import Configuration, scores_of
 from isogain.torch.trial.problem import Problem
 from isogain.torch.trial.running import ENGINE, Done, Job
-from isogain.torch.trial.runs import Look, Run
+from isogain.torch.trial.runs import Dropped, Look, Run
 from isogain.torch.trial.unpacking import look_of, run_of
 
 __all__ = ["Asked", "Campaign"]
@@ -41,6 +41,7 @@ class Asked:
     confidence: float
     digest: str
     """Of the problem."""
+    inspect: bool = True
 
 
 @dataclass
@@ -56,15 +57,17 @@ class Campaign:
     """Told what just ended, runs done, runs in all."""
     runs: dict[Job, Run] = field(default_factory=dict)
     looks: dict[str, Look] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
-    checks: int = 0
+    dropped: dict[str, Dropped] = field(default_factory=dict)
+    looked: int = 0
+    """How often it was asked what could still win."""
     seconds: list[float] = field(default_factory=list)
     """What each run took, those from the store included."""
 
     def complete(self) -> None:
         """Run everything, or as much as the budget holds."""
         alive, seeds = self._grid(), list(self.asked.seeds)
-        self._look(seeds[0])
+        if self.asked.inspect:
+            self._look(seeds[0])
         while seeds and alive:
             block = 1 if self.budget.bounded and not self._fits(alive, seeds) else len(seeds)
             jobs = [self._job(one, seed) for seed in seeds[:block] for one in alive]
@@ -94,23 +97,24 @@ class Campaign:
         """Whether what is left fits into the budget; unknown before the first seed, so no."""
         if not self.budget.bounded:
             return True
-        each = float(np.mean(self.seconds)) / max(self.crew.workers, 1) if self.seconds else np.inf
+        each = float(np.mean(self.seconds)) / max(self.crew.width, 1) if self.seconds else np.inf
         new = [job for one in alive for seed in seeds if (job := self._job(one, seed)) not in self.runs]
         return self.budget.allows(len(new), self.problem.steps, each if new else 0.0)
 
     def _kept(self, alive: Sequence[Configuration]) -> list[Configuration]:
-        """Those that could still win; looked at again after each seed."""
+        """Those that could still win; looked at after each seed, surely enough for all those looks."""
         scores = scores_of(list(self.runs.values()), self._lower)
-        seen = {"|".join(map(str, one)): scores[one] for one in alive if one in scores}
+        seen = {_label(one): scores[one] for one in alive if one in scores}
         if min((len(one) for one in seen.values()), default=0) < FEWEST:
             return [one for one in alive if one in scores]
-        self.checks += 1
-        groups = {"|".join(map(str, one)): one[0] for one in alive}
-        kept = set(survivors(seen, groups, self.asked.confidence, max(len(self.asked.seeds) - 1, 1)))
-        left = [one for one in alive if "|".join(map(str, one)) in kept]
-        for start in {one[0] for one in alive} - {one[0] for one in left}:
-            self.dropped[start] = len({run.seed for run in self.runs.values() if run.start == start})
-        return left
+        self.looked += 1
+        every = len(self._grid())
+        share = 1 - (1 - self.asked.confidence) / len(self.asked.seeds)
+        kept, lost = survivors(seen, {_label(one): one[0] for one in alive}, share, every)
+        for start, how in lost.items():
+            count = len(next(one for name, one in seen.items() if name.startswith(f"{start}|")))
+            self.dropped[start] = Dropped(start, count, how.leader.partition("|")[0], how.lag)
+        return [one for one in alive if _label(one) in set(kept)]
 
     @property
     def _lower(self) -> bool:
@@ -175,3 +179,7 @@ class Campaign:
             return run
         best = max(means, key=lambda one: means[one])
         return f"{run}; best so far {best[0]} {abs(means[best]):.3g}"
+
+
+def _label(one: Configuration) -> str:
+    return "|".join(map(str, one))

@@ -17,7 +17,7 @@ import numpy as np
 
 from isogain.jobs.comparing import Compared, compared
 from isogain.jobs.statistics import Interval, interval
-from isogain.torch.trial.runs import Look, Run
+from isogain.torch.trial.runs import Dropped, Look, Run
 
 __all__ = ["Configuration", "Judged", "Standing", "Terms", "judged", "scores_of"]
 
@@ -32,7 +32,7 @@ class Terms:
     metric: str
     lower_is_better: bool
     confidence: float
-    checks: int
+    looks: int
 
     @property
     def sign(self) -> float:
@@ -106,14 +106,19 @@ def scores_of(runs: Sequence[Run], lower_is_better: bool) -> dict[Configuration,
     return found
 
 
-def judged(starts: Sequence[str], runs: Sequence[Run], looks: Mapping[str, Look], terms: Terms) -> Judged:
+def judged(
+    starts: Sequence[str], runs: Sequence[Run], looks: Mapping[str, Look], dropped: Mapping[str, Dropped],
+    terms: Terms,
+) -> Judged:  # fmt: skip
     """The standings, and what they come to in words."""
     scores = scores_of(runs, terms.lower_is_better)
     chosen = {start: best for start in starts if (best := _chosen(start, scores)) is not None}
     lost = tuple(_impossible(start, runs, looks) for start in starts if start not in chosen)
     if not chosen:
         return Judged(lost, "not settled", None, "No run has finished.")
-    ranked = compared({start: scores[best] for start, best in chosen.items()}, terms.confidence, terms.checks)
+    alive = {start: scores[best] for start, best in chosen.items() if start not in dropped}
+    ranked = compared(alive, terms.confidence, terms.looks, len(starts))
+    ranked += tuple(Compared(start, one.lag) for start, one in dropped.items())
     standing = [_standing(one, chosen[one.name], scores, runs, terms) for one in ranked]
     return _answered((*standing, *lost), terms)
 

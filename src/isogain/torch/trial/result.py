@@ -17,7 +17,7 @@ from isogain.errors import TrialError
 from isogain.jobs.statistics import CONFIDENCE
 from isogain.rendering import rendered
 from isogain.torch.trial.judging import Judged, Terms, judged
-from isogain.torch.trial.runs import Look, Run
+from isogain.torch.trial.runs import Dropped, Look, Run
 
 __all__ = ["FIGURES", "SCHEMA", "Trial"]
 
@@ -42,10 +42,10 @@ class Trial:
     seeds: tuple[int, ...]
     """Those that were asked for; a budget may have ended before."""
     confidence: float = CONFIDENCE
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    """Starts that were left out on the way because they could not win any more, and after how many seeds."""
-    checks: int = 1
-    """How often it was decided what could still win."""
+    dropped: Mapping[str, Dropped] = field(default_factory=dict)
+    """Starts that were left out on the way because they could not win any more."""
+    looks_taken: int = 1
+    """How often anything could be decided: intervals hold over all of them."""
     notes: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
@@ -54,8 +54,8 @@ class Trial:
     @cached_property
     def judged(self) -> Judged:
         """Each start at the rate that served it best, against the leader."""
-        terms = Terms(self.metric, self.lower_is_better, self.confidence, self.checks)
-        return judged(self.starts, self.runs, self.looks, terms)
+        terms = Terms(self.metric, self.lower_is_better, self.confidence, self.looks_taken)
+        return judged(self.starts, self.runs, self.looks, self.dropped, terms)
 
     @property
     def winner(self) -> str | None:
@@ -96,7 +96,8 @@ class Trial:
             "steps": self.steps, "seeds": list(self.seeds), "confidence": self.confidence,
             "standings": [one.to_dict() for one in self.judged.standings],
             "looks": {name: asdict(look) for name, look in self.looks.items()},
-            "dropped": dict(self.dropped), "notes": list(self.notes), "settings": dict(self.settings),
+            "dropped": {name: asdict(one) for name, one in self.dropped.items()},
+            "notes": list(self.notes), "settings": dict(self.settings),
             "runs": list(self._rows()),
         }  # fmt: skip
         return _finite(told)  # type: ignore[no-any-return]

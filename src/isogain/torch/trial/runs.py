@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Look", "Run"]
+from isogain.jobs.statistics import Interval
+
+__all__ = ["Dropped", "Look", "Run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,18 @@ class Run:
     def diverged(self) -> bool:
         """Whether it left the numbers."""
         return self.diverged_at >= 0
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A start that was left out on the way, because it could not win any more."""
+
+    start: str
+    seeds: int
+    leader: str
+    """Which it was behind."""
+    lag: Interval
+    """By how much, at the rate that served it best, corrected for all that was looked at."""
 
 
 @dataclass(frozen=True)

@@ -71,8 +71,12 @@ def _short(trial: Trial, budget: Budget) -> Iterator[str]:
 
 
 def _dropped(trial: Trial) -> Iterator[str]:
-    for start, seeds in trial.dropped.items():
-        yield f"{start} was dropped after {seeds} seeds: it could not win any more at {trial.confidence:.0%}"
+    for one in trial.dropped.values():
+        yield (
+            f"{one.start} was dropped after {one.seeds} seeds, behind {one.leader} by "
+            f"{one.lag.written()}: it "
+            f"could not win any more at {trial.confidence:.0%}"
+        )
 
 
 def _same(trial: Trial) -> Iterator[str]:

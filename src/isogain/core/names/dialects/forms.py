@@ -13,7 +13,9 @@ Taps = int | Sequence[int]
 """A kernel's size, along all axes or along each."""
 
 
-def scaled(scale: float, mode: str, distribution: str, rule: str, truncation: str = "corrected") -> Initializer:
+def scaled(
+    scale: float, mode: str, distribution: str, rule: str, truncation: str = "corrected"
+) -> Initializer:
     """Var[w] = scale / fan by a framework's rule."""
     return VarianceScaling(float(scale), mode, distribution, truncation, rule)
 

@@ -139,7 +139,7 @@ def test_page_in_a_browser(tmp_path):
         rows = page.locator("#layers tr[data-words]")
         visible = lambda: sum(rows.nth(i).is_visible() for i in range(rows.count()))  # noqa: E731
         folded = visible()
-        for key in ("j", "j", "Enter"):
+        for key in ("j", "j", "j", "Enter"):  # the input, the first weight, the 30 activations
             page.keyboard.press(key)
         assert visible() == folded + 30
         page.keyboard.press("k")

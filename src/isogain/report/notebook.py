@@ -44,7 +44,7 @@ def fragment(outcome: Outcome) -> str:
 
 
 def _parts(section: Section) -> Iterator[str]:
-    yield f"<p><b>{escape(section.title)}</b></p>" if section.title else ""
+    yield f"<p><strong>{escape(section.title)}</strong></p>" if section.title else ""
     yield f"<p>{escape(section.answer)}</p>" if section.answer else ""
     yield from (_figure(figure) for figure in section.figures)
     yield from (table(view) for view in section.tables)
@@ -59,7 +59,7 @@ def _figure(figure: Figure) -> str:
         return f'<p class="muted">{escape(words)}</p>{table(figure.table)}'
     captions = " ".join(map(escape, figure.captions))
     return (
-        f'<figure style="margin:0 0 1rem"><figcaption><b>{escape(figure.title)}</b></figcaption>'
+        f'<figure style="margin:0 0 1rem"><figcaption><strong>{escape(figure.title)}</strong></figcaption>'
         f'{static_svg(figure)}<figcaption class="muted">{captions}</figcaption></figure>'
     )
 
@@ -73,7 +73,7 @@ def table(view: TableView) -> str:
     hidden = len(view.rows) - MOST_ROWS
     more = f'<p class="muted">{say("and {} more rows: .to_frame() has them").format(hidden)}</p>'
     note = f'<p class="muted">{escape(view.note)}</p>' if view.note else ""
-    title = f"<p><b>{escape(view.title)}</b></p>" if view.title else ""
+    title = f"<p><strong>{escape(view.title)}</strong></p>" if view.title else ""
     return (
         f'{title}<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
         f"</div>{more if hidden > 0 else ''}{note}"

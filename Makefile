@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test fast lint check bench docs clean browser
+.PHONY: demo playground test fast lint check bench docs outputs clean browser
 
 demo: $(VENV)/lab            ## the classic experiments on real digits, then one page
 	$(BIN)/isogain demo
+
+playground: $(VENV)/lab      ## turn the knobs of an untrained network and see what initial weights do
+	$(BIN)/isogain playground --open
 
 test: $(VENV)/dev browser    ## the whole test suite
 	$(BIN)/python -m pytest
@@ -17,7 +20,7 @@ fast: $(VENV)/dev            ## the tests that matter for a change, under 90 sec
 
 lint: $(VENV)/dev            ## style, types, import contract
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check src tests benchmarks docs/generate.py docs/pictures.py setup.py
+	$(BIN)/ruff format --check src tests benchmarks docs/*.py examples setup.py
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -26,8 +29,13 @@ check: lint test
 bench: $(VENV)/dev           ## the short benchmarks; docs/benchmarks.md has the rest
 	for script in benchmarks/draw.py benchmarks/lab.py benchmarks/inspect_cost.py; do $(BIN)/python $$script || exit 1; done
 
-docs: $(VENV)/dev            ## the pages that are generated from the tables
+docs: $(VENV)/dev            ## generated pages and notebooks, then the site: open site/index.html
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/notebooks.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+outputs: $(VENV)/dev         ## what the pages' blocks print, written below them anew
+	OMP_NUM_THREADS=1 $(BIN)/python docs/blocks.py
 
 # A stamp for each set of extras, so that nothing is installed twice.
 $(VENV)/pip: constraints.txt
@@ -47,4 +55,4 @@ browser:                     ## Chromium, for the tests that open pages
 	@sh tests/install-browser.sh
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

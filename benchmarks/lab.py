@@ -26,7 +26,7 @@ from isogain.lab.datasets import Dataset, load
 from isogain.lab.runner import complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run, initial_weights
-from isogain.lab.store import Store
+from isogain.jobs.store import Store
 from isogain.lab.streams import batch_indices
 from isogain.lab.studies import study
 

@@ -49,11 +49,7 @@ def test_broken_starts_are_found(name):
     assert BROKEN[name].codes & raised, str(report)
 
 
-ALARMED = {"experts_upcycled"}
-"""Of the half that counts: a known false alarm, which is not mended on the case that showed it."""
-
-
-@pytest.mark.parametrize("name", sorted(set(HEALTHY) - ALARMED))
+@pytest.mark.parametrize("name", sorted(HEALTHY))
 def test_healthy_starts_are_left_in_peace(name):
     report = inspected(HEALTHY[name])
     assert report.verdict == "healthy", str(report)

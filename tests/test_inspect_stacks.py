@@ -25,10 +25,11 @@ def test_slices_are_counted():
     values, slopes = rng.normal(size=(5, 6, 7)), rng.normal(size=(5, 6, 7))
     values[3], slopes[1], values[4] = values[0], 0, 40 * values[4]
     seen = slices_of(values, slopes, parallel=True)
-    assert (seen.count, seen.twins, seen.twins_apart, seen.idle) == (5, 2, True, 1)
+    assert (seen.count, seen.twins, seen.idle) == (5, 2, 1)
+    assert seen.kinship == pytest.approx(np.corrcoef(slopes[0].ravel(), slopes[3].ravel())[0, 1], abs=0.1)
     assert seen.sizes[4] / seen.sizes[0] == pytest.approx(40, rel=0.5)
     slopes[3] = slopes[0]
-    assert not slices_of(values, slopes, parallel=True).twins_apart
+    assert slices_of(values, slopes, parallel=True).kinship == pytest.approx(1)
     assert slices_of(np.zeros((3, 4, 4)), None, parallel=False).twins == 0  # zeros were set, not drawn
 
 
@@ -81,3 +82,62 @@ def test_a_depthwise_kernel_by_the_fan_of_all_groups():
     assert all(path.startswith("deep.") for path in finding.paths)
     noted = igt.inspect(*closer.pictures(closer.Separable(law, norm=True))).findings
     assert [f.severity for f in noted if f.code == "off-peers"] == ["info"]
+
+
+class Pair(nn.Module):
+    """Two branches of the same numbers: summed with factors, or one behind the other."""
+
+    def __init__(self, factors):
+        super().__init__()
+        torch.manual_seed(5)
+        self.one, self.other, self.head = (nn.Linear(32, 32) for _ in range(3))
+        self.other.load_state_dict(self.one.state_dict())
+        self.factors = factors
+
+    def forward(self, x):
+        one = torch.relu(self.one(x))
+        if not self.factors:
+            return self.head(torch.relu(self.other(one)))
+        return self.head(self.factors[0] * one + self.factors[1] * torch.relu(self.other(x)))
+
+
+@pytest.mark.parametrize(
+    ("factors", "severity"), [((1, 1), "critical"), ((1, 2), "critical"), ((), "warning")]
+)
+def test_copies_are_told_apart_by_where_they_are_and_what_they_learn(factors, severity):
+    """Side by side a factor on one gradient parts nothing, as Adam divides it out: three steps show it."""
+    model, x, loss = closer.vectors(Pair(factors))
+    finding = next(f for f in igt.inspect(model, x, loss).findings if f.code == "identical-layers")
+    assert finding.severity == severity
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss(model(x)).backward()
+        optimizer.step()
+    apart = (model.one.weight - model.other.weight).abs().max().item()
+    assert (apart < 1e-4) == (severity == "critical")
+
+
+@pytest.mark.parametrize("spelling", ["stacked", "modules"])
+@pytest.mark.parametrize("top", [1, 2])
+def test_experts_copied_from_one_part_by_their_router(spelling, top):
+    """Upcycling: three steps of Adam part every pair of the copies."""
+    torch.manual_seed(6)
+    model = closer.Experts(spelling, 4, top)
+    if spelling == "modules":
+        for expert in model.experts[1:]:
+            expert.load_state_dict(model.experts[0].state_dict())
+        weights = lambda: [expert[0].weight for expert in model.experts]  # noqa: E731
+    else:
+        model.up.data[:], model.down.data[:] = model.up.data[:1].clone(), model.down.data[:1].clone()
+        weights = lambda: list(model.up)  # noqa: E731
+    model, x, loss = closer.vectors(model)
+    report = igt.inspect(model, x, loss)
+    assert {f.code: f.severity for f in report.findings} == {"identical-layers": "info"}
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss(model(x)).backward()
+        optimizer.step()
+    now = weights()
+    assert all((one - now[k]).abs().max() > 1e-4 for k in range(4) for one in now[:k])

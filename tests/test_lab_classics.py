@@ -11,10 +11,10 @@ import pytest
 from scipy import integrate, stats
 
 from isogain import lab
+from isogain.jobs.statistics import interval, separated
 from isogain.lab.public import DEMO
 from isogain.lab.results import Results
 from isogain.lab.spec import Experiment
-from isogain.lab.statistics import interval, separated
 from isogain.lab.studies import study
 from isogain.lab.studies.common import HE, LECUN, SMALL, smoothed
 from isogain.lab.studies.decision_boundary import HE as CIRCLES_HE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from isogain.lab.statistics import interval, intervals, paired, separated
+from isogain.jobs.statistics import interval, intervals, paired, separated
 
 
 def test_an_interval_is_scipys_t_interval():

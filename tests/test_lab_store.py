@@ -17,6 +17,7 @@ import pytest
 from isogain import lab
 from isogain.core.names.catalog import get
 from isogain.errors import DataError, LabError
+from isogain.jobs.store import FILE_NAME, Store, StoredRun
 from isogain.lab import public, runner
 from isogain.lab.datasets import load
 from isogain.lab.outcome import Outcome
@@ -24,7 +25,6 @@ from isogain.lab.registry import STUDIES, Study
 from isogain.lab.runner import complete, groups, run_key
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.starts import Run
-from isogain.lab.store import FILE_NAME, Store, StoredRun
 from isogain.lab.studies import studies, study
 
 NETWORK = Network((64, 16, 10))
@@ -233,7 +233,7 @@ def test_a_foreign_damaged_or_locked_store_is_told_apart(tmp_path):
 
 
 def test_a_store_somebody_else_writes_to_is_waited_for_then_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("isogain.lab.store._WAIT_S", 0.1)
+    monkeypatch.setattr("isogain.jobs.store._WAIT_S", 0.1)
     with Store(tmp_path) as first, Store(tmp_path) as second:
         first._connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(LabError, match="locked; another program is writing"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import io
 import json
@@ -158,6 +159,7 @@ def _work(unit: Unit, answer: Any, limit_s: float) -> None:
 
 
 def chosen(names: str, half: str) -> list[Model]:
-    """The models whose names contain one of the parts, in one half or both."""
+    """The models whose names contain a part, in one half or both; an interrupted run has seen all libraries."""
     parts = names.split(",")
-    return [m for m in every().values() if any(p in m.name for p in parts) and half in ("both", m.half)]
+    models = sorted(every().values(), key=lambda m: hashlib.blake2b(b"order " + m.name.encode()).digest())
+    return [m for m in models if any(p in m.name for p in parts) and half in ("both", m.half)]

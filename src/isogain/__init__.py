@@ -48,17 +48,23 @@ from isogain.core.initializers import (
     Zeros,
 )
 from isogain.errors import IsogainError
+from isogain.playground import playground
 
 if TYPE_CHECKING:
+    from isogain.libraries import Atlas, atlas
     from isogain.core.activations import Activation, activation
     from isogain.core.constructions.adapters import olora, pissa
     from isogain.core.names.catalog import Catalog, catalog, get
+    from isogain.core.names.defaults import LayerStart, default
     from isogain.core.names.rows import Row
+    from isogain.core.names.translation import Translation, translate
     from isogain.drawing import draw, draw_network
+    from isogain.identification import Identification, identify
     from isogain.theory import advise, critical_point, phase_diagram, predict
 
 __all__ = [
     "Activation",
+    "Atlas",
     "Bilinear",
     "Catalog",
     "ChronoBias",
@@ -70,9 +76,11 @@ __all__ = [
     "Fans",
     "GateBias",
     "Hippo",
+    "Identification",
     "Identity",
     "Initializer",
     "IsogainError",
+    "LayerStart",
     "Layout",
     "MaskedNormal",
     "Mimetic",
@@ -89,6 +97,7 @@ __all__ = [
     "Sparse",
     "SpectralScaling",
     "StepBias",
+    "Translation",
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
@@ -97,19 +106,26 @@ __all__ = [
     "__version__",
     "activation",
     "advise",
+    "atlas",
     "catalog",
     "critical_point",
+    "default",
     "draw",
     "draw_network",
     "fans",
     "get",
+    "identify",
     "olora",
     "phase_diagram",
     "pissa",
+    "playground",
     "predict",
+    "translate",
 ]
 
 _LAZY = {
+    "Atlas": "isogain.libraries",
+    "atlas": "isogain.libraries",
     "Activation": "isogain.core.activations",
     "activation": "isogain.core.activations",
     "olora": "isogain.core.constructions.adapters",
@@ -117,7 +133,13 @@ _LAZY = {
     "Catalog": "isogain.core.names.catalog",
     "catalog": "isogain.core.names.catalog",
     "get": "isogain.core.names.catalog",
+    "LayerStart": "isogain.core.names.defaults",
+    "default": "isogain.core.names.defaults",
+    "Translation": "isogain.core.names.translation",
+    "translate": "isogain.core.names.translation",
     "Row": "isogain.core.names.rows",
+    "Identification": "isogain.identification",
+    "identify": "isogain.identification",
     "draw": "isogain.drawing",
     "draw_network": "isogain.drawing",
     "advise": "isogain.theory",

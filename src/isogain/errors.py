@@ -8,9 +8,11 @@ __all__ = [
     "InitializerError",
     "InspectError",
     "IsogainError",
+    "JobError",
     "LabError",
     "LayoutError",
     "ReportError",
+    "TrialError",
 ]
 
 
@@ -48,3 +50,11 @@ class LabError(IsogainError):
 
 class InspectError(IsogainError):
     """A model cannot be inspected: it raised, or its inputs, loss or settings cannot be read."""
+
+
+class JobError(IsogainError):
+    """Jobs cannot be run as asked: an unknown backend, a cluster that does not answer, workers that die."""
+
+
+class TrialError(IsogainError):
+    """A trial cannot be made of what it was given: model, data, starts, loss, metric, rates or budget."""

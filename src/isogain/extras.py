@@ -13,13 +13,17 @@ EXTRAS = {
     "flax": "flax",
     "keras": "keras",
     "altair": "lab",
+    "grandalf": "lab",
     "vl_convert": "lab",
     "jinja2": "lab",
     "mlxtend": "lab",
     "sklearn": "lab",
     "pyarrow": "lab",
+    "joblib": "lab",
+    "cloudpickle": "lab",
     "anywidget": "notebook",
     "dask": "dask",
+    "distributed": "dask",
     "ray": "ray",
 }
 """Package -> the extra of isogain that brings it."""

@@ -10,7 +10,20 @@ import typer
 from typer.core import TyperGroup
 
 from isogain._version import __version__
-from isogain.cli import catalog, compare, diff, init, inspect, lab, plan, theory
+from isogain.cli import (
+    atlas,
+    catalog,
+    compare,
+    diff,
+    init,
+    inspect,
+    lab,
+    plan,
+    playground,
+    porting,
+    theory,
+    trying,
+)
 from isogain.cli.blame import place_of
 from isogain.errors import IsogainError
 from isogain.extras import EXTRAS, way_out
@@ -18,7 +31,7 @@ from isogain.extras import EXTRAS, way_out
 __all__ = ["app", "main"]
 
 USAGE, INTERRUPTED = 2, 130
-LAB = ("demo", "lab")
+LAB = ("demo", "lab", "try")
 """Commands that need the lab's extra, whichever package is the first to be missed."""
 
 
@@ -94,12 +107,16 @@ def _options(
 
 lab.register(app)
 catalog.register(app)
+atlas.register(app)
 inspect.register(app)
 diff.register(app)
 compare.register(app)
 plan.register(app)
 init.register(app)
+porting.register(app)
 theory.register(app)
+playground.register(app)
+trying.register(app)
 
 
 def main() -> None:

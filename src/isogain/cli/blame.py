@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import isogain
 from isogain.errors import InspectError, IsogainError
 
 __all__ = ["place_of", "users"]
@@ -18,7 +17,7 @@ LIBRARIES = tuple(
     str(Path(path).resolve())
     for path in {
         *(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib")),
-        isogain.__path__[0],
+        Path(__file__).parent.parent,
     }
 )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from isogain.cli.opening import page_asked, shown_page
-from isogain.cli.options import Batch, Html, Inputs, Kwargs, LossOf, Mode, Open, Seed, Target
+from isogain.cli.options import Batch, Html, Inputs, Kwargs, Lang, LossOf, Mode, Open, Seed, Target
 from isogain.errors import InspectError
 
 __all__ = ["register"]
@@ -28,6 +28,7 @@ def inspect(
     kwargs: Kwargs = None,
     loss: LossOf = None,
     html: Html = None,
+    lang: Lang = None,
     open_it: Open = False,
     as_json: Annotated[
         Path | None, typer.Option("--json", help="Write the report as JSON; - prints it.")

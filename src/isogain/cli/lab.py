@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from isogain.cli.opening import opened, page_asked
-from isogain.cli.options import AsJson, Html, Open
+from isogain.cli.options import AsJson, Html, Lang, Open
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Pictures(StrEnum):
 
     png = "png"
     svg = "svg"
+    pdf = "pdf"
 
 
 class Tables(StrEnum):
@@ -74,6 +75,7 @@ def demo(
     data: Data = None,
     results: Results = RESULTS,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
     open_it: Open = False,
@@ -124,6 +126,7 @@ def run(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The shortened versions.")] = False,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
     open_it: Open = False,
@@ -146,6 +149,7 @@ def report(
     names: Names = None,
     results: Results = RESULTS,
     html: Html = None,
+    lang: Lang = None,
     pictures: PictureFolder = None,
     format: PictureFormat = Pictures.png,
     open_it: Open = False,

@@ -14,6 +14,7 @@ __all__ = [
     "Html",
     "Inputs",
     "Kwargs",
+    "Lang",
     "LossOf",
     "Mode",
     "Open",
@@ -23,6 +24,24 @@ __all__ = [
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read, and nothing else.")]
+
+
+def _speak(context: typer.Context, code: str | None) -> str | None:
+    """The language of what is written from here to the end of the command."""
+    if code is not None:
+        from isogain.report.words import speak
+
+        speak(code)
+        context.call_on_close(lambda: speak(""))
+    return code
+
+
+Lang = Annotated[
+    str | None,
+    typer.Option(
+        "--lang", metavar="en|zh", callback=_speak, help="Language of labels on pages and figures.",
+    ),
+]  # fmt: skip
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 

@@ -48,4 +48,4 @@ def plan(
         return
     if as_json is not None:
         write_atomically(as_json, made.to_json(indent=2))
-    typer.echo(str(made))
+    typer.echo(made.table(full=True))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isogain.cli.opening import opened, page_asked
-from isogain.cli.options import AsJson, Html, Open
+from isogain.cli.options import AsJson, Html, Lang, Open
 from isogain.cli.printing import show
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def theory(
     padding: Annotated[Padding, typer.Option("--padding", help="At the edges of --size.")] = Padding.zeros,
     parameters: Parameters = None,
     html: Html = None,
+    lang: Lang = None,
     open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
@@ -135,7 +136,7 @@ def theory(
         }
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    from isogain.cli.theory_outcomes import theory_outcome
+    from isogain.report.theory_outcomes import theory_outcome
 
     _show(theory_outcome(phi, point, prediction), html)
     opened(html, open_it)
@@ -160,6 +161,7 @@ def advise(
         float | None, typer.Option("--weight-clip", help="A bound that training puts on every weight.")
     ] = None,
     html: Html = None,
+    lang: Lang = None,
     open_it: Open = False,
     as_json: AsJson = False,
 ) -> None:
@@ -179,7 +181,7 @@ def advise(
     if as_json:
         typer.echo(json.dumps(advice.to_dict(), indent=2, allow_nan=False))
         return
-    from isogain.cli.theory_outcomes import advice_outcome, advised_prediction
+    from isogain.report.theory_outcomes import advice_outcome, advised_prediction
 
     prediction = advised_prediction(advice)
     _print_advice(advice, prediction)

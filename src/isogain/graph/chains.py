@@ -7,6 +7,7 @@ from functools import cached_property
 
 from isogain.graph.links import Link, Links
 from isogain.graph.nodes import Node
+from isogain.theory.deep_start import width_spread
 
 __all__ = ["Chain", "PlainChains"]
 
@@ -77,7 +78,7 @@ class PlainChains:
         for link in sorted(links, key=lambda one: one.target):
             longest[link.target] = max(longest[link.target], longest[link.source] + 1)
         width = min(self._units(self.graph.nodes[link.source]) for link in links)
-        spread = sum(5 / max(self._fan_in(self.graph.nodes[link.target]), 1) for link in links)
+        spread = sum(width_spread(1, max(self._fan_in(self.graph.nodes[one.target]), 1)) for one in links)
         return Chain(weights, tuple(links), max(longest.values()), width, spread, self._meets_norm(weights))
 
     def _fan_in(self, node: Node) -> float:

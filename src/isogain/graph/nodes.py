@@ -181,6 +181,19 @@ class Graph:
                     return self.nodes[one]
         return None
 
+    def leads_out(self, index: int) -> bool:
+        """Whether any output is made of this node, or no output is known."""
+        return not self.outputs or index in self._leading_out
+
+    @cached_property
+    def _leading_out(self) -> frozenset[int]:
+        seen, stack = set(self.outputs), list(self.outputs)
+        while stack:
+            fresh = set(self.nodes[stack.pop()].inputs) - seen
+            seen |= fresh
+            stack += fresh
+        return frozenset(seen)
+
     def weighed_later(self, index: int) -> bool:
         """Whether any weight reads what comes of this node."""
         seen, stack = {index}, [index]

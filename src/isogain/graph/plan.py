@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 from isogain.checking import Checks, shown
 from isogain.core.constructions.packed import Packed
@@ -19,7 +19,8 @@ from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.groups import param_groups
-from isogain.graph.plan_text import as_html, as_text
+from isogain.graph.plan_text import as_text
+from isogain.rendering import Shown, Text
 from isogain.theory.rates import RateRange
 
 __all__ = ["SCHEMA", "Entry", "Plan", "PlanError"]
@@ -28,7 +29,7 @@ SCHEMA = "isogain.plan/1"
 CHECKS = Checks(PlanError)
 
 
-class Plan(Mapping[str, Entry]):
+class Plan(Shown, Mapping[str, Entry]):
     """Parameter path -> Entry, in the order of the model; printable, editable, JSON both ways.
 
     >>> plan = Plan("Net", [Entry("fc.weight", (2, 3), None, "hidden weight", "as found", "out in")])
@@ -38,6 +39,8 @@ class Plan(Mapping[str, Entry]):
     >>> Plan.from_json(plan.to_json()) == plan
     True
     """
+
+    shown_as: ClassVar[str] = "plan"
 
     def __init__(
         self, model: str, entries: Sequence[Entry], *, recipe: str = "default", notes: Sequence[str] = (),
@@ -216,15 +219,26 @@ class Plan(Mapping[str, Entry]):
         ranges = [RateRange.from_dict(one) for one in rates]
         return Plan(names["model"], entries, recipe=names["recipe"], rates=ranges, **texts)
 
-    def __str__(self) -> str:
+    def table(self, full: bool = False) -> Text:
+        """The entries as text: what each starts from and why; `full` leaves nothing out."""
         counts = f"{len(self.drawn)} parameters drawn, {len(self.kept)} kept"
         title = f"plan of {self.model}: {counts}; hash {self.hash}"
         needed = (f"needed: {text}" for text in self.needed)
         notes = (f"note: {text}" for text in self.notes)
-        return as_text(title, self.values(), (*needed, *notes, *(f"rate of {one}" for one in self.rates)))
+        remarks = (*needed, *notes, *(f"rate of {one}" for one in self.rates))
+        return Text(as_text(title, self.values(), remarks, full))
 
-    def _repr_html_(self) -> str:
-        return as_html(f"plan of {self.model}, {self.hash}", self.values())
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Its entries: path, shape, initializer, role, predicted gain and signal, reason."""
+        for entry in self.values():
+            yield {
+                "path": entry.path, "shape": entry.shape, "role": entry.role,
+                "initializer": str(entry.initializer) if entry.initializer else "kept",
+                "gain": entry.gain, "signal": entry.signal, "reason": entry.reason,
+            }  # fmt: skip
+
+    def __str__(self) -> str:
+        return str.__str__(self.table())
 
     def __repr__(self) -> str:
         return f"<Plan of {self.model}: {len(self.drawn)} drawn, {len(self.kept)} kept, {self.hash}>"

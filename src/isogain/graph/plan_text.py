@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from isogain.core.geometry.fans import Fans
 from isogain.graph.entry import Entry
 from isogain.graph.paths import family
+from isogain.rendering import MOST_LINES, shortened
 
-__all__ = ["as_html", "as_text"]
+__all__ = ["Line", "as_text", "lines"]
 
 
 @dataclass
@@ -39,32 +39,33 @@ def lines(entries: Iterable[Entry]) -> list[Line]:
     return list(found.values())
 
 
-def as_text(title: str, entries: Iterable[Entry], remarks: Sequence[str]) -> str:
-    """Entries as a table for the terminal, between a title and remarks."""
-    out = [title, ""]
-    for line in lines(entries):
-        first = line.entries[0]
-        count = f" x {len(line.entries)}" if len(line.entries) > 1 else ""
-        fans = " | ".join(f"fan {one.fan_in:g} -> {one.fan_out:g}" for one in _different(first))
-        gain = f"gain {first.gain:.3g}" if math.isfinite(first.gain) else ""
-        facts = ", ".join(part for part in (first.role, fans, gain) if part)
-        shape = "x".join(map(str, first.shape)) or "scalar"
-        out += [f"{line.path}{count}  [{shape}]  {facts}", f"    {line.law}", f"    {first.reason}"]
-    return "\n".join([*out, *([""] if remarks else []), *remarks])
+def as_text(title: str, entries: Iterable[Entry], remarks: Sequence[str], full: bool = False) -> str:
+    """Entries as a table for the terminal, between a title and remarks; short unless `full` is wanted."""
+    found = lines(entries)
+    room = MOST_LINES - 3 - min(len(remarks), 12)
+    whole = len(found) if full else max((room - len(found)) // 2, 4)
+    out = [text for line in found[:whole] for text in _in_full(line)]
+    out += [f"{_head(line)}  {line.law}" for line in found[whole:]]
+    if not full:
+        out = shortened(out, room, "print(plan.table(full=True)) and plan.to_frame() have them all")
+        remarks = shortened(remarks, 12, "plan.notes has them all")
+    return "\n".join([title, "", *out, *([""] if remarks else []), *remarks])
+
+
+def _head(line: Line) -> str:
+    count = f" x {len(line.entries)}" if len(line.entries) > 1 else ""
+    shape = "x".join(map(str, line.entries[0].shape)) or "scalar"
+    return f"{line.path}{count}  [{shape}]"
+
+
+def _in_full(line: Line) -> tuple[str, ...]:
+    first = line.entries[0]
+    fans = " | ".join(f"fan {one.fan_in:g} -> {one.fan_out:g}" for one in _different(first))
+    gain = f"gain {first.gain:.3g}" if math.isfinite(first.gain) else ""
+    facts = ", ".join(part for part in (first.role, fans, gain) if part)
+    return f"{_head(line)}  {facts}", f"    {line.law}", f"    {first.reason}"
 
 
 def _different(entry: Entry) -> list[Fans]:
     """The fans of the maps in a weight, each once."""
     return list(dict.fromkeys(entry.fans_of_parts))
-
-
-def as_html(title: str, entries: Iterable[Entry]) -> str:
-    """Entries as a table for a notebook, every name escaped."""
-    head = "".join(f"<th>{name}</th>" for name in ("parameter", "shape", "role", "initializer", "why"))
-    rows = []
-    for line in lines(entries):
-        first = line.entries[0]
-        count = f" × {len(line.entries)}" if len(line.entries) > 1 else ""
-        cells = (line.path + count, "×".join(map(str, first.shape)), first.role, line.law, first.reason)
-        rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    return f"<table><caption>{html.escape(title)}</caption><tr>{head}</tr>{''.join(rows)}</table>"

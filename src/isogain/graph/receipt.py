@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from isogain.graph.plan import Plan
+from isogain.rendering import MOST_LINES, Shown, shortened
 from isogain.theory.rates import RateRange
 
 __all__ = ["Gain", "Receipt", "Written"]
@@ -42,9 +43,10 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Receipt(Shown):
     """What was written and why, with the measurements around it."""
 
+    shown_as: ClassVar[str] = "receipt"
     plan: Plan
     seed: int
     written: tuple[Written, ...]
@@ -104,39 +106,62 @@ class Receipt:
         """The whole receipt as JSON of schema isogain.receipt/1."""
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
-    def _lines(self) -> list[str]:
-        kept = len(self.plan.kept)
-        lines = [f"{self.plan.model}, seed {self.seed}, plan {self.plan_hash}"]
-        rates = [f"learning rate of {one}" for one in self.rates]
+    @property
+    def headline(self) -> str:
+        """What became of the start, in one sentence."""
         if self.left:
-            return [*lines, f"left as it is: {self.left}", *rates]
-        scaled = f", {len(self.scaled)} of them scaled in calibration" if self.scaled else ""
-        lines.append(f"{len(self.written)} parameters written{scaled}; {kept} kept")
-        for name, (before, after) in (("signals", self.spread), ("gradients", self.gradient_spread)):
-            if not math.isnan(after):
-                then = "" if math.isnan(before) else f"{_shown(before)} decades before, "
-                lines.append(f"{name} differ by {then}{_shown(after)} decades after")
-        if all(map(math.isfinite, self.losses)):
-            lines.append(f"loss {self.losses[0]:.4g} before, {self.losses[1]:.4g} after")
+            return f"left as it is: {self.left}"
+        if math.isnan(self.gradient_spread[1]) and math.isnan(self.spread[1]):
+            return f"{len(self.written)} parameters written, nothing measured"
+        return f"{_apart('signals', *self.spread)}; {_apart('gradients', *self.gradient_spread)}"
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One row for each operation with a weight: sizes of signals and gradients, before and after."""
+        return (asdict(gain) for gain in self.gains)
+
+    def before_and_after(self) -> list[tuple[str, str, str]]:
+        """What was measured: (name, before, after), only what is known of either."""
+        rows = [
+            ("signals", _range([g.before for g in self.gains]), _range([g.after for g in self.gains])),
+            ("  apart by", *map(_decades_text, self.spread)),
+            ("gradients", _range([g.gradient_before for g in self.gains]),
+             _range([g.gradient_after for g in self.gains])),
+            ("  apart by", *map(_decades_text, self.gradient_spread)),
+            ("loss", *(f"{value:.4g}" if math.isfinite(value) else "" for value in self.losses)),
+            ("inspected", self.verdict_before, self.verdict_after),
+        ]  # fmt: skip
+        return [row for row in rows if row[1] or row[2]]
+
+    def remarks(self) -> list[str]:
+        """Findings gone and left, learning rates, and what was kept, with the reason."""
+        found: list[str] = []
         if self.findings_before is not None and self.findings_after is not None:
-            lines.append(f"inspected: {self.verdict_before} before, {self.verdict_after} after")
-            lines += [f"  gone  {key}" for key in self.findings_before if key not in self.findings_after]
-            lines += [f"  there {key}" for key in self.findings_after]
-        lines += rates
+            found += [f"gone  {key}" for key in self.findings_before if key not in self.findings_after]
+            found += [f"there {key}" for key in self.findings_after]
+        found += [f"learning rate of {one}" for one in self.rates]
         reasons = dict.fromkeys(entry.reason for entry in self.plan.kept)
-        lines += [f"kept: {self._kept_for(reason)}: {reason}" for reason in reasons]
-        return lines
+        return found + [f"kept: {self._kept_for(reason)}: {reason}" for reason in reasons]
+
+    def title(self) -> str:
+        """The model, the seed, the plan, and how much was written."""
+        scaled = f", {len(self.scaled)} of them scaled in calibration" if self.scaled else ""
+        wrote = f"{len(self.written)} parameters written{scaled}; {len(self.plan.kept)} kept"
+        return f"{self.plan.model}, seed {self.seed}, plan {self.plan_hash}: {wrote}"
 
     def _kept_for(self, reason: str) -> str:
         paths = [entry.path for entry in self.plan.kept if entry.reason == reason]
         return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _repr_html_(self) -> str:
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in self._lines())
-        return f"<ul>{items}</ul>"
+        rows = [("", "before", "after"), *self.before_and_after()]
+        wide = [max(len(row[place]) for row in rows) for place in range(3)]
+        table = (
+            [f"  {a:<{wide[0]}}  {b:<{wide[1]}}  {c}".rstrip() for a, b, c in rows] if len(rows) > 1 else []
+        )
+        said = ["  (a decade is a factor of 10)"] if any("decade" in row[1] + row[2] for row in rows) else []
+        lines = [self.title(), self.headline, *table, *said]
+        way = "receipt.remarks() has them all"
+        return "\n".join([*lines, *shortened(self.remarks(), MOST_LINES - len(lines), way)])
 
     def __repr__(self) -> str:
         did = "left as it is" if self.left else f"{len(self.written)} written"
@@ -151,8 +176,26 @@ def _decades(values: list[float]) -> float:
     return math.log10(max(found) / min(found)) if found else math.nan
 
 
-def _shown(decades: float) -> str:
-    return f"{decades:.2f}" if math.isfinite(decades) else "unboundedly many"
+def _decades_text(decades: float) -> str:
+    if math.isnan(decades):
+        return ""
+    return f"{decades:.2f} decades" if math.isfinite(decades) else "unboundedly many decades"
+
+
+def _apart(name: str, before: float, after: float) -> str:
+    """'gradients were 11.2 decades apart and are 1.08'; without the part that is not known."""
+    if math.isnan(after):
+        return f"{name} were not measured"
+    now = f"{after:.2g}" if math.isfinite(after) else "without bound"
+    if math.isnan(before):
+        return f"{name} are {now} decades apart"
+    then = f"{before:.3g}" if math.isfinite(before) else "without bound"
+    return f"{name} were {then} decades apart and are {now}"
+
+
+def _range(values: list[float]) -> str:
+    found = [value for value in values if math.isfinite(value)]
+    return f"{min(found):.2g} to {max(found):.2g}" if found else ""
 
 
 def _finite(data: dict[str, Any]) -> dict[str, Any]:

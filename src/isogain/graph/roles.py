@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 
 from isogain.graph.nodes import Graph, Node
 
@@ -70,6 +71,28 @@ def _reaches_sum(graph: Graph, index: int) -> bool:
     return False
 
 
+_MAKERS = ("weight", "recurrent", "embedding", "attention", "product")
+_STEPS = 64
+"""Operations back from a sum within which its terms would meet, if nothing but arithmetic were between."""
+
+
+def _residual_sum(graph: Graph, node: Node) -> bool:
+    """A sum of two signals that weights made different: no arithmetic on one signal (x + x^3 in a GELU)."""
+    terms = [_unweighed(graph, one) for one in dict.fromkeys(node.inputs)]
+    return node.kind == "add" and any(a.isdisjoint(b) for a, b in combinations(terms, 2))
+
+
+def _unweighed(graph: Graph, index: int) -> set[int]:
+    """What a signal is made of without weights: back to the first weight on each way."""
+    seen, stack = set[int](), [index]
+    while stack and len(seen) < _STEPS:
+        here = stack.pop()
+        seen.add(here)
+        if graph.nodes[here].kind not in _MAKERS:
+            stack += [one for one in graph.nodes[here].inputs if one not in seen]
+    return seen
+
+
 def _first(graph: Graph, node: Node) -> bool:
     return not any(graph.nodes[source].learnt for source in node.inputs)
 
@@ -86,7 +109,7 @@ ROLES: tuple[tuple[str, Callable[[Graph, Node], bool]], ...] = (
     ("recurrent", lambda graph, node: node.kind == "recurrent"),
     ("gate", _gate),
     ("activation", lambda graph, node: node.kind == "activation"),
-    ("residual sum", lambda graph, node: node.kind == "add" and len(set(node.inputs)) > 1),
+    ("residual sum", _residual_sum),
     ("depthwise", lambda graph, node: node.weight is not None and node.weight.depthwise),
     ("head", _head),
     ("attention out", _attention_out),

@@ -12,16 +12,11 @@ from isogain.graph.blocks import Blocks
 from isogain.graph.chains import Chain, PlainChains
 from isogain.graph.links import Link, Links
 from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
-from isogain.theory.deep_start import DeepStart, deep_start
+from isogain.theory.deep_start import DeepStart, deep_start, is_deep
 
 __all__ = ["Own", "Scene", "Site"]
 
 Answer = TypeVar("Answer")
-DEEP = 8
-"""Plain layers from which on the exact isometry of a deep start is worth half the width."""
-SPREAD = 0.75
-"""Or the variance of ln q over Gaussian draws, 5 sum 1 / fan_in (Hanin & Nica 2019), beyond which it is."""
-
 _LAYERS = ("weight", "recurrent", "attention")
 
 
@@ -109,7 +104,7 @@ class Scene:
 
     def deep(self, chain: Chain) -> bool:
         """Whether Gaussian weights would stray too far over this chain."""
-        return chain.depth > DEEP or chain.spread > SPREAD
+        return is_deep(chain.depth, chain.spread)
 
     def once(self, question: Callable[[Scene], Answer]) -> Answer:
         """The answer to a question about the whole scene, worked out once."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from isogain.rendering import rendered
+from isogain.rendering import MOST_LINES, Shown, rendered, shortened
 
 __all__ = ["CoordinateCheck", "Movement"]
 
@@ -32,9 +32,10 @@ class Movement:
 
 
 @dataclass(frozen=True)
-class CoordinateCheck:
+class CoordinateCheck(Shown):
     """Every layer's movement over width; prints as a table, `to_html` and `to_png` draw it."""
 
+    shown_as: ClassVar[str] = "coordinates"
     movements: tuple[Movement, ...]
     recipe: str
     optimizer: str
@@ -98,29 +99,31 @@ class CoordinateCheck:
             **asdict(self),
         }
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every movement: width, seed, step, layer, size, moved."""
+        return (asdict(one) for one in self.movements)
+
+    def __repr__(self) -> str:
+        found = "flat" if self.flat else "not flat"
+        return (
+            f"<CoordinateCheck of {self.recipe}: {found} over widths {self.widths[0]} to {self.widths[-1]}>"
+        )
+
     def __str__(self) -> str:
         longest = max((len(layer) for layer in self.layers), default=5)
         head = f"{'layer':<{longest}}  " + "  ".join(f"{width:>8}" for width in self.widths)
         lines = [f"movement after {self.steps} steps, {self.recipe}, {self.optimizer}, lr {self.lr:g}"]
         lines.append(f"{head}     slope  largest / smallest")
-        for layer in self.layers:
-            moved = "  ".join(f"{value:8.3g}" for value in self.movement(layer).values())
-            lines.append(
-                f"{layer:<{longest}}  {moved}  {self.slopes[layer]:+8.2f}  {self.spread[layer]:8.2f}"
-            )
+        rows = [self._line(layer, longest) for layer in self.layers]
+        lines += shortened(rows, MOST_LINES - 4, ".slopes and .to_frame() have them all")
         lines.append("flat within 20 %" if self.flat else "not flat: movement depends on the width")
         return "\n".join(lines)
 
-    def to_html(self, path: str | Path) -> Path:
-        """Writes one page with the picture and the table; returns its path (needs isogain[lab])."""
-        written: Path = rendered("coordinates.page", self, path)
-        return written
+    def _line(self, layer: str, longest: int) -> str:
+        moved = "  ".join(f"{value:8.3g}" for value in self.movement(layer).values())
+        return f"{layer:<{longest}}  {moved}  {self.slopes[layer]:+8.2f}  {self.spread[layer]:8.2f}"
 
     def to_png(self, folder: str | Path) -> Path:
         """Writes the picture into a folder as coordinate-check-figure-1.png; returns its path."""
         written: Path = rendered("coordinates.picture", self, folder)
         return written
-
-    def outcome(self) -> Any:
-        """The check as an Outcome: what isogain.report draws."""
-        return rendered("coordinates.outcome", self)

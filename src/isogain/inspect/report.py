@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from isogain.graph import Node
 from isogain.inspect.chains import adds_bias, chains, slope
+from isogain.inspect.differences import Difference, difference
 from isogain.inspect.findings import Finding, Severity, Verdict, at_least, verdict_of
-from isogain.inspect.table import Backward, Coverage, Forward, ParameterState, Table
-from isogain.rendering import rendered
+from isogain.inspect.layers import Layer, layer_record, layers_of
+from isogain.inspect.saved import SavedReport
+from isogain.inspect.table import Coverage, ParameterState, Table
+from isogain.rendering import Shown, rendered
 
 __all__ = ["SCHEMA", "Difference", "Layer", "Report"]
 
@@ -22,58 +24,7 @@ SCHEMA = "isogain.inspect/1"
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One measured operation, as a row of the table."""
-
-    index: int
-    path: str
-    op: str
-    kind: str
-    role: str
-    shape: tuple[int, ...]
-    dtype: str
-    on_trunk: bool
-    gain: float
-    """rms(weight) * sqrt(fan_in); nan without a weight."""
-    ratio: float
-    """Measured gain: root mean square out over in; nan where what goes in was not measured."""
-    forward: Forward | None
-    backward: Backward | None
-
-    @property
-    def rms(self) -> float:
-        """Root mean square of what it hands on."""
-        return self.forward.rms if self.forward else math.nan
-
-    @property
-    def gradient_rms(self) -> float:
-        """Root mean square of the gradient with respect to what it hands on."""
-        return self.backward.rms if self.backward else math.nan
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What changed from one report to another."""
-
-    before: Verdict
-    after: Verdict
-    gone: tuple[Finding, ...]
-    new: tuple[Finding, ...]
-    changed: tuple[tuple[str, str, float, float], ...]
-    """(layer, measure, before, after) where a root mean square changed more than twofold."""
-
-    def __str__(self) -> str:
-        lines = [f"{self.before} -> {self.after}"]
-        lines += [f"  gone  {finding.key}" for finding in self.gone]
-        lines += [f"  new   {finding.key}: {finding.why}" for finding in self.new]
-        lines += [
-            f"  {path} {what}: {before:.3g} -> {after:.3g}" for path, what, before, after in self.changed[:20]
-        ]
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class Report:
+class Report(Shown):
     """What an inspection found.  Immutable; made by `isogain.torch.inspect`."""
 
     table: Table
@@ -86,6 +37,11 @@ class Report:
     def verdict(self) -> Verdict:
         """'healthy', 'warning' or 'critical': the worst severity found."""
         return verdict_of(self.findings)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Model, mode, loss, versions: what it was made with."""
+        return self.table.settings
 
     @property
     def coverage(self) -> Coverage:
@@ -108,19 +64,7 @@ class Report:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Every measured operation in order of execution."""
-        table = self.table
-        return tuple(
-            self._layer(node) for node in table.graph.nodes
-            if node.index in table.forward or node.index in table.backward
-        )  # fmt: skip
-
-    def _layer(self, node: Node) -> Layer:
-        gain = node.weight.gain if node.weight else math.nan
-        return Layer(
-            node.index, node.path, node.op, node.kind, node.role, node.shape, node.dtype,
-            node.index in self.table.on_trunk, gain, self.table.ratio(node),
-            self.table.forward.get(node.index), self.table.backward.get(node.index),
-        )  # fmt: skip
+        return layers_of(self.table)
 
     @property
     def slopes(self) -> dict[str, float]:
@@ -149,15 +93,14 @@ class Report:
         kept = tuple(finding for finding in self.findings if finding not in taken)
         return replace(self, findings=kept, accepted=self.accepted + taken)
 
-    def diff(self, other: Report) -> Difference:
+    def diff(self, other: Report | SavedReport) -> Difference:
         """What changed from this report to `other`: verdict, findings, layers whose scale moved twofold."""
-        before, after = {f.key: f for f in self.findings}, {f.key: f for f in other.findings}
-        return Difference(
-            self.verdict, other.verdict,
-            tuple(f for key, f in before.items() if key not in after),
-            tuple(f for key, f in after.items() if key not in before),
-            tuple(_changes(self.layers, other.layers)),
-        )  # fmt: skip
+        return difference(self, other)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Its layers: what they are, their parameters, and the numbers measured."""
+        for layer in self.layers:
+            yield layer_record(layer)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; numbers that are not finite are None."""
@@ -217,18 +160,6 @@ def _layer_dict(layer: Layer) -> dict[str, Any]:
 
 def _state_dict(state: ParameterState) -> dict[str, Any]:
     return asdict(state) | {"gradient_to_weight": state.gradient_to_weight}
-
-
-def _changes(before: tuple[Layer, ...], after: tuple[Layer, ...]) -> list[tuple[str, str, float, float]]:
-    old = {(layer.path, layer.op, layer.index): layer for layer in before}
-    found = []
-    for layer in after:
-        match = old.get((layer.path, layer.op, layer.index))
-        for what in ("rms", "gradient_rms") if match else ():
-            a, b = getattr(match, what), getattr(layer, what)
-            if a > 0 and b > 0 and not 0.5 < b / a < 2:
-                found.append((layer.path, what, a, b))
-    return found
 
 
 def _finite(value: Any) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Slices", "slices_of"]
+__all__ = ["Slices", "mean_cosine", "slices_of"]
 
 SAMPLE = 4096
 """Elements of a slice behind its size."""
-
 
 @dataclass(frozen=True)
 class Slices:
@@ -20,8 +20,8 @@ class Slices:
     count: int
     twins: int
     """Slices that equal another one, bit for bit, in numbers that look drawn."""
-    twins_apart: bool
-    """Whether the gradients of such slices differ, so that the first step parts them."""
+    kinship: float
+    """Mean cosine between the gradients of such slices: 1 parts none of them; nan without any."""
     idle: int
     """Slices whose gradient is exactly 0; 0 where no slice has one."""
     sizes: tuple[float, ...]
@@ -36,14 +36,18 @@ def slices_of(
     """The Slices of an array along its first axis; None below two of them."""
     if values.ndim < 2 or len(values) < 2 or not values[0].size:
         return None
-    rows = values.reshape(len(values), -1)
+    rows = _flat(values)
     step = -(-rows.shape[1] // SAMPLE) | 1
     some = rows[:, ::step]
     groups = _equal(some)
-    idle = 0 if gradient is None else _idle(gradient.reshape(len(values), -1))
-    apart = gradient is not None and any(_differ(gradient, group) for group in groups)
+    idle = 0 if gradient is None else _idle(_flat(gradient))
+    akin = [] if gradient is None else [mean_cosine(_flat(gradient)[group]) for group in groups]
     sizes = np.sqrt(np.square(np.abs(some), dtype=np.float64).mean(1))
-    return Slices(len(values), sum(map(len, groups)), apart, idle, tuple(map(float, sizes)), parallel)
+    return Slices(len(values), sum(map(len, groups)), max(akin, default=math.nan), idle, tuple(map(float, sizes)), parallel)
+
+
+def _flat(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return values.reshape(len(values), -1)
 
 
 def _equal(rows: np.ndarray[Any, Any]) -> list[list[int]]:
@@ -64,7 +68,11 @@ def _idle(rows: np.ndarray[Any, Any]) -> int:
     return 0 if silent.all() else int(silent.sum())
 
 
-def _differ(gradient: np.ndarray[Any, Any], group: list[int]) -> bool:
-    first = gradient[group[0]]
-    scale = float(np.abs(gradient[group]).max())
-    return scale > 0 and any(float(np.abs(gradient[one] - first).max()) > 1e-4 * scale for one in group[1:])
+def mean_cosine(rows: np.ndarray[Any, Any]) -> float:
+    """The mean cosine between pairs of rows; 1 where all are 0, and 0 where some are."""
+    rows = rows.astype(np.float64)
+    sizes = np.sqrt((rows**2).sum(1, keepdims=True))
+    if not sizes.all():
+        return float(not sizes.any())
+    products = (rows / sizes) @ (rows / sizes).T
+    return float(products[np.triu_indices(len(rows), 1)].mean())

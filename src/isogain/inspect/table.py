@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from isogain.graph import Graph, Node, trunks
 from isogain.inspect.formats import Scales
 from isogain.inspect.looks import BufferState, Look
 from isogain.inspect.slices import Slices
+from isogain.rendering import Text, rendered
 
 __all__ = [
     "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
@@ -162,6 +163,10 @@ class LossUse:
     """How many numbers it gave; 0 for one number, a mean or sum."""
     constant: float = math.nan
     """The constant answer that costs `chance`, where it was looked for."""
+    answers: tuple[int, ...] = ()
+    """The model's outputs that are to be this constant."""
+    pulled: tuple[str, ...] = ()
+    """The vectors of parameters that it pulls one way in all their elements: nothing else reads them."""
     learnt_target: bool = False
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
 
@@ -196,6 +201,8 @@ class ParameterState:
     """Whether its rows (or columns, if those are fewer) are orthogonal, by a sample of them."""
     fingerprint: str = ""
     """Equal only for equal values; empty for values that no random draw made."""
+    kinship: float = math.nan
+    """Mean cosine between its gradient and those of other parameters with the same fingerprint."""
     slices: Slices | None = None
     """For a stack of maps: its slices along the first axis."""
     gradient: Backward | None = None
@@ -237,7 +244,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Table:
-    """A Graph with everything measured on it."""
+    """A Graph with everything measured on it; `table()` is its layers as text."""
 
     graph: Graph
     forward: Mapping[int, Forward]
@@ -266,6 +273,15 @@ class Table:
     """Closer looks: attention, gates, angles, decays."""
     buffers: tuple[BufferState, ...] = ()
 
+    def __call__(self, full: bool = False) -> Text:
+        """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""
+        text: str = rendered("table.text", self, full)
+        return Text(text)
+
+    def __repr__(self) -> str:
+        model = self.settings.get("model", "a model")
+        return f"<Table of {model}: {len(self.forward)} operations measured; print(table(full=True))>"
+
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:
         """The trunks of the graph, longest first."""
@@ -275,6 +291,22 @@ class Table:
     def on_trunk(self) -> frozenset[int]:
         """Every node on any trunk."""
         return frozenset(one for trunk in self.trunks for one in trunk)
+
+    @cached_property
+    def makers(self) -> tuple[int, ...]:
+        """Of each node the nodes that make it, itself among them, as the bits of a number."""
+        found: list[int] = []
+        for node in self.graph.nodes:
+            bits = 1 << node.index
+            for one in node.inputs:
+                bits |= found[one]
+            found.append(bits)
+        return tuple(found)
+
+    def in_series(self, nodes: Sequence[int]) -> bool:
+        """Whether what one of these nodes makes goes through another of them."""
+        together = sum(1 << one for one in set(nodes))
+        return any((self.makers[one] & together) != 1 << one for one in nodes)
 
     def node(self, index: int) -> Node:
         """The node of that index."""

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from isogain.graph import family
 from isogain.inspect.findings import Finding
-from isogain.inspect.report import Layer, Report
+from isogain.inspect.layer_text import WIDTH, table_lines
+from isogain.inspect.report import Report
+from isogain.rendering import MOST_LINES, shortened
 
-__all__ = ["as_text", "folded"]
+__all__ = ["SIGNS", "as_text"]
 
-WIDTH = 100
+FINDING_LINES = 30
+"""Lines that findings in full may take."""
 SIGNS = {"critical": "✗", "warning": "!", "info": "i", "healthy": "✓"}
 
 
 def as_text(report: Report) -> str:
-    """Verdict and cause, the findings, the layers with repeats folded, the coverage."""
-    parts = [_wrapped(f"{SIGNS[report.verdict]} {report.verdict}: {report.cause}", "", "  ")]
-    parts += [_finding(finding, _first_with(finding, report)) for finding in report.findings]
-    parts.append(_layers(report))
-    parts.append("\n".join(_coverage(report)))
-    return "\n\n".join(part for part in parts if part)
+    """Verdict and cause, the findings, the layers with repeats folded, the coverage: at most sixty lines."""
+    head = [_wrapped(f"{SIGNS[report.verdict]} {report.verdict}: {report.cause}", "", "  ")]
+    found = "\n\n".join(head + _findings(report)).split("\n")
+    seen = [line for part in _coverage(report) for line in part.split("\n")]
+    seen = shortened(seen, 12, "report.coverage has them all")
+    if "decade" in "".join(found):
+        seen.append("a decade is a factor of 10")
+    layers = table_lines(report.table, most=MOST_LINES - len(found) - len(seen) - 2)
+    return "\n\n".join("\n".join(part) for part in (found, layers, seen) if part)
+
+
+def _findings(report: Report) -> list[str]:
+    """The worst in full, as long as there is room, then one line for each."""
+    whole = [_finding(one, _first_with(one, report)) for one in report.findings]
+    room = FINDING_LINES - len(whole)
+    shown: list[str] = []
+    for text in whole:
+        room -= text.count("\n") + 1
+        if room < 0:
+            break
+        shown.append(text)
+    rest = [
+        f"{SIGNS[f.severity]} {f.severity} {f.code} at {f.path}"[:WIDTH]
+        for f in report.findings[len(shown) :]
+    ]
+    return [*shown, *(["\n".join(shortened(rest, 8, "report.findings has them all"))] if rest else [])]
 
 
 def _wrapped(text: str, first: str, rest: str) -> str:
@@ -43,47 +64,6 @@ def _finding(finding: Finding, first: Finding) -> str:
     if said or finding.remark:
         lines.append(_wrapped(said or f"({finding.remark})", "  fix       ", " " * 12))
     return "\n".join(lines)
-
-
-def folded(layers: Sequence[Layer]) -> Iterator[tuple[str, list[Layer]]]:
-    """Layers grouped where families repeat in a row: ('h.*.mlp.c_fc', its twelve layers)."""
-    groups: dict[tuple[str, str], list[Layer]] = {}
-    for layer in layers:
-        groups.setdefault((family(layer.path), layer.op), []).append(layer)
-    for (path, _), members in groups.items():
-        yield (path if len(members) > 1 else members[0].path), members
-
-
-def _layers(report: Report) -> str:
-    shown = [layer for layer in report.layers if layer.kind in ("weight", "embedding", "recurrent", "norm")]
-    rows: list[tuple[str, ...]] = [("layer", "role", "times", "gain", "rms", "gradient")]
-    for path, members in folded(shown):
-        numbers = [_range([getattr(m, name) for m in members]) for name in ("gain", "rms", "gradient_rms")]
-        rows.append(
-            (path or "(model)", members[0].role, f"x {len(members)}" if len(members) > 1 else "", *numbers)
-        )
-    if len(rows) == 1:
-        return ""
-    hidden = len(rows) - 41
-    rows = rows[:41]
-    widths = [min(max(len(row[i]) for row in rows), 34 if i == 0 else 19) for i in range(6)]
-    lines = [
-        "  ".join(_cell(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines + ([f"... {hidden} more; report.layers has them all"] if hidden > 0 else []))
-
-
-def _cell(text: str, width: int) -> str:
-    return text.ljust(width) if len(text) <= width else "…" + text[1 - width :]
-
-
-def _range(values: list[float]) -> str:
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return ""
-    low, high = min(known), max(known)
-    return f"{low:.2g}" if high <= 1.1 * low or len(known) == 1 else f"{low:.2g}..{high:.2g}"
 
 
 def _coverage(report: Report) -> Iterator[str]:

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain.errors import LabError
-from isogain.lab.store import Store, StoredRun
+from isogain.jobs.store import Store, StoredRun
 
 __all__ = ["FORMATS", "export"]
 
 FORMATS = ("csv", "parquet")
+UNMEASURED = ("evaluated_at", "report")
+"""Arrays that are no measures: when something was measured, and what an inspection said."""
 Columns = Mapping[str, Any]
 
 
@@ -31,7 +33,9 @@ def export(store: Store, directory: Path, format: str) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         tables: dict[str, Callable[[], Iterator[Columns]]] = {
             "runs": lambda: _runs(store),
-            "measures": lambda: (_measures(run) for run in store.every()),
+            "measures": lambda: (
+                _measures(run) for run in store.every() if run.arrays.keys() - {*UNMEASURED}
+            ),
         }
         return [_write(directory / f"{name}.{format}", parts()) for name, parts in tables.items()]
     except OSError as error:
@@ -41,6 +45,7 @@ def export(store: Store, directory: Path, format: str) -> list[Path]:
 def _runs(store: Store) -> Iterator[Columns]:
     for run in store.every():
         arm, conditions = run.content["arm"], run.content["conditions"]
+        network = arm.get("network", {})  # a trial's runs have a model of the user's own
         yield {
             "run": [run.key],
             "experiment": [run.experiment],
@@ -48,9 +53,9 @@ def _runs(store: Store) -> Iterator[Columns]:
             "seed": [run.seed],
             "updates": [conditions["iterations"]],
             "learning_rate": [float(arm["learning_rate"])],
-            "activation": [arm["network"]["activation"]],
-            "sizes": ["-".join(map(str, arm["network"]["sizes"]))],
-            "batch_norm": [arm["network"]["batch_norm"]],
+            "activation": [network.get("activation", "")],
+            "sizes": ["-".join(map(str, network.get("sizes", ())))],
+            "batch_norm": [network.get("batch_norm", False)],
             "weights": [json.dumps(arm["weights"])],
             "elapsed_s": [run.elapsed_s],
             "content": [json.dumps(run.content)],
@@ -59,7 +64,7 @@ def _runs(store: Store) -> Iterator[Columns]:
 
 def _measures(run: StoredRun) -> Columns:
     """All numbers of a run: which measure, after how many updates, which layer, which place within it."""
-    parts = [_long(name, numbers, run) for name, numbers in run.arrays.items() if name != "evaluated_at"]
+    parts = [_long(name, numbers, run) for name, numbers in run.arrays.items() if name not in UNMEASURED]
     names = ("measure", "update", "layer", "place", "value")
     columns: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in names}
     length = len(columns["value"])
@@ -93,8 +98,10 @@ def _axes(name: str, numbers: NDArray[Any], run: StoredRun) -> tuple[NDArray[Any
     nothing = np.zeros(shape, dtype=np.int64)
     if name == "loss":
         return np.arange(1, shape[0] + 1), nothing, nothing
-    if name.startswith(("train.", "test.")):
+    if name.startswith(("train.", "test.", "validation.")):
         return run.arrays["evaluated_at"], nothing, nothing
+    if name == "diverged_at":
+        return nothing, nothing, nothing
     if name.startswith("grid."):
         return nothing, nothing, np.arange(shape[0])
     looks = np.array(run.content["conditions"]["record"]["layers_at"])

@@ -20,6 +20,8 @@ SATURATED = (0.05, 0.95)
 """A logistic unit outside this range passes less than a fifth of its largest slope."""
 
 Arrays = dict[str, NDArray[Any]]
+Bins = int | tuple[float, float, int]
+"""How many bins over each layer's own range, or low, high and how many between."""
 
 
 def losses(outputs: Tensor, labels: Tensor, loss: Loss) -> Tensor:
@@ -69,7 +71,7 @@ def evaluate(networks: Networks, inputs: Tensor, labels: Tensor) -> tuple[Tensor
     return loss / len(labels), right.double() / len(labels)
 
 
-def layer_measures(networks: Networks, watched: list[Tensor], bins: int) -> list[Arrays]:
+def layer_measures(networks: Networks, watched: list[Tensor], bins: Bins) -> list[Arrays]:
     """For each run, layer by layer: activations, gradients dL/dz and weight gradients."""
     hidden = [layer for layer in networks.layers if layer.is_hidden]
     gradients = watched[::-1][: len(hidden)]
@@ -87,7 +89,8 @@ def layer_measures(networks: Networks, watched: list[Tensor], bins: int) -> list
     ]
     for run, measures in enumerate(per_run if bins else ()):
         measures |= _histograms("forward", [layer.after[run] for layer in hidden], bins)
-        measures |= _histograms("backward", [gradient[run] for gradient in gradients], bins)
+        count = bins if isinstance(bins, int) else bins[2]
+        measures |= _histograms("backward", [gradient[run] for gradient in gradients], count)
     return per_run
 
 
@@ -103,18 +106,24 @@ def _outside(values: Tensor) -> Tensor:
     return ((values < SATURATED[0]) | (values > SATURATED[1])).double()
 
 
-def _histograms(side: str, layers: list[Tensor], bins: int) -> Arrays:
-    """Counts over the whole range of each layer, zeros that are exact counted like all others."""
+def _histograms(side: str, layers: list[Tensor], bins: Bins) -> Arrays:
+    """Counts over the range of each layer or one for all, and the share beyond it."""
     pairs = [_histogram(layer, bins) for layer in layers]
     return {
         f"histogram.{side}.counts": np.stack([counts for counts, _ in pairs]),
         f"histogram.{side}.edges": np.stack([edges for _, edges in pairs]),
+        f"histogram.{side}.beyond": np.array(
+            [1 - counts.sum() / layer.numel() for (counts, _), layer in zip(pairs, layers, strict=True)]
+        ),
     }
 
 
-def _histogram(values: Tensor, bins: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _histogram(values: Tensor, bins: Bins) -> tuple[NDArray[Any], NDArray[Any]]:
     """Counts and edges; torch's counting measures several times faster than NumPy's."""
-    low, high = values.min().item(), values.max().item()
+    if isinstance(bins, int):
+        low, high = values.min().item(), values.max().item()
+    else:
+        low, high, bins = bins
     if low == high:
         low, high = low - 0.5, high + 0.5
     counts = torch.histc(values.double(), bins, low, high)

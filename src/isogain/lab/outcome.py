@@ -6,11 +6,14 @@ terminal summary, the exported tables and the tests read the same object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
-__all__ = ["Chart", "Claim", "Column", "Outcome", "Rule", "Table"]
+from isogain.rendering import Shown, rendered
+
+__all__ = ["Chart", "Claim", "Column", "Outcome", "Outcomes", "Rule", "Table"]
 
 Row = Mapping[str, Any]
 ChartKind = Literal["lines", "histograms", "dots", "regions", "heatmap"]
@@ -29,13 +32,26 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Shown):
     """Numbers with their intervals."""
+
+    shown_as: ClassVar[str] = "table"
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     note: str = ""
+
+    def records(self) -> Iterable[Row]:
+        """Its rows."""
+        return self.rows
+
+    def __str__(self) -> str:
+        text: str = rendered("outcome.text", self.outcome())
+        return text
+
+    def __repr__(self) -> str:
+        return f"<Table {self.title!r}: {len(self.rows)} rows, {len(self.columns)} columns>"
 
 
 @dataclass(frozen=True)
@@ -48,8 +64,8 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Chart:
-    """A picture as data.
+class Chart(Shown):
+    """A picture as data: drawn in a notebook.
 
     kind `lines`: y over x by `color`, band from `low` to `high` when given;
     `histograms`: `y` (density or share) over bins [`x`, `x2`), small multiples by facets;
@@ -58,6 +74,7 @@ class Chart:
     `heatmap`: `value` over categorical or binned x, y.
     """
 
+    shown_as: ClassVar[str] = "chart"
     kind: ChartKind
     title: str
     rows: tuple[Row, ...]
@@ -78,6 +95,8 @@ class Chart:
     facet_column: str | None = None
     log_x: bool = False
     log_y: bool = False
+    log_value: bool = False
+    """For `heatmap`: colours by powers, numbers as they are."""
     rules: tuple[Rule, ...] = ()
     points: tuple[Row, ...] = ()
     """For `regions`: rows of x, y, label and the facet keys."""
@@ -88,6 +107,17 @@ class Chart:
     caption: str = ""
     alt: str = ""
     """What the picture shows, in words, for those who cannot see it."""
+
+    def records(self) -> Iterable[Row]:
+        """Its rows."""
+        return self.rows
+
+    def __str__(self) -> str:
+        words = (self.title, self.alt or self.caption, f"{len(self.rows)} rows; .to_frame() has them")
+        return "\n".join(filter(None, words))
+
+    def __repr__(self) -> str:
+        return f"<Chart {self.title!r}: {self.kind}, {len(self.rows)} rows>"
 
 
 @dataclass(frozen=True)
@@ -100,7 +130,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Shown):
     """Question, answer, pictures, numbers, and how to repeat it, in the order of the page."""
 
     experiment: str
@@ -117,6 +147,39 @@ class Outcome:
     notes: tuple[str, ...] = ()
     elapsed_s: float = 0.0
 
+    def outcome(self) -> Outcome:
+        """Itself."""
+        return self
+
+    def records(self) -> Iterable[Row]:
+        """The rows of its first table."""
+        return self.tables[0].rows if self.tables else ()
+
+    def __str__(self) -> str:
+        text: str = rendered("outcome.text", self)
+        return text
+
+    def __repr__(self) -> str:
+        return f"<Outcome of {self.experiment}: {self.answer}>"
+
     def to_dict(self) -> dict[str, Any]:
         """The whole outcome as JSON-ready dictionaries and lists."""
         return asdict(self)
+
+
+class Outcomes(list[Outcome]):
+    """Outcomes one after the other: a list that shows itself in a notebook."""
+
+    def to_html(self, path: str | Path) -> Path:
+        """Writes one page of them all; returns its absolute path (needs isogain[lab])."""
+        page: Path = rendered("outcomes.page", self, path)
+        return page
+
+    def __str__(self) -> str:
+        return "\n".join(f"{one.title}: {one.answer}" for one in self)
+
+    def _repr_html_(self) -> str:
+        return "".join(one._repr_html_() for one in self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))

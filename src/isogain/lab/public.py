@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from isogain.errors import LabError
+from isogain.jobs.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab import exporting
 from isogain.lab.datasets import Dataset, load
-from isogain.lab.outcome import Outcome
+from isogain.lab.outcome import Outcome, Outcomes
 from isogain.lab.progress import terminal_progress
 from isogain.lab.registry import Study
 from isogain.lab.results import Results
 from isogain.lab.runner import Progress, complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run
-from isogain.lab.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab.studies import studies
 from isogain.lab.timing import estimated_seconds
 from isogain.lab.training import ENGINE_VERSION
@@ -85,20 +85,20 @@ def run(
     seeds: Seeds = None,
     quick: bool = False,
     progress: bool | Progress = True,
-) -> list[Outcome]:
+) -> Outcomes:
     """Runs experiments (all of them unless named) and returns what each of them says.
 
     Finished runs in the `results` folder are not run again; an interrupted call resumes when repeated.
 
     names: one or several of `experiments()`.  data: what digits experiments train on, see
-    `datasets.load`.  seeds: how many, or which.  quick: the shortened versions.  progress: a bar when
-    standard error is a terminal, nothing, or a function told (title, updates done, updates in all).
+    `datasets.load`.  seeds: how many, or which.  quick: the shortened versions.  progress: a bar in
+    a terminal or a notebook, nothing, or a function told (title, updates done, updates in all).
 
     Raises LabError for an unknown name or a store that cannot be used, DataError for the data.
     """
     chosen = studies(names)
     with Store(results) as store, _progress(progress) as callback:
-        return [_outcome(study, store, data, seeds, quick, callback) for study in chosen]
+        return Outcomes(_outcome(study, store, data, seeds, quick, callback) for study in chosen)
 
 
 def _progress(progress: bool | Progress) -> AbstractContextManager[Progress | None]:
@@ -181,7 +181,7 @@ def _results(experiment: Experiment, request: Request, store: Store) -> Results:
     )
 
 
-def outcomes(results: str | Path = DEFAULT_FOLDER, names: Names = None) -> list[Outcome]:
+def outcomes(results: str | Path = DEFAULT_FOLDER, names: Names = None) -> Outcomes:
     """What the finished experiments in a results folder say; nothing is trained.
 
     Raises LabError when the folder holds no results, or none of the asked experiments is finished there.
@@ -193,7 +193,7 @@ def outcomes(results: str | Path = DEFAULT_FOLDER, names: Names = None) -> list[
             raise LabError(
                 f"{store.path}: no finished experiment of those asked for; `isogain lab run` resumes"
             )
-        return [_again(study, finished[study.experiment.name], store) for study in chosen]
+        return Outcomes(_again(study, finished[study.experiment.name], store) for study in chosen)
 
 
 def _again(study: Study, request: Request, store: Store) -> Outcome:
@@ -237,6 +237,6 @@ def demo(
     data: Data = None,
     results: str | Path = DEFAULT_FOLDER,
     progress: bool | Progress = True,
-) -> list[Outcome]:
+) -> Outcomes:
     """The classic experiments in their shortened versions; each says that it is one."""
     return run(DEMO, data=data, results=results, quick=True, progress=progress)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain._version import __version__
+from isogain.jobs.statistics import METHOD, Interval, interval
 from isogain.lab.spec import Arm, Experiment
-from isogain.lab.statistics import METHOD, Interval, interval
 
 __all__ = ["Results"]
 
@@ -35,6 +35,10 @@ class Results:
     """What followed `isogain lab run NAME`."""
     elapsed_s: float = 0.0
     is_reduced: bool = False
+
+    def __repr__(self) -> str:
+        size = f"{len(self.experiment.arms)} arms, {len(self.experiment.seeds)} seeds"
+        return f"<Results of {self.experiment.name}: {size}; .stack(arm, measure) has the numbers>"
 
     def stack(self, arm: Arm | str, name: str) -> NDArray[Any]:
         """seeds x ... of this measure."""

@@ -20,11 +20,11 @@ from typing import TypeVar
 
 import torch
 
+from isogain.jobs.store import Store, StoredRun
 from isogain.lab.datasets import Dataset
 from isogain.lab.measures import Arrays
 from isogain.lab.spec import Arm, Experiment, content_hash
 from isogain.lab.starts import Run
-from isogain.lab.store import Store, StoredRun
 from isogain.lab.training import ENGINE_VERSION, Examples, train
 
 __all__ = ["ARMS_AT_ONCE", "Group", "Progress", "Ticker", "complete", "groups", "run_key"]

@@ -122,7 +122,8 @@ class Record:
     """Test examples are evaluated only at the last of those times (NaN before)."""
     layers_at: tuple[int, ...] = ()
     """After how many updates each layer's activations and gradients are measured, on the next batch."""
-    histogram_bins: int = 0
+    histogram_bins: int | tuple[float, float, int] = 0
+    """How many bins over each layer's own range; or (low, high, bins) for the activations of all layers."""
     grid: int = 0
     """Points a side of a grid over the two inputs on which the trained network is evaluated."""
 

@@ -61,15 +61,16 @@ def render_page(sections: Sequence[Section], *, title: str = "isogain", summary:
 def write_pictures(
     outcomes: Iterable[Outcome],
     folder: str | Path,
-    format: Literal["png", "svg"] = "png",
+    format: Literal["png", "svg", "pdf"] = "png",
     *,
     mode: Literal["light", "dark"] = "light",
-    width: int = 940,
+    width: int | Literal["single", "double"] = 940,
     scale: float = 2.0,
 ) -> list[Path]:
-    """Writes every chart as `<experiment>-figure-<n>.png` (or .svg) into `folder`; returns their paths.
+    """Writes every chart as `<experiment>-figure-<n>.png` (or .svg, .pdf) into `folder`; returns their paths.
 
-    `width` is in px before `scale`, which PNG alone uses.  All pictures are made before the first is
+    Each has its title, and its axes named.  `width` is in px before `scale`, which PNG alone uses, or that
+    of a paper's column: "single" (3.5 inches) or "double" (7.17).  All pictures are made before the first is
     written.  Raises ReportError for an unknown format, a chart that cannot be read or a folder that
     cannot be written.
     """

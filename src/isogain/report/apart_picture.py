@@ -9,6 +9,7 @@ from html import escape
 from isogain.inspect import Report
 from isogain.inspect.report import Layer
 from isogain.report.scales_picture import BOTTOM, DRAWN, LEFT, MOST, RIGHT, WIDTH, Frame, grid, mark
+from isogain.report.words import say
 
 __all__ = ["apart_picture"]
 
@@ -34,7 +35,7 @@ def apart_picture(report: Report) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}" '
         f'font-family="system-ui, sans-serif" font-size="12" xmlns="http://www.w3.org/2000/svg">'
         f'{"".join(parts)}<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - BOTTOM + 20}" '
-        f'text-anchor="middle" fill="var(--muted)">order of execution</text></svg>'
+        f'text-anchor="middle" fill="var(--muted)">{say("order of execution")}</text></svg>'
     )
 
 
@@ -63,6 +64,6 @@ def _labels(frame: Frame, lines: list[tuple[str, list[tuple[int, float, Layer]],
         shift = 7 if places[0] >= places[1] else -7
         places = [places[0] + shift, places[1] - shift]
     return [
-        f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">{name}</text>'
+        f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">{say(name)}</text>'
         for (name, _, colour, _), y in zip(lines, places, strict=True)
     ]

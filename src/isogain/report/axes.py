@@ -11,7 +11,7 @@ import altair as alt
 from isogain.report.prepare import Prepared
 from isogain.report.records import LINE_HEIGHT, row_labels
 from isogain.report.scales import TICK_LABEL, extent, log_ticks
-from isogain.report.theme import DASHES, SHAPES, series_colours
+from isogain.report.theme import DASHES, SHAPES, named_colours
 
 __all__ = [
     "Cell",
@@ -62,8 +62,10 @@ def reserved(prepared: Prepared, width: int) -> tuple[int, int]:
     kind = prepared.chart.kind
     lines = max((label.count("\n") + 1 for label in row_labels(prepared)), default=0)
     header = 10 + 14 * lines if prepared.facet_rows and prepared.facet_columns else 0
-    if kind in ("histograms", "regions"):
+    if kind == "regions" or (kind == "histograms" and prepared.chart.independent_x):
         return header + 6, 12
+    if kind == "histograms":
+        return header + 42, 12
     if kind == "heatmap" or (kind == "dots" and prepared.categorical_x):
         names = {r["y"] if kind == "heatmap" else r["x"] for r in prepared.rows}
         return header + min(label_room(names), int(width * 0.38)) + 34, 20
@@ -145,11 +147,11 @@ def look(
     shown = _legend(prepared, cell, line=dash and not prepared.dashes) if legend and len(names) > 1 else None
     found: dict[str, Any] = {"color": alt.Color("series:N", scale=_colours(names), legend=shown)}
     if dash and not prepared.dashes:
-        patterns = [list(DASHES[i % len(DASHES)]) for i in range(len(names))]
+        patterns = [list(DASHES[(i + i // len(DASHES)) % len(DASHES)]) for i in range(len(names))]
         scale = alt.Scale(domain=names, range=patterns)
         found["strokeDash"] = alt.StrokeDash("series:N", scale=scale, legend=shown)
     if shape:
-        shapes = [SHAPES[i % len(SHAPES)] for i in range(len(names))]
+        shapes = [SHAPES[(i + i // len(SHAPES)) % len(SHAPES)] for i in range(len(names))]
         found["shape"] = alt.Shape("series:N", scale=alt.Scale(domain=names, range=shapes), legend=shown)
     return found
 
@@ -178,7 +180,7 @@ def dash_look(prepared: Prepared, cell: Cell) -> dict[str, Any]:
 
 
 def _colours(names: list[str]) -> alt.Scale:
-    return alt.Scale(domain=names, range=series_colours(len(names)))
+    return alt.Scale(domain=names, range=named_colours(names))
 
 
 def _legend(prepared: Prepared, cell: Cell, *, line: bool) -> alt.Legend:

@@ -118,9 +118,8 @@ def _faceted(panel: Panel, prepared: Prepared, cell: Cell) -> dict[str, Any]:
         field = "column" if prepared.facet_columns else "row"
         whole["facet"] = _facet_field(field, prepared.facet_columns or prepared.facet_rows, header)
         whole["columns"] = cell.columns
-    if prepared.chart.kind == "histograms":  # every panel to its own peak, and to its own range if asked
-        x = "independent" if prepared.chart.independent_x else "shared"
-        whole["resolve"] = {"scale": {"x": x, "y": "independent"}}
+    if prepared.chart.kind == "histograms" and prepared.chart.independent_x:
+        whole["resolve"] = {"scale": {"x": "independent", "y": "independent"}}
     return whole
 
 

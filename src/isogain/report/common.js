@@ -38,15 +38,15 @@ const pageTools = (() => {
   keys.addEventListener("click", toggleHelp);
 
   const input = document.getElementById("filter");
-  const asked = () => input.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  const asked = () => (input?.value ?? "").trim().toLowerCase().split(/\s+/).filter(Boolean);
   const pressesItself = (target, key) => key === "Enter" && target.closest("button, a, summary");
-  /* Keys of the page's own beside those that every page has; `filter` runs whenever the box changes. */
+  /* Keys of the page's own beside those that every page has; where there is a box, `filter` runs when it changes. */
   const listen = (own, filter) => {
-    const actions = { t: toggleTheme, "?": toggleHelp, "/": () => input.focus(), ...own };
-    input.addEventListener("input", filter);
+    const actions = { t: toggleTheme, "?": toggleHelp, ...(input ? { "/": () => input.focus() } : {}), ...own };
+    input?.addEventListener("input", filter);
     addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "Escape") { input.value = ""; filter(); input.blur(); return; }
+      if (input && event.key === "Escape") { input.value = ""; filter(); input.blur(); return; }
       if (event.target.closest("input, textarea, select") || !actions[event.key]) return;
       if (pressesItself(event.target, event.key)) return;
       event.preventDefault();
@@ -54,14 +54,27 @@ const pageTools = (() => {
     });
   };
 
+  // ---- tables wider than the page say that they scroll -------------------------------------------
+  const hint = () => {
+    for (const box of all(".scroll")) {
+      const wide = box.scrollWidth > box.clientWidth + 1;
+      if (wide) box.dataset.wide = `⟷ ${root.dataset.scrolls ?? "scroll sideways for more"}`;
+      else delete box.dataset.wide;
+    }
+  };
+  addEventListener("resize", hint);
+  document.addEventListener("toggle", hint, true);
+  addEventListener("load", hint);
+
   // ---- copying ---------------------------------------------------------------------------------
   const copy = async (button) => {
     const code = button.previousElementSibling;
     try {
       await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
-      status("copied");
-      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+      const name = button.textContent;
+      button.textContent = button.dataset.done ?? "Copied";
+      status(button.textContent);
+      setTimeout(() => { button.textContent = name; }, 1500);
     } catch { getSelection().selectAllChildren(code); }
   };
   document.addEventListener("click", (event) => {

@@ -7,14 +7,9 @@ from typing import Any
 
 from isogain.inspect.coordinates import CoordinateCheck
 from isogain.lab.outcome import Chart, Column, Outcome, Table
-from isogain.report import write_page, write_pictures
+from isogain.report import write_pictures
 
-__all__ = ["outcome", "write_coordinates", "write_picture"]
-
-
-def write_coordinates(check: CoordinateCheck, path: str | Path) -> Path:
-    """Writes one page with the picture and the table; returns its path."""
-    return write_page([outcome(check)], path, title="Coordinate check")
+__all__ = ["outcome", "write_picture"]
 
 
 def write_picture(check: CoordinateCheck, folder: str | Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
@@ -21,7 +22,11 @@ from isogain.report.apart_picture import apart_picture
 from isogain.report.files import write_atomically
 from isogain.report.inspection_layers import layers_section
 from isogain.report.inspection_measures import formats_section, glance_section, parameters_section
+from isogain.report.network_layout import MISSING, available
+from isogain.report.network_picture import drawing, legend
+from isogain.report.notebook import framed
 from isogain.report.scales_picture import picture
+from isogain.report.words import say, tag
 
 __all__ = ["fragment", "render_inspection", "write_inspection"]
 
@@ -38,14 +43,16 @@ def render_inspection(report: Report) -> str:
     script = _asset("common.js") + _asset("inspection.js")
     title = f"Inspection of {report.table.settings.get('model', 'a model')}"
     return "".join([
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
+        f'<!doctype html>\n<html lang="{tag()}" data-scrolls="{say("scroll sideways for more")}">\n',
+        '<head>\n<meta charset="utf-8">\n',
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n',
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
         '<meta name="color-scheme" content="light dark">\n',
         f'<meta name="generator" content="isogain {__version__}">\n<title>{escape(title)}</title>\n',
-        f"<style>{_style()}</style>\n</head>\n<body>\n", _asset("inspection.html"),
+        f"<style>{_style()}</style>\n</head>\n<body>\n", _spoken(_asset("inspection.html")),
         '<div class="frame" id="top"><main id="main" tabindex="-1">\n',
         _lead(report, title), _findings(report.findings), glance_section(report), _scales(report),
+        _network(report),
         layers_section(report), formats_section(report), parameters_section(report), _coverage(report),
         _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it shows and "
         f"fetches nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
@@ -53,25 +60,19 @@ def render_inspection(report: Report) -> str:
 
 
 def fragment(report: Report) -> str:
-    """The report for a notebook: no script, styles of its own, plain text for those who show no HTML."""
-    style = (
-        ".isogain{font:14px/1.5 system-ui,sans-serif;max-width:60rem}.isogain table{border-collapse:collapse}"
-        ".isogain td,.isogain th{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}"
-        ".isogain svg{max-width:100%;height:auto}.isogain .n{text-align:right}"
-    )
+    """The report for a notebook: verdict, findings, both pictures; its text for the layers."""
     rows = "".join(
-        f"<tr><td>{SIGNS[f.severity]} "
-        f"{WORDS[f.severity]}</td><td><b>{escape(f.code)}</b><br><code>{escape(f.path)}"
-        f"</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
+        f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><b>{escape(f.code)}</b><br><code>"
+        f"{escape(f.path)}</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
         for f in report.findings
     )
-    table = f"<table>{rows}</table>" if rows else ""
-    body = theme.plain(picture(report), "light")
-    return (
-        f'<div class="isogain"><style>{style}</style><p><b>{SIGNS[report.verdict]} '
-        f"{WORDS[report.verdict]}</b> "
-        f"{escape(report.cause)}</p>{table}{body}<details><summary>Layers and coverage</summary>"
-        f"<pre>{escape(str(report))}</pre></details></div>"
+    table = f'<div class="scroll"><table>{rows}</table></div>' if rows else ""
+    network = drawing(report) if available() else escape(MISSING)
+    return framed(
+        f"<p><b>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</b> {escape(report.cause)}</p>{table}"
+        f"{picture(report)}<details><summary>{say('Network')}</summary><div class='scroll'>{network}</div>"
+        f"</details><details><summary>{say('Layers')}</summary><pre>{escape(report.table(full=True))}</pre>"
+        "</details>"
     )
 
 
@@ -79,13 +80,13 @@ def _asset(name: str) -> str:
     return files("isogain.report").joinpath(name).read_text(encoding="utf-8")
 
 
+def _spoken(page: str) -> str:
+    """The words in braces, in the language spoken."""
+    return re.sub(r"\{([^{}]+)\}", lambda found: escape(say(found[1])), page)
+
+
 def _style() -> str:
-    light, dark = theme.variables("light"), theme.variables("dark")
-    colours = (
-        f":root{{{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}@media print{{:root,:root[data-theme]{{{light}}}}}"
-    )
-    return colours + _asset("page.css") + _asset("inspection.css")
+    return theme.rules() + _asset("page.css") + _asset("inspection.css")
 
 
 def _policy(script: str) -> str:
@@ -97,7 +98,8 @@ def _policy(script: str) -> str:
 
 
 def _badge(word: str) -> str:
-    return f'<span class="severity {word}"><span aria-hidden="true">{SIGNS[word]}</span> {WORDS[word]}</span>'
+    sign = f'<span aria-hidden="true">{SIGNS[word]}</span>'
+    return f'<span class="severity {word}">{sign} {say(WORDS[word])}</span>'
 
 
 def _lead(report: Report, title: str) -> str:
@@ -114,18 +116,20 @@ def _sentence(text: str) -> str:
 
 def _findings(findings: Sequence[Finding]) -> str:
     if not findings:
-        return '<section id="findings"><h2>Findings</h2><p class="none">None.</p></section>\n'
+        return (
+            f'<section id="findings"><h2>{say("Findings")}</h2><p class="none">{say("None.")}</p></section>\n'
+        )
     items = "".join(_finding(finding) for finding in findings)
-    return f'<section id="findings"><h2>Findings</h2><ol class="findings">{items}</ol></section>\n'
+    return f'<section id="findings"><h2>{say("Findings")}</h2><ol class="findings">{items}</ol></section>\n'
 
 
 def _finding(finding: Finding) -> str:
     fix = ""
     if finding.fix:
         fix = (
-            f'<div class="fix"><span class="label">Fix</span><p '
+            f'<div class="fix"><span class="label">{say("Fix")}</span><p '
             f'class="command"><code>{escape(finding.fix)}</code>'
-            '<button type="button" class="copy" hidden>Copy</button></p></div>'
+            '<button type="button" class="copy" hidden>' + say("Copy") + "</button></p></div>"
         )
     elif finding.remark:
         fix = f'<p class="fix">{escape(_sentence(finding.remark))}</p>'
@@ -138,7 +142,7 @@ def _finding(finding: Finding) -> str:
         f'<li class="finding" data-words="{words}">'
         f"<h3>{_badge(finding.severity)} {escape(finding.code)} <code>{escape(finding.path)}</code></h3>"
         f'<p class="why">{escape(_sentence(finding.why))}</p>'
-        f"<dl><dt>Measured</dt><dd>{escape(finding.measured)}</dd><dt>Expected</dt><dd>{escape(finding.expected)}</dd>"
+        f"<dl><dt>{say('Measured')}</dt><dd>{escape(finding.measured)}</dd><dt>{say('Expected')}</dt><dd>{escape(finding.expected)}</dd>"
         f"</dl>{fix}{places}</li>"
     )
 
@@ -156,12 +160,30 @@ def _scales(report: Report) -> str:
             "falls towards 0, different inputs become one.</figcaption></figure>"
         )
     return (
-        '<section id="scales"><h2>Signals and gradients</h2><figure><div class="picture">'
+        f'<section id="scales"><h2>{say("Signals and gradients")}</h2><figure><div class="picture">'
         f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and of the "
         "gradient of the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. "
         "Lines follow the trunk, small marks are its branches; the shaded band is where theory expects "
         "signals on the trunk, from the scale they start with, for these activations and widths. Dotted "
         f"lines are the limits of number formats.</figcaption></figure>{second}</section>\n"
+    )
+
+
+def _network(report: Report) -> str:
+    """The network drawn, in a box of its own that scrolls both ways."""
+    if not available():
+        missing = f'<p class="note">{escape(MISSING)}</p>'
+        return f'<section id="network"><h2>{say("Network")}</h2>{missing}</section>\n'
+    drawn = drawing(report)
+    if not drawn:
+        return ""
+    words = say(
+        "Broad arrows are the trunk; a dashed frame is a block that repeats. Hover over a box for numbers."
+    )
+    return (
+        f'<section id="network"><h2>{say("Network")}</h2><figure><div class="scroll network" tabindex="0" '
+        f'role="region" aria-label="{say("Network")}">{drawn}</div><figcaption>{legend()}<br>{words}'
+        "</figcaption></figure></section>\n"
     )
 
 
@@ -176,12 +198,13 @@ def _coverage(report: Report) -> str:
         *(f"accepted: {finding.key}" for finding in report.accepted),
     ]
     listed = "".join(f"<li>{escape(item)}</li>" for item in items)
-    return f'<section id="coverage"><h2>What was looked at</h2><ul>{listed}</ul></section>\n'
+    return f'<section id="coverage"><h2>{say("What was looked at")}</h2><ul>{listed}</ul></section>\n'
 
 
 def _repeat(report: Report) -> str:
     pairs = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _facts(report))
-    return f'<section id="repeat"><h2>To repeat it</h2><div class="repeat"><dl>{pairs}</dl></div></section>\n'
+    facts = f'<div class="repeat"><dl>{pairs}</dl></div>'
+    return f'<section id="repeat"><h2>{say("To repeat it")}</h2>{facts}</section>\n'
 
 
 def _facts(report: Report) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,9 @@ from html import escape
 
 from isogain.inspect import Report
 from isogain.inspect.formats import FORMATS, Scales
+from isogain.inspect.layers import fold
 from isogain.inspect.report import Layer
-from isogain.inspect.text import folded
+from isogain.report.words import say
 
 __all__ = ["layers_section", "number", "span"]
 
@@ -34,16 +35,17 @@ def layers_section(report: Report) -> str:
     """The section with the table."""
     frame = SizeAxis(report.layers)
     heads = "".join(_head(name, frame) for name in COLUMNS)
-    groups = list(folded(report.layers))
-    bodies = "".join(_group(name, members, i, frame) for i, (name, members) in enumerate(groups))
+    groups = list(fold(report.layers))
+    bodies = "".join(_group(one.path, one.members, i, frame) for i, one in enumerate(groups))
     return (
-        f'<section id="layers"><h2>Layers</h2><p class="note">{len(report.layers)} measured operations; '
-        "those that repeat are folded into one row. Filter with <kbd>/</kbd>, walk with <kbd>j</kbd> and "
+        f'<section id="layers"><h2>{say("Layers")}</h2><p class="note">{len(report.layers)} measured '
+        "operations; those that repeat are folded into one row. Filter with <kbd>/</kbd>, walk with "
+        "<kbd>j</kbd> and "
         "<kbd>k</kbd>, open a row with <kbd>Enter</kbd>. Sizes share one axis: signals upwards, "
         'gradients downwards; the dotted line is where float16 ends.</p><div class="scroll" '
         'tabindex="0" role="region" '
         f'aria-label="Layers"><table><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
-        '<p id="nothing" class="none" hidden>No layer has these words.</p></section>\n'
+        '<p id="nothing" class="none" hidden>' + say("No layer has these words.") + "</p></section>\n"
     )
 
 
@@ -51,7 +53,7 @@ def _head(name: str, frame: SizeAxis) -> str:
     hint = f' title="{escape(COLUMNS[name])}"' if COLUMNS[name] else ""
     numeric = "" if name in WORDS else ' class="n"'
     axis = f"<br>{frame.scale()}" if name == "sizes" else ""
-    return f'<th scope="col"{hint}{numeric}>{name}{axis}</th>'
+    return f'<th scope="col"{hint}{numeric}>{say(name)}{axis}</th>'
 
 
 def _group(name: str, members: Sequence[Layer], place: int, frame: SizeAxis) -> str:

@@ -11,6 +11,7 @@ from isogain.inspect import Report
 from isogain.inspect.formats import FORMATS
 from isogain.inspect.table import Backward, Forward, ParameterState
 from isogain.report.inspection_layers import number, span
+from isogain.report.words import say
 
 __all__ = ["formats_section", "glance_section", "parameters_section"]
 
@@ -19,7 +20,7 @@ def glance_section(report: Report) -> str:
     """A few numbers that say most."""
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _glance(report))
     return (
-        f'<section id="glance"><h2>At a glance</h2><dl class="glance">{pairs}</dl></section>\n'
+        f'<section id="glance"><h2>{say("At a glance")}</h2><dl class="glance">{pairs}</dl></section>\n'
         if pairs
         else ""
     )
@@ -84,7 +85,7 @@ def formats_section(report: Report) -> str:
         return ""
     rows = "".join(_format_row(name, signals, gradients) for name in FORMATS if name != "float32")
     return (
-        '<section id="formats"><h2>In other number formats</h2><div class="scroll" tabindex="0" '
+        f'<section id="formats"><h2>{say("In other number formats")}</h2><div class="scroll" tabindex="0" '
         'role="region" '
         'aria-label="Number formats"><table><thead><tr><th scope="col">format</th>'
         '<th scope="col" class="n">signals to 0</th><th scope="col" class="n">signals overflow</th>'
@@ -131,7 +132,7 @@ def parameters_section(report: Report) -> str:
         for h in ("mean", "std", "zeros", "gradient", "gradient : weight")
     )
     return (
-        f'<section id="parameters"><details><summary><h2>Parameters</h2> <span class="times">'
+        f'<section id="parameters"><details><summary><h2>{say("Parameters")}</h2> <span class="times">'
         f"{len(report.table.parameters)}</span></summary>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Parameters"><table><thead><tr>'
         f'<th scope="col">parameter</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details>'

@@ -10,6 +10,7 @@ from isogain.report.axes import (
     Cell,
     Panel,
     Picture,
+    axis,
     dash_look,
     end_label_room,
     label_room,
@@ -24,8 +25,8 @@ from isogain.report.axes import (
     y_axis,
 )  # fmt: skip
 from isogain.report.prepare import Prepared
-from isogain.report.records import UNDECIDED, line_names
-from isogain.report.theme import LEVELS, SHAPES, series_colours
+from isogain.report.records import UNDECIDED, bar_top, line_names
+from isogain.report.theme import LEVELS, SHAPES, named_colours, series_colours
 
 __all__ = ["dots", "heatmap", "histograms", "lines", "regions"]
 
@@ -118,16 +119,27 @@ def _hover(prepared: Prepared, cell: Cell, x: alt.X) -> Picture:
 
 
 def histograms(prepared: Prepared, cell: Cell) -> Panel:
-    """Bars over bins; each panel is scaled to its own peak, so that a shape shows at any width."""
+    """Bars over bins, on axes that all panels share; or each to its own peak and range, where asked."""
     x = alt.X("x:Q", bin="binned", scale=alt.Scale(nice=False, zero=False), axis=x_axis(
         prepared, cell, title="" if prepared.faceted else None, tickCount=2 if cell.width < 150 else 3,
         tickSize=3, labelFontSize=11))  # fmt: skip
-    y = alt.Y("y:Q", axis=None)
-    bars = layer_of("bar").mark_bar(binSpacing=0, stroke=None)
+    y, cut = alt.Y("y:Q", axis=None), []
+    if not prepared.chart.independent_x:
+        top = bar_top(prepared)
+        small = {"tickCount": 2, "labelFontSize": 11, "ticks": False, "domain": False}
+        y = alt.Y("y:Q", scale=alt.Scale(domain=[0, top]), axis=axis("", **small))
+        cut = [_cut_bar(x, top)]
+    bars = layer_of("bar").mark_bar(binSpacing=0, stroke=None, clip=True)
     x2 = "x2:Q" if prepared.chart.x2 is not None else alt.Undefined
     encoded = bars.encode(x, y, x2=x2, color=_bar_colour(prepared), tooltip=_tooltip(prepared))
     height = max(38, int(cell.width * (0.4 if prepared.facet_rows else 0.62)))
-    return panel([encoded, *rules(prepared, cell)], cell.width, min(height, 220))
+    return panel([encoded, *cut, *rules(prepared, cell)], cell.width, min(height, 220))
+
+
+def _cut_bar(x: alt.X, top: float) -> Picture:
+    """Beside the tallest bar of a panel that rises over the axis, how high it is."""
+    text = layer_of("cut").mark_text(align="left", baseline="top", dx=7, dy=1, fontSize=10, fontWeight=600)
+    return text.encode(x, alt.YDatum(top), text=alt.Text("y:Q", format=".2~g"), color=alt.value("var(--ink)"))
 
 
 def _bar_colour(prepared: Prepared) -> Any:
@@ -137,7 +149,7 @@ def _bar_colour(prepared: Prepared) -> Any:
     if not names:
         return alt.value("var(--c0)")
     # The panel's heading names it already: the colour only makes the rows easier to follow.
-    scale = alt.Scale(domain=list(names), range=series_colours(len(names)))
+    scale = alt.Scale(domain=list(names), range=named_colours(names))
     return alt.Color(f"{field}:N", scale=scale, legend=None)
 
 
@@ -216,8 +228,8 @@ def heatmap(prepared: Prepared, cell: Cell) -> Panel:
     values = [row["value"] for row in prepared.rows]
     low, high = min(values), max(values)
     domain = [low, high] if high > low else [low - 0.5, high + 0.5]
-    colour = alt.Color("value:Q", legend=_ramp_legend(chart.value_title, cell), scale=alt.Scale(
-        type="quantize", domain=domain, range=[f"var(--h{i})" for i in range(LEVELS)]))  # fmt: skip
+    ramp = alt.Scale(range=[f"var(--h{i})" for i in range(LEVELS)], **_steps(domain, log=chart.log_value))
+    colour = alt.Color("value:Q", legend=_ramp_legend(chart.value_title, cell), scale=ramp)
     x = alt.X("x:N", sort=columns, axis=_column_axis(prepared, cell, columns))
     y = alt.Y("y:N", sort=levels, axis=alt.Axis(title=chart.y_title or None, ticks=False, domain=False,
                                                 labelLimit=int(cell.total * 0.38)))  # fmt: skip
@@ -225,9 +237,23 @@ def heatmap(prepared: Prepared, cell: Cell) -> Panel:
                alt.Tooltip("value:Q", title=chart.value_title or "value", format=_NUMBER)]  # fmt: skip
     layers = [layer_of("cell").mark_rect(stroke="var(--paper)").encode(x, y, color=colour, tooltip=tooltip)]
     if cell.width / len(columns) >= 34:
-        layers.append(_cell_numbers(x, y, domain, values))
+        layers.append(_cell_numbers(x, y, _deep_from(domain, log=chart.log_value), values))
     height = min(max(24, cell.width // len(columns)), 34) * len(levels)
     return panel(layers, cell.width, height)
+
+
+def _deep_from(domain: list[float], *, log: bool) -> float:
+    """The value from which colours are deep: at six of the ten steps."""
+    low, high = domain
+    return float(low * (high / low) ** 0.6) if log else low + (high - low) * 0.6
+
+
+def _steps(domain: list[float], *, log: bool) -> dict[str, Any]:
+    """Equal steps of colour, of the value or of its logarithm."""
+    if not log:
+        return {"type": "quantize", "domain": domain}
+    factor = (domain[1] / domain[0]) ** (1 / LEVELS)
+    return {"type": "threshold", "domain": [float(f"{domain[0] * factor**i:.3g}") for i in range(1, LEVELS)]}
 
 
 def _column_axis(prepared: Prepared, cell: Cell, columns: list[str]) -> alt.Axis:
@@ -238,13 +264,19 @@ def _column_axis(prepared: Prepared, cell: Cell, columns: list[str]) -> alt.Axis
     return alt.Axis(title=title, labelOverlap=False, labelLimit=120, ticks=False, domain=False, **slant)
 
 
-def _cell_numbers(x: alt.X, y: alt.Y, domain: list[float], values: list[float]) -> Picture:
-    middle = domain[0] + (domain[1] - domain[0]) * 0.6
+def _cell_numbers(x: alt.X, y: alt.Y, middle: float, values: list[float]) -> Picture:
+    """The values, light on the deep half of the colours: those beyond `middle`."""
     deep = alt.FieldGTPredicate(field="value", gt=middle)
     ink = alt.condition(deep, alt.value("var(--on-high)"), alt.value("var(--ink)"))
     text = layer_of("cell").mark_text(fontSize=11)
-    written = ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
-    return text.encode(x, y, text=alt.Text("value:Q", format=written), color=ink)
+    return text.encode(x, y, text=alt.Text("value:Q", format=_written(values)), color=ink)
+
+
+def _written(values: list[float]) -> str:
+    """How numbers in cells are written: whole where they are large, else with two digits."""
+    if all(value >= 1 for value in values) and max(values) >= 100:
+        return ",.2~r"
+    return ".2f" if all(value == 0 or 0.005 <= abs(value) < 100 for value in values) else ".2~g"
 
 
 def _ramp_legend(title: str, cell: Cell) -> alt.Legend:

@@ -22,6 +22,7 @@ from isogain.report.charts import WIDTHS, datasets, specification
 from isogain.report.pictures import static_svg
 from isogain.report.prepare import Record
 from isogain.report.view import MARKS, Figure, Section, verdict_counts
+from isogain.report.words import say, tag
 
 __all__ = ["render_page"]
 
@@ -45,6 +46,7 @@ def render_page(sections: Sequence[Section], *, title: str = "isogain", summary:
         summary=_summary(sections) if summary is None else summary,
         sections=sections,
         pictures={figure.identifier: Markup(static_svg(figure)) for figure in figures},
+        say=say, tag=tag(),
         ticked=_ticked, counts=verdict_counts, plural=_plural, signs=MARKS, classes=_CLASSES,
         style=Markup(_style()),
         payload=Markup(_script_json(_payload(figures))),
@@ -99,14 +101,7 @@ def _bundle() -> str:
 
 
 def _style() -> str:
-    light, dark = theme.variables("light"), theme.variables("dark")
-    colours = (
-        f":root{{{light}}}"
-        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
-        f":root[data-theme=dark]{{{dark}}}"
-        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
-    )
-    return colours + _asset("page.css")
+    return theme.rules() + _asset("page.css")
 
 
 def _policy(scripts: Sequence[str]) -> str:

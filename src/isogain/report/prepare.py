@@ -15,6 +15,7 @@ from typing import Any
 
 from isogain.errors import ReportError
 from isogain.lab.outcome import Chart
+from isogain.report.words import say
 
 __all__ = ["Prepared", "name_of", "prepare"]
 
@@ -67,10 +68,10 @@ def _visible(text: str) -> str:
 def _with_visible_names(chart: Chart) -> Chart:
     return replace(
         chart,
-        x_title=_visible(chart.x_title),
-        y_title=_visible(chart.y_title),
-        value_title=_visible(chart.value_title),
-        color_title=_visible(chart.color_title),
+        x_title=_visible(say(chart.x_title)),
+        y_title=_visible(say(chart.y_title)),
+        value_title=_visible(say(chart.value_title)),
+        color_title=_visible(say(chart.color_title)),
         rules=tuple(replace(rule, label=_visible(rule.label)) for rule in chart.rules),
     )
 
@@ -93,13 +94,20 @@ def prepare(chart: Chart) -> Prepared:
         chart=chart,
         rows=tuple(records),
         points=points,
-        series=_ordered((r["series"] for r in records if "series" in r), chart.order),
+        series=_series(chart, records),
         dashes=_ordered((r["dash"] for r in records if "dash" in r), ()),
         facet_rows=_ordered((r["row"] for r in everything if "row" in r), chart.order),
         facet_columns=_ordered((r["column"] for r in everything if "column" in r), chart.order),
         categorical_x=categorical_x,
         notes=(*notes, *thinned),
     )
+
+
+def _series(chart: Chart, records: Sequence[Record]) -> tuple[str, ...]:
+    """Every series in order, those too of which nothing can be drawn here: a legend names them all."""
+    found = _ordered((r["series"] for r in records if "series" in r), chart.order)
+    asked = tuple(name_of(name) for name in chart.order)
+    return tuple(dict.fromkeys((*asked, *found))) if any(name in asked for name in found) else found
 
 
 def _number_keys(chart: Chart, categorical_x: bool) -> dict[str, str]:
@@ -135,9 +143,16 @@ def _is_categorical(chart: Chart) -> bool:
 def _record(chart: Chart, row: Mapping[str, Any], index: int, categorical_x: bool) -> Record:
     place = f"chart {chart.title!r}, row {index}"
     numbers_ = {f: _number(row, key, place) for f, key in _number_keys(chart, categorical_x).items()}
-    names = {f: name_of(_get(row, key, place)) for f, key in _category_keys(chart, categorical_x).items()}
+    keys = _category_keys(chart, categorical_x)
+    names = {field: _category(field, key, _get(row, key, place)) for field, key in keys.items()}
     found = numbers_ | names
     return {field: found[field] for field in _FIELDS if field in found}
+
+
+def _category(field: str, key: str, value: Any) -> str:
+    """A category's name; the heading of a panel says what a number is of: 'depth 10'."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return f"{_visible(key)} {name_of(value)}" if field in ("row", "column") and is_number else name_of(value)
 
 
 def _point(chart: Chart, row: Mapping[str, Any], index: int) -> Record:
@@ -145,7 +160,8 @@ def _point(chart: Chart, row: Mapping[str, Any], index: int) -> Record:
     record: Record = {"x": _number(row, chart.x, place), "y": _number(row, chart.y, place)}
     record["label"] = name_of(_get(row, "label", place))
     facets = {"row": chart.facet_row, "column": chart.facet_column}
-    return record | {f: name_of(_get(row, key, place)) for f, key in facets.items() if key is not None}
+    found = {f: _category(f, key, _get(row, key, place)) for f, key in facets.items() if key is not None}
+    return record | found
 
 
 def _get(row: Mapping[str, Any], key: str, place: str) -> Any:

@@ -11,7 +11,7 @@ from isogain.report.prepare import Prepared, Record
 from isogain.report.scales import spread_labels
 from isogain.report.theme import LEVELS
 
-__all__ = ["LINE_HEIGHT", "UNDECIDED", "line_names", "records", "row_labels"]
+__all__ = ["LINE_HEIGHT", "UNDECIDED", "bar_top", "line_names", "records", "row_labels"]
 
 UNDECIDED = -1
 
@@ -31,8 +31,10 @@ def records(prepared: Prepared, domain: tuple[float, float]) -> dict[str, list[R
         found = {"line": _numbered(prepared, rows), "label": _end_labels(prepared, domain)}
     elif kind == "regions":
         found = {"cell": list(_cells(prepared)), "point": list(prepared.points)}
+    elif kind == "histograms":
+        found = {"bar": list(prepared.rows), "cut": _cut(prepared)}
     else:
-        name = {"histograms": "bar", "dots": "dot", "heatmap": "cell"}[kind]
+        name = {"dots": "dot", "heatmap": "cell"}[kind]
         found = {name: _clamped(prepared, domain)}
     labels = dict(zip(prepared.facet_rows, row_labels(prepared), strict=True))
     return {
@@ -40,6 +42,26 @@ def records(prepared: Prepared, domain: tuple[float, float]) -> dict[str, list[R
         for name, group in (found | rules).items()
         if group
     }
+
+
+def bar_top(prepared: Prepared) -> float:
+    """Where the axis of histograms ends: every panel may have two bars that rise over it.
+
+    Exact zeros and saturation pile up in one or two bins; an axis that held them would flatten all the rest.
+    """
+    heights = [sorted((row["y"] for row in rows), reverse=True) for rows in _grids(prepared).values()]
+    third = max((tall[2] for tall in heights if len(tall) > 2), default=0.0)
+    tallest = max((tall[0] for tall in heights), default=1.0)
+    return (min(1.15 * third, tallest * 1.04) if third > 0 else tallest * 1.04) or 1.0
+
+
+def _cut(prepared: Prepared) -> list[Record]:
+    """The tallest bar of each panel, where it rises over the axis."""
+    if prepared.chart.independent_x:
+        return []
+    top = bar_top(prepared)
+    tallest = [max(rows, key=lambda row: row["y"]) for rows in _grids(prepared).values()]
+    return [row for row in tallest if row["y"] > top]
 
 
 def row_labels(prepared: Prepared) -> list[str]:

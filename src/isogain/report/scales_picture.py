@@ -9,6 +9,7 @@ from html import escape
 from isogain.inspect import Report
 from isogain.inspect.chains import chains, expected_scales
 from isogain.inspect.report import Layer
+from isogain.report.words import say
 
 __all__ = ["Frame", "grid", "mark", "picture"]
 
@@ -144,7 +145,8 @@ def _line(frame: Frame, layers: Sequence[Layer], gradient: bool) -> list[str]:
     place, value, _ = trunk[-1]
     y = frame.y(value) + 4
     parts.append(
-        f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">{what}s</text>'
+        f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">'
+        f"{say(what + 's')}</text>"
     )
     return parts
 
@@ -168,7 +170,7 @@ def _names(frame: Frame, layers: Sequence[Layer]) -> list[str]:
         f'<text x="{LEFT}" y="{y}" fill="var(--muted)">{first}</text>',
         f'<text x="{WIDTH - RIGHT}" y="{y}" text-anchor="end" fill="var(--muted)">{last}</text>',
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{y}" text-anchor="middle" '
-        f'fill="var(--muted)">order of execution</text>',
+        f'fill="var(--muted)">{say("order of execution")}</text>',
     ]  # fmt: skip
 
 

@@ -16,10 +16,11 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from isogain.lab.outcome import Claim, Outcome
+from isogain.rendering import MOST_LINES, shortened
 from isogain.report.prepare import Prepared
 from isogain.report.view import MARKS, Cell, Figure, Section, TableView, number_text, sections_of
 
-__all__ = ["print_summary", "sparkline"]
+__all__ = ["as_text", "print_summary", "sparkline"]
 
 WIDTH = 100
 _TABLE_ROWS = 24
@@ -53,6 +54,16 @@ def print_summary(
         # soft_wrap: a path broken over two lines can be neither clicked nor copied
         inner.print(Text.assemble(("Page  ", "bold"), str(page)), soft_wrap=True)
     _write(target, inner.file.getvalue())  # type: ignore[attr-defined]
+
+
+def as_text(outcome: Outcome) -> str:
+    """An Outcome in plain text of at most 100 columns, as short as any result prints."""
+    [section] = sections_of([outcome])
+    console = Console(file=io.StringIO(), width=WIDTH, highlight=False, legacy_windows=False)
+    console.print(_section(section, 1, 1, WIDTH))
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = [line.rstrip() for line in text.strip("\n").split("\n")]
+    return "\n".join(shortened(lines, MOST_LINES, "a notebook, .to_html() and .to_frame() show the rest"))
 
 
 def _inner_console(target: Console) -> Console:

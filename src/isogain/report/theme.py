@@ -7,9 +7,14 @@ in CSS, so light, dark and print need no redraw; `plain` resolves them for files
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import cycle
 from typing import Any, Literal
 
-__all__ = ["CATEGORY_COUNT", "DASHES", "LEVELS", "PALETTES", "SHAPES", "configuration", "plain", "variables"]
+__all__ = [
+    "CATEGORY_COUNT", "DASHES", "LEVELS", "PALETTES", "SHAPES", "configuration", "named_colours", "plain",
+    "rules", "series_colours", "variables",
+]  # fmt: skip
 
 Mode = Literal["light", "dark"]
 
@@ -38,12 +43,12 @@ _SURFACES: dict[Mode, dict[str, str]] = {
     "light": {
         "paper": "#ffffff", "raised": "#f6f7f9", "ink": "#16191d", "muted": "#575f6a", "line": "#d8dce2",
         "grid": "#e9ecf0", "accent": "#00578a", "good": "#00694f", "warn": "#8a5a00", "bad": "#b23c00",
-        "on-high": "#ffffff", "undecided": "#eceef1", "focus": "#0072b2",
+        "on-high": "#ffffff", "undecided": "#eceef1", "focus": "#0072b2", "shade": "#00000055",
     },
     "dark": {
         "paper": "#14171b", "raised": "#1c2026", "ink": "#e9ecf0", "muted": "#a3abb7", "line": "#373e48",
         "grid": "#272c34", "accent": "#7cc4f2", "good": "#4fd3a8", "warn": "#e9bd3d", "bad": "#ff9b66",
-        "on-high": "#10141a", "undecided": "#2b3037", "focus": "#7cc4f2",
+        "on-high": "#10141a", "undecided": "#2b3037", "focus": "#7cc4f2", "shade": "#000000cc",
     },
 }  # fmt: skip
 _RAMPS: dict[Mode, dict[str, tuple[str, ...]]] = {
@@ -91,9 +96,34 @@ def variables(mode: Mode) -> str:
     return "".join(f"--{name}:{colour};" for name, colour in PALETTES[mode].items())
 
 
+def rules() -> str:
+    """The palette as CSS rules: dark where the reader's system or choice says so, light on paper."""
+    light, dark = variables("light"), variables("dark")
+    return (
+        f":root{{{light}}}"
+        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f":root[data-theme=dark]{{{dark}}}"
+        f"@media print{{:root,:root[data-theme],:root:not([data-theme=light]){{{light}}}}}"
+    )
+
+
 def plain(text: str, mode: Mode = "light") -> str:
     """`text` (a specification as JSON, say) with every `var(--name)` replaced by its colour."""
     return re.sub(r"var\(--([a-z0-9-]+)\)", lambda match: PALETTES[mode].get(match[1], "#888888"), text)
+
+
+STARTS: tuple[tuple[str, int], ...] = (
+    (r"zeros|before", 4),
+    (r"ones", 7),
+    (r"std 0\.01|small", 1),
+    (r"std 1$|large|huge", 6),
+    (r"lecun|xavier \(book\)", 2),
+    (r"xavier|glorot", 3),
+    (r"he|kaiming|after", 0),
+    (r"orthogonal|mirrored|init_|isogain", 5),
+    (r"default|pytorch|own", 7),
+)
+"""A start by the beginning of its name, and its colour: the same on every page."""
 
 
 def series_colours(count: int) -> list[str]:
@@ -101,6 +131,21 @@ def series_colours(count: int) -> list[str]:
     if count <= CATEGORY_COUNT:
         return [f"var(--c{i})" for i in range(count)]
     return [f"var(--s{round(i * (RAMP_STEPS - 1) / (count - 1))})" for i in range(count)]
+
+
+def named_colours(names: Sequence[str]) -> list[str]:
+    """Colours for series by name: a start has its own, others what is left; no start among them, in order."""
+    known = [_start_colour(name) for name in names]
+    if not any(colour is not None for colour in known):
+        return series_colours(len(names))
+    free = [place for place in range(CATEGORY_COUNT) if place not in known] or list(range(CATEGORY_COUNT))
+    rest = cycle(free)
+    return [f"var(--c{next(rest) if colour is None else colour})" for colour in known]
+
+
+def _start_colour(name: str) -> int | None:
+    found = (colour for words, colour in STARTS if re.match(rf"(?:{words})(?![a-z])", name, re.IGNORECASE))
+    return next(found, None)
 
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"

@@ -14,6 +14,8 @@ from typing import Any
 from isogain.errors import ReportError
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.report.prepare import Prepared, name_of, prepare
+from isogain.report.records import bar_top
+from isogain.report.words import say
 
 __all__ = [
     "Cell",
@@ -166,7 +168,8 @@ def _table(table: Table) -> TableView:
     for column in table.columns:
         _check_column(table, column)
     rows = tuple(tuple(_cell(column, row) for column in table.columns) for row in table.rows)
-    return TableView(table.title, tuple(column.label for column in table.columns), rows, table.note)
+    headings = tuple(say(column.label) for column in table.columns)
+    return TableView(say(table.title), headings, rows, say(table.note))
 
 
 def _check_column(table: Table, column: Column) -> None:
@@ -191,7 +194,7 @@ def _figure(chart: Chart, identifier: str) -> Figure:
     return Figure(
         identifier=identifier,
         prepared=prepared,
-        title=chart.title,
+        title=say(chart.title),
         description=chart.alt or f"{chart.title}. {chart.caption}".strip(),
         captions=(*_captions(prepared), *prepared.notes),
         table=_figure_table(prepared),
@@ -203,8 +206,9 @@ def _captions(prepared: Prepared) -> list[str]:
     found = [chart.caption] if chart.caption else []
     if chart.kind == "histograms":
         what = f"Across: {chart.x_title}. " if chart.x_title else ""
-        own = "range and height" if chart.independent_x else "height"
-        found.append(f"{what}Each panel has its own {own}: compare shapes, and read sizes off the axes.")
+        own = "Each panel has its own range and height: compare shapes, and read sizes off the axes."
+        tall = "Bars that rise over the axis are cut, their height beside them." if _cut(prepared) else ""
+        found.append(f"{what}{own if chart.independent_x else tall}".strip())
     if chart.kind in ("lines", "dots") and prepared.faceted and not prepared.categorical_x and chart.y_title:
         found.append(f"Upwards: {chart.y_title}.")
     if prepared.dashes and not all(name in chart.caption for name in prepared.dashes):
@@ -213,6 +217,10 @@ def _captions(prepared: Prepared) -> list[str]:
         names = "; ".join(f"{rule.label} ({name_of(float(f'{rule.value:.4g}'))})" for rule in chart.rules)
         found.append(f"Dotted: {names}.")
     return found
+
+
+def _cut(prepared: Prepared) -> bool:
+    return any(row["y"] > bar_top(prepared) for row in prepared.rows)
 
 
 _TABLE_ROWS = 60

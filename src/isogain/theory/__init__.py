@@ -16,7 +16,7 @@ from isogain.theory.pairs import TheoryError, cross_moment
 from isogain.theory.phase import PhaseDiagram, phase_diagram
 from isogain.theory.prediction import LayerPrediction, Prediction, predict
 from isogain.theory.rates import RateRange, stack_rates
-from isogain.theory.recipes import Choice, Situation
+from isogain.theory.situation import Choice, Situation
 
 __all__ = [
     "Advice",

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from isogain.checking import Checks
 from isogain.core.activations import Activation
 from isogain.core.activations import activation as find_activation
 from isogain.core.initializers import Initializer
+from isogain.rendering import Shown
 from isogain.theory import recipes
 from isogain.theory.answers import Answer, answer_all
 from isogain.theory.critical import CriticalPoint, critical_point
 from isogain.theory.mirrored import Mirrored, mirrored
 from isogain.theory.pairs import TheoryError
 from isogain.theory.rates import RateRange, stack_rates
-from isogain.theory.recipes import Choice, Recipe, Situation
+from isogain.theory.situation import Choice, Recipe, Situation
 
 __all__ = ["Advice", "advise"]
 
@@ -29,7 +31,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "adagrad", "lion", 
 
 
 @dataclass(frozen=True)
-class Advice:
+class Advice(Shown):
     """An initializer for each role with reasons, what to expect, and the questions users ask, answered.
 
     `gain_per_layer` is the expected factor on the root mean square of a signal in one hidden layer,
@@ -38,6 +40,7 @@ class Advice:
     `trainable_depth` in layers (inf: no limit found).
     """
 
+    shown_as: ClassVar[str] = "advice"
     situation: Situation
     method: str
     choices: tuple[Choice, ...]
@@ -81,6 +84,14 @@ class Advice:
             "rates": [one.to_dict() for one in self.rates],
             "answers": [{"question": one.question, "answer": one.answer} for one in self.answers],
         }
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Its choices: role, initializer, reason."""
+        for choice in self.choices:
+            yield {"role": choice.role, "initializer": str(choice.initializer), "reason": choice.reason}
+
+    def __repr__(self) -> str:
+        return f"<Advice for {self.situation}: {self.method}>"
 
     def __str__(self) -> str:
         lines = [f"{self.situation}: {self.method}", ""]
@@ -134,7 +145,7 @@ def advise(
         phi, depth, width, normalization, residual, optimizer, convolutional, classes, weight_clip
     )
     point, mirror = critical_point(phi), mirrored(phi)
-    recipe = recipes.choose(phi, situation, point, mirror)
+    recipe = recipes.choose(phi, situation, mirror)
     return Advice(
         situation, recipe.method, recipe.choices, point, mirror,
         recipe.gain, recipe.gradient_gain, recipe.spread, recipe.trainable_depth, recipe.trainable_reason,

@@ -9,7 +9,7 @@ from isogain.core.activations import Activation
 from isogain.theory.critical import CriticalPoint
 from isogain.theory.maps import log_second
 from isogain.theory.mirrored import Mirrored
-from isogain.theory.recipes import Recipe, Situation
+from isogain.theory.situation import Recipe, Situation
 
 __all__ = ["Answer", "answer_all"]
 

@@ -25,10 +25,14 @@ from isogain.theory.mirrored import is_odd, mirrored, odd_part
 from isogain.theory.pairs import TheoryError
 from isogain.theory.roots import root
 
-__all__ = ["DeepStart", "deep_start"]
+__all__ = ["DeepStart", "deep_start", "is_deep", "width_spread"]
 
 Kind = Literal["mirrored", "orthogonal", "gaussian"]
 
+DEEP = 8
+"""Plain layers from which on the exact isometry of a deep start is worth half the width."""
+SPREAD = 0.75
+"""Or the variance of ln q over Gaussian draws, 5 sum 1 / fan_in (Hanin & Nica 2019), beyond which it is."""
 GROWTH = 1.0
 """ln of what the gradient's variance may grow by over all layers."""
 SMALLEST = 1e-10
@@ -62,6 +66,16 @@ class DeepStart:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return asdict(self)
+
+
+def is_deep(depth: int, spread: float) -> bool:
+    """Whether Gaussian weights would stray too far over so many plain layers of this `width_spread`."""
+    return depth > DEEP or spread > SPREAD
+
+
+def width_spread(depth: int, width: float) -> float:
+    """What `depth` layers of one fan in add to the variance of ln q, with Gaussian weights and ReLU."""
+    return 5 * depth / width
 
 
 def deep_start(which: Activation | str | Any, depth: int, width: int) -> DeepStart:

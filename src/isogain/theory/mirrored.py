@@ -13,11 +13,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from isogain.core.activations import Activation, activation
+from isogain.core.activations import Activation, activation, names
 from isogain.core.activations.quadrature import Floats, expectations
 from isogain.theory.maps import log_second
 
-__all__ = ["Mirrored", "is_odd", "mirrored", "odd_part"]
+__all__ = ["Mirrored", "is_odd", "known_by_name", "mirrored", "odd_part"]
 
 MOST_LAYERS, LOST = 2000, -40.0
 """Layers that are followed, and the ln of a variance at which a signal counts as lost."""
@@ -115,3 +115,11 @@ def mirrored(which: Activation | str, variance: float = 1.0) -> Mirrored:
     rate = float(power) / (slope**2 * variance)
     why = "phi(z) - phi(-z) is linear" if curvature < LINEAR else "phi(z) - phi(-z) bends"
     return Mirrored(phi.name, variance, slope, curvature, rate, True, why, psi)
+
+
+@lru_cache(maxsize=256)
+def known_by_name(phi: Activation) -> tuple[str, float]:
+    """A name that MirroredOrthogonal takes for it, and what is left of psi'(0) to divide a gain by."""
+    if phi.source is None and phi.name in names() and phi == activation(phi.name):
+        return phi.name, 1.0
+    return "relu", mirrored(phi).slope

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from isogain.checking import Checks, shown
 from isogain.core.activations import Activation
 from isogain.core.activations import activation as find_activation
 from isogain.core.activations.quadrature import Floats
+from isogain.rendering import Shown
 from isogain.theory.hermite import hermite_coefficients
 from isogain.theory.maps import is_homogeneous
 from isogain.theory.outlook import TRAINABLE
@@ -32,7 +33,7 @@ Grid = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class PhaseDiagram:
+class PhaseDiagram(Shown):
     """Grids over (weight_std, bias_std), rows by bias_std: where signals settle and how deep one trains.
 
     `variance` q* (0 and inf are possible), `chi` the gradient factor there, `correlation` c* of two
@@ -40,6 +41,7 @@ class PhaseDiagram:
     and signals are lost).  `edge` lists (weight_std, bias_std) points with chi = 1.
     """
 
+    shown_as: ClassVar[str] = "phase_diagram"
     activation: str
     weight_std: tuple[float, ...]
     bias_std: tuple[float, ...]
@@ -77,6 +79,20 @@ class PhaseDiagram:
             "trainable_depth": plain(self.trainable_depth),
             "edge": [list(point) for point in self.edge],
         }
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One row for each place of the grid."""
+        for i, bias in enumerate(self.bias_std):
+            for j, weight in enumerate(self.weight_std):
+                yield {
+                    "weight_std": weight, "bias_std": bias, "variance": self.variance[i][j],
+                    "chi": self.chi[i][j], "correlation": self.correlation[i][j],
+                    "trainable_depth": self.trainable_depth[i][j],
+                }  # fmt: skip
+
+    def __repr__(self) -> str:
+        size = f"{len(self.weight_std)} x {len(self.bias_std)}"
+        return f"<PhaseDiagram of {self.activation}: {size} scales of weights and biases>"
 
     def __str__(self) -> str:
         shades = " ·:-=+*#%@"

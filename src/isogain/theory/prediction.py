@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -20,159 +19,15 @@ from isogain.theory.maps import FixedPoint, MeanField
 from isogain.theory.outlook import WIDE_SPREAD, Weights, trainable_depth
 from isogain.theory.pair_width import PairState, first_pair, next_pair
 from isogain.theory.pairs import TheoryError
+from isogain.theory.predicted import Band, LayerPrediction, Prediction
 from isogain.theory.structure import Signal
 
 __all__ = ["LayerPrediction", "Prediction", "predict"]
 
-SCHEMA = "isogain.theory.prediction/1"
 CHECKS = Checks(TheoryError)
 WIDEST = 10**12
 BAND = 1.959964
 """Standard deviations on each side that hold 95 % of a normal law."""
-Band = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class LayerPrediction:
-    """One layer: pre-activation variance, correlation of two inputs, gradient variance, with 95 % bands.
-
-    `variance` is the mean field's, `typical_variance` exp E[ln q] over networks of this width.
-    `correlation_band` is None where its first-order theory makes no claim (ln q1 spreads beyond 1, or the
-    inputs have become one).  `gradient_variance` is the mean square of d loss / d pre-activation relative
-    to the last layer's.
-    """
-
-    layer: int
-    width: int
-    variance: float
-    typical_variance: float
-    variance_band: Band
-    correlation: float
-    correlation_band: Band | None
-    gradient_variance: float
-    typical_gradient_variance: float
-    gradient_band: Band
-    log_variance_spread: float
-    """Standard deviation of ln q over networks."""
-    log_gradient_spread: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Curves with bands for every layer, where signals settle, and how deep such a network trains."""
-
-    activation: str
-    weight_variance: float
-    bias_variance: float
-    depth: int
-    widths: tuple[int, ...]
-    weights: Weights
-    input_variance: float
-    input_correlation: float
-    layers: tuple[LayerPrediction, ...]
-    structure: Structure
-    fixed_point: FixedPoint | None
-    """Where the signals of a plain network settle; None with normalization, dropout, branches, kernels."""
-    trainable_depth: float
-    trainable_reason: str
-    assumptions: tuple[str, ...]
-
-    @property
-    def gain_per_layer(self) -> float:
-        """Geometric mean over layers of the factor on the root mean square of the pre-activations."""
-        return _per_layer([layer.variance for layer in self.layers])
-
-    @property
-    def gradient_gain_per_layer(self) -> float:
-        """Geometric mean of the factor on the root mean square of the gradient, one layer back."""
-        return _per_layer([layer.gradient_variance for layer in reversed(self.layers)])
-
-    @property
-    def verdict(self) -> str:
-        """One sentence on what will happen."""
-        forward, backward = self._orders()
-        parts = [f"signals {_change(forward)}", f"gradients {_change(backward)} on the way back"]
-        trains = "within" if self.depth <= self.trainable_depth else "beyond"
-        limit = (
-            "any depth" if math.isinf(self.trainable_depth) else f"about {self.trainable_depth:.0f} layers"
-        )
-        reach = f"trainable to {limit}" if trains == "within" else f"beyond the trainable depth of {limit}"
-        return f"Over {self.depth} layers {' and '.join(parts)}; {reach} ({self.trainable_reason})."
-
-    def _orders(self) -> tuple[float, float]:
-        first, last = self.layers[0], self.layers[-1]
-        forward = math.log10(last.variance / first.variance) / 2
-        return forward, math.log10(first.gradient_variance / last.gradient_variance) / 2
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, with a schema version; infinite depths are None."""
-        plain = asdict(self)
-        plain["trainable_depth"] = _finite(self.trainable_depth)
-        if self.fixed_point is not None:
-            plain["fixed_point"] = _described(self.fixed_point, plain["fixed_point"])
-        return {"schema": SCHEMA, **plain, "verdict": self.verdict}
-
-    def __str__(self) -> str:
-        head = (
-            f"{self.activation}, {self.depth} layers of {_describe(self.widths)}, {self.weights} weights: "
-            f"weight variance {self.weight_variance:.5g} / fan_in, bias variance {self.bias_variance:.5g}"
-        )
-        scales = str(self.structure) if self.fixed_point is None else _scales(self.fixed_point)
-        rows = [_row(layer) for layer in _picked(self.layers)]
-        band = f"{'95 % band':>21}"
-        title = f"{'layer':>5}  {'variance q':>10}  {band}  {'correlation':>11}  {'gradient':>9}  {band}"
-        return "\n".join([head, scales, self.verdict, "", title, *rows])
-
-
-def _described(point: FixedPoint, numbers: dict[str, Any]) -> dict[str, Any]:
-    scales = {
-        "variance": _finite(point.variance_depth),
-        "correlation": _finite(point.correlation_depth),
-        "gradient": _finite(point.gradient_depth),
-    }
-    return {**{k: _finite(v) for k, v in numbers.items()}, "phase": point.phase, "depth_scales": scales}
-
-
-def _scales(point: FixedPoint) -> str:
-    return (
-        f"{point.phase}; settles at q = {point.variance:.4g}, correlation {1 - point.distance:.4g}; "
-        f"depth scales: variance {point.variance_depth:.4g}, correlation {point.correlation_depth:.4g}, "
-        f"gradient {point.gradient_depth:.4g} layers"
-    )
-
-
-def _per_layer(curve: Sequence[float]) -> float:
-    return (curve[-1] / curve[0]) ** (0.5 / (len(curve) - 1)) if len(curve) > 1 else 1.0
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _change(orders: float) -> str:
-    if abs(orders) < math.log10(2):
-        return "keep their size"
-    return f"{'grow' if orders > 0 else 'shrink'} {10 ** abs(orders):.2g}-fold"
-
-
-def _describe(widths: tuple[int, ...]) -> str:
-    return str(widths[0]) if len(set(widths)) == 1 else f"{min(widths)} to {max(widths)}"
-
-
-def _picked(layers: tuple[LayerPrediction, ...], most: int = 12) -> list[LayerPrediction]:
-    """At most a dozen layers, evenly spread, the first and last always among them."""
-    places = np.unique(np.linspace(0, len(layers) - 1, min(most, len(layers))).round().astype(int))
-    return [layers[i] for i in places]
-
-
-def _row(layer: LayerPrediction) -> str:
-    def band(ends: Band) -> str:
-        return f"{ends[0]:>9.3g} … {ends[1]:<9.3g}"
-
-    return (
-        f"{layer.layer:>5}  {layer.variance:>10.4g}  {band(layer.variance_band):>21}  "
-        f"{layer.correlation:>11.5f}  {layer.gradient_variance:>9.3g}  {band(layer.gradient_band):>21}"
-    )
 
 
 def predict(

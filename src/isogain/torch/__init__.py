@@ -32,6 +32,7 @@ from isogain.torch.draw.init import (
     zeros_,
 )
 from isogain.torch.draw.materialize import Filling
+from isogain.torch.inspection.identifying import identify
 from isogain.torch.mending.proving import inspect
 from isogain.torch.own.deferring import deferred
 from isogain.torch.own.drawn import drawn
@@ -45,6 +46,8 @@ from isogain.torch.start.ramp import rate_range
 from isogain.torch.start.starting import init_
 from isogain.torch.training.coordinates import coordinate_check
 from isogain.torch.training.monitor import HuggingFaceMonitor, LightningMonitor, Monitor
+from isogain.torch.trial.result import Trial
+from isogain.torch.trial.trying import trial
 
 __all__ = [
     "Entry",
@@ -56,6 +59,7 @@ __all__ = [
     "RateRange",
     "Receipt",
     "Report",
+    "Trial",
     "apply_",
     "calculate_gain",
     "compare",
@@ -66,6 +70,7 @@ __all__ = [
     "drawn",
     "eye_",
     "fill_",
+    "identify",
     "init_",
     "inspect",
     "kaiming_normal_",
@@ -79,6 +84,7 @@ __all__ = [
     "plan",
     "rate_range",
     "sparse_",
+    "trial",
     "trunc_normal_",
     "uniform_",
     "xavier_normal_",

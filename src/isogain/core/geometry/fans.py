@@ -158,9 +158,42 @@ def _mlx_rule(shape: Sequence[int]) -> Fans:
     return Fans(shape[-1] * receptive, shape[0] * receptive, receptive)
 
 
+def _paddle_rule(shape: Sequence[int]) -> Fans:
+    """(in, out) for a matrix, (out, in, k...) for a kernel, (n,) gives (n, n)."""
+    if len(shape) > 2:
+        return _torch_rule(shape)
+    first, second = (*shape, *shape, 1, 1)[:2] if len(shape) < 2 else shape
+    return Fans(first, second)
+
+
+def _rule(
+    what: str, split: Callable[[Sequence[int]], tuple[int, int, int]]
+) -> Callable[[Sequence[int]], Fans]:
+    """A rule by (inputs, outputs, receptive size) of a shape of two axes or more."""
+
+    def fans_of(shape: Sequence[int]) -> Fans:
+        if len(shape) < 2:
+            raise LayoutError(f"{what} needs a shape of two axes or more, got {tuple(shape)}")
+        inputs, outputs, receptive = split(shape)
+        return Fans(inputs * receptive, outputs * receptive, receptive)
+
+    return fans_of
+
+
 FRAMEWORK_RULES: dict[str, Callable[[Sequence[int]], Fans]] = {
     "torch": _torch_rule,
     "keras": _keras_rule,
     "caffe": _caffe_rule,
     "mlx": _mlx_rule,
+    "paddle": _paddle_rule,
+    "in_first": _rule("a weight (in, out, k...)", lambda s: (s[0], s[1], math.prod(s[2:]))),
+    "in_last": _rule("a weight (k..., out, in)", lambda s: (s[-1], s[-2], math.prod(s[:-2]))),
+    "first_in": _rule("a weight (in, out...)", lambda s: (s[0], math.prod(s[1:]), 1)),
+    "last_out": _rule("a weight (in..., out)", lambda s: (math.prod(s[:-1]), s[-1], 1)),
+    "first_out": _rule("a weight (out, in...)", lambda s: (math.prod(s[1:]), s[0], 1)),
+    "two_axes": _rule("a weight whose first two axes count", lambda s: (s[1], s[0], 1)),
+    "last_two": _rule("a weight whose last two axes count", lambda s: (s[-1], s[-2], 1)),
 }
+"""By whose shape: PyTorch (MXNet, Chainer, MindSpore), Keras (JAX, Haiku, Sonnet), Caffe, MLX, PaddlePaddle;
+transposed kernels whose inputs stand first or last; heads folded into outputs (`first_in`) or inputs (`last_out`);
+tinygrad (`first_out`), Thinc (`two_axes`), PyTorch Geometric (`last_two`)."""

@@ -10,28 +10,34 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from isogain.checking import shown
-from isogain.core.names import dialects, literature, schemes
+from isogain.core.names import dialects, layers, literature, schemes
 from isogain.core.names.rows import GROUPS, ROWS, Row
 from isogain.core.names.typed import InitializerName
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
+from isogain.rendering import MOST_LINES, Shown, shortened
 
 __all__ = ["TABLES", "Catalog", "catalog", "get"]
 
 LIKE = 0.6
 """Share of letters in which a name that is suggested agrees with the one that is not known."""
-TABLES = (schemes, literature, dialects)
+TABLES = (schemes, literature, dialects, layers)
 """Whose import makes the rows."""
 
 
 @dataclass(frozen=True)
-class Catalog:
+class Catalog(Shown):
     """All rows, in order; prints as a table, and `catalog["he_normal"]` is one row."""
 
+    shown_as: ClassVar[str] = "catalog"
     rows: tuple[Row, ...]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every row as data."""
+        return (row.to_dict() for row in self.rows)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -44,7 +50,11 @@ class Catalog:
 
     def __str__(self) -> str:
         width = max(len(row.name) for row in self.rows)
-        return "\n".join(f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows)
+        lines = [f"{row.name:<{width}}  {row.formula}  [{row.source}]" for row in self.rows]
+        return "\n".join(shortened(lines, MOST_LINES, 'catalog["he_normal"] is one, .to_frame() has all'))
+
+    def __repr__(self) -> str:
+        return f'<Catalog of {len(self.rows)} named initializers; catalog["he_normal"] is one>'
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from isogain.core.values.initializer import Initializer
 from isogain.errors import InitializerError, IsogainError
 
-__all__ = ["GROUPS", "ROWS", "Row", "dialect", "line", "scheme", "use_function"]
+__all__ = ["GROUPS", "ROWS", "Row", "dialect", "line", "scheme", "table", "use_function"]
 
 Maker = Callable[..., Initializer]
 GROUPS = (
@@ -57,6 +57,10 @@ class Row:
     """What to call instead of `ig.get`, for a scheme that reads data or weights."""
     uncertain: str = ""
     """Which of the constants could not be confirmed in the paper or its authors' code."""
+    version: str = ""
+    """The distribution and version that a library's row was held against."""
+    layout: str = ""
+    """How the library's own layer lays this weight out, where the row is of a layer."""
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -84,6 +88,16 @@ class Row:
         plain = [p.replace(annotation=empty) for p in inspect.signature(self.make).parameters.values()]
         return str(inspect.Signature(plain))
 
+    def __str__(self) -> str:
+        facts = (self.formula, self.summary, f"source: {self.source}", f"in Python: {self.call}")
+        return "\n".join([self.name + self.signature, *(f"  {fact}" for fact in facts if fact)])
+
+    def __repr__(self) -> str:
+        return f"<Row {self.name}{self.signature}: {self.formula}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
     def to_dict(self) -> dict[str, Any]:
         """The row as JSON-ready data."""
         return {
@@ -98,6 +112,8 @@ class Row:
             "example": self.call,
             "function": self.function,
             "uncertain": self.uncertain,
+            "version": self.version,
+            "layout": self.layout,
         }
 
 
@@ -126,6 +142,18 @@ def line(name: str, formula: str, source: str, group: str, says: str, make: Make
     """A row on one line, for schemes that differ from their neighbours in numbers alone."""
     make.__doc__ = says
     scheme(name, formula=formula, source=source, group=group, aliases=aliases)(make)
+
+
+def table(prefix: str, group: str, module: str, version: str) -> Callable[..., None]:
+    """A `row(name, formula, note, maker, *other names)` for a library's rows, one a line."""
+
+    def row(name: str, formula: str, note: str, make: Maker, *others: str, **facts: Any) -> None:
+        make.__doc__ = note
+        aliases = tuple(f"{prefix}.{other}" for other in others)
+        told = {"source": f"{module}.{name}", "group": group, "version": version, "aliases": aliases, **facts}
+        scheme(f"{prefix}.{name}", formula=formula, **told)(make)
+
+    return row
 
 
 def use_function(name: str, function: str, reads: str) -> NoReturn:

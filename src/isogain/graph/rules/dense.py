@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import VarianceScaling
+from isogain.graph.nodes import Node
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, leaving, share, tidy, unheld
-from isogain.graph.scene import Site
+from isogain.graph.scene import Scene, Site
 from isogain.theory.deep_start import LOGITS
 
 __all__: list[str] = []
+
+_FLAT = frozenset(["sigmoid", "hard_sigmoid", "tanh"])
 
 
 @rule(order=70)
@@ -35,6 +38,25 @@ def weight(site: Site) -> Decision | None:
     gain, what = behind(site.scene, node)
     gain *= part
     law = VarianceScaling(tidy(gain**2))
+    terms = _opens_gate(site.scene, node)
+    if terms:
+        size = 1 / math.sqrt(terms)
+        return Decision(law, f"{what}: a gate of {terms} terms reads it, open by half", gain, size, 0.05)
     if unheld(site.scene, node) and not site.scene.recurs(site.name):
         return Decision(law, f"{what}: signals keep their size", gain, part, 0.05)
     return Decision(law, f"{what}: the size of what it reads is kept", gain)
+
+
+def _opens_gate(scene: Scene, node: Node) -> int:
+    """How many signals are added up to what a gate is opened by, this weight's results among them; else 0.
+
+    What no norm holds may have grown on its way here, and a gate that is flat lets no gradient back.
+    """
+    graph, links = scene.graph, scene.links
+    found = graph.following(node.index, ("activation", "weight", "norm", "softmax", "multiply", "product"))
+    if found is None or found.role != "gate" or found.activation not in _FLAT:
+        return 0
+    if any(graph.nodes[links.station[one]].kind == "norm" for one in node.inputs):
+        return 0
+    terms = [one for one in found.inputs if graph.nodes[one].kind == "add"]
+    return max(len(graph.nodes[terms[0]].inputs), 1) if terms else 1

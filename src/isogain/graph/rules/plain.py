@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 from isogain.core.activations import Activation, activation
 from isogain.core.initializers import (
@@ -22,6 +21,7 @@ from isogain.graph.rules.shared import leaving, share, sizes, tidy
 from isogain.graph.scene import Scene, Site
 from isogain.graph.taps import tap
 from isogain.theory.deep_start import LOGITS, DeepStart
+from isogain.theory.mirrored import known_by_name
 
 __all__ = ["LINEAR", "STEADY"]
 
@@ -115,7 +115,7 @@ def _mirrored(
             activation="relu", position=position, gain=tidy(gain), centre=centre
         )
     else:
-        name, slope = _named(phi)
+        name, slope = known_by_name(phi)
         gain = start.gain * signal / math.sqrt(start.q) * widening / slope
         law = MirroredOrthogonal(activation=name, position=position, gain=tidy(gain), centre=centre)
     blocks = {"first": "[Q; -Q]", "hidden": "[[Q, -Q], [-Q, Q]]", "last": "[Q, -Q]"}[position]
@@ -128,18 +128,6 @@ def _spreads(use: WeightUse, rows: int, columns: int) -> bool:
     """Whether a kernel's centre alone would lose positions (strides) or make channels alike."""
     _, _, receptive = sizes(use)
     return receptive > 1 and (max(use.stride) > 1 or rows > columns)
-
-
-@lru_cache(maxsize=256)
-def _named(phi: Activation) -> tuple[str, float]:
-    """A name the initializer knows, and what is left of psi'(0) to divide by."""
-    from isogain.core.activations import names
-
-    if phi.source is None and phi.name in names() and phi == activation(phi.name):
-        return phi.name, 1.0
-    from isogain.theory.mirrored import mirrored
-
-    return "relu", mirrored(phi).slope
 
 
 def _isometry(

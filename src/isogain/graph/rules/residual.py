@@ -69,8 +69,13 @@ def _without_norms(
 
 
 def _opens(site: Site, node: Node, block: Block) -> bool:
-    """Whether a weight of zeros gets a gradient: nothing on its way to the sum is flat at 0, or a product."""
+    """Whether a weight of zeros gets a gradient: nothing on its way to the sum is flat at 0, or a product.
+
+    And the sum is read by more than nobody.
+    """
     graph, index = site.scene.graph, node.index
+    if not site.scene.graph.leads_out(block.sum):
+        return False
     while index != block.sum:
         ahead = [one for one in graph.consumers[index] if one in block.region or one == block.sum]
         if len(ahead) != 1:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Sum
-from isogain.inspect.mending import zeroed
+from isogain.inspect.mending import changeable, zeroed
 from isogain.inspect.table import Table
 
 __all__ = ["adapter_not_neutral"]
@@ -18,6 +18,11 @@ SEEN = 0.01
 """Share of the frozen signal below which a change is no more than a note."""
 EXACT = 1e-4
 """What rounding leaves of a difference, or of a cosine, that is 0."""
+
+NOTHING = 1e-6
+"""Relative difference of two sizes that are one."""
+TERMS = 8
+"""Sums in a row that are looked through."""
 
 
 def adapter_not_neutral(table: Table) -> Iterator[Finding]:
@@ -50,40 +55,44 @@ def _branches(table: Table) -> Iterator[tuple[Node, float, Node]]:
                 (sure if certain else doubtful).append(found)
     families = {family(place(end)) for _, _, end in sure}
     yield from sure
-    # the last of its kind has no frozen layer behind it, and could as well be a new head's residual block
+    # the last of its kind has no frozen layer behind it, the first none before it: alone they could as well
+    # be residual blocks of a new head or of a new stem
     yield from (one for one in doubtful if family(place(one[2])) in families)
 
 
 def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float, Node], bool]]:
     """Branches of trainable weights alone into a sum, and whether frozen layers lie beside or around it."""
     frozen, trainable = _weights(table)
-    behind = {one: _ancestors(table)[one] for one in node.inputs}
+    behind = {one: table.makers[one] for one in node.inputs}
     for one in node.inputs:
         others = 0
         for other in node.inputs:
             others |= behind[other] if other != one else 0
         own = behind[one] & ~others
-        if own & frozen or not own & trainable or not others & frozen:
+        if own & frozen or not own & trainable or _made_good(table, node, one):
             continue
         beside = others & ~behind[one]
         after = frozen >> node.index + 1
-        certain = bool(beside & frozen) or not (beside & trainable or not after)
+        certain = bool(beside & frozen) or not (beside & trainable or not (after and others & frozen))
         for share, end in _share(table, node, one, own & trainable):
             yield (node, share, end), certain
 
 
-def _ancestors(table: Table) -> list[int]:
-    """Of each node the nodes that make it, itself among them, as the bits of a number."""
-    kept: list[int] | None = table.__dict__.get("_ancestors")
-    if kept is None:
-        kept = []
-        for node in table.graph.nodes:
-            bits = 1 << node.index
-            for one in node.inputs:
-                bits |= kept[one]
-            kept.append(bits)
-        table.__dict__["_ancestors"] = kept
-    return kept
+def _made_good(table: Table, node: Node, branch: int) -> bool:
+    """Whether what a branch adds is taken away again: a later sum is as large as what was there before."""
+    before = _sums(table, [one for one in node.inputs if one != branch], lambda one: table.node(one).inputs)
+    after = _sums(table, [node.index], lambda one: table.graph.consumers[one])
+    sizes = [[table.forward[one].rms for one in found if one in table.forward] for found in (before, after)]
+    return any(math.isclose(a, b, rel_tol=NOTHING) for a in sizes[0] for b in sizes[1])
+
+
+def _sums(table: Table, start: list[int], ahead: Callable[[int], Sequence[int]]) -> list[int]:
+    """These nodes, and sums from one to the next."""
+    found = list(start)
+    for one in found:
+        sums = (k for k in ahead(one) if table.node(one).kind == "add" or table.node(k).kind == "add")
+        found += [k for k in sums if k not in found and len(found) < TERMS]
+    return found
 
 
 def _weights(table: Table) -> tuple[int, int]:
@@ -108,10 +117,6 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
     share = max(one for _, one, _ in found)
     severity: Severity = "critical" if share > 1 else "warning" if share > SEEN else "info"
     ends = list({end.index: end for _, _, end in found}.values())
-    names = [
-        end.weight.name for end in ends if end.weight and not math.isfinite(end.weight.moved)
-    ]  # fmt: skip
-    biases = [end.weight.bias for end in ends if end.weight and end.weight.bias and end.weight.name in names]
     paths = tuple(dict.fromkeys(place(end) for end in ends))
     return Finding(
         "adapter-not-neutral", severity, pattern(list(paths)),
@@ -121,5 +126,27 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
         "disturbed before the first "
         "step; its last weight should be 0 (unless the frozen weights were changed to make up for it)",
         paths=paths,
-        mends=(zeroed(table, [*names, *biases]),) if names and len(names) == len(ends) else (),
+        mends=tuple(zeroed(table, names) for names in _neutral(table, ends)),
     )  # fmt: skip
+
+
+def _neutral(table: Table, ends: list[Node]) -> Iterator[list[str]]:
+    """What might be 0: the ends of branches, and one factor of each change of a frozen weight.
+
+    Which of its parameters are factors is not known, so one after the other is tried; those that make the
+    outputs come first, as is usual.
+    """
+    branches = [end.weight for end in ends if end.weight and not math.isfinite(end.weight.moved)]
+    names = [name for use in branches for name in (use.name, use.bias) if name]
+    changed = [_factors(table, end) for end in ends if end.weight and math.isfinite(end.weight.moved)]
+    for turn in range(max(map(len, changed), default=1)):
+        yield [*names, *(found[min(turn, len(found) - 1)] for found in changed if found)]
+
+
+def _factors(table: Table, node: Node) -> list[str]:
+    """The trained parameters that make a weight, matrices with its outputs as rows first."""
+    use = node.weight
+    assert use is not None
+    found = changeable(table, (name for name in node.parameters if name != use.bias))
+    shapes = {name: table.graph.by_parameter[name].shape for name in found}
+    return sorted(found, key=lambda one: (shapes[one][:1] != use.shape[:1], -math.prod(shapes[one])))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from isogain.inspect.causes import place
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
@@ -53,25 +54,43 @@ def _constant(table: Table, use: LossUse) -> Finding | None:
     if not (excess > EXCESS[0] and ratio > RATIO[0]):
         return None
     severity: Severity = "critical" if excess > EXCESS[1] and ratio > RATIO[1] else "warning"
-    head = table.graph.preceding(use.node or 0, ("weight",), 12)
-    if use.node is not None and table.node(use.node).kind == "weight":
-        head = table.node(use.node)
-    bias = head.weight.bias if head is not None and head.weight is not None else None
+    heads = _heads(table, use.answers)
+    paths = tuple(dict.fromkeys(map(place, heads)))
+    name = pattern(list(paths)) if paths else "the head"
     p = 1 / (1 + math.exp(-use.constant))
     return Finding(
-        "initial-loss", severity, place(head) if head is not None else "loss", f"{use.value:.3g}",
+        "initial-loss", severity, pattern(list(paths)) if paths else "loss", f"{use.value:.3g}",
         f"{use.chance:.3g}, which the constant answer {p:.2g} to every question costs",
         f"nearly every answer is {'no' if p < 0.5 else 'yes'}, and the model starts at "
-        f"{1 / (1 + math.exp(-_mean(table, use))):.2g}: "
-        f"the bias of {place(head) if head is not None else 'the head'} should start at log(p / (1 - p)) = "
-        f"{use.constant:.2g}",
-        mends=(filled(table, [bias], use.constant),) if bias else (),
+        f"{1 / (1 + math.exp(-_mean(table, heads))):.2g}: "
+        f"the bias of {name} should start at log(p / (1 - p)) = {use.constant:.2g}",
+        paths=paths, mends=(filled(table, _biases(heads, use.pulled), use.constant),),
     )  # fmt: skip
 
 
-def _mean(table: Table, use: LossUse) -> float:
-    seen = table.forward.get(use.node) if use.node is not None else None
-    return min(max(seen.mean, -30.0), 30.0) if seen is not None else 0.0
+def _heads(table: Table, answers: Iterable[int]) -> list[Node]:
+    """The weights that make these outputs, with no other weight between."""
+    found, stack, seen = [], list(answers), set(answers)
+    while stack:
+        node = table.node(stack.pop())
+        if node.kind == "weight":
+            found.append(node)
+            continue
+        new = [one for one in node.inputs if one not in seen]
+        seen.update(new)
+        stack += new
+    return sorted(found, key=lambda node: node.index)
+
+
+def _biases(heads: list[Node], pulled: tuple[str, ...]) -> list[str]:
+    """Their biases, if each has one and all its elements are asked for this one answer."""
+    names = [node.weight.bias for node in heads if node.weight]
+    return [name for name in names if name] if set(names).issubset(pulled) else []
+
+
+def _mean(table: Table, heads: list[Node]) -> float:
+    seen = [table.forward[node.index].mean for node in heads if node.index in table.forward]
+    return min(max(sum(seen) / len(seen), -30.0), 30.0) if seen else 0.0
 
 
 def _classified(table: Table, use: LossUse) -> Finding | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 from isogain.graph import family
@@ -15,12 +15,23 @@ from isogain.inspect.rules.usage import routed
 from isogain.inspect.slices import Slices
 from isogain.inspect.table import Table
 
-__all__ = ["idle_slices", "odd_slices", "same_slices"]
+__all__ = ["FATES", "fate_of", "idle_slices", "odd_slices", "same_slices"]
 
 IDLE = 0.5
 """Share of idle experts from which a batch that should reach all of them did not."""
 ENOUGH = 4
 """Tokens an expert: an even router leaves a share exp(-4) of the experts without one."""
+
+ONE = 1 - 1e-6
+"""Mean cosine between the gradients of copies from which on rounding alone parts them."""
+MOSTLY = 0.6
+"""Mean cosine from which on most of what copies learn is the same."""
+FATES: Mapping[str, tuple[Severity, str]] = {
+    "one": ("critical", "side by side, and their gradients point the same way: they stay one map for ever"),
+    "slow": ("warning", "side by side, and most of their gradients is the same: they part slowly"),
+    "apart": ("info", "side by side, and parted by their gradients at the first step, as copied experts are"),
+}  # fmt: skip
+SCANNED = "as one key for all layers of a scan leaves them: they are one layer applied again"
 
 
 def _stacks(table: Table) -> Iterator[tuple[str, Slices]]:
@@ -78,28 +89,31 @@ def _modules(table: Table) -> dict[str, tuple[int, int]]:
 
 
 def same_slices(table: Table) -> Iterator[Finding]:
-    """Layers or experts of one stack with the same numbers."""
+    """Layers of one stack with the same numbers, one after another, or experts, side by side."""
     copied = {name: s for name, s in _stacks(table) if s.twins > 1}
     for deep in (True, False):
-        names = [name for name, s in copied.items() if s.parallel != deep]
+        names = [name for name in copied if _deep(table, name, copied[name]) == deep]
         if names:
             yield _same(names, copied, deep)
 
 
+def _deep(table: Table, name: str, slices: Slices) -> bool:
+    return not slices.parallel and table.in_series(table.graph.by_parameter[name].nodes)
+
+
+def fate_of(kinship: float) -> str:
+    """What becomes of copies side by side, by the mean cosine between their gradients."""
+    return "one" if kinship > ONE else "slow" if kinship > MOSTLY else "apart"
+
+
 def _same(names: list[str], copied: dict[str, Slices], deep: bool) -> Finding:
     worst = max((copied[name] for name in names), key=lambda s: s.twins)
-    together = not deep and not any(copied[name].twins_apart for name in names)
-    severity: Severity = "critical" if together else "warning" if deep else "info"
-    fate = (
-        "they get the same gradient too, so they stay one map for ever" if together else
-        "as one key for all layers of a scan leaves them: layers that start the same are one "
-        "layer applied again"
-        if deep else "their gradients part them at the first step, as one network copied to all experts does"
-    )  # fmt: skip
+    akin = max(copied[name].kinship for name in names)
+    severity, why = ("warning", SCANNED) if deep else FATES[fate_of(akin)]
     return Finding(
         "identical-layers", severity, pattern(names),
         f"{worst.twins} of {worst.count} slices with the same numbers",
-        "different draws", f"slices along the first axis are bit-identical: {fate}",
+        "different draws", f"slices along the first axis are bit-identical, {why}",
         "" if severity == "info" else _redraw(names), tuple(names),
     )  # fmt: skip
 

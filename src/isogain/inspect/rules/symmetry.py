@@ -11,6 +11,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import changeable, drawn
 from isogain.inspect.rules.saddles import stuck_weights
+from isogain.inspect.rules.slices import FATES, fate_of
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["identical_layers", "symmetric_units"]
@@ -20,6 +21,8 @@ SHARES = (0.05, 0.5)
 
 ALIKE = 0.02
 """Different units over all units below which a layer is worth one unit, whatever their gradients."""
+
+SERIES = "as copy.deepcopy of a drawn layer leaves them (torch.nn.TransformerEncoder does this): draw each anew"
 
 
 def symmetric_units(table: Table) -> Iterator[Finding]:
@@ -110,17 +113,27 @@ def identical_layers(table: Table) -> Iterator[Finding]:
         # a target network or an average of weights is equal on purpose, and gets no gradient
         if state.fingerprint and use.nodes and state.gradient is not None:
             groups[(state.fingerprint, use.shape)].append(use.name)
-    copied = [names for names in groups.values() if len(names) > 1]
-    if not copied:
-        return
+    by_fate: dict[str, list[list[str]]] = defaultdict(list)
+    for names in groups.values():
+        if len(names) > 1:
+            by_fate[_fate(table, names)].append(names)
+    for fate, copied in by_fate.items():
+        yield _identical(table, copied, fate)
+
+
+def _fate(table: Table, names: list[str]) -> str:
+    if table.in_series([one for name in names for one in table.graph.by_parameter[name].nodes]):
+        return "after one another"
+    return fate_of(table.parameters[names[0]].kinship)
+
+
+def _identical(table: Table, copied: list[list[str]], fate: str) -> Finding:
+    severity, why = FATES.get(fate, ("warning", SERIES))
     layers = sorted({name.rpartition(".")[0] for names in copied for name in names})
     count = max(len(names) for names in copied)
-    yield Finding(
-        "identical-layers", "warning", pattern(layers), f"{count} layers with the same numbers",
-        "different draws",
-        f"{len(copied)} weights are bit-identical in {count} layers, as copy.deepcopy of a drawn "
-        f"layer leaves them "
-        "(torch.nn.TransformerEncoder does this): draw each layer anew",
+    return Finding(
+        "identical-layers", severity, pattern(layers), f"{count} layers with the same numbers",
+        "different draws", f"{len(copied)} weights are bit-identical in {count} layers, {why}",
         "", tuple(name for names in copied for name in names), mends=(_redraw(table, copied),),
     )  # fmt: skip
 

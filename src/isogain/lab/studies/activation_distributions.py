@@ -11,18 +11,19 @@ import numpy as np
 
 from isogain.core.activations import activation
 from isogain.core.initializers import Normal
+from isogain.jobs.statistics import interval
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import interval
 from isogain.lab.studies.common import CLASSIC_STARTS, HE, LECUN, SMALL, claim, listed, number, outcome
 
 UNIT = "std 1"
 STARTS = {UNIT: Normal(1.0), **CLASSIC_STARTS}
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 LAYERS = 5
-BINS = 40
+BINS = (-1.0, 1.0, 60)
+"""As in the figures: thirty bins between 0 and 1, and as many for what tanh has below."""
 STANDARD_ERRORS = 3.0
 
 EXPERIMENT = Experiment(
@@ -220,13 +221,15 @@ def _breadth_chart(results: Results, side: str) -> Chart:
 
 
 def _histograms(results: Results, name: str) -> Chart:
-    """The figure itself: one draw (the first seed), every layer over its whole range."""
+    """The figure itself: one draw (the first seed), all layers on the axes of the book's figures."""
     seed = results.experiment.seeds[0]
+    least = -1.0 if name == "tanh" else 0.0
     rows = [
-        {"x": low, "x2": high, "y": count, "layer": f"layer {layer + 1}", "start": arm.key("start")}
+        {"x": low, "x2": high, "y": share, "layer": f"layer {layer + 1}", "start": arm.key("start")}
         for arm in results.where(activation=name)
         for layer in range(arm.network.depth)
-        for low, high, count in _bins(results.runs[arm.label, seed], layer)
+        for low, high, share in _bins(results.runs[arm.label, seed], layer)
+        if low > least - 1e-9
     ]
     return Chart(
         "histograms",
@@ -239,18 +242,30 @@ def _histograms(results: Results, name: str) -> Chart:
         y_title="share",
         facet_row="start",
         facet_column="layer",
-        independent_x=True,
         caption=(
-            f"Shares of the 100,000 activations of a layer, seed {seed}, over each layer's whole range; "
-            "every panel has a scale of its own."
+            f"Shares of the 100,000 activations of a layer, seed {seed}. All panels share both axes: what is "
+            f"piled up at one place, what drifts towards 0, and what is spread. {_beyond(results, name)}"
         ),
         alt=f"Histograms of the activations of five {name} layers for four scales of the initial weights.",
     )
 
 
+def _beyond(results: Results, name: str) -> str:
+    """Which starts put how much beyond the axis in the last layer."""
+    seed = results.experiment.seeds[0]
+    shares = {
+        arm.key("start"): float(results.runs[arm.label, seed]["histogram.forward.beyond"][0, -1])
+        for arm in results.where(activation=name)
+    }
+    found = [f"{share:.0%} with {start}" for start, share in shares.items() if share > 0.005]
+    return f"Beyond the axis lie, in the last layer, {listed(found)}." if found else ""
+
+
 def _bins(run: Any, layer: int) -> Iterator[tuple[float, float, float]]:
     counts, edges = run["histogram.forward.counts"][0, layer], run["histogram.forward.edges"][0, layer]
-    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), (counts / counts.sum()).tolist(), strict=True)
+    inside = 1 - float(run["histogram.forward.beyond"][0, layer])
+    shares = counts / max(counts.sum(), 1) * inside
+    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), shares.tolist(), strict=True)
 
 
 def _claims(results: Results) -> list[Claim]:
@@ -310,7 +325,7 @@ def _smooth_theory_claim(results: Results) -> Claim:
 
 def _notes(results: Results) -> list[str]:
     return [
-        "The original figure's bins cover (0, 1) only, which hides negative tanh values and ReLU values "
-        "above 1; here every panel shows its whole range.",
+        "The bins cover (0, 1) as in the original figures, and (-1, 1) for tanh; ReLU's values above 1 are "
+        "counted, and told below the figure.",
         "Backwards, a gradient of N(0, 1) is put in at the last layer's activations, whatever the weights.",
     ]

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 
 from isogain.core.names.catalog import get
+from isogain.jobs.statistics import Interval, paired
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import Interval, paired
 from isogain.lab.studies.common import ahead, claim, dot, dots, listed, outcome
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu")

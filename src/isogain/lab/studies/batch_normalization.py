@@ -9,11 +9,11 @@ import numpy as np
 
 from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
+from isogain.jobs.statistics import Interval, interval
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import Interval, interval
 from isogain.lab.studies.common import claim, curve, dot, dots, listed, outcome
 
 SCALES = tuple(float(scale) for scale in np.logspace(0, -4, 16))

@@ -9,11 +9,11 @@ import numpy as np
 from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
+from isogain.jobs.statistics import Interval, paired
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import Interval, paired
 from isogain.lab.studies.common import CHANCE_RULE, claim, curve, dot, dots, listed, outcome, smoothed
 
 SMALL, HE, LARGE, HUGE = "small: std 0.01", "He", "large: std 0.3", "huge: std 1"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
+from isogain.jobs.statistics import Interval, intervals
 from isogain.lab.outcome import Chart, Claim, Outcome, Rule, Table
 from isogain.lab.results import Results
-from isogain.lab.statistics import Interval, intervals
 
 __all__ = [
     "CHANCE_LOSS",
@@ -59,15 +59,15 @@ def smoothed(losses: NDArray[Any], window: int = 11) -> NDArray[Any]:
 
 
 def curve(
-    values: NDArray[Any], x: Sequence[float] | NDArray[Any], *, most: float = np.inf, **keys: Any
-) -> Iterator[dict[str, Any]]:
+    values: NDArray[Any], x: Sequence[float] | NDArray[Any], *, least: float = 0.0, most: float = np.inf,
+    **keys: Any,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
     """Chart rows x, y, low, high over seeds (the first axis), thinned to what a page can show.
 
-    `most` is the largest value there can be: with 1, intervals are cut to [0, 1].
+    `least` and `most` are the smallest and the largest value there can be: intervals end there.
     """
     mean, low, high = intervals(values)
-    if np.isfinite(most):
-        low, high = np.maximum(low, 0.0), np.minimum(high, most)
+    low, high = np.maximum(low, least), np.minimum(high, most)
     places = np.unique(np.linspace(0, len(mean) - 1, min(len(mean), MOST_POINTS)).round().astype(int))
     for place in places:
         ends = [number(low[place]), number(high[place])]

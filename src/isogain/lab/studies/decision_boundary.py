@@ -8,13 +8,13 @@ import numpy as np
 
 from isogain.core.initializers import Normal, Zeros
 from isogain.core.names.catalog import get
+from isogain.jobs.statistics import interval, paired
 from isogain.lab.datasets import load
 from isogain.lab.measures import region_grid
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import interval, paired
 from isogain.lab.studies.common import beats, claim, curve, listed, number, outcome
 
 ZEROS, LARGE, HE = "zeros", "large: N(0, 1) x 10", "He, √(2/n)"

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from isogain.jobs.statistics import Interval, interval, paired, separated
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import Interval, interval, paired, separated
 from isogain.lab.studies.common import (
     CHANCE_LOSS,
     CHANCE_RULE,
@@ -125,7 +125,7 @@ def _difference_chart(results: Results) -> Chart:
     return Chart(
         "lines",
         "How far He is ahead of the book's Xavier, batch by batch",
-        tuple(curve(gap, updates, series="loss of Xavier (LeCun) - loss of He")),
+        tuple(curve(gap, updates, least=-np.inf, series="loss of Xavier (LeCun) - loss of He")),
         x="x",
         y="y",
         x_title="updates",

@@ -8,11 +8,11 @@ import numpy as np
 
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
+from isogain.jobs.statistics import Interval, paired
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.statistics import Interval, paired
 from isogain.lab.studies.common import (
     CHANCE_RULE,
     beats,

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Untouched", "same_random"]
+__all__ = ["Untouched", "random_states", "same_random", "set_random_states"]
 
 _TABLES = (
     "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
@@ -41,7 +41,7 @@ class Untouched:
         self.parameters = [
             (p, p.requires_grad, p.grad, _copied(p.grad)) for p in _held(modules, "_parameters")
         ]
-        self.random = _random_states()
+        self.random = random_states()
         return self
 
     def keep(self, parameter: nn.Parameter, *, rebound: bool = False) -> None:
@@ -71,7 +71,7 @@ class Untouched:
                 parameter.grad = gradient
             if gradient is not None and value is not None and not torch.equal(gradient, value):
                 gradient.data.copy_(value)
-        _set_random_states(self.random)
+        set_random_states(self.random)
 
 
 def _held(modules: list[nn.Module], table: str) -> list[Any]:
@@ -121,14 +121,15 @@ def _refill(table: Any, content: Any) -> None:
 @contextmanager
 def same_random() -> Iterator[None]:
     """Every random state is as before afterwards, whatever draws inside."""
-    states = _random_states()
+    states = random_states()
     try:
         yield
     finally:
-        _set_random_states(states)
+        set_random_states(states)
 
 
-def _random_states() -> dict[str, Any]:
+def random_states() -> dict[str, Any]:
+    """The global states of Python's, NumPy's and torch's random numbers."""
     states: dict[str, Any] = {"python": random.getstate(), "torch": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["cuda"] = torch.cuda.get_rng_state_all()
@@ -137,7 +138,8 @@ def _random_states() -> dict[str, Any]:
     return states
 
 
-def _set_random_states(states: dict[str, Any]) -> None:
+def set_random_states(states: dict[str, Any]) -> None:
+    """Puts such states back."""
     random.setstate(states["python"])
     torch.set_rng_state(states["torch"])
     if "cuda" in states:

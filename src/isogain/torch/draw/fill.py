@@ -24,6 +24,7 @@ from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 from isogain.torch.device.choice import drawer
 from isogain.torch.device.host import as_array, through_host
+from isogain.torch.draw.codes import codes_of
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
 __all__ = ["LAYOUT", "fill_", "is_computed", "named", "prepare", "require_tensor"]
@@ -132,6 +133,11 @@ def prepare(
 
 def _check_strided(tensor: torch.Tensor, path: str) -> None:
     where = named(path)
+    if not is_dtensor(tensor) and codes_of(tensor):
+        raise DrawError(
+            f"{where} holds codes ({codes_of(tensor)}), not the numbers that multiply: quantised weights are "
+            "left alone; start the model before it is quantised"
+        )
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise DrawError(f"{where} is a {tensor.layout} or quantized tensor; only dense ones can be filled")
     local = local_part(tensor)
@@ -169,15 +175,22 @@ def _has_host_memory(tensor: torch.Tensor) -> bool:
 def allocate(like: torch.Tensor, device: torch.device | str | None, path: str) -> torch.Tensor:
     """Fresh memory for a meta tensor (or meta DTensor), not yet written."""
     try:
-        if is_dtensor(like) and device is None:
-            device = like.device_mesh.device_type  # type: ignore[attr-defined]
-        fresh = torch.empty_like(like, device=device or "cpu")
+        fresh = _empty(like, device)
     except (RuntimeError, MemoryError, TypeError) as error:
         size = like.numel() * like.element_size() / 2**20
         where = "cpu" if device is None else shown(device)
         raise DrawError(f"no memory for {path}: {size:.0f} MiB on {where} ({error})") from error
     _prefer_huge_pages(local_part(fresh))
     return fresh
+
+
+def _empty(like: torch.Tensor, device: torch.device | str | None) -> torch.Tensor:
+    if type(like) in (torch.Tensor, torch.nn.Parameter):  # of meta, empty_like is worked out in Python
+        strides = like.stride()
+        return torch.empty_strided(like.shape, strides, dtype=like.dtype, device=device or "cpu")
+    if is_dtensor(like) and device is None:
+        device = like.device_mesh.device_type  # type: ignore[attr-defined]
+    return torch.empty_like(like, device=device or "cpu")
 
 
 def _prefer_huge_pages(tensor: torch.Tensor) -> None:

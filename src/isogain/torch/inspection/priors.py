@@ -7,7 +7,8 @@ yes, costs hundreds at logits of 0, where a constant logit at the prior costs ab
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from isogain.inspect.table import LossUse
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.record.capture import Recorder
 
-__all__ = ["prior_use"]
+__all__ = ["prior_use", "pulled"]
 
 Tensor = torch.Tensor
 BINARY = frozenset(
@@ -28,6 +29,9 @@ LOGITS = (-9.2, -6.9, -4.6, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.6)
 """Constant answers that are tried: probabilities from 1e-4 to .99."""
 CHEAP = 2.0
 """A loss below which no constant can save much."""
+
+FAINT = 0.05
+"""Share of the others' size below which a gradient asks for nothing."""
 
 
 def prior_use(
@@ -46,12 +50,35 @@ def prior_use(
         return _cost(loss, _constant(recorder, output, asked, logit))
 
     try:
-        costs = {logit: at(logit) for logit in LOGITS}
+        best, cost = _cheapest(at)
     except Exception:  # a loss may refuse answers that its model never gives
         return None
-    best = min(LOGITS, key=lambda logit: costs[logit] if math.isfinite(costs[logit]) else math.inf)
-    node = max(asked)
-    return LossUse("prior", value, costs[best], node=node, constant=best)
+    return LossUse("prior", value, cost, node=max(asked), constant=best, answers=tuple(sorted(asked)))
+
+
+def _cheapest(at: Callable[[float], float]) -> tuple[float, float]:
+    """The constant that costs least, to a quarter of a logit, and what it costs."""
+    costs = {logit: at(logit) for logit in LOGITS}
+
+    def cost(logit: float) -> float:
+        return costs[logit] if math.isfinite(costs[logit]) else math.inf
+
+    best = min(costs, key=cost)
+    for step in (1.0, 0.5, 0.25):
+        costs |= {logit: at(logit) for logit in (best - step, best + step) if logit not in costs}
+        best = min(costs, key=cost)
+    return best, costs[best]
+
+
+def pulled(use: LossUse, gradients: Mapping[str, Tensor | None]) -> LossUse:
+    """The use with the vectors whose elements all get a gradient of one sign, none next to nothing."""
+    found = {name: g for name, g in gradients.items() if g is not None and g.dim() == 1}
+    return replace(use, pulled=tuple(name for name, g in found.items() if _one_way(g)))
+
+
+def _one_way(gradient: Tensor) -> bool:
+    towards = gradient * gradient.mean().sign()
+    return bool((towards > FAINT * gradient.square().mean().sqrt()).all())
 
 
 def _sources(nodes: Sequence[Node], wanted: Sequence[Node], ends: set[int]) -> set[int]:
@@ -68,10 +95,20 @@ def _sources(nodes: Sequence[Node], wanted: Sequence[Node], ends: set[int]) -> s
 
 def _constant(recorder: Recorder, output: Any, asked: set[int], logit: float) -> Any:
     def given(tensor: Tensor) -> Tensor:
-        plain = tensor.detach()
-        return torch.full_like(plain, logit) if recorder.value(tensor).node in asked else plain
+        plain, node = tensor.detach(), recorder.value(tensor).node
+        if node not in asked:
+            return plain
+        answer = 1 / (1 + math.exp(-logit)) if _squashed(recorder.nodes, node) else logit
+        return torch.full_like(plain, answer)
 
     return pytree.tree_map_only(Tensor, given, output)
+
+
+def _squashed(nodes: Sequence[Node], index: int) -> bool:
+    """Whether a model returns probabilities: a sigmoid's results, in whatever shape."""
+    while nodes[index].kind in ("shape", "concatenate") and nodes[index].inputs:
+        index = nodes[index].inputs[0]
+    return nodes[index].activation == "sigmoid"
 
 
 def _cost(loss: Callable[[Any], Tensor], output: Any) -> float:

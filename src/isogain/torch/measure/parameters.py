@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from isogain.inspect.slices import mean_cosine
 from isogain.inspect.table import Backward, ParameterState
 from isogain.torch.measure.cuts import KEPT
 from isogain.torch.measure.ledger import backward_summaries, values_summaries
@@ -42,7 +44,31 @@ def parameter_states(asked: Sequence[Asked]) -> dict[str, ParameterState]:
     found = {
         one.name: _state(one, each, backs.get(one.name)) for one, each in zip(there, values, strict=True)
     }
-    return {one.name: found[one.name] if one.name in found else _nothing(one) for one in asked}
+    akin = _kinship({one.name: (found[one.name].fingerprint, one.gradient) for one in there})
+    return {
+        one.name: replace(found[one.name], kinship=akin.get(one.name, math.nan))
+        if one.name in found
+        else _nothing(one)
+        for one in asked
+    }
+
+
+def _kinship(known: Mapping[str, tuple[str, Tensor | None]]) -> dict[str, float]:
+    """For each of several parameters with one fingerprint, how much the gradients of all agree."""
+    groups: dict[tuple[str, torch.Size], list[str]] = {}
+    for name, (fingerprint, gradient) in known.items():
+        if fingerprint and gradient is not None:
+            groups.setdefault((fingerprint, gradient.shape), []).append(name)
+    return {
+        name: mean_cosine(_rows([known[one][1] for one in names]))
+        for names in groups.values()
+        if len(names) > 1
+        for name in names
+    }
+
+
+def _rows(gradients: Sequence[Tensor | None]) -> Array:
+    return torch.stack([g.flatten() for g in gradients if g is not None]).float().numpy(force=True)
 
 
 def _dense(one: Asked) -> Asked:

@@ -19,6 +19,13 @@ _ONLY_WRITE = (
     "geometric_", "bernoulli_",
 )  # fmt: skip
 _LIFTS = ("lift_fresh", "lift_fresh_copy", "lift")
+_FILLS: dict[str, Callable[..., bool]] = {
+    "normal_": lambda mean=0.0, std=1.0: std >= 0,
+    "uniform_": lambda low=0.0, high=1.0: low <= high,
+    "fill_": lambda value: True,
+    "zero_": lambda: True,
+}
+"""What writes every element, and whether its numbers are any that it takes."""
 
 
 class Operation:
@@ -41,6 +48,8 @@ class Operation:
         self.on_meta: dict[str, Any] = {"device": torch.device("meta")} if self.makes else {}
         if "pin_memory" in names:
             self.on_meta["pin_memory"] = False
+        tags = func.tags
+        self._in_place = torch.Tag.pointwise in tags and torch.Tag.inplace in tags
         self._written = [
             (place, one.name)
             for place, one in enumerate(schema.arguments)
@@ -51,11 +60,21 @@ class Operation:
         kinds = [str(one.type) for one in schema.returns]
         return bool(kinds) and not any("Tensor" in one for one in kinds) and self.name not in _SIZES
 
+    def changes_only_values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether, of a tensor without memory, nothing changes by this call, which then need not run."""
+        given = [one for name, one in kwargs.items() if name != "generator"]
+        numbers = (*args[1:], *given)
+        if not all(one is None or isinstance(one, _NUMBERS) for one in numbers):
+            return False
+        takes = _FILLS.get(self.name)
+        if takes is not None:
+            return not given and takes(*numbers)
+        return self._in_place and isinstance(args[0], Tensor) and args[0].is_floating_point()
+
     def written(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
         """The arguments it writes to."""
-        return tensors_in(
-            [args[place] if place < len(args) else kwargs.get(name) for place, name in self._written]
-        )
+        found = [args[place] if place < len(args) else kwargs.get(name) for place, name in self._written]
+        return tensors_in(found) if found else []
 
 
 @lru_cache(maxsize=2048)
@@ -71,11 +90,20 @@ def tensors_in(tree: Any) -> list[Tensor]:
 
 def leaves_of(tree: Any) -> list[Any]:
     """What stands in nested lists, tuples and dictionaries, in order."""
-    if isinstance(tree, dict):
-        tree = tree.values()
-    elif not isinstance(tree, list | tuple):
-        return [tree]
-    return [leaf for one in tree for leaf in leaves_of(one)]
+    found: list[Any] = []
+    _gather(tree, found)
+    return found
+
+
+def _gather(tree: Any, found: list[Any]) -> None:
+    if isinstance(tree, _NESTS):
+        for one in tree.values() if isinstance(tree, dict) else tree:
+            _gather(one, found)
+    else:
+        found.append(tree)
+
+
+_NUMBERS, _NESTS = (int, float), (list, tuple, dict)
 
 
 def mapped(change: Callable[[Any], Any], tree: Any) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -38,14 +37,19 @@ _INIT_ARGUMENTS = {
 _WITHOUT_NUMBERS = ("constant_", "ones_", "zeros_", "eye_", "dirac_")
 
 
-@dataclass(frozen=True)
 class _Call:
     """An operation as it was called."""
 
-    func: Any
-    operation: Operation
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    __slots__ = ("args", "func", "kwargs", "operation", "tensors", "written")
+
+    def __init__(
+        self, func: Any, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.func, self.operation, self.args, self.kwargs = func, operation, args, kwargs
+        self.tensors = tensors_in((args, kwargs) if kwargs else args)
+        """The tensors among its arguments."""
+        self.written = operation.written(args, kwargs) if self.tensors else []
+        """Those that it writes to."""
 
     def mapped(self, change: Any) -> _Call:
         """The same with its tensors changed."""
@@ -55,16 +59,6 @@ class _Call:
     def run(self, **changed: Any) -> Any:
         """Runs it, with some keyword arguments changed."""
         return self.func(*self.args, **{**self.kwargs, **changed})
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """The tensors among its arguments."""
-        return tensors_in((self.args, self.kwargs))
-
-    @property
-    def written(self) -> list[Tensor]:
-        """Those that it writes to."""
-        return self.operation.written(self.args, self.kwargs)
 
 
 class Recorder(TorchDispatchMode):
@@ -76,7 +70,7 @@ class Recorder(TorchDispatchMode):
         self._numbers: dict[int, int] = {}
         self._kept: list[Any] = []
         self._silent = 0
-        self._answers = Answers(self.value)
+        self._answers = Answers(self.value, self.take_up_init)
 
     def __enter__(self) -> Recorder:
         self._answers.__enter__()  # type: ignore[no-untyped-call]
@@ -86,6 +80,11 @@ class Recorder(TorchDispatchMode):
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         self._answers.__exit__(*error)  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: what is asked of the compiler at each operation would load it first, which takes seconds."""
+        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -151,11 +150,12 @@ class Recorder(TorchDispatchMode):
             return call.run()
         if call.operation.is_lift:
             return self._as_constant(call.args[0])
-        if tensors and not any(one.is_meta for one in tensors):
+        real = [one for one in tensors if not one.is_meta]
+        if real and len(real) == len(tensors):
             return call.run()  # of a model that has memory
         if call.operation.asks or any(not one.is_meta for one in call.written):
             return self._really(call)
-        return self._without_memory(call.mapped(self._as_constant))
+        return self._without_memory(call.mapped(self._as_constant) if real else call)
 
     def _really(self, call: _Call) -> Any:
         """The same with values; what comes out of it is a constant."""
@@ -173,7 +173,7 @@ class Recorder(TorchDispatchMode):
         time = len(self.record.steps)
         known = {one: self.ref(one) for one in call.tensors}
         try:
-            found = call.run(**call.operation.on_meta)
+            found = self._result(call)
         except NotImplementedError:  # its shape depends on values
             return self._really(call)
         made = tuple(self._made(one, time) for one in leaves_of(found))
@@ -181,12 +181,18 @@ class Recorder(TorchDispatchMode):
             self._take_up(call, known, made, state)
         return found
 
+    def _result(self, call: _Call) -> Any:
+        """What it gives without memory."""
+        if len(call.tensors) == 1 and call.operation.changes_only_values(call.args, call.kwargs):
+            return call.args[0]
+        return call.run(**call.operation.on_meta)
+
     def _own_generator(self, call: _Call) -> Tensor | None:
         """The state of a generator that the library holds itself, which then goes on as if it had drawn."""
         generator = call.kwargs.get("generator")
-        if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
+        if generator is None or generator.device.type != "cpu":
             return None
-        state = generator.get_state()
+        state: Tensor = generator.get_state()
         real = call.mapped(lambda one: torch.empty_like(one, device=CPU) if isinstance(one, Tensor) else one)
         with self._off():
             real.run()
@@ -203,24 +209,29 @@ class Recorder(TorchDispatchMode):
         self, call: _Call, known: dict[Tensor, Ref], made: tuple[Ref | None, ...], state: Tensor | None
     ) -> None:
         seen, operation = look(sys._getframe(1)), call.operation
-        if seen.init and self._take_up_init(seen):
+        if seen.init and self.take_up_init(seen):
             return
         if operation.has_dtype and call.kwargs.get("dtype") is None and made and made[0] is not None:
             call.kwargs["dtype"] = made[0].dtype  # the default dtype of this moment
         writes = tuple(known[one] for one in call.written)
         unread = () if operation.reads_what_it_writes else writes
         reads = tuple(ref for ref in known.values() if not any(ref is one for one in unread))
-        recorded = call.mapped(lambda one: known[one] if isinstance(one, Tensor) else one)
+        args, kwargs = call.args, call.kwargs
+        if known:
+            args, kwargs = (
+                mapped(lambda one: known.get(one, one) if isinstance(one, Tensor) else one, part)
+                for part in (args, kwargs)
+            )
         run, reads = (None, ()) if operation.is_void else (call.func, reads)
         self.record.add(
             Step(
-                len(self.record.steps), operation.name, run, recorded.args, recorded.kwargs, reads, writes,
+                len(self.record.steps), operation.name, run, args, kwargs, reads, writes,
                 made, seen.place, operation.is_random and state is None, generator=state,
             )
         )  # fmt: skip
 
-    def _take_up_init(self, seen: Seen) -> bool:
-        """One Step for a whole init function, at its first operation; whether this one is part of it."""
+    def take_up_init(self, seen: Seen) -> bool:
+        """One Step for a whole init function, at its first operation; whether it is taken up as one."""
         settings = dict(seen.settings or {})
         target = settings.get("tensor")
         if not isinstance(target, Tensor) or not self.knows(target) or settings.get("generator") is not None:

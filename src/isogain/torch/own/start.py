@@ -234,6 +234,9 @@ def _gives_up(start: OwnStart) -> bool:
 
 
 def _after_others(start: OwnStart, piece: Piece) -> Needed:
+    if not piece.random:
+        return piece.needed
+
     def taken(storage: int, index: int) -> bool:
         owner = start.owners.get((id(piece.record), storage, index))
         return owner is not None and owner != piece.path

@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from isogain.graph import Graph, Node, ParameterUse, WeightUse, assign_roles
+from isogain.graph.paths import stable_path
 from isogain.inspect.looks import Look
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.operations import (
@@ -38,6 +39,7 @@ from isogain.torch.call.tensors import (
     tensors_in,
     tensors_of_call,
 )
+from isogain.torch.measure.changes import moved_by
 from isogain.torch.measure.looks import LOOKS, closer_look
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
@@ -128,7 +130,7 @@ class Recorder(Watch):
     def scopes(self) -> AbstractContextManager[Any]:
         """Follows which module's forward is running, by two hooks on all modules that are gone afterwards."""
         running = {
-            id(module): Scope(path, type(module).__name__)
+            id(module): Scope(stable_path(path), type(module).__name__)
             for path, module in self.model.named_modules()
             if not isinstance(module, torch.jit.ScriptModule)
         }
@@ -273,7 +275,7 @@ class Recorder(Watch):
             kind = "norm"
         path = scope.path
         if kind in ("weight", "embedding", "recurrent", "norm") and parameters:
-            path = owner_of(weight.name if weight else parameters[0])
+            path = stable_path(owner_of(weight.name if weight else parameters[0]))
         learnt = bool(parameters) or any(self.nodes[one].learnt for one in inputs)
         return Node(
             len(self.nodes), plain_name(name), kind, path, inputs, parameters, tuple(result.shape),
@@ -307,18 +309,11 @@ class Recorder(Watch):
         several = len(self.value(tensor).parameters) > 1
         if not several:
             return replace(use, rms=rms_of(tensor))
-        moved = self._moved(tensor) if self.measure else math.nan
+        moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan
         return replace(use, rms=rms_of(tensor), constant=is_constant(tensor), moved=moved)
 
-    def _moved(self, tensor: Tensor) -> float:
-        """How far a weight lies from the one frozen parameter among those that make it, as a share of it."""
-        parts = [self.parameters[one] for one in self.value(tensor).parameters]
-        base = [p for p in parts if not p.requires_grad and p.shape in (tensor.shape, tensor.shape[::-1])]
-        if len(base) != 1 or not any(p.requires_grad for p in parts) or is_wrapped(base[0]):
-            return math.nan
-        frozen = base[0] if base[0].shape == tensor.shape else base[0].T
-        size = rms_of(frozen)
-        return rms_of(tensor.detach().float() - frozen.detach().float()) / size if size > 0 else math.nan
+    def _makers(self, tensor: Tensor) -> list[Tensor]:
+        return [self.parameters[one] for one in self.value(tensor).parameters]
 
     def _main(self, names: frozenset[str]) -> str:
         """The largest of the parameters that make a weight; of equals one whose values differ."""
@@ -369,12 +364,13 @@ class Recorder(Watch):
                 users.setdefault(name, []).append(node.index)
         seen = frozenset(self.used)
         owners = {
-            name: type(module).__name__ for name, module in self.model.named_modules(remove_duplicate=False)
+            stable_path(name): type(module).__name__
+            for name, module in self.model.named_modules(remove_duplicate=False)
         }
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
-                owners.get(owner_of(name), ""), tuple(self.names[id(p)][1:]),
+                owners.get(stable_path(owner_of(name)), ""), tuple(self.names[id(p)][1:]),
                 tuple(users.get(name, ())),
                 name in self.used, name not in self.used and mentioned(self.model, name, seen),
             )

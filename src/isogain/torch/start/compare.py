@@ -8,43 +8,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
-from isogain.core.geometry.layout import implied
-from isogain.core.names.catalog import get
-from isogain.core.names.typed import InitializerName
-from isogain.core.values.initializer import Initializer
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
+from isogain.rendering import MOST_LINES, Shown, shortened
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
-from isogain.torch.draw.fill import fill_
 from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.start.schemes import Scheme, scheme_name, starter
 from isogain.torch.start.short_run import trained
-from isogain.torch.start.starting import init_
 
 __all__ = ["Comparison", "Ranked", "compare"]
-
-Scheme = (
-    Literal["current", "default", "init_"]
-    | InitializerName
-    | str
-    | Initializer
-    | Callable[[nn.Module, int], Any]
-)
-LAYOUTS: dict[type[nn.Module], str] = {
-    nn.Linear: "out in", nn.Conv1d: "out in *", nn.Conv2d: "out in *", nn.Conv3d: "out in *",
-    nn.ConvTranspose1d: "in out *", nn.ConvTranspose2d: "in out *", nn.ConvTranspose3d: "in out *",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,12 +48,25 @@ class Ranked:
         if not self.reports:
             return (math.inf,)
         critical, warnings = (self._count(severity) for severity in ("critical", "warning"))
-        loss = (median(self.losses),) if self.losses else ()
+        loss = (self.loss,) if self.losses else ()
         return (*loss, critical, self.unevenness, warnings)
 
     def _count(self, severity: str) -> float:
         """Findings of a severity, a seed."""
         return sum(f.severity == severity for r in self.reports for f in r.findings) / len(self.reports)
+
+    @property
+    def findings_a_seed(self) -> tuple[float, float]:
+        """How many critical findings and how many warnings there are, a seed."""
+        return (self._count("critical"), self._count("warning")) if self.reports else (math.nan, math.nan)
+
+    @property
+    def loss(self) -> float:
+        """The median over seeds of what a short run came to; nan where none was asked for."""
+        return median(self.losses) if self.losses else math.nan
+
+    def __repr__(self) -> str:
+        return f"<Ranked {self.scheme}: {self.verdict}, {len(self.reports)} seeds>"
 
     @property
     def unevenness(self) -> float:
@@ -85,8 +81,10 @@ class Ranked:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """Schemes, best first."""
+
+    shown_as: ClassVar[str] = "comparison"
 
     ranking: tuple[Ranked, ...]
 
@@ -116,17 +114,32 @@ class Comparison:
             ],
         }  # fmt: skip
 
+    def records(self) -> Iterator[dict[str, Any]]:
+        """One row a scheme, best first."""
+        for ranked in self.ranking:
+            critical, warnings = ranked.findings_a_seed
+            yield {
+                "scheme": ranked.scheme, "verdict": ranked.verdict, "critical": critical,
+                "warnings": warnings, "unevenness": ranked.unevenness, "loss": ranked.loss,
+                "error": ranked.error,
+            }  # fmt: skip
+
     def __str__(self) -> str:
         trained = any(ranked.losses for ranked in self.ranking)
         head = f"{'scheme':24}  {'verdict':10}  findings a seed  uneven (decades)"
-        return "\n".join([head + ("  loss" if trained else ""), *map(_line, self.ranking)])
+        lines = shortened([_line(one) for one in self.ranking], MOST_LINES - 2, ".to_frame() has them all")
+        said = "findings: critical + warnings; a decade is a factor of 10"
+        return "\n".join([head + ("  loss" if trained else ""), *lines, said])
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {len(self.ranking)} starts: {self.best} is best>"
 
 
 def _line(ranked: Ranked) -> str:
     if ranked.error:
         return f"{ranked.scheme[:24]:24}  impossible  {ranked.error[:60]}"
-    counts = f"{ranked._count('critical'):.1f} + {ranked._count('warning'):.1f}"
-    loss = f"  {median(ranked.losses):.4g}" if ranked.losses else ""
+    counts = "{:.1f} + {:.1f}".format(*ranked.findings_a_seed)
+    loss = f"  {ranked.loss:.4g}" if ranked.losses else ""
     return f"{ranked.scheme[:24]:24}  {ranked.verdict:10}  {counts:15}  {ranked.unevenness:16.2f}{loss}"
 
 
@@ -153,8 +166,8 @@ def compare(
 
     A scheme is "current" (as it stands), "default" (each module's own reset_parameters), "init_"
     (isogain.torch.init_), a name of the catalog or an Initializer for every linear and convolution weight
-    (biases zero, the rest as is), or a callable (model, seed) that initialises in place.
-    Raises InspectError for an unknown scheme, or a number of steps that is none.
+    (biases zero, the rest as is), a recipe's name, a Plan, or a callable (model, seed) that initialises in
+    place. Raises InspectError for an unknown scheme, or a number of steps that is none.
 
     >>> print(compare(model, inputs, schemes=("current", "he_normal"), seeds=3))  # doctest: +SKIP
     """
@@ -162,49 +175,10 @@ def compare(
         raise InspectError(f"train is a number of steps, 0 or more, got {train!r}")
     inputs, asked = understood(plain_module(model), inputs, loss)
     chosen = range(seeds) if isinstance(seeds, int) else tuple(seeds)
-    starters = [(_name(scheme), _starter(scheme, inputs)) for scheme in schemes]
+    starters = [(scheme_name(scheme), starter(scheme, inputs)) for scheme in schemes]
     run = partial(trained, inputs=inputs, loss=asked, optimizer=optimizer, steps=train) if train else None
     found = [_ranked(model, inputs, asked, name, start, chosen, run) for name, start in starters]
     return Comparison(tuple(sorted(found, key=lambda ranked: ranked.badness)))
-
-
-def _name(scheme: Scheme) -> str:
-    return scheme if isinstance(scheme, str) else getattr(scheme, "__name__", None) or str(scheme)
-
-
-def _starter(scheme: Scheme, inputs: Any) -> Callable[[nn.Module, int], Any]:
-    if scheme == "current":
-        return lambda model, seed: None
-    if scheme == "default":
-        return _reset
-    if scheme == "init_":
-        return lambda model, seed: init_(model, inputs, seed=seed)
-    if callable(scheme) and not isinstance(scheme, Initializer):
-        return scheme
-    try:
-        law = get(scheme) if isinstance(scheme, str) else scheme
-    except IsogainError as error:
-        raise InspectError(f"no scheme {scheme!r}: {error}") from error
-    return lambda model, seed: _drawn(model, law, seed)
-
-
-def _reset(model: nn.Module, seed: int) -> None:
-    """Every module's own reset_parameters, from this seed; the global state is put back by the caller."""
-    torch.manual_seed(seed)
-    for module in model.modules():
-        reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
-        if callable(reset):
-            reset()
-
-
-def _drawn(model: nn.Module, law: Initializer, seed: int) -> None:
-    for name, module in model.named_modules():
-        layout = LAYOUTS.get(type(module))
-        if layout is not None and isinstance(weight := getattr(module, "weight", None), torch.Tensor):
-            groups = int(getattr(module, "groups", 1))
-            fill_(weight, law, seed=seed, path=f"{name}.weight", layout=implied(layout), groups=groups)
-            if isinstance(bias := getattr(module, "bias", None), torch.Tensor):
-                nn.init.zeros_(bias)
 
 
 def _ranked(

@@ -25,12 +25,14 @@ from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sampling import Numbers, spread
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import gauge
 from isogain.torch.record.guessing import guessed
 from isogain.torch.record.replay import TapeActivations
 from isogain.torch.record.tape import Tape
 from isogain.torch.start.copies import kept_alike
 from isogain.torch.start.rates import parameters_of, shapes_of_base
+from isogain.torch.start.unseen import unseen_layers
 
 __all__ = ["plan", "plan_of", "planned"]
 
@@ -66,15 +68,16 @@ def plan(
     rules_of(recipe)
     check_options(recipe, options)
     model = plain_module(model)
-    if inputs is None:
-        tape, notes = guessed(model)
-    else:
-        given, _ = understood(model, inputs)
-        tape, notes = gauge(model, *arguments_of(given), back=False), ()
-    found = plan_of(
-        tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
-        options=shapes_of_base(options),
-    )  # fmt: skip
+    with gathered(model):
+        if inputs is None:
+            tape, notes = guessed(model)
+        else:
+            given, _ = understood(model, inputs)
+            tape, notes = gauge(model, *arguments_of(given), back=False), ()
+        found = plan_of(
+            tape, tape.graph(tape.returned), exclude=exclude, recipe=recipe, notes=notes,
+            options=shapes_of_base(options),
+        )  # fmt: skip
     return found.bind(parameters_of(model))
 
 
@@ -99,7 +102,7 @@ def planned(
     entries = _entries(tape.model, found, graph, scene, parts, patterns, recipe)
     entries = kept_alike(entries, found, scene)
     lost = (f"not followed: {one}" for one in dict.fromkeys(tape.meter.unmeasured))
-    said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost]
+    said = [*notes, *notes_of(recipe, scene), *scene.notes, *lost, *unseen_layers(tape.model, graph)]
     rates = rates_of_stack(scene) if recipe == DEFAULT else ()
     made = Plan(
         type(tape.model).__name__, entries, recipe=recipe, notes=said, needed=needs(scene), rates=rates
@@ -174,11 +177,13 @@ def _entries(
 def _refusal(
     uses: list[ParameterUse], patterns: tuple[str, ...], target: Target, bound: frozenset[str]
 ) -> Decision | None:
+    if target.fixed:
+        return Decision(None, target.fixed)
     if found := _protected(uses, patterns):
         return found
     if any(use.name in bound for use in uses):
         return Decision(None, "the operation reads what is computed from it, not it: it keeps what it has")
-    return Decision(None, target.fixed) if target.fixed else None
+    return None
 
 
 def _entry(

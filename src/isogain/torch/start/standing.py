@@ -9,18 +9,23 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from isogain.core.values.initializer import Initializer
 from isogain.graph.entry import Entry
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.inspect import Report
+from isogain.torch.call.processes import ALONE, Processes
 from isogain.torch.draw.targets import targets
 from isogain.torch.record.gauge import Gauge
 from isogain.torch.start.calibration import Measured
+from isogain.torch.start.settling import settled
 
 __all__ = ["Contest", "Snapshot"]
 
 NEAR = 1.5
 """Factor within which a signal is where the plan wants it."""
+COSTLY = 5.0
+"""Loss from which on a look may show a prior that is missing; others cost little."""
 EVEN = 10.0
 """Ratio of the longest to the shortest gradient of a chain that passes them on."""
 
@@ -64,7 +69,9 @@ class Contest:
     hurt: bool
     """Whether depth is seen to hurt the model's own start."""
     findings: bool
-    """Whether both reports were asked for."""
+    """Whether both reports were asked for, or the own one is to tell what one value settles."""
+    processes: Processes = ALONE
+    """Those that start the same model: the first one decides."""
     own: Report | None = None
     drawn: Report | None = None
 
@@ -76,15 +83,19 @@ class Contest:
 
     def lost(self, made: Plan, before: Gauge, after: Measured, kept: Snapshot) -> str:
         """Why the plan's start, which is in place, is not to stay; empty where it is."""
-        if why := _broken(before, after):
+        if why := self.processes.first(_broken(before, after)):
             return why
-        plain = confirmed(made, after) and not _louder(before.loss, after.loss)
+        plain = self.processes.first(confirmed(made, after) and not _louder(before.loss, after.loss))
         if self.own is None and (plain or not self.compared):
             return ""
         self.drawn = self.look()
-        if self.compared and self.own is None and self._doubtful(before):
+        if self.compared and self.own is None and self.processes.first(self._doubtful(before)):
             self.own = kept.asked(self.look)
         return _harm(self.own, self.drawn, self.hurt) if self.compared and self.own is not None else ""
+
+    def unsettled(self, after: Measured) -> dict[str, tuple[Initializer, str]]:
+        """What a look at the plan's start, which is in place and costly, shows that one value settles."""
+        return settled(self.look()) if after.loss > COSTLY else {}
 
     def _doubtful(self, before: Gauge) -> bool:
         """Whether the plan's start is not plainly good, so that the model's own is worth a look."""

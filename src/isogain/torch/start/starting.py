@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from torch import nn
 
+from isogain.graph import Graph
 from isogain.graph.depth import hurts
+from isogain.graph.ends import ends
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Gain, Receipt, Written
@@ -21,12 +24,17 @@ from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
+from isogain.torch.call.processes import Processes, processes_of
+from isogain.torch.draw.targets import public_path
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
 from isogain.torch.start.planning import plan, planned
+from isogain.torch.start.quieting import quietened
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
+from isogain.torch.start.settling import alone, settled, with_settled
 from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
@@ -73,8 +81,7 @@ def init_(
     True
     """
     check_options(recipe, options)
-    model = plain_module(model)
-    inputs, lossy = understood(model, inputs, loss)
+    inputs, lossy = understood(plain_module(model), inputs, loss)
     receipt = _started(
         model, inputs, seed, loss=lossy, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
         findings=findings, options=options,
@@ -87,39 +94,100 @@ def _started(
     model: nn.Module, inputs: Any, seed: int, *, loss: Loss | None, exclude: str | Sequence[str], recipe: str,
     keep_healthy: bool, findings: bool, options: Mapping[str, Any],
 ) -> Receipt:  # fmt: skip
+    look, wrapped, model = partial(inspect, model, inputs, loss), model, plain_module(model)
+    processes = processes_of(wrapped)
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)
-    before = gauge(model, *given, loss, back=findings)
-    made, scene = planned(
-        before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
-    )
-    made.bind(parameters_of(model))
     meta = any(parameter.is_meta for parameter in model.parameters())
+    with gathered(model):
+        before = gauge(model, *given, loss, back=not meta, processes=processes)
+        made, scene = planned(
+            before, before.graph(before.returned), exclude=exclude, recipe=recipe,
+            options=shapes_of_base(options),
+        )  # fmt: skip
+        is_hurt = processes.first(bool(hurts(scene, before.size)))
+    made = _of_all(made, processes)
     compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
     contest = Contest(
-        partial(inspect, model, inputs, loss), compared, compared and bool(hurts(scene, before.size)),
-        findings and not meta,
+        look, compared, compared and is_hurt,
+        (findings or _mixed(before.graph(before.returned))) and not meta, processes,
     )  # fmt: skip
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"
         return _receipt(made, seed, before, before, {}, contest, why)
-    if not made.drawn:
-        why = "there is nothing to draw: the plan keeps every parameter"
-        return _receipt(made, seed, before, before, {}, contest, why)
-    kept = Snapshot(model, made)
-    try:
-        apply_(model, made, seed)
-        scaled, after = calibrate(before, made, *given, loss)
-        left = contest.lost(made, before, after, kept)
-    except BaseException:
-        kept.restore()
-        raise
-    if left:
-        kept.restore()
-        return _receipt(made, seed, before, before, {}, contest, left)
-    _STARTED.add(model)
-    return _receipt(made, seed, before, after, scaled, contest, "")
+    trial = Trial(model, seed, before, given, loss, contest, ends(scene))
+    found = settled(contest.own) if contest.own is not None else {}
+    if found and compared and not contest.hurt:
+        receipt = trial.of(alone(made, found, scene.fixed))
+        if not receipt.left and receipt.verdict_after == "healthy":
+            return receipt
+    return trial.of(with_settled(made, found, scene.fixed), scene.fixed)
+
+
+def _mixed(graph: Graph) -> bool:
+    """Whether trained weights work beside frozen ones."""
+    return len({use.trainable for use in graph.parameters if use.nodes}) > 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Plans drawn, calibrated and held against the model's own start; the better one stays."""
+
+    model: nn.Module
+    seed: int
+    before: Gauge
+    given: tuple[Any, Any]
+    loss: Loss | None
+    contest: Contest
+    ends: frozenset[str]
+    """Parameters by which results leave the model, or meet others."""
+
+    def of(self, made: Plan, fixed: frozenset[str] | None = None) -> Receipt:
+        """What came of a plan; with `fixed`, what its start shows that one value settles is settled too."""
+        made.bind(parameters_of(self.model))
+        if not made.drawn:
+            return self._left(made, "there is nothing to draw: the plan keeps every parameter")
+        kept = Snapshot(self.model, made)
+        try:
+            apply_(self.model, made, self.seed)
+            scaled, after = calibrate(self.before, made, *self.given, self.loss, self.contest.processes)
+            found = self.contest.unsettled(after) if fixed is not None and self.loss is not None else {}
+            if not found:
+                scaled, after = self._quietened(made, scaled, after)
+            left = "" if found else self.contest.lost(made, self.before, after, kept)
+        except BaseException:
+            kept.restore()
+            raise
+        if found:
+            kept.restore()
+            return self.of(with_settled(made, found, fixed or frozenset()))
+        if left:
+            kept.restore()
+            return self._left(made, left)
+        _STARTED.add(self.model)
+        return _receipt(made, self.seed, self.before, after, scaled, self.contest, "")
+
+    def _quietened(
+        self, made: Plan, scaled: dict[str, float], after: Measured
+    ) -> tuple[dict[str, float], Measured | Gauge]:
+        """The same with quieter ends, where the loss asks for that."""
+        if not self.before.judged:
+            return scaled, after
+        names = {made[stable_path(public_path(one))].path for one in self.ends}
+        drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
+        look = partial(gauge, self.model, *self.given, self.loss, back=True, processes=self.contest.processes)
+        factors, seen = quietened(self.model, drawn, self.before.loss, after.loss, look)
+        return scaled | {path: f * scaled.get(path, 1.0) for path, f in factors.items()}, seen or after
+
+    def _left(self, made: Plan, why: str) -> Receipt:
+        return _receipt(made, self.seed, self.before, self.before, {}, self.contest, why)
+
+
+def _of_all(made: Plan, processes: Processes) -> Plan:
+    """The first process's plan, where batches took different ways through the model."""
+    alike = len(set(processes.all(made.hash))) == 1
+    return made if alike else Plan.from_json(processes.first(made.to_json()))
 
 
 def _receipt(

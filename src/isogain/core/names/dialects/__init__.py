@@ -3,6 +3,38 @@
 One module a framework; importing this package puts their rows in the catalog.
 """
 
-from isogain.core.names.dialects import caffe, jax, keras, mxnet, pytorch, tensorflow, timm
+from isogain.core.names.dialects import (
+    caffe,
+    chainer,
+    haiku,
+    jax,
+    keras,
+    mindspore,
+    mlx,
+    mxnet,
+    paddle,
+    pytorch,
+    tensorflow,
+    thinc,
+    timm,
+    tinygrad,
+    torch_libraries,
+)
 
-__all__ = ["caffe", "jax", "keras", "mxnet", "pytorch", "tensorflow", "timm"]
+__all__ = [
+    "caffe",
+    "chainer",
+    "haiku",
+    "jax",
+    "keras",
+    "mindspore",
+    "mlx",
+    "mxnet",
+    "paddle",
+    "pytorch",
+    "tensorflow",
+    "thinc",
+    "timm",
+    "tinygrad",
+    "torch_libraries",
+]

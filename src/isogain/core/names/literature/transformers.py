@@ -48,15 +48,23 @@ def gpt2(role: str = "weight", layers: int | None = None, std: float = 0.02) -> 
 
 @scheme(
     "megatron",
-    formula="w ~ N(0, .02²); branch ends N(0, .02² / 2N)",
-    source="Shoeybi et al. 2019, arXiv 1909.08053, sec. 3",
+    formula="w ~ N(0, .02²); branch ends N(0, .02² / 2N); hybrid models N(0, .02² / N)",
+    source="Shoeybi et al. 2019, arXiv 1909.08053, sec. 3; megatron-core 0.16.1",
     group=TRANSFORMER,
     requires=LAYERS,
     example={"role": "branch_end", "layers": 24},
 )
-def megatron(role: str = "weight", layers: int | None = None, std: float = 0.02) -> Initializer:
-    """Megatron-LM's init_method_normal and scaled_init_method_normal; embeddings as weights."""
-    return _scaled_normal("megatron", role, layers, std, std)
+def megatron(
+    role: str = "weight", layers: int | None = None, std: float = 0.02, multiplier: float = 2.0
+) -> Initializer:
+    """Megatron-LM's init_method_normal and scaled_init_method_normal; embeddings as weights.
+
+    A block ends `multiplier` branches: 2, and 1 in hybrid models, whose Mamba and attention layers are counted
+    one by one.
+    """
+    require(multiplier > 0, f"megatron: multiplier must be above 0, got {multiplier!r}")
+    std_of_ends = std * math.sqrt(2 / multiplier) if role == "branch_end" else std
+    return _scaled_normal("megatron", role, layers, std_of_ends, std)
 
 
 @scheme(

@@ -6,19 +6,39 @@ import math
 
 from isogain._version import __version__
 from isogain.core.activations import Activation, activation
-from isogain.core.initializers import DeltaOrthogonal, Normal, Orthogonal, VarianceScaling
+from isogain.core.initializers import DeltaOrthogonal, Initializer, Normal, Orthogonal, VarianceScaling
 from isogain.lab.outcome import Chart, Column, Outcome, Table
-from isogain.theory import Advice, CriticalPoint, FixedPoint, Prediction, phase_diagram, predict
+from isogain.theory import Advice, CriticalPoint, FixedPoint, PhaseDiagram, Prediction, phase_diagram, predict
 from isogain.theory.pairs import TheoryError
+from isogain.theory.predicted import picked, widths_text
 
-__all__ = ["advice_outcome", "advised_prediction", "theory_outcome"]
+__all__ = ["advice_outcome", "advised_prediction", "diagram_outcome", "prediction_outcome", "theory_outcome"]
 
 DEEPEST = 1000.0
 """Trainable depths are drawn up to this."""
 CELLS = 24
 FOLLOWED = 200
 """Layers of an advised network that are drawn."""
-LAYERS = 12
+
+
+def prediction_outcome(prediction: Prediction) -> Outcome:
+    """What a notebook shows of a prediction: its curves, and a dozen of its layers."""
+    what = f"{prediction.depth} {prediction.activation} layers of {widths_text(prediction.widths)}"
+    return Outcome(
+        "theory", f"{what}, in theory", "What do the first signals and gradients do?",
+        prediction.verdict, tuple(_curves(prediction)), (_layer_table(prediction),),
+        notes=prediction.assumptions,
+    )  # fmt: skip
+
+
+def diagram_outcome(diagram: PhaseDiagram) -> Outcome:
+    """What a notebook shows of a phase diagram: the picture, at most so many places a side."""
+    title = f"{diagram.activation}: how deep a plain network trains"
+    answer = "The ridge of large depths is the edge of chaos, between the ordered and the chaotic phase."
+    return Outcome(
+        "phase-diagram", title, "How deep does a network train, by the scales of weights and biases?",
+        answer, (_depths(diagram),), (),
+    )  # fmt: skip
 
 
 def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction) -> Outcome:
@@ -28,10 +48,11 @@ def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction
         experiment=f"theory-{phi.name}",
         title=f"{phi} in theory",
         question=(
-            f"What do the first signals of {prediction.depth} layers of {_widths(prediction)} {phi} units do"
+            f"What do the first signals of {prediction.depth} layers of {widths_text(prediction.widths)} "
+            f"{phi} units do"
             f"{'' if prediction.structure.plain else f', with {prediction.structure}'}?"
         ),
-        answer=f"{point} {prediction.verdict}",
+        answer=f"{point} {prediction.verdict} {_course(prediction)}",
         charts=tuple(charts),
         tables=(_layer_table(prediction), _moment_table(phi)),
         settings={
@@ -44,11 +65,6 @@ def theory_outcome(phi: Activation, point: CriticalPoint, prediction: Prediction
         command=_theory_command(phi, prediction),
         notes=prediction.assumptions,
     )
-
-
-def _widths(prediction: Prediction) -> str:
-    low, high = min(prediction.widths), max(prediction.widths)
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def _theory_command(phi: Activation, prediction: Prediction) -> str:
@@ -68,6 +84,15 @@ def _theory_command(phi: Activation, prediction: Prediction) -> str:
         parts += [f"--kernel {structure.kernel}", "--size " + "x".join(map(str, structure.size))]
         parts += [f"--padding {structure.padding}"]
     return " ".join(parts)
+
+
+def _course(prediction: Prediction) -> str:
+    """From which variance to which: the fixed point is where it goes, not where it is."""
+    first, last = prediction.layers[0].typical_variance, prediction.layers[-1].typical_variance
+    return (
+        f"Inputs of variance {prediction.input_variance:.4g} put the typical network at q = {first:.3g} in "
+        f"its first layer and at {last:.3g} in its last."
+    )
 
 
 def _fixed_point(point: FixedPoint) -> str:
@@ -98,7 +123,7 @@ def _curves(prediction: Prediction) -> list[Chart]:
         }
         for one in prediction.layers
     )
-    band = "The band holds 95 % of networks of this width."
+    band = "The line is the typical network (exp of the mean of ln q), the band holds 95 % of such networks."
 
     def chart(key: str, title: str, y_title: str, log: bool, caption: str) -> Chart:
         return Chart(
@@ -108,10 +133,12 @@ def _curves(prediction: Prediction) -> list[Chart]:
         )  # fmt: skip
 
     return [
-        chart("variance", "Forward: variance of the pre-activations", "variance", True, band),
-        chart("gradient", "Backward: variance of the gradient", "relative to the last layer", True, band),
+        chart("variance", "Forward: typical variance of the pre-activations", "typical variance", True, band),
+        chart("gradient", "Backward: typical variance of the gradient", "relative to the last layer", True,
+              band),
         chart("correlation", "Correlation of two unlike inputs", "correlation", False,
-              f"1 means that the network no longer tells inputs apart. {band} It ends with its claim."),
+              "1 means that the network no longer tells inputs apart. The line is that of infinite width; "
+              "the band holds 95 % of networks of this width, and ends with its claim."),
     ]  # fmt: skip
 
 
@@ -124,46 +151,57 @@ def _diagram(phi: Activation, prediction: Prediction) -> list[Chart]:
         found = phase_diagram(phi, (weight / 2, 2 * weight), (0.0, max(1.0, 2 * bias)), CELLS)
     except TheoryError:
         return []
+    return [_depths(found)]
+
+
+def _depths(diagram: PhaseDiagram) -> Chart:
+    """The diagram as a heatmap of layers, at most so many places a side."""
     rows = tuple(
-        {"weight_std": f"{w:.2f}", "bias_std": f"{b:.2f}", "depth": math.log10(max(min(depth, DEEPEST), 1.0))}
-        for b, row in zip(found.bias_std, found.trainable_depth, strict=True)
-        for w, depth in zip(found.weight_std, row, strict=True)
-    )
+        {
+            "weight_std": f"{diagram.weight_std[j]:.2f}", "bias_std": f"{diagram.bias_std[i]:.2f}",
+            "depth": max(min(diagram.trainable_depth[i][j], DEEPEST), 1.0),
+        }
+        for i in _spread(len(diagram.bias_std)) for j in _spread(len(diagram.weight_std))
+    )  # fmt: skip
     title = "Trainable depth by scale of weights and biases"
-    caption = "log10 of six correlation depths, up to 3; the ridge is the edge of chaos."
-    return [
-        Chart("heatmap", title, rows, "weight_std", "bias_std", "sqrt(fan_in Var[w])", "std of biases",
-              value="depth", value_title="log10 layers", caption=caption,
-              alt=f"{title}: a ridge of large depths separates the ordered from the chaotic phase.")
-    ]  # fmt: skip
+    caption = f"Six correlation depths, in layers, up to {DEEPEST:.0f}; the ridge is the edge of chaos."
+    return Chart(
+        "heatmap", title, rows, "weight_std", "bias_std", "sqrt(fan_in Var[w])", "std of biases",
+        value="depth", value_title="layers", log_value=True, caption=caption,
+        alt=f"{title}: a ridge of large depths separates the ordered from the chaotic phase.",
+    )  # fmt: skip
+
+
+def _spread(count: int) -> list[int]:
+    """At most CELLS places, evenly spread."""
+    some = min(count, CELLS)
+    return sorted({round(k * (count - 1) / max(some - 1, 1)) for k in range(some)})
 
 
 def _layer_table(prediction: Prediction) -> Table:
-    layers = prediction.layers
-    step = max((len(layers) - 1) / (LAYERS - 1), 1)
-    places = sorted(
-        {round(i * step) for i in range(LAYERS) if round(i * step) < len(layers)} | {len(layers) - 1}
-    )
     rows = tuple(
         {
-            "layer": layers[i].layer,
-            "variance": layers[i].variance,
-            "low": layers[i].variance_band[0],
-            "high": layers[i].variance_band[1],
-            "correlation": layers[i].correlation,
-            "gradient": layers[i].gradient_variance,
-            "gradient_low": layers[i].gradient_band[0],
-            "gradient_high": layers[i].gradient_band[1],
+            "layer": one.layer,
+            "variance": one.typical_variance,
+            "low": one.variance_band[0],
+            "high": one.variance_band[1],
+            "correlation": one.correlation,
+            "gradient": one.typical_gradient_variance,
+            "gradient_low": one.gradient_band[0],
+            "gradient_high": one.gradient_band[1],
         }
-        for i in places
+        for one in picked(prediction.layers)
     )
     columns = (
         Column("layer", "layer", "d"),
-        Column("variance", "variance", ".3g", "low", "high"),
+        Column("variance", "typical variance", ".3g", "low", "high"),
         Column("correlation", "correlation", ".4f"),
-        Column("gradient", "gradient variance", ".3g", "gradient_low", "gradient_high"),
+        Column("gradient", "typical gradient variance", ".3g", "gradient_low", "gradient_high"),
     )
-    note = "Values are those of infinite width; intervals hold 95 % of networks of this width."
+    note = (
+        "Typical: exp of the mean of ln q over networks of this width; intervals hold 95 % of them. The "
+        "mean over networks is larger, as few of them are much larger: .to_frame() has it as `variance`."
+    )
     return Table("Layer by layer", columns, rows, note)
 
 
@@ -207,14 +245,21 @@ def advised_prediction(advice: Advice) -> Prediction | None:
         return None
     if asked.normalization and norm is None:
         return None
+    first = roles.get("first")
     try:
         return predict(
             _function(advice), variance, bias.std**2 if isinstance(bias, Normal) else 0.0,
             min(asked.depth, FOLLOWED), asked.width, weights=weights, pairs=False,  # type: ignore[arg-type]
+            input_variance=_first_variance(first) / variance if first else 1.0,
             normalization=norm, residual=asked.depth**-0.5 if asked.residual else None,  # type: ignore[arg-type]
         )  # fmt: skip
     except TheoryError:
         return None
+
+
+def _first_variance(law: Initializer) -> float:
+    """The variance at which a first layer's law puts the pre-activations, for inputs of second moment 1."""
+    return float(law.scale if isinstance(law, VarianceScaling) else law.gain**2)  # type: ignore[attr-defined]
 
 
 def advice_outcome(advice: Advice, prediction: Prediction | None = None) -> Outcome:

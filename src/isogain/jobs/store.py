@@ -185,6 +185,12 @@ class Store:
             raise LabError(f"{self.path}: run {key[:12]} is not in the store; run its experiment again")
         return {name: _unpacked(*packed) for name, *packed in rows}
 
+    def elapsed(self, key: str) -> float:
+        """Seconds that a finished run took."""
+        with self._explained():
+            row = self._connection.execute("SELECT elapsed_s FROM runs WHERE key = ?", (key,)).fetchone()
+        return float(row[0]) if row else 0.0
+
     def every(self) -> Iterator[StoredRun]:
         """All finished runs, oldest first."""
         with self._explained():

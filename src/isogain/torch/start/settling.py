@@ -1,0 +1,77 @@
+"""What a look at a start found that one value settles: the ends of adapters at 0, a head's bias at its prior.
+
+Neither follows from the model's structure.  That a trainable part around frozen ones changes their answer,
+and that the loss asks for answers which are nearly all alike, is seen on the batch, and so is the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from isogain.core.initializers import Constant, Zeros
+from isogain.core.values.initializer import Initializer
+from isogain.graph.entry import Entry
+from isogain.graph.paths import stable_path
+from isogain.graph.plan import Plan
+from isogain.inspect import Report
+from isogain.inspect.findings import Finding, at_least
+from isogain.torch.draw.targets import public_path
+
+__all__ = ["alone", "settled", "with_settled"]
+
+REASONS = {
+    "adapter-not-neutral": "the end of a part around frozen layers, which it changes by {}: neutral at 0",
+    "initial-loss": "a first loss of {}: the constant answer that costs least is where it starts",
+}
+Settled = Mapping[str, tuple[Initializer, str]]
+"""Path -> its law and the reason."""
+
+
+def settled(report: Report) -> dict[str, tuple[Initializer, str]]:
+    """The parameters that one value settles, by the findings of a report; none inside a parametrization."""
+    return {
+        stable_path(name): (Constant(value) if value else Zeros(), _reason(finding))
+        for finding in report.findings
+        if finding.code in REASONS and finding.mends and at_least(finding.severity, "warning")
+        for change in finding.mends[0].changes
+        if change.verb == "fill"
+        for name, value in change.values
+        if public_path(name) == name
+    }
+
+
+def _reason(finding: Finding) -> str:
+    size = finding.measured.rpartition("by up to ")[2] if "by up to" in finding.measured else finding.measured
+    return REASONS[finding.code].format(size)
+
+
+def with_settled(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
+    """The plan with these values; what is frozen or excluded keeps what it has."""
+    return _remade(made, lambda entry: _settled(entry, found, fixed) or entry)
+
+
+def alone(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
+    """The plan that writes these values and nothing else."""
+    kept = "its own start is well but for what one value settles"
+    return _remade(
+        made,
+        lambda entry: _settled(entry, found, fixed) or replace(entry, initializer=None, drawn_as="", reason=kept),
+    )
+
+
+def _settled(entry: Entry, found: Settled, fixed: frozenset[str]) -> Entry | None:
+    if entry.path not in found or entry.path in fixed:
+        return None
+    law, reason = found[entry.path]
+    return replace(
+        entry, initializer=law, reason=reason, gain=math.nan, signal=math.nan, drawn_as="", packing=None
+    )
+
+
+def _remade(made: Plan, change: Callable[[Entry], Entry]) -> Plan:
+    return Plan(
+        made.model, [change(entry) for entry in made.values()], recipe=made.recipe, notes=made.notes,
+        needed=made.needed, rates=made.rates,
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Optimizers by name, class or function, and the rates that are tried unless others are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from isogain.checking import shown
+from isogain.errors import TrialError
+
+__all__ = ["Make", "optimizer_rates", "optimizers_of"]
+
+Make = Callable[..., torch.optim.Optimizer]
+"""Of (parameters or groups, lr=rate)."""
+
+
+@dataclass(frozen=True)
+class _Fused:
+    """One kernel for all parameters: for small models the calls take longer than the arithmetic."""
+
+    kind: Callable[..., torch.optim.Optimizer]
+
+    def __call__(self, parameters: Any, lr: float) -> torch.optim.Optimizer:
+        try:
+            return self.kind(parameters, lr=lr, fused=True)
+        except RuntimeError:  # complex parameters, or a device without such a kernel
+            return self.kind(parameters, lr=lr)
+
+
+NAMED: Mapping[str, Make] = {
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "adam": _Fused(torch.optim.Adam),
+    "adamw": _Fused(torch.optim.AdamW),
+    "rmsprop": torch.optim.RMSprop,
+}
+RATES: Mapping[str, tuple[float, ...]] = {"sgd": (0.01, 0.03, 0.1, 0.3), "momentum": (0.003, 0.01, 0.03, 0.1)}
+SIGNED = (3e-4, 1e-3, 3e-3, 1e-2)
+"""Of optimizers whose steps are of one size a weight."""
+
+
+def optimizers_of(given: Any) -> tuple[tuple[str, Make], ...]:
+    """(name, maker) of each; TrialError for what is none."""
+    several = given if isinstance(given, (list, tuple)) else (given,)
+    if not several:
+        raise TrialError("optimizers: at least one is needed, such as 'adam'")
+    made = tuple(_one(one) for one in several)
+    names = [name for name, _ in made]
+    if len(set(names)) < len(names):
+        raise TrialError(f"optimizers must have names of their own, got {', '.join(names)}")
+    return made
+
+
+def _one(given: Any) -> tuple[str, Make]:
+    if isinstance(given, str) and given.lower() in NAMED:
+        return given.lower(), NAMED[given.lower()]
+    if isinstance(given, str) or not callable(given):
+        raise TrialError(
+            f"optimizers: one of {', '.join(NAMED)}, or a function of (parameters, lr=rate) that gives a "
+            f"torch.optim.Optimizer, got {shown(given)}"
+        )
+    inner = given.func if isinstance(given, partial) else given
+    return str(getattr(inner, "__name__", type(inner).__name__)).lower(), given
+
+
+def optimizer_rates(given: Any, names: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """The rates of each optimizer, ascending: those given for all or by name, or the usual grid."""
+    if given is None:
+        return {name: RATES.get(name, SIGNED) for name in names}
+    if isinstance(given, Mapping):
+        lost = [name for name in names if name not in given]
+        if lost:
+            raise TrialError(f"rates: none are given for {', '.join(lost)}")
+        return {name: _rates(given[name]) for name in names}
+    found = _rates(given)
+    return dict.fromkeys(names, found)
+
+
+def _rates(given: Any) -> tuple[float, ...]:
+    several = given if isinstance(given, (list, tuple)) else (given,)
+    good = [isinstance(one, (int, float)) and not isinstance(one, bool) for one in several]
+    if not several or not all(good) or not all(math.isfinite(one) and one > 0 for one in several):
+        raise TrialError(f"rates must be finite numbers above 0, got {shown(given)}")
+    return tuple(sorted({float(one) for one in several}))

@@ -1,0 +1,122 @@
+"""Before anything is trained: one batch goes through a model, its loss and its metric; what fails says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from isogain.errors import TrialError
+from isogain.jobs.identity import content_hash
+from isogain.torch.call.guard import random_states, set_random_states
+from isogain.torch.trial.batches import moved, pair_of
+from isogain.torch.trial.devices import leased
+from isogain.torch.trial.problem import Problem, laid_out
+from isogain.torch.trial.scoring import score
+
+__all__ = ["Checked", "checked", "digest_of"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A model that was seen to work, and what is to be said of it."""
+
+    model: nn.Module
+    notes: tuple[str, ...]
+    channels_last: bool
+    """Whether it runs with images laid out pixel by pixel."""
+
+
+def checked(problem: Problem, seed: int) -> Checked:
+    """One pass and one judgement; TrialError says what is wrong.  Random states are put back."""
+    states = random_states()
+    try:
+        with torch.enable_grad():
+            return _checked(problem, seed)
+    finally:
+        set_random_states(states)
+
+
+def _checked(problem: Problem, seed: int) -> Checked:
+    device = leased(problem.device)
+    batch = moved(_first(problem, seed), device)
+    model = problem.model(seed).to(device)
+    try:
+        loss, _, _ = problem.loss_on(model.train(), batch)
+        if not loss.requires_grad:
+            raise TrialError("the loss depends on no parameter that trains: there is nothing to learn")
+    except TrialError:
+        raise
+    except Exception as error:
+        kind = type(pair_of(batch)[0]).__name__
+        raise TrialError(
+            f"the model or its loss raised on the first batch (inputs: {kind}): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    score(problem, model, [moved(one, device) for one in problem.validation()[:1]])
+    fast = _runs_pixelwise(problem, model, batch, float(loss.detach()))
+    return Checked(problem.model(seed), (*_seed_notes(problem, seed), *_note(problem)), fast)
+
+
+def _runs_pixelwise(problem: Problem, model: nn.Module, batch: Any, loss: float) -> bool:
+    """Whether a network of convolutions comes to the same loss on images laid out pixel by pixel.
+
+    Processors convolve those faster; a model that takes a view of its images cannot read them.
+    """
+    convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
+    if not convolves or (problem.device or "cpu") != "cpu":
+        return False
+    try:
+        found, _, _ = problem.loss_on(laid_out(problem.model(0), True).train(), moved(batch, None, True))
+        same, _, _ = problem.loss_on(problem.model(0).train(), batch)
+    except Exception:
+        return False
+    return abs(float(found.detach()) - float(same.detach())) <= 1e-3 * max(abs(loss), 1e-6)
+
+
+def _first(problem: Problem, seed: int) -> Any:
+    try:
+        return next(problem.data.stream(seed))
+    except TrialError:
+        raise
+    except Exception as error:
+        raise TrialError(f"data: the first batch raised {type(error).__name__}: {error}") from error
+
+
+def _note(problem: Problem) -> tuple[str, ...]:
+    said = problem.data.note if problem.judged_by is None else ""
+    return (said,) if said else ()
+
+
+def _seed_notes(problem: Problem, seed: int) -> tuple[str, ...]:
+    """Whether building from another seed gives the same values."""
+    one, other = (problem.model(each).state_dict() for each in (seed, seed + 1))
+    alike = one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    if not alike or not any(value.numel() > 1 for value in one.values()):
+        return ()
+    return (
+        "build gives the same values at every seed (it sets a seed of its own, or loads them): runs "
+        "of 'own' differ "
+        "by their batches only, and say nothing of other draws",
+    )
+
+
+def digest_of(problem: Problem, model: nn.Module) -> str:
+    """The hash of all that a run's numbers depend on, but what a job says itself."""
+    shapes = [(name, tuple(p.shape), str(p.dtype)) for name, p in model.named_parameters()]
+    kinds = {type(module) for module in model.modules()}
+    own = sorted(
+        (kind for kind in kinds if not kind.__module__.startswith("torch.")), key=lambda k: k.__qualname__
+    )
+    return content_hash([
+        problem.build, repr(model), shapes, own, problem.data, problem.judged_by, problem.loss,
+        problem.measure.function, problem.measure.lower_is_better, problem.steps, problem.device,
+        problem.channels_last, problem.threads, _values(model),
+    ])  # fmt: skip
+
+
+def _values(model: nn.Module) -> list[Any]:
+    """What the model is built with: it tells pretrained weights from others."""
+    return [value.detach().cpu().double().sum().item() for value in model.state_dict().values()]

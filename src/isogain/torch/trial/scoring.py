@@ -1,0 +1,64 @@
+"""How good a model is on held-out batches: its loss, and the metric asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from isogain.checking import shown
+from isogain.errors import TrialError
+from isogain.torch.call.calling import batch_of
+from isogain.torch.trial.batches import pair_of
+from isogain.torch.trial.problem import Measure, Problem
+
+__all__ = ["score"]
+
+Tensor = torch.Tensor
+
+
+@torch.no_grad()
+def score(problem: Problem, model: nn.Module, batches: Sequence[Any]) -> tuple[float, float]:
+    """(loss, metric) over all of these batches, the model in evaluation mode; mode and random state as
+    before.
+
+    A metric of tensors sees the outputs of all batches at once; of anything else it is averaged by examples.
+    """
+    model.eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        seen = [problem.loss_on(model, batch) for batch in batches]
+    model.train()
+    sizes = [batch_of((pair_of(batch)[0],), {}) for batch in batches]
+    loss = _mean([float(value) for value, _, _ in seen], sizes)
+    if problem.measure.function is None:
+        return loss, loss
+    return loss, _metric(problem.measure, [(output, target) for _, output, target in seen], sizes)
+
+
+def _metric(measure: Measure, pairs: Sequence[tuple[Any, Any]], sizes: Sequence[int]) -> float:
+    if all(isinstance(part, Tensor) and part.dim() > 0 for pair in pairs for part in pair):
+        outputs, targets = zip(*pairs, strict=True)
+        if not all(bool(one.isfinite().all()) for one in outputs):
+            return math.nan
+        return _asked(measure, torch.cat(outputs), torch.cat(targets))
+    return _mean([_asked(measure, *pair) for pair in pairs], sizes)
+
+
+def _asked(measure: Measure, output: Any, target: Any) -> float:
+    assert measure.function is not None
+    try:
+        value = measure.function(output, target)
+    except Exception as error:
+        raise TrialError(f"the metric raised {type(error).__name__}: {error}") from error
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise TrialError(f"the metric must give one number, got {shown(value)}") from None
+
+
+def _mean(values: Sequence[float], sizes: Sequence[int]) -> float:
+    return sum(value * size for value, size in zip(values, sizes, strict=True)) / sum(sizes)

@@ -1,0 +1,106 @@
+"""The same bits whoever runs the jobs; a process that dies costs its jobs, and they are run again."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+import isogain.torch as igt
+from isogain.errors import JobError
+from isogain.jobs.executing import Crew
+from job_functions import identity_of_shared, suicidal
+from trial_problems import Mortal, examples, shallow, small
+
+SETTINGS = {
+    "starts": ("own", "he_normal", "init_"), "loss": "cross_entropy", "rates": (0.003, 0.03), "steps": 15,
+    "seeds": 2, "progress": False, "results": None,
+}  # fmt: skip
+
+
+def numbers(found):
+    return {
+        (run.start, run.rate, run.seed): (run.losses.tobytes(), run.metric.tobytes()) for run in found.runs
+    }
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What this process alone comes to."""
+    return numbers(igt.trial(shallow, examples(), **SETTINGS, workers=1))
+
+
+@pytest.fixture(scope="module")
+def scheduler():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def ray():
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, object_store_memory=10**8, include_dashboard=False, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+
+
+def once_killed(tmp_path, **where):
+    """A trial of which one run ends its process the first time: the mark has a line for each construction."""
+    mark = tmp_path / "mark"
+    found = igt.trial(Mortal(str(mark)), examples(), **SETTINGS, **where)
+    assert not [run.error for run in found.runs if run.error]
+    return found, len(mark.read_text().splitlines()) - 4  # the check before a trial builds four
+
+
+def test_processes_give_the_same_bits(alone):
+    assert numbers(igt.trial(shallow, examples(), **SETTINGS, workers=2)) == alone
+
+
+def test_a_killed_process_costs_what_was_running(tmp_path):
+    found, built = once_killed(tmp_path, workers=2)
+    assert (
+        12 + 3 < built <= 12 + 3 + 4
+    )  # twelve runs, three looks, and at most what two workers had before them
+    assert any("1 worker process died" in note for note in found.notes)
+
+
+def test_dask_gives_the_same_bits_and_runs_a_lost_job_again(alone, scheduler, tmp_path):
+    where = {"backend": "dask", "address": scheduler}
+    assert numbers(igt.trial(shallow, examples(), **SETTINGS, **where)) == alone
+    _, built = once_killed(tmp_path, **where)
+    assert 12 + 3 < built <= 12 + 3 + 4
+
+
+def test_ray_gives_the_same_bits_and_runs_a_lost_job_again(alone, ray, tmp_path):
+    where = {"backend": "ray", "workers": 2}
+    assert numbers(igt.trial(shallow, examples(), **SETTINGS, **where)) == alone
+    _, built = once_killed(tmp_path, **where)
+    assert 12 + 3 < built <= 12 + 3 + 2
+
+
+def test_a_job_that_always_ends_its_process_is_given_up_and_the_finished_ones_are_kept():
+    got = []
+    with pytest.raises(JobError, match="died 3 times in a row"), Crew(suicidal, None, workers=2) as crew:
+        got.extend(crew.run([0, 1, 2, 3]))
+    assert {result for _, result in got} <= {0, 2, 3}
+
+
+def test_a_cluster_that_does_not_answer_says_so():
+    pytest.importorskip("distributed")
+    with pytest.raises(JobError, match="no dask cluster answers at tcp://127"):
+        igt.trial(shallow, examples(), **SETTINGS, backend="dask", address="tcp://127.0.0.1:1")
+
+
+def test_what_all_jobs_share_is_sent_once():
+    """Half a megabyte a job would show: the payload is unpacked once in each process."""
+    with Crew(identity_of_shared, np.arange(1000), workers=2) as crew:
+        seen = {result for _, result in crew.run(range(12))}
+    assert len({identity for process, identity in seen}) == len({process for process, _ in seen}) <= 2
+
+
+def test_starts_that_are_functions_travel_too():
+    found = igt.trial(shallow, examples(), **{**SETTINGS, "starts": ("own", small)}, workers=2)
+    assert found.judged["small"].score.seeds == 2

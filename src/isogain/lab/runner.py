@@ -22,6 +22,7 @@ import torch
 
 from isogain.jobs.store import Store, StoredRun
 from isogain.lab.datasets import Dataset
+from isogain.lab.fitting import check_fits
 from isogain.lab.measures import Arrays
 from isogain.lab.spec import Arm, Experiment, content_hash
 from isogain.lab.starts import Run
@@ -103,6 +104,7 @@ def complete(experiment: Experiment, data: Dataset, store: Store, progress: Prog
     An interrupt (Ctrl-C) keeps every finished group and is passed on.
     """
     started = time.monotonic()
+    check_fits(experiment, data)
     work = _missing(experiment, data, store)
     if work:
         updates = len(work) * max(experiment.iterations, 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from isogain.errors import LabError
 from isogain.jobs.store import DEFAULT_FOLDER, Request, Store
@@ -37,7 +37,7 @@ __all__ = [
 
 NO_AXES = Axes()
 Names = str | Iterable[str] | None
-Data = str | Path | Dataset | None
+Data = str | Path | Dataset | tuple[Any, Any] | None
 Seeds = int | Sequence[int] | None
 
 

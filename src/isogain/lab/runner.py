@@ -23,6 +23,7 @@ import torch
 from isogain.jobs.executing import Crew
 from isogain.jobs.store import Store, StoredRun
 from isogain.lab.datasets import Dataset
+from isogain.lab.fitting import check_fits
 from isogain.lab.measures import Arrays
 from isogain.lab.spec import Arm, Experiment, content_hash
 from isogain.lab.starts import Run
@@ -116,6 +117,7 @@ def complete(
     An interrupt (Ctrl-C) keeps every finished group and is passed on.
     """
     started = time.monotonic()
+    check_fits(experiment, data)
     work = _missing(experiment, data, store)
     if work:
         updates = len(work) * max(experiment.iterations, 1)

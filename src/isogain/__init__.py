@@ -51,7 +51,7 @@ from isogain.errors import IsogainError
 from isogain.playground import playground
 
 if TYPE_CHECKING:
-    from isogain.atlas import Atlas, atlas
+    from isogain.libraries import Atlas, atlas
     from isogain.core.activations import Activation, activation
     from isogain.core.constructions.adapters import olora, pissa
     from isogain.core.names.catalog import Catalog, catalog, get
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from isogain.core.names.rows import Row
     from isogain.core.names.translation import Translation, translate
     from isogain.drawing import draw, draw_network
-    from isogain.identify import Identification, identify
+    from isogain.identification import Identification, identify
     from isogain.theory import advise, critical_point, phase_diagram, predict
 
 __all__ = [
@@ -124,8 +124,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Atlas": "isogain.atlas",
-    "atlas": "isogain.atlas",
+    "Atlas": "isogain.libraries",
+    "atlas": "isogain.libraries",
     "Activation": "isogain.core.activations",
     "activation": "isogain.core.activations",
     "olora": "isogain.core.constructions.adapters",
@@ -138,8 +138,8 @@ _LAZY = {
     "Translation": "isogain.core.names.translation",
     "translate": "isogain.core.names.translation",
     "Row": "isogain.core.names.rows",
-    "Identification": "isogain.identify",
-    "identify": "isogain.identify",
+    "Identification": "isogain.identification",
+    "identify": "isogain.identification",
     "draw": "isogain.drawing",
     "draw_network": "isogain.drawing",
     "advise": "isogain.theory",

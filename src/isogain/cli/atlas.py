@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from isogain.atlas import ModelStart
-from isogain.atlas import atlas as read_atlas
 from isogain.cli.options import AsJson
 from isogain.cli.printing import show
 from isogain.core.names.defaults import default
 from isogain.errors import InitializerError
+from isogain.libraries import ModelStart
+from isogain.libraries import atlas as read_atlas
 
 __all__ = ["register"]
 
-SCHEMA = "isogain.atlas/1"
+SCHEMA = "isogain.libraries/1"
 
 
 def register(app: typer.Typer) -> None:

@@ -119,13 +119,7 @@ class Scaler:
 
 def _factor(entry: Entry, power: float, shift: Tensor | None) -> float:
     """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told."""
-    offset = 0.0 if shift is None else mean_square(shift).value
-    wanted = entry.signal**2 - offset
-    if not (power > 0 and wanted > 0 and math.isfinite(power)):
-        return 1.0
-    factor = math.sqrt(wanted / power)
-    # four digits: what rounding differs by from machine to machine shall not show in the weights
-    return 1.0 if abs(factor - 1) <= entry.steady else float(f"{factor:.4g}")
+    return entry.correction(power, 0.0 if shift is None else mean_square(shift).value)
 
 
 class Follower(Watch, Sizes):

@@ -132,7 +132,7 @@ def _mixed(graph: Graph) -> bool:
 
 @dataclass(frozen=True)
 class Trial:
-    """Plans drawn, calibrated and held against the model's own start, which is put back where it is better."""
+    """Plans drawn, calibrated and held against the model's own start; the better one stays."""
 
     model: nn.Module
     seed: int

@@ -1,4 +1,4 @@
-"""The values that are looked at: all of a small tensor, and of a large one rows and columns at fixed strides."""
+"""The values that are looked at: all, or of a large tensor rows and columns at fixed strides."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.identify.stored import Floats, Stored, matrix_view
+from isogain.identification.stored import Floats, Stored, matrix_view
 
 __all__ = ["Sample", "taken"]
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from isogain.core.initializers import Orthogonal
-from isogain.identify.result import Fit
-from isogain.identify.sample import Sample
-from isogain.identify.scales import rounded
-from isogain.identify.stored import Floats, Stored, matrix_view
+from isogain.identification.result import Fit
+from isogain.identification.sample import Sample
+from isogain.identification.scales import rounded
+from isogain.identification.stored import Floats, Stored, matrix_view
 
 __all__ = ["orthogonal_fit"]
 
@@ -50,7 +50,7 @@ def _lines(stored: Stored, sample: Sample) -> list[tuple[str, Floats]]:
 
 
 def _may_be(sample: Sample) -> bool:
-    """Entries of an orthogonal matrix are as large as its side says, gains aside: skip what has no zero mean."""
+    """Entries of an orthogonal matrix have the mean 0."""
     return abs(sample.mean) < 6 * sample.std / math.sqrt(sample.count) + 0.05 * sample.std
 
 

@@ -24,18 +24,20 @@ from isogain.core.initializers import (
 from isogain.core.values.distributions import truncated_std
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DataError
-from isogain.identify.families import Family, families
-from isogain.identify.files import tensors_of_file
-from isogain.identify.judging import faults
-from isogain.identify.orthogonality import orthogonal_fit
-from isogain.identify.result import Fit, Identification, Identified
-from isogain.identify.sample import Sample, taken
-from isogain.identify.scales import Scale, named_scales, rounded
-from isogain.identify.stored import InMemory, Stored
+from isogain.identification.families import Family, families
+from isogain.identification.files import tensors_of_file
+from isogain.identification.judging import faults
+from isogain.identification.orthogonality import orthogonal_fit
+from isogain.identification.result import Fit, Identification, Identified
+from isogain.identification.sample import Sample, taken
+from isogain.identification.scales import Scale, named_scales, rounded
+from isogain.identification.stored import InMemory, Stored
 
 __all__ = ["identified", "identify"]
 
 CHECKS = Checks(DataError)
+Hints = tuple[str, tuple[int, ...]]
+"""Whose fan rule comes first, and the shape of the weight beside a bias."""
 FEWEST = 100
 """Values below which no law is told from another."""
 MANY = 4096
@@ -51,18 +53,19 @@ RARE = 10.0
 def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     """Which law the values of each tensor come from: path -> Identified.
 
-    `source` is an array, a mapping of arrays, or a `.safetensors`, `.npz` or `.npy` file (or a folder of them), which is
-    read by parts, without the model's code: of a tensor of more than 65,536 values rows and columns at fixed strides.
+    `source` is an array, a mapping of arrays, or a `.safetensors`, `.npz` or `.npy` file (or a folder of
+    them), which is read by parts, without the model's code: of a tensor of more than 65,536 values rows and
+    columns at fixed strides.
     `isogain.torch.identify` also takes tensors, modules, state dicts and `.pt` files.
 
-    Family: normal, uniform, normal cut at 2 or 3 sigmas (by the likelihood ratio), orthogonal, constant, identity.  The
-    scale is held against fans of the shape times usual gains, round numbers, and round numbers over a root of depth; all
-    that lie within 4.5 standard errors are `fits`, the likeliest first.  A tensor whose rows or columns differ in size,
-    whose neighbours are correlated, which has directions of its own or another histogram, fits no law:
-    it was trained, or drawn otherwise.
+    Family: normal, uniform, normal cut at 2 or 3 sigmas (by the likelihood ratio), orthogonal, constant,
+    identity.  The scale is held against fans of the shape times usual gains, round numbers, and round
+    numbers over a root of depth; all that lie within 4.5 standard errors are `fits`, the likeliest first.
+    A tensor whose rows or columns differ in size, whose neighbours are correlated, which has directions of
+    its own or another histogram, fits no law: it was trained, or drawn otherwise.
 
-    `fan_rule` says whose shapes they are ("torch": (out, in, k...), "keras" for Keras and JAX, "mlx", ...): that reading
-    of the fans comes first, and others after it.
+    `fan_rule` says whose shapes they are ("torch": (out, in, k...), "keras" for Keras and JAX, "mlx", ...):
+    that reading of the fans comes first, and others after it.
 
     Raises DataError for what holds no tensors.
 
@@ -72,7 +75,9 @@ def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     'w ~ N(0, σ²), σ² = 2 / fan_in (300)'
     """
     CHECKS.choice("fan_rule", fan_rule, tuple(FRAMEWORK_RULES))
-    return identified(_tensors(source), fan_rule)
+    found = identified(_tensors(source), fan_rule)
+    CHECKS.require(len(found) > 0, f"there is no tensor of real numbers in {shown(source)}")
+    return found
 
 
 def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identification:
@@ -80,7 +85,9 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
     found: dict[str, Identified] = {}
     first: dict[Any, str] = {}
     owners: dict[Any, str] = {}
-    for stored in tensors:
+    every = list(tensors)
+    shapes = {stored.path: stored.shape for stored in every}
+    for stored in every:
         if stored.count == 0:
             continue
         if stored.identity is not None and stored.identity in owners:
@@ -88,7 +95,8 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
             found[stored.path] = _again(stored, other, tied=True)
             continue
         sample = taken(stored)
-        one = _one(stored, sample, fan_rule)
+        weight = shapes.get(stored.path.removesuffix("bias") + "weight", ()) if len(stored.shape) == 1 else ()
+        one = _one(stored, sample, (fan_rule, weight))
         if one.verdict not in ("constant", "pattern", "few"):
             if sample.digest in first:
                 one = _again(stored, found[first[sample.digest]], tied=False)
@@ -100,7 +108,9 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
 
 
 def _again(stored: Stored, other: Identified, tied: bool) -> Identified:
-    return Identified(stored.path, stored.shape, other.verdict, other.fits, other.reason, other.path, tied, other.values)
+    return Identified(
+        stored.path, stored.shape, other.verdict, other.fits, other.reason, other.path, tied, other.values
+    )
 
 
 def _tensors(source: Any) -> Iterator[Stored]:
@@ -117,10 +127,12 @@ def _tensors(source: Any) -> Iterator[Stored]:
         if real:
             yield InMemory(str(name), array, identity=id(one))
         elif not isinstance(source, Mapping):
-            raise DataError(f"identify takes an array of real numbers, a mapping of them, or a file, got {shown(source)}")
+            raise DataError(
+                f"identify takes an array of real numbers, a mapping of them, or a file, got {shown(source)}"
+            )
 
 
-def _one(stored: Stored, sample: Sample, fan_rule: str) -> Identified:
+def _one(stored: Stored, sample: Sample, hints: Hints) -> Identified:
     """One tensor, from the plainest law to none."""
 
     def told(verdict: str, fits: tuple[Fit, ...], reason: str) -> Identified:
@@ -140,7 +152,7 @@ def _one(stored: Stored, sample: Sample, fan_rule: str) -> Identified:
     if orthogonal is not None:
         return told("drawn", (orthogonal,), orthogonal.says)
     sample, without = _without_rows_of_zeros(sample)
-    fits, reason = _drawn(sample, fan_rule)
+    fits, reason = _drawn(sample, hints)
     return told("drawn" if fits else "none", fits, reason + without)
 
 
@@ -163,7 +175,10 @@ def _pattern(sample: Sample) -> tuple[str, tuple[Fit, ...], str] | None:
     if len(values) <= max(2, sample.count // 50):
         return "pattern", (), f"{len(values)} different values only: computed, rounded or quantised"
     if len(sample.shape) == 1 and sample.count >= 8:
-        for name, steps in (("", sample.flat), ("the exponentials of ", np.exp(np.clip(sample.flat, -50, 50)))):
+        for name, steps in (
+            ("", sample.flat),
+            ("the exponentials of ", np.exp(np.clip(sample.flat, -50, 50))),
+        ):
             step = np.diff(steps)
             if float(np.abs(step - step.mean()).max()) < 1e-3 * abs(float(step.mean())):
                 return "pattern", (), f"{name}evenly spaced numbers"
@@ -176,10 +191,12 @@ def _without_rows_of_zeros(sample: Sample) -> tuple[Sample, str]:
     count = int(blank.sum())
     if not 0 < count <= max(2, len(blank) // 20):
         return sample, ""
-    return Sample(sample.matrix[~blank], sample.shape, sample.resolution), f"; {count} of the rows looked at are 0"
+    return Sample(
+        sample.matrix[~blank], sample.shape, sample.resolution
+    ), f"; {count} of the rows looked at are 0"
 
 
-def _drawn(sample: Sample, fan_rule: str) -> tuple[tuple[Fit, ...], str]:
+def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
     """The laws that fit, of the likeliest family and those it does not beat; else why none does."""
     found = families(sample)
     fits: list[tuple[float, Fit]] = []
@@ -192,7 +209,7 @@ def _drawn(sample: Sample, fan_rule: str) -> tuple[tuple[Fit, ...], str]:
         if said:
             reasons.update(dict.fromkeys(said))
             continue
-        fits += [(rank + behind, fit) for rank, fit in _fits(sample, family, fan_rule)]
+        fits += [(rank + behind, fit) for rank, fit in _fits(sample, family, hints)]
     fits.sort(key=lambda one: one[0])
     if not fits:
         why = "; ".join(reasons) or "its scale is nobody's, and too few values to be sure"
@@ -200,34 +217,37 @@ def _drawn(sample: Sample, fan_rule: str) -> tuple[tuple[Fit, ...], str]:
     return tuple(fit for _, fit in fits[:6]), fits[0][1].says
 
 
-def _fits(sample: Sample, family: Family, fan_rule: str) -> Iterator[tuple[float, Fit]]:
-    """(rank, fit) of every scale that is near enough; the scale itself where none is and the values are many."""
+def _fits(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
+    """(rank, fit) of every scale near enough; the scale itself where none is and the values are many."""
     if family.mean:
         shifted = _shifted(sample, family)
         if shifted is not None or len(sample.shape) < 2:
             yield from [shifted] if shifted is not None else []
             return
-    named = list(_named(sample, family, fan_rule))
+    named = list(_named(sample, family, hints))
     yield from named
     if not named and len(sample.shape) >= 2 and sample.count >= MANY:
         scale = Scale(rounded(family.std, 4), f"{rounded(family.std, 3):g}", 9.0)
         yield 9.0, Fit(_law(scale, family), _says(scale, family) + ", a number of its own", 0.0)
 
 
-def _named(sample: Sample, family: Family, fan_rule: str) -> Iterator[tuple[float, Fit]]:
+def _named(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
     """Every scale that somebody could have meant: of what is left after a cut, and of what was cut."""
     error = math.hypot(family.error, sample.resolution)
-    within = (20 if family.one_sided else NEAR) * error
+    within = (10 if family.one_sided else NEAR) * error
     told = family.std * (1 - 1 / sample.count if family.one_sided else 1)
     seldom = RARE if family.cut > 2 and math.isfinite(family.cut) else 0.0
     for left in (1.0, truncated_std(-family.cut, family.cut)) if math.isfinite(family.cut) else (1.0,):
-        for scale in named_scales(sample.shape, family.name, told / left, within, fan_rule):
+        for scale in named_scales(sample.shape, family.name, told / left, within, *hints):
             off = (scale.std * left / told - 1) / error
             if family.one_sided and off < -3 * sample.resolution / error - 1e-6:
                 continue
             cost = abs(off) if family.one_sided else 0.5 * off**2
             fit = Fit(_law(scale, family, left < 1), _says(scale, family, left < 1), abs(off))
-            yield scale.rarity + cost + seldom + (1.0 if left < 1 and scale.initializer is not None else 0.0), fit
+            yield (
+                scale.rarity + cost + seldom + (1.0 if left < 1 and scale.initializer is not None else 0.0),
+                fit,
+            )
 
 
 def _shifted(sample: Sample, family: Family) -> tuple[float, Fit] | None:
@@ -245,7 +265,7 @@ def _shifted(sample: Sample, family: Family) -> tuple[float, Fit] | None:
 
 
 def _round_ends(sample: Sample) -> tuple[float, float]:
-    """The ends of an interval that is a hair wider than the values, both round; (0, 0) where there is none."""
+    """The round ends of an interval that is a hair wider than the values; (0, 0) where there is none."""
     hair = 15 * (sample.high - sample.low) / sample.count
     for digits in (1, 2, 3):
         step = 10.0 ** math.floor(math.log10(max(abs(sample.high), abs(sample.low)))) / 10 ** (digits - 1)
@@ -277,4 +297,8 @@ def _says(scale: Scale, family: Family, uncorrected: bool = False) -> str:
     what = "σ²" if uncorrected or not ends else "Var[w]"
     if scale.initializer is not None:
         return f"w ~ N(0, σ²){ends}, {what} = {number}"
-    return f"w ~ N(0, ({number})²)" if not ends else f"w ~ N(0, σ²){ends}, {'σ' if uncorrected else 'std'} = {number}"
+    return (
+        f"w ~ N(0, ({number})²)"
+        if not ends
+        else f"w ~ N(0, σ²){ends}, {'σ' if uncorrected else 'std'} = {number}"
+    )

@@ -73,8 +73,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     markdown = LINK.sub(lambda found: relinked(found.group(), source, uri), markdown)
     if uri.startswith("reference/"):
         markdown = re.sub(r"(?m)^::: (isogain[.\w]*)$", _with_shadowed, markdown)
-    if uri == "playground.md":
-        ways = f"[Open the playground]({PLAYGROUND}) · [中文]({PLAYGROUND}#lang=zh)"
+    if uri.removeprefix("zh/") == "playground.md":
+        place = os.path.relpath(PLAYGROUND, Path(uri).parent)
+        ways = f"[Open the playground]({place}) · [打开实验场]({place}#lang=zh)"
         markdown = re.sub(r"\A(# .*\n)", rf"\1\n{ways}\n", markdown)
     if is_tutorial(uri):
         link = f"[{NOTEBOOK[language(uri)]}]({Path(uri).stem}.ipynb){{ .notebook download }}"

@@ -162,9 +162,9 @@ def test_reports_are_read_back_and_compared(tmp_path):
     page = difference.to_html(tmp_path / "diff.html").read_text()
     assert "Two starts side by side" in page
     for text, said in (
-        ("{", "cannot be read"),
-        ("{}", "its schema is None"),
-        ('{"schema": "isogain.inspect/1"}', "verdict"),
+        ("{", "JSONDecodeError"),
+        ("{}", "schema"),
+        ('{"schema": "isogain.inspect/1"}', "loss"),
     ):
         paths[0].write_text(text)
         with pytest.raises(InspectError, match=said):

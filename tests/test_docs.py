@@ -58,6 +58,8 @@ def test_every_public_name_is_documented():
     assert not bare
 
 
-@pytest.mark.parametrize(("page", "words"), [("README.md", "All {} names"), ("README.zh.md", "全部 {} 个名字")])
+@pytest.mark.parametrize(
+    ("page", "words"), [("README.md", "All {} names"), ("README.zh.md", "全部 {} 个名字")]
+)
 def test_the_readme_counts_the_catalog(page, words):
     assert words.format(len(ig.catalog())) in (ROOT / page).read_text(encoding="utf-8")

@@ -1,13 +1,11 @@
 """What a trial is worth and what it costs: false winners, power, time, overhead, backends, lost workers.
 
-python benchmarks/trial.py coverage [--trials 400]   # starts of one law: how often one is declared the winner
-python benchmarks/trial.py power [--trials 50]       # He against std .01 on MNIST-5k: how often He wins
-python benchmarks/trial.py plain                     # 72 runs of a CNN against the same runs as a plain loop
-python benchmarks/trial.py overhead                  # what a job costs beside calling the training itself
-python benchmarks/trial.py backends                  # 72 jobs on two workers: loky, Dask, Ray; one killed
-each
-python benchmarks/trial.py law                       # the judging alone, simulated: rates chosen by several
-rules
+    python benchmarks/trial.py coverage [--trials 400] # starts of one law: how often one is declared the winner
+    python benchmarks/trial.py power [--trials 50]     # He against std .01 on MNIST-5k: how often He wins
+    python benchmarks/trial.py plain [--trials 3]      # 6 starts x 4 rates x 3 seeds of a CNN, and as a plain loop
+    python benchmarks/trial.py overhead                # what a job costs beside calling the training itself
+    python benchmarks/trial.py backends                # 72 jobs on two workers of each backend; one killed
+    python benchmarks/trial.py law                     # the judging alone: who chooses the rates, simulated
 """
 
 from __future__ import annotations
@@ -78,10 +76,9 @@ def coverage(trials: int, first: int) -> None:
         )  # fmt: skip
         verdicts[found.verdict] += 1
         ahead += any(one.place == "behind" for one in found.judged.standings)
-        if (number + 1) % 50 == 0:
-            print(
-                f"{number + 1} trials: {verdicts['won']} winners, {ahead} with any start behind", flush=True
-            )
+        done = number - first + 1
+        if done % 25 == 0:
+            print(f"{done}: {verdicts['won']} winners, {ahead} with any start behind", flush=True)
     print(f"false winners: {verdicts['won'] / trials:.1%}; any start declared behind: {ahead / trials:.1%}")
 
 
@@ -111,13 +108,13 @@ def power(trials: int, first: int) -> None:
     print(f"He found ahead of std .01 in {won} of {trials} trials")
 
 
-def by_hand(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+def by_hand(data: tuple[torch.Tensor, torch.Tensor], seeds: int) -> None:
     """The same runs as anyone would write them."""
     source = source_of(data, 64)
     held_out = source.held_out()
     for start in STARTS:
         for rate in RATES:
-            for seed in range(3):
+            for seed in range(seeds):
                 torch.manual_seed(seed)
                 model, stream = network(), source.stream(seed)
                 first = next(stream)
@@ -135,13 +132,13 @@ def by_hand(data: tuple[torch.Tensor, torch.Tensor]) -> None:
                             sum(nn.functional.cross_entropy(model(x), y).item() for x, y in held_out)
 
 
-def plain() -> None:
+def plain(seeds: int) -> None:
     """A trial and the loop one after the other, twice, each with what it takes to begin."""
     data = images()
     for _ in range(2):
-        settings = {"optimizers": "sgd", "rates": RATES, "steps": STEPS, "seeds": 3, **QUIET}
+        settings = {"optimizers": "sgd", "rates": RATES, "steps": STEPS, "seeds": seeds, **QUIET}
         one = seconds(lambda: igt.trial(network, data, STARTS, **settings))  # noqa: B023
-        other = seconds(lambda: by_hand(data))
+        other = seconds(lambda: by_hand(data, seeds))
         print(f"trial {one:.1f} s, plain loop {other:.1f} s: {one / other:.2f} of its time", flush=True)
 
 
@@ -244,7 +241,9 @@ def main() -> None:
         run, usual = {"coverage": (coverage, 400), "power": (power, 50)}[chosen.what]
         run(chosen.trials or usual, chosen.first)
         return
-    {"plain": plain, "overhead": overhead, "backends": backends, "law": law}[chosen.what]()
+    {"plain": partial(plain, chosen.trials or 3), "overhead": overhead, "backends": backends, "law": law}[
+        chosen.what
+    ]()
 
 
 if __name__ == "__main__":

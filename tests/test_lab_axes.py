@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isogain import lab
-from isogain.errors import LabError
+from isogain.errors import JobError, LabError
 from isogain.lab.axes import axes_of
 from isogain.lab.datasets import load
 from isogain.lab.studies import study
@@ -78,3 +78,12 @@ def test_an_axis_that_cannot_be_is_refused(asked, message):
 def test_an_experiment_without_axes_says_which_have_them(tmp_path):
     with pytest.raises(LabError, match=r"clipping takes no axes.*activation-distributions, mnist-training"):
         lab.run("clipping", widths=3, results=tmp_path, progress=False)
+
+
+def test_processes_come_to_the_same_bits_as_threads(tmp_path):
+    asked = {"widths": 12, "depths": 2, "seeds": 2, "quick": True, "data": "digits", "progress": False}
+    (here,) = lab.run("mnist-training", results=tmp_path / "here", **asked)
+    (there,) = lab.run("mnist-training", results=tmp_path / "there", backend="loky", workers=2, **asked)
+    assert there.charts[0].rows == here.charts[0].rows
+    with pytest.raises(JobError, match="backend must be one of"):
+        lab.run("mnist-training", results=tmp_path / "no", backend="pigeon", **asked)

@@ -131,6 +131,11 @@ def run(
     starts: Annotated[
         str | None, typer.Option("--starts", help="Of the catalog, or standard deviations: he_normal,0.01.")
     ] = None,
+    backend: Annotated[str, typer.Option("--backend", help="threads, loky, dask or ray.")] = "threads",
+    address: Annotated[
+        str | None, typer.Option("--address", help="Of the Dask scheduler or Ray head.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes of loky.")] = None,
     html: Html = None,
     lang: Lang = None,
     pictures: PictureFolder = None,
@@ -151,7 +156,8 @@ def run(
     outcomes = lab.run(
         _named(names), data=data, results=results, seeds=_seeds(seeds), quick=quick,
         widths=_numbers(widths, "--widths"), depths=_numbers(depths, "--depths"),
-        activations=_words(activations), starts=_words(starts),
+        activations=_words(activations), starts=_words(starts), backend=backend, address=address,
+        workers=workers,
     )  # fmt: skip
     opened(_show(outcomes, page, pictures, format, as_json), open_it)
 

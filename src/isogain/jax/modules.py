@@ -89,7 +89,8 @@ def _nnx(module: Any, inputs: Any, loss: Any) -> Taken:
     graph, state, rest = nnx.split(module, nnx.Param, ...)
 
     def function(state: Any, *positional: Any, **named: Any) -> Any:
-        return nnx.merge(graph, state, rest)(*positional, **named)
+        own = jax.tree_util.tree_map(lambda leaf: leaf, rest)  # variables that this trace may write
+        return nnx.merge(graph, state, own)(*positional, **named)
 
     return Taken(function, state, inputs, loss, type(module).__name__, module)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from isogain.errors import LabError
 from isogain.jobs.store import DEFAULT_FOLDER, Request, Store
@@ -17,7 +17,7 @@ from isogain.lab.outcome import Outcome, Outcomes
 from isogain.lab.progress import terminal_progress
 from isogain.lab.registry import Study
 from isogain.lab.results import Results
-from isogain.lab.runner import Progress, complete, run_key
+from isogain.lab.runner import Progress, Where, complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run
 from isogain.lab.studies import studies
@@ -37,7 +37,7 @@ __all__ = [
 
 NO_AXES = Axes()
 Names = str | Iterable[str] | None
-Data = str | Path | Dataset | None
+Data = str | Path | Dataset | tuple[Any, Any] | None
 Seeds = int | Sequence[int] | None
 
 
@@ -90,6 +90,9 @@ def run(
     depths: int | Sequence[int] = (),
     activations: str | Sequence[str] = (),
     starts: str | float | Sequence[str | float] = (),
+    backend: str = "threads",
+    workers: int | None = None,
+    address: str | None = None,
     progress: bool | Progress = True,
 ) -> Outcomes:
     """Runs experiments (all of them unless named) and returns what each of them says.
@@ -102,13 +105,15 @@ def run(
 
     widths, depths, activations, starts: the same question along axes of one's own, every combination of
     them; a start is a name of the catalog or a standard deviation.  An axis that is not given stays as it is.
+    backend: "threads" of this process, or processes: "loky" here, "dask" or "ray" at `address`: same bits.
 
     Raises LabError for an unknown name, an experiment that takes no axes, or a store that cannot be used,
     DataError for the data.
     """
     chosen, axes = studies(names), axes_of(widths, depths, activations, starts)
+    where = Where(backend, workers, address)
     with Store(results) as store, _progress(progress) as callback:
-        return Outcomes(_outcome(study, axes, store, data, seeds, quick, callback) for study in chosen)
+        return Outcomes(_outcome(study, axes, store, data, seeds, quick, callback, where) for study in chosen)
 
 
 def _progress(progress: bool | Progress) -> AbstractContextManager[Progress | None]:
@@ -118,14 +123,15 @@ def _progress(progress: bool | Progress) -> AbstractContextManager[Progress | No
 
 
 def _outcome(
-    study: Study, axes: Axes, store: Store, data: Data, seeds: Seeds, quick: bool, progress: Progress | None
-) -> Outcome:
+    study: Study, axes: Axes, store: Store, data: Data, seeds: Seeds, quick: bool,
+    progress: Progress | None, where: Where,
+) -> Outcome:  # fmt: skip
     dataset = load(data if study.experiment.data == "mnist" else study.experiment.data)
     study = study.along(axes, dataset) if axes else study
     experiment = _asked(study.experiment, seeds, quick)
     request = _request(experiment, dataset, data, seeds, quick, store, axes)
     store.remember(request)
-    elapsed = request.elapsed_s + complete(experiment, dataset, store, progress)
+    elapsed = request.elapsed_s + complete(experiment, dataset, store, progress, where)
     done = Request(request.experiment, request.content, True, elapsed)
     store.remember(done)
     return study.analyse(_results(experiment, done, store))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Untouched", "random_states", "seeded", "set_random_states"]
+__all__ = ["Untouched", "random_states", "same_random", "seeded", "set_random_states"]
 
 _TABLES = (
     "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",

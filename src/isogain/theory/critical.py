@@ -64,6 +64,12 @@ class CriticalPoint:
         )
         return f"{text} {self.instead}".strip()
 
+    def __repr__(self) -> str:
+        return f"<CriticalPoint {self.activation}: {self.weight_variance} / fan_in, q = {self.q}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
 
 def critical_point(which: Any, variance: float | None = None, **parameters: Any) -> CriticalPoint:
     """The critical weight and bias variance of an activation (a name, an Activation or a callable).

@@ -65,7 +65,9 @@ class CriticalPoint:
         return f"{text} {self.instead}".strip()
 
     def __repr__(self) -> str:
-        return f"<CriticalPoint {self.activation}: {self.weight_variance} / fan_in, q = {self.q}>"
+        where = "any q" if self.any_q else f"q = {self.q:.6g}" if self.q is not None else ""
+        found = f"weight variance {self.weight_variance:.6g} / fan_in, {where}" if self.exists else "none"
+        return f"<CriticalPoint of {self.activation}: {found}>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))

@@ -4,9 +4,9 @@
     python .ci/dialects.py paddle mlx            # some of them
     python .ci/dialects.py paddle --keep envs    # the environment stays, to be used again
 
-The results, with date and versions, go into tests/golden/dialects.json, which tests/test_dialects.py compares with
-the catalog's rows.  What measures is .ci/dialects/of_NAME.py; it runs inside the library's environment and needs
-NumPy beside the library.
+The results, with date and versions, go into tests/golden/dialects.json, which tests/test_dialects.py
+compares with the catalog's rows.  What measures is .ci/dialects/of_NAME.py; it runs inside the library's
+environment and needs NumPy beside the library.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "mlx": ("mlx[cpu]==0.32.4", "numpy==2.4.6"),
     "tinygrad": ("tinygrad==0.14.0", "numpy==2.4.6"),
     "thinc": ("thinc==9.1.1",),
-    "chainer": ("setuptools<60", "wheel", "six", "filelock", "protobuf", "typing_extensions", "numpy==1.23.5", "chainer==7.8.1"),
+    "chainer": ("setuptools<60", "wheel", "six", "filelock", "protobuf", "typing_extensions", "numpy==1.23.5",
+                "chainer==7.8.1"),
     "mmengine": ("mmengine==0.10.7", "opencv-python-headless", *TORCH),
     "sonnet": ("dm-sonnet==2.0.2", "tensorflow-cpu==2.21.0"),
     "haiku": ("dm-haiku==0.0.17", "jax==0.10.2"),
@@ -41,16 +42,25 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "keras": ("keras==3.15.1", *TORCH),
     "torch": TORCH,
     "sklearn": ("scikit-learn==1.9.1",),
-    "torch_libraries": ("torch-geometric==2.8.1", "fastai==2.8.12", "neuraloperator==2.0.0", "stable-baselines3==2.9.2",
-                        "timm==1.0.31", *TORCH),
+    "torch_libraries": ("torch-geometric==2.8.1", "fastai==2.8.12", "neuraloperator==2.0.0",
+                        "stable-baselines3==2.9.2", "timm==1.0.31", *TORCH),
 }  # fmt: skip
-ENVIRONMENT = {"JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "torch", "TF_CPP_MIN_LOG_LEVEL": "3", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    "JAX_PLATFORMS": "cpu",
+    "KERAS_BACKEND": "torch",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 def main() -> int:
     """Measures what is asked for; status 1 if a library could not be installed or measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("libraries", nargs="*", choices=[*LIBRARIES, []], metavar="LIBRARY", help=", ".join(LIBRARIES))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "libraries", nargs="*", choices=[*LIBRARIES, []], metavar="LIBRARY", help=", ".join(LIBRARIES)
+    )
     parser.add_argument("--keep", type=Path, help="make the environments in this folder, and use those there")
     arguments = parser.parse_args()
     failed = []
@@ -61,7 +71,10 @@ def main() -> int:
                 enter(name, measure(name, folder))
             except subprocess.CalledProcessError as error:
                 failed.append(name)
-                print(f"{name}: FAILED {' '.join(map(str, error.cmd))[:200]}\n{(error.stderr or '')[-2000:]}", flush=True)
+                print(
+                    f"{name}: FAILED {' '.join(map(str, error.cmd))[:200]}\n{(error.stderr or '')[-2000:]}",
+                    flush=True,
+                )
     return 1 if failed else 0
 
 
@@ -73,10 +86,17 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
         *first, last = LIBRARIES[name]
         for packages in (first, [last]) if name == "chainer" else (LIBRARIES[name],):
             isolation = ["--no-build-isolation"] if name == "chainer" else []
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *isolation, *packages], check=True, text=True, stderr=subprocess.PIPE)
+            subprocess.run(
+                [python, "-m", "pip", "install", "--quiet", *isolation, *packages],
+                check=True,
+                text=True,
+                stderr=subprocess.PIPE,
+            )
         (folder / "ok").touch()
     command = [python, "-W", "ignore", SCRIPTS / "_measure.py", f"of_{name}"]
-    done = subprocess.run(command, cwd=SCRIPTS, env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True)
+    done = subprocess.run(
+        command, cwd=SCRIPTS, env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True
+    )
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
@@ -84,10 +104,17 @@ def enter(name: str, records: list[dict[str, Any]]) -> None:
     """Puts a library's records into the file, in place of its older ones."""
     held = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else []
     rest = [library for library in held if library["library"] != name]
-    new = {"library": name, "version": " ".join(LIBRARIES[name]), "date": date.today().isoformat(), "records": records}
+    new = {
+        "library": name,
+        "version": " ".join(LIBRARIES[name]),
+        "date": date.today().isoformat(),
+        "records": records,
+    }
     lines = []
     for library in sorted([*rest, new], key=lambda one: one["library"]):
-        head = json.dumps({key: library[key] for key in ("library", "version", "date")}, ensure_ascii=False)[:-1]
+        head = json.dumps({key: library[key] for key in ("library", "version", "date")}, ensure_ascii=False)[
+            :-1
+        ]
         rows = ",\n  ".join(json.dumps(record, ensure_ascii=False) for record in library["records"])
         lines.append(f'{head}, "records": [\n  {rows}\n]}}')
     GOLDEN.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")

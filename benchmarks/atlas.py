@@ -1,13 +1,13 @@
 """Writes the atlas: what the models of other libraries start with, and where that is written.
 
-    pip install torch timm torchvision transformers ...       # any of the survey's libraries, in an environment of its own
-    python benchmarks/atlas.py                                # adds what the table does not hold for the installed versions
+    pip install torch timm torchvision transformers ...       # any of the survey's, in its own environment
+    python benchmarks/atlas.py                                # adds what the table does not hold
     python benchmarks/atlas.py --only timm/,diffusers/        # names with such a part
     python benchmarks/atlas.py --again                        # measures those anew that are held
 
-Every model is recorded by `igt.deferred` without memory and read by `igt.own_plan`: each kind of parameter, its law,
-the file and line.  Small ones are then built and inspected.  The table keeps one line for each model and version, so
-that two runs with two versions of a library are what `docs/atlas.md` compares.
+Every model is recorded by `igt.deferred` without memory and read by `igt.own_plan`: each kind of parameter,
+its law, the file and line.  Small ones are then built and inspected.  The table keeps one line for each
+model and version, so that two runs with two versions of a library are what `docs/atlas.md` compares.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ def models() -> dict[str, tuple[str, Callable[[], Any], Any]]:
 
     found = {m.name: (m.library, m.build, m.task) for m in every().values()}
     for name, make in ARCHITECTURES.items():
-        found.setdefault(f"transformers/{name}", ("transformers", lambda make=make: make()[0], lambda seed, make=make: (make()[1], None)))
+        found.setdefault(
+            f"transformers/{name}",
+            ("transformers", lambda make=make: make()[0], lambda seed, make=make: (make()[1], None)),
+        )
     return found
 
 
@@ -68,37 +71,55 @@ def read(build: Callable[[], Any]) -> Record:
 
 
 def lines(role: str, entries: list[tuple[Any, str]]) -> Iterator[Record]:
-    """One record for each law of a kind of parameter; where there are many, one for each class of laws."""
-    laws = defaultdict(list)
-    for entry, law in entries:
-        laws[law, entry.reason].append(entry)
-    if len(laws) > MOST_LAWS:
+    """One record for each law and line of a kind of parameter; of many, for each law, or class of laws."""
+    for key in (
+        lambda law, entry: (law, entry.reason),
+        lambda law, entry: law,
+        lambda law, entry: law.partition("(")[0],
+    ):
         laws = defaultdict(list)
         for entry, law in entries:
-            laws[law.partition("(")[0], entry.reason.rpartition(":")[0]].append(entry)
-    for (law, where), same in laws.items():
-        yield {"kind": role, "law": law if "(" in law or not law else spread(law, same),
-               "where": where, "count": len(same), "example": same[0].path, "shape": list(same[0].shape)}  # fmt: skip
+            laws[key(law, entry)].append((entry, law))
+        if len(laws) <= MOST_LAWS:
+            break
+    for same in laws.values():
+        places, told = dict.fromkeys(entry.reason for entry, _ in same), {law for _, law in same}
+        more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+        first = same[0][0]
+        yield {"kind": role, "law": told.pop() if len(told) == 1 else spread([entry for entry, _ in same]),
+               "where": next(iter(places)) + more, "count": len(same), "example": first.path,
+               "shape": list(first.shape)}  # fmt: skip
 
 
 def law_of(entry: Any, plan: Any) -> str:
-    """The law as it is printed; empty where it has none.  Of a bias: the fan of its weight, where that is its bound."""
+    """The law as it is printed; empty where it has none.  Of a bias: its weight's fan."""
     law, weight = entry.initializer, entry.path.removesuffix("bias") + "weight"
     if law is None:
         return ""
-    if type(law).__name__ == "Uniform" and entry.path.endswith("bias") and weight in plan and plan[weight].fans:
+    if (
+        type(law).__name__ == "Uniform"
+        and entry.path.endswith("bias")
+        and weight in plan
+        and plan[weight].fans
+    ):
         fans = FRAMEWORK_RULES["torch"](plan[weight].shape)
         if math.isclose(law.high**2 * fans.fan_in, 1, rel_tol=1e-5) and law.low == -law.high:
             return "U(±1/√fan_in of its weight)"
     return repr(law)
 
 
-def spread(law: str, entries: list[Any]) -> str:
+def spread(entries: list[Any]) -> str:
     """A class of laws, and from what to what their deviations go."""
     from isogain.core.geometry.layout import implied
 
-    found = [e.initializer.law(e.shape, layout=implied(e.layout), groups=e.groups).std for e in entries if e.initializer]
-    return f"{law}, std {min(found):.3g} to {max(found):.3g}" if found else law
+    found = [
+        e.initializer.law(e.shape, layout=implied(e.layout), groups=e.groups).std
+        for e in entries
+        if e.initializer
+    ]
+    return (
+        f"{type(entries[0].initializer).__name__}(std {min(found):.3g} to {max(found):.3g})" if found else ""
+    )
 
 
 def looked_at(build: Callable[[], Any], task: Any) -> Record:
@@ -110,10 +131,13 @@ def looked_at(build: Callable[[], Any], task: Any) -> Record:
     torch.manual_seed(0)
     inputs, loss = task(0)
     report = igt.inspect(build().train(), inputs, loss=loss)
-    return {"verdict": report.verdict, "findings": sorted({one.code for one in report.findings if one.severity != "info"})}
+    return {
+        "verdict": report.verdict,
+        "findings": sorted({one.code for one in report.findings if one.severity != "info"}),
+    }
 
 
-def work(answer: Any, build: Callable[[], Any], task: Any, limit: int) -> None:
+def work(answer: Any, build: Callable[[], Any], task: Any, limit: int, inspected: bool) -> None:
     """One model, in a process of its own."""
     import torch
 
@@ -128,18 +152,18 @@ def work(answer: Any, build: Callable[[], Any], task: Any, limit: int) -> None:
         except Exception as error:
             found = {"failed": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
         answer.send(found)
-        if found.get("parameters", SMALL + 1) <= SMALL:
+        if inspected and found.get("parameters", SMALL + 1) <= SMALL:
             try:
                 answer.send(looked_at(build, task))
             except Exception as error:
                 answer.send({"verdict": "", "findings": [], "failed_inspect": f"{type(error).__name__}"})
 
 
-def apart(build: Callable[[], Any], task: Any, limit: int) -> Record:
+def apart(build: Callable[[], Any], task: Any, limit: int, inspected: bool) -> Record:
     """The record, made in a fork with a limit on its time."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(theirs, build, task, limit))
+    process = context.Process(target=work, args=(theirs, build, task, limit, inspected))
     process.start()
     theirs.close()
     found: Record = {}
@@ -169,9 +193,14 @@ def write(table: dict[tuple[str, str], Record]) -> None:
 
 def main() -> None:
     """Reads every model that is asked for and installed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="parts of names, with commas between")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument(
+        "--starts", action="store_true", help="read starts alone, and keep what inspect said before"
+    )
     parser.add_argument("--limit", type=int, default=40, help="seconds of one core for one model")
     options = parser.parse_args()
     import torch  # noqa: F401  (once, before every fork)
@@ -186,12 +215,19 @@ def main() -> None:
             continue
         if not any(part in name for part in options.only.split(",")):
             continue
-        if (name, installed) in table and not options.again:
+        if (name, installed) in table and not (options.again or options.starts):
             continue
         with contextlib.suppress(Exception):
             __import__(library.replace("-", "_"))
-        record = {"model": name, "library": library, "version": installed} | apart(build, task, options.limit)
-        print(name, record.get("failed") or f"{len(record['starts'])} laws, {record.get('verdict', 'not inspected')}", flush=True)
+        kept = table.get((name, installed), {}) if options.starts else {}
+        told = {key: kept[key] for key in ("verdict", "findings") if key in kept}
+        record = {"model": name, "library": library, "version": installed, **told}
+        record |= apart(build, task, options.limit, not options.starts)
+        print(
+            name,
+            record.get("failed") or f"{len(record['starts'])} laws, {record.get('verdict', 'not inspected')}",
+            flush=True,
+        )
         if "failed" not in record:
             table[name, installed] = record
             write(table)

@@ -1,6 +1,6 @@
 """Does `identify` name the law that a library wrote, and keep silent on trained weights?
 
-    python benchmarks/identify.py own          # the test corpus of transformers and 60 models of timm, at their own start
+    python benchmarks/identify.py own          # transformers' test corpus and 60 of timm, at their own start
     python benchmarks/identify.py trained      # small networks after training
     python benchmarks/identify.py file         # seconds and memory for a checkpoint of a billion parameters
 
@@ -43,7 +43,9 @@ def same(one: Law, other: Law, count: int) -> bool:
     """One family, and one std to 1 % or five standard errors."""
     if isinstance(one, ConstantLaw) or isinstance(other, ConstantLaw):
         return one.std == other.std == 0 and abs(one.mean - other.mean) < 1e-6
-    return _family(one) == _family(other) and abs(one.std / other.std - 1) < max(0.01, 5 / math.sqrt(2 * min(count, 1 << 16)))
+    return _family(one) == _family(other) and abs(one.std / other.std - 1) < max(
+        0.01, 5 / math.sqrt(2 * min(count, 1 << 16))
+    )
 
 
 def judged(build: Callable[[], nn.Module]) -> Iterator[tuple[str, str, str]]:
@@ -57,7 +59,9 @@ def judged(build: Callable[[], nn.Module]) -> Iterator[tuple[str, str, str]]:
             continue
         use = {"layout": implied(entry.layout), "groups": entry.groups}
         law = entry.initializer
-        if isinstance(law, Packed):  # a padding row of zeros; identify says so and names the law of the others
+        if isinstance(
+            law, Packed
+        ):  # a padding row of zeros; identify says so and names the law of the others
             law = next((part for part in law.laws if not isinstance(part, Zeros)), law)
         truth, one = law.law(entry.shape, **use), found[path]
         said = f"{one.fits[0].says if one.fits else one.reason} | wrote {entry.initializer!r}"
@@ -68,7 +72,9 @@ def judged(build: Callable[[], nn.Module]) -> Iterator[tuple[str, str, str]]:
             claim = one.fits[0].initializer.law(entry.shape)
         except IsogainError:
             claim = one.fits[0].initializer.law(entry.shape, layout="out in *")
-        right = same(truth, claim, count) or truth.kind == claim.kind == "structured" and abs(truth.std / claim.std - 1) < 0.02
+        right = same(truth, claim, count) or (
+            truth.kind == claim.kind == "structured" and abs(truth.std / claim.std - 1) < 0.02
+        )
         yield path, "right" if right else "wrong", said
 
 
@@ -109,17 +115,26 @@ def networks() -> Iterator[tuple[str, nn.Module, Callable[[], tuple[Any, Any]]]]
     for width in (64, 128, 256):
         for act in (nn.ReLU, nn.Tanh, nn.GELU):
             torch.manual_seed(width)
-            net = nn.Sequential(nn.Linear(64, width), act(), nn.Linear(width, width), act(), nn.Linear(width, 10))
+            net = nn.Sequential(
+                nn.Linear(64, width), act(), nn.Linear(width, width), act(), nn.Linear(width, 10)
+            )
             yield f"mlp {width} {act.__name__}", net, lambda: _labelled(teacher, generator)
     for width in (16, 32):
         torch.manual_seed(width)
-        net = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-                            nn.Conv2d(width, 2 * width, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(128 * width, 10))  # fmt: skip
+        first, second = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 2 * width, 3, padding=1)
+        stem = (nn.Unflatten(1, (1, 8, 8)), first, nn.BatchNorm2d(width), nn.ReLU())
+        net = nn.Sequential(*stem, second, nn.ReLU(), nn.Flatten(), nn.Linear(128 * width, 10))
         yield f"cnn {width}", net, lambda: _labelled(teacher, generator)
     for width in (32, 64):
         torch.manual_seed(width)
         layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True)
-        net = nn.Sequential(nn.Unflatten(1, (8, 8)), nn.Linear(8, width), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Flatten(), nn.Linear(8 * width, 10))
+        net = nn.Sequential(
+            nn.Unflatten(1, (8, 8)),
+            nn.Linear(8, width),
+            nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
+            nn.Flatten(),
+            nn.Linear(8 * width, 10),
+        )
         yield f"transformer {width}", net, lambda: _labelled(teacher, generator)
 
 
@@ -160,14 +175,18 @@ def file() -> None:
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
         found = ig.identify(path)
         seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"{count / 1e9:.2f} billion parameters, {len(found)} tensors {found.counts}: {seconds:.1f} s, peak {peak / 1024:.0f} MiB ({before / 1024:.0f} before)")
+        print(
+            f"{count / 1e9:.2f} billion parameters, {len(found)} tensors {found.counts}: {seconds:.1f} s, "
+            f"peak {peak / 1024:.0f} MiB ({before / 1024:.0f} before)"
+        )
 
 
 def _write(path: Path) -> int:
     """Repeats one stretch of draws, since drawing is not what is timed."""
     width, inner, layers = 2048, 8192, 16
     shapes = {f"layers.{k}.{name}": shape for k in range(layers) for name, shape in (
-        ("q", (width, width)), ("k", (512, width)), ("v", (512, width)), ("o", (width, width)), ("gate", (inner, width)),
+        ("q", (width, width)), ("k", (512, width)), ("v", (512, width)), ("o", (width, width)),
+        ("gate", (inner, width)),
         ("up", (inner, width)), ("down", (width, inner)), ("norm", (width,)))}  # fmt: skip
     header, offset = {}, 0
     for name, shape in shapes.items():

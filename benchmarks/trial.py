@@ -1,13 +1,11 @@
 """What a trial is worth and what it costs: false winners, power, time, overhead, backends, lost workers.
 
-python benchmarks/trial.py coverage [--trials 400]   # starts of one law: how often one is declared the winner
-python benchmarks/trial.py power [--trials 50]       # He against std .01 on MNIST-5k: how often He wins
-python benchmarks/trial.py plain                     # 72 runs of a CNN against the same runs as a plain loop
-python benchmarks/trial.py overhead                  # what a job costs beside calling the training itself
-python benchmarks/trial.py backends                  # 72 jobs on two workers: loky, Dask, Ray; one killed
-each
-python benchmarks/trial.py law                       # the judging alone, simulated: rates chosen by several
-rules
+    python benchmarks/trial.py coverage [--trials 400] # starts of one law: how often one is declared the winner
+    python benchmarks/trial.py power [--trials 50]     # He against std .01 on MNIST-5k: how often He wins
+    python benchmarks/trial.py plain [--trials 3]      # 6 starts x 4 rates x 3 seeds of a CNN, and as a plain loop
+    python benchmarks/trial.py overhead                # what a job costs beside calling the training itself
+    python benchmarks/trial.py backends                # 72 jobs on two workers of each backend; one killed
+    python benchmarks/trial.py law                     # the judging alone: who chooses the rates, simulated
 """
 
 from __future__ import annotations
@@ -62,26 +60,25 @@ def he(shift: int, model: nn.Module, seed: int) -> None:
     starter("he_normal", None)(model, 1009 * seed + shift)
 
 
-def coverage(trials: int) -> None:
+def coverage(trials: int, first: int) -> None:
     """Three starts of one law, two rates, five seeds: who is declared ahead of whom."""
     verdicts: Counter[str] = Counter()
     ahead = 0
-    for number in range(trials):
+    for number in range(first, first + trials):
         generator = torch.Generator().manual_seed(number)
         inputs = torch.randn(400, 12, generator=generator)
         scores = inputs @ torch.randn(12, 4, generator=generator)
         labels = (scores + torch.randn(400, 4, generator=generator)).argmax(1)
         starts = {f"he {shift}": partial(he, shift) for shift in range(3)}
         found = igt.trial(
-            tiny, (inputs, labels), starts, rates=(0.01, 0.03), steps=15,
+            tiny, (inputs, labels), starts, rates=(0.01, 0.03), steps=10,
             seeds=range(5 * number, 5 * number + 5), workers=1, **QUIET,
         )  # fmt: skip
         verdicts[found.verdict] += 1
         ahead += any(one.place == "behind" for one in found.judged.standings)
-        if (number + 1) % 50 == 0:
-            print(
-                f"{number + 1} trials: {verdicts['won']} winners, {ahead} with any start behind", flush=True
-            )
+        done = number - first + 1
+        if done % 25 == 0:
+            print(f"{done}: {verdicts['won']} winners, {ahead} with any start behind", flush=True)
     print(f"false winners: {verdicts['won'] / trials:.1%}; any start declared behind: {ahead / trials:.1%}")
 
 
@@ -99,10 +96,10 @@ def small(model: nn.Module, seed: int) -> None:
             parameter.copy_(0.01 * torch.randn(parameter.shape, generator=generator) * (parameter.dim() > 1))
 
 
-def power(trials: int) -> None:
+def power(trials: int, first: int) -> None:
     """He against std .01 with three seeds, two rates and 60 updates: the least that judges at all."""
     won = 0
-    for number in range(trials):
+    for number in range(first, first + trials):
         found = igt.trial(
             plain_network, images(), {"he": "he_normal", "std .01": small}, optimizers="sgd",
             rates=(0.03, 0.1), steps=60, seeds=range(3 * number, 3 * number + 3), workers=1, **QUIET,
@@ -111,13 +108,13 @@ def power(trials: int) -> None:
     print(f"He found ahead of std .01 in {won} of {trials} trials")
 
 
-def by_hand(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+def by_hand(data: tuple[torch.Tensor, torch.Tensor], seeds: int) -> None:
     """The same runs as anyone would write them."""
     source = source_of(data, 64)
     held_out = source.held_out()
     for start in STARTS:
         for rate in RATES:
-            for seed in range(3):
+            for seed in range(seeds):
                 torch.manual_seed(seed)
                 model, stream = network(), source.stream(seed)
                 first = next(stream)
@@ -135,13 +132,13 @@ def by_hand(data: tuple[torch.Tensor, torch.Tensor]) -> None:
                             sum(nn.functional.cross_entropy(model(x), y).item() for x, y in held_out)
 
 
-def plain() -> None:
+def plain(seeds: int) -> None:
     """A trial and the loop one after the other, twice, each with what it takes to begin."""
     data = images()
     for _ in range(2):
-        settings = {"optimizers": "sgd", "rates": RATES, "steps": STEPS, "seeds": 3, **QUIET}
+        settings = {"optimizers": "sgd", "rates": RATES, "steps": STEPS, "seeds": seeds, **QUIET}
         one = seconds(lambda: igt.trial(network, data, STARTS, **settings))  # noqa: B023
-        other = seconds(lambda: by_hand(data))
+        other = seconds(lambda: by_hand(data, seeds))
         print(f"trial {one:.1f} s, plain loop {other:.1f} s: {one / other:.2f} of its time", flush=True)
 
 
@@ -235,14 +232,18 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("coverage", "power", "plain", "overhead", "backends", "law"))
     parser.add_argument("--trials", type=int)
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first trial, to share the work between processes"
+    )
     chosen = parser.parse_args()
     if chosen.what in ("coverage", "power"):
         torch.set_num_threads(1)
-        {"coverage": coverage, "power": power}[chosen.what](
-            chosen.trials or {"coverage": 400, "power": 50}[chosen.what]
-        )
+        run, usual = {"coverage": (coverage, 400), "power": (power, 50)}[chosen.what]
+        run(chosen.trials or usual, chosen.first)
         return
-    {"plain": plain, "overhead": overhead, "backends": backends, "law": law}[chosen.what]()
+    {"plain": partial(plain, chosen.trials or 3), "overhead": overhead, "backends": backends, "law": law}[
+        chosen.what
+    ]()
 
 
 if __name__ == "__main__":

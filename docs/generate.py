@@ -12,6 +12,7 @@ from pathlib import Path
 
 import isogain as ig
 from isogain.core.names.rows import Row
+from isogain.libraries.page import atlas_page, changes_page
 
 HERE = Path(__file__).parent
 
@@ -58,11 +59,12 @@ def _line(row: Row) -> str:
         note += f" *Uncertain: {row.uncertain}.*"
     name = f"`{row.function}`" if row.function else f"`{row.name}{row.signature}`"
     name = f"`{row.name}`: {name}" if row.function else name
-    cells = (f"{name}{also}", row.formula, ", ".join(row.needs), note, row.source)
+    source = f"{row.source} ({row.version})" if row.version else row.source
+    cells = (f"{name}{also}", row.formula, ", ".join(row.needs), note, source)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-PAGES = {"catalog.md": catalog_page}
+PAGES = {"catalog.md": catalog_page, "atlas.md": atlas_page, "atlas_changes.md": changes_page}
 
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE))

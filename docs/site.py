@@ -16,6 +16,7 @@ from isogain.playground.shown import Playground
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import notebooks  # noqa: E402  (beside this file, which is no package)
+from shadowed import shadowed  # noqa: E402
 
 ROOT = HERE.parent
 BROUGHT = {
@@ -70,13 +71,23 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     uri = page.file.src_uri
     source = SOURCES.get(uri, HERE / uri)
     markdown = LINK.sub(lambda found: relinked(found.group(), source, uri), markdown)
-    if uri == "playground.md":
-        ways = f"[Open the playground]({PLAYGROUND}) · [中文]({PLAYGROUND}#lang=zh)"
+    if uri.startswith("reference/"):
+        markdown = re.sub(r"(?m)^::: (isogain[.\w]*)$", _with_shadowed, markdown)
+    if uri.removeprefix("zh/") == "playground.md":
+        place = os.path.relpath(PLAYGROUND, Path(uri).parent)
+        ways = f"[Open the playground]({place}) · [打开实验场]({place}#lang=zh)"
         markdown = re.sub(r"\A(# .*\n)", rf"\1\n{ways}\n", markdown)
     if is_tutorial(uri):
         link = f"[{NOTEBOOK[language(uri)]}]({Path(uri).stem}.ipynb){{ .notebook download }}"
         markdown = re.sub(r"\A(# .*\n)", rf"\1\n{link}\n", markdown)
     return markdown
+
+
+def _with_shadowed(found: re.Match[str]) -> str:
+    """A package's reference, and after it the functions that its modules hide."""
+    package = found.group(1)
+    options = "    options:\n      show_root_heading: true\n      show_root_toc_entry: true"
+    return "\n\n".join([found.group(), *(f"::: {place}\n{options}" for place in shadowed(package))])
 
 
 def relinked(target: str, source: Path, uri: str) -> str:

@@ -35,8 +35,9 @@ def draw(name: str, parameters: dict, path: str = "conformance") -> np.ndarray:
 
 
 def test_every_row_is_judged_somewhere():
-    """The rows for one kind of network each are judged in test_literature.py."""
-    names = {row.name for row in ig.catalog()}
+    """The rows for one kind of network each are judged in test_literature.py, those that were measured in
+    their library in test_dialects.py."""
+    names = {row.name for row in ig.catalog() if not row.version}
     assert names == set(ROWS) | OTHERS | LITERATURE
     assert not set(ROWS) & OTHERS
     assert not LITERATURE & (set(ROWS) | OTHERS)

@@ -21,7 +21,7 @@ PAGES = [ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md"
 )
 
 
-@pytest.mark.parametrize("name", ["catalog.md"])
+@pytest.mark.parametrize("name", ["catalog.md", "atlas.md", "atlas_changes.md"])
 def test_generated_pages_are_fresh(name):
     pages = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == pages[name](), "run `make docs`"

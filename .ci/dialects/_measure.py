@@ -1,6 +1,6 @@
 """Measures one library's own draws, inside the library's environment; NumPy is all it needs.
 
-    python _measure.py paddle        # JSON lines: what each row's law delivers, and the fans counted with ones
+python _measure.py paddle        # JSON lines: what each row's law delivers, and the fans counted with ones
 """
 
 from __future__ import annotations
@@ -34,10 +34,15 @@ def moments(values: Any) -> dict[str, Any]:
 
 def measured(module: Any) -> list[dict[str, Any]]:
     """A record for every sample, and one for every count of ones."""
-    found = [{"row": row, "parameters": parameters, **moments(values)} for row, parameters, values in module.samples()]
+    found = [
+        {"row": row, "parameters": parameters, **moments(values)}
+        for row, parameters, values in module.samples()
+    ]
     counted = module.counts() if hasattr(module, "counts") else ()
     for row, shape, use, inputs, outputs in counted:
-        found.append({"row": row, "shape": list(shape), "use": use, "fan_in": float(inputs), "fan_out": float(outputs)})
+        found.append(
+            {"row": row, "shape": list(shape), "use": use, "fan_in": float(inputs), "fan_out": float(outputs)}
+        )
     return found
 
 

@@ -1,6 +1,5 @@
 """Chainer's initializers and links."""
 
-import chainer
 import numpy as np
 from chainer import initializers as init
 from chainer import links
@@ -18,7 +17,11 @@ def samples():
     for name in ("LeCunNormal", "LeCunUniform", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform"):
         for shape in ((1000, 640), (256, 64, 6, 6)):
             yield f"chainer.{name}", {}, drawn(getattr(init, name)(), shape)
-    yield "chainer.HeNormal", {"scale": 2.0, "fan_option": "fan_out"}, drawn(init.HeNormal(2.0, fan_option="fan_out"))
+    yield (
+        "chainer.HeNormal",
+        {"scale": 2.0, "fan_option": "fan_out"},
+        drawn(init.HeNormal(2.0, fan_option="fan_out")),
+    )
     yield "chainer.Normal", {}, drawn(init.Normal())
     yield "chainer.Uniform", {}, drawn(init.Uniform())
     yield "chainer.Constant", {"fill_value": 0.3}, drawn(init.Constant(0.3))
@@ -41,4 +44,10 @@ def samples():
 def counts():
     layer = links.Linear(7, 5, nobias=True)
     layer.W.array[...] = 1
-    yield "chainer.links.Linear.W", (5, 7), {}, layer(np.ones((1, 7), "float32")).array[0, 0], layer(np.eye(7, dtype="float32")[:1]).array.sum()
+    yield (
+        "chainer.links.Linear.W",
+        (5, 7),
+        {},
+        layer(np.ones((1, 7), "float32")).array[0, 0],
+        layer(np.eye(7, dtype="float32")[:1]).array.sum(),
+    )

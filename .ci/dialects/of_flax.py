@@ -38,14 +38,30 @@ def samples():
     yield "equinox.nn.Linear.weight", {}, eqx.nn.Linear(1000, 640, key=KEY).weight
     yield "equinox.nn.Linear.bias", {"in_features": 4}, eqx.nn.Linear(4, 200_000, key=KEY).bias
     for axes, kernel in ((1, 36), (2, 6), (3, 3)):
-        yield f"equinox.nn.Conv{axes}d.weight", {}, getattr(eqx.nn, f"Conv{axes}d")(128, 128, kernel, groups=2, key=KEY).weight
-        yield f"equinox.nn.ConvTranspose{axes}d.weight", {}, getattr(eqx.nn, f"ConvTranspose{axes}d")(128, 128, kernel, groups=2, key=KEY).weight
-    yield "equinox.nn.Conv2d.bias", {"in_channels": 4, "kernel_size": 3}, eqx.nn.Conv2d(4, 200_000, 3, key=KEY).bias
+        yield (
+            f"equinox.nn.Conv{axes}d.weight",
+            {},
+            getattr(eqx.nn, f"Conv{axes}d")(128, 128, kernel, groups=2, key=KEY).weight,
+        )
+        yield (
+            f"equinox.nn.ConvTranspose{axes}d.weight",
+            {},
+            getattr(eqx.nn, f"ConvTranspose{axes}d")(128, 128, kernel, groups=2, key=KEY).weight,
+        )
+    yield (
+        "equinox.nn.Conv2d.bias",
+        {"in_channels": 4, "kernel_size": 3},
+        eqx.nn.Conv2d(4, 200_000, 3, key=KEY).bias,
+    )
     yield "equinox.nn.Embedding.weight", {}, eqx.nn.Embedding(1000, 250, key=KEY).weight
     for cell in ("LSTMCell", "GRUCell"):
         made = getattr(eqx.nn, cell)(300, 300, key=KEY)
         for part in ("weight_ih", "weight_hh"):
             yield f"equinox.nn.{cell}.{part}", {"hidden_size": 300}, getattr(made, part)
-    yield "equinox.nn.MultiheadAttention.query_proj.weight", {}, eqx.nn.MultiheadAttention(8, 512, key=KEY).query_proj.weight
+    yield (
+        "equinox.nn.MultiheadAttention.query_proj.weight",
+        {},
+        eqx.nn.MultiheadAttention(8, 512, key=KEY).query_proj.weight,
+    )
     yield "equinox.nn.LayerNorm.weight", {}, eqx.nn.LayerNorm(8).weight
     yield "equinox.nn.PReLU.negative_slope", {}, eqx.nn.PReLU().negative_slope

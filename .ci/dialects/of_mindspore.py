@@ -1,6 +1,5 @@
 """MindSpore's initializers and layers."""
 
-import numpy as np
 import mindspore as ms
 from mindspore import nn
 from mindspore.common import initializer as init
@@ -17,9 +16,17 @@ def samples():
         for shape in ((1000, 640), (256, 64, 6, 6)):
             yield f"mindspore.{name}", {}, drawn(getattr(init, name)(), shape)
     yield "mindspore.HeUniform", {"negative_slope": 5**0.5}, drawn(init.HeUniform(5**0.5))
-    yield "mindspore.HeNormal", {"mode": "fan_out", "nonlinearity": "relu"}, drawn(init.HeNormal(mode="fan_out", nonlinearity="relu"))
+    yield (
+        "mindspore.HeNormal",
+        {"mode": "fan_out", "nonlinearity": "relu"},
+        drawn(init.HeNormal(mode="fan_out", nonlinearity="relu")),
+    )
     for kind in ("truncated_normal", "uniform", "untruncated_normal"):
-        yield "mindspore.VarianceScaling", {"scale": 2.0, "mode": "fan_avg", "distribution": kind}, drawn(init.VarianceScaling(2.0, "fan_avg", kind))
+        yield (
+            "mindspore.VarianceScaling",
+            {"scale": 2.0, "mode": "fan_avg", "distribution": kind},
+            drawn(init.VarianceScaling(2.0, "fan_avg", kind)),
+        )
     yield "mindspore.Uniform", {}, drawn(init.Uniform())
     yield "mindspore.Normal", {}, drawn(init.Normal())
     for sigma in (0.02, 1.0, 4.0):
@@ -32,10 +39,18 @@ def samples():
     yield "mindspore.nn.Dense.weight", {}, nn.Dense(1000, 640).weight.asnumpy()
     yield "mindspore.nn.Dense.bias", {"in_channels": 4}, nn.Dense(4, 200_000).bias.asnumpy()
     yield "mindspore.nn.Conv2d.weight", {}, nn.Conv2d(128, 96, 6, group=2).weight.asnumpy()
-    yield "mindspore.nn.Conv2d.bias", {"in_channels": 2, "kernel_size": 3}, nn.Conv2d(2, 200_000, 3, has_bias=True).bias.asnumpy()
+    yield (
+        "mindspore.nn.Conv2d.bias",
+        {"in_channels": 2, "kernel_size": 3},
+        nn.Conv2d(2, 200_000, 3, has_bias=True).bias.asnumpy(),
+    )
     yield "mindspore.nn.Conv2dTranspose.weight", {}, nn.Conv2dTranspose(128, 64, 6).weight.asnumpy()
     yield "mindspore.nn.Conv3d.weight", {}, nn.Conv3d(64, 96, 4).weight.asnumpy()
-    yield "mindspore.nn.Embedding.embedding_table", {}, nn.Embedding(1000, 640).embedding_table.init_data().asnumpy()
+    yield (
+        "mindspore.nn.Embedding.embedding_table",
+        {},
+        nn.Embedding(1000, 640).embedding_table.init_data().asnumpy(),
+    )
     yield "mindspore.nn.LayerNorm.gamma", {}, nn.LayerNorm([8]).gamma.asnumpy()
     yield "mindspore.nn.LayerNorm.beta", {}, nn.LayerNorm([8]).beta.asnumpy()
     cell = nn.LSTM(300, 300)

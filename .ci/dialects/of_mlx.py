@@ -15,7 +15,11 @@ def samples():
         for name in ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform"):
             yield f"mlx.{name}", {}, np.array(getattr(init, name)()(blank))
     blank = mx.zeros((1000, 640))
-    yield "mlx.he_normal", {"mode": "fan_out", "gain": 2.0}, np.array(init.he_normal()(blank, mode="fan_out", gain=2.0))
+    yield (
+        "mlx.he_normal",
+        {"mode": "fan_out", "gain": 2.0},
+        np.array(init.he_normal()(blank, mode="fan_out", gain=2.0)),
+    )
     yield "mlx.glorot_uniform", {"gain": 2.0}, np.array(init.glorot_uniform()(blank, gain=2.0))
     yield "mlx.normal", {"std": 0.3, "mean": 1.0}, np.array(init.normal(1.0, 0.3)(blank))
     yield "mlx.uniform", {}, np.array(init.uniform()(blank))
@@ -45,7 +49,13 @@ def samples():
 def counts():
     layer = nn.Linear(7, 5, bias=False)
     layer.weight = mx.ones_like(layer.weight)
-    yield "mlx.nn.Linear.weight", layer.weight.shape, {}, layer(mx.ones((1, 7)))[0, 0].item(), layer(mx.eye(7)[:1]).sum().item()
+    yield (
+        "mlx.nn.Linear.weight",
+        layer.weight.shape,
+        {},
+        layer(mx.ones((1, 7)))[0, 0].item(),
+        layer(mx.eye(7)[:1]).sum().item(),
+    )
     for name in ("Conv2d", "ConvTranspose2d"):
         layer = getattr(nn, name)(4, 6, 3, padding=1, bias=False)
         layer.weight = mx.ones_like(layer.weight)

@@ -1,7 +1,15 @@
 """MMEngine's init_cfg classes."""
 
 import torch
-from mmengine.model import Caffe2XavierInit, ConstantInit, KaimingInit, NormalInit, TruncNormalInit, UniformInit, XavierInit
+from mmengine.model import (
+    Caffe2XavierInit,
+    ConstantInit,
+    KaimingInit,
+    NormalInit,
+    TruncNormalInit,
+    UniformInit,
+    XavierInit,
+)
 from mmengine.model.weight_init import bias_init_with_prob
 from torch import nn
 
@@ -17,7 +25,11 @@ def drawn(which, layer=None):
 def samples():
     kinds = "Conv2d"
     yield "mmengine.XavierInit", {}, drawn(XavierInit(layer=kinds))
-    yield "mmengine.XavierInit", {"gain": 2.0, "distribution": "uniform"}, drawn(XavierInit(2.0, distribution="uniform", layer=kinds))
+    yield (
+        "mmengine.XavierInit",
+        {"gain": 2.0, "distribution": "uniform"},
+        drawn(XavierInit(2.0, distribution="uniform", layer=kinds)),
+    )
     yield "mmengine.KaimingInit", {}, drawn(KaimingInit(layer=kinds))
     told = {"a": 1.0, "mode": "fan_in", "nonlinearity": "leaky_relu", "distribution": "uniform"}
     yield "mmengine.KaimingInit", told, drawn(KaimingInit(**told, layer=kinds))

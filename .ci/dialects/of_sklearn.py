@@ -11,7 +11,15 @@ def started(activation, width=400):
     rng = np.random.default_rng(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = MLPClassifier((width,), activation=activation, solver="sgd", learning_rate_init=1e-300, max_iter=1, alpha=0, random_state=0)
+        model = MLPClassifier(
+            (width,),
+            activation=activation,
+            solver="sgd",
+            learning_rate_init=1e-300,
+            max_iter=1,
+            alpha=0,
+            random_state=0,
+        )
         return model.fit(rng.normal(size=(20, 640)), rng.integers(0, 2, 20))
 
 

@@ -1,7 +1,8 @@
 """Thinc's initializers and layers."""
 
 import numpy as np
-from thinc import api, initializers as init
+from thinc import api
+from thinc import initializers as init
 from thinc.api import NumpyOps
 
 OPS = NumpyOps()
@@ -9,8 +10,14 @@ np.random.seed(0)
 
 
 def samples():
-    for name in ("glorot_uniform_init", "glorot_normal_init", "lecun_normal_init", "lecun_uniform_init", "he_normal_init",
-                 "he_uniform_init"):
+    for name in (
+        "glorot_uniform_init",
+        "glorot_normal_init",
+        "lecun_normal_init",
+        "lecun_uniform_init",
+        "he_normal_init",
+        "he_uniform_init",
+    ):
         for shape in ((1000, 640), (400, 3, 500)):
             yield f"thinc.{name}", {}, getattr(init, name)(OPS, shape)
     yield "thinc.uniform_init", {}, init.uniform_init(OPS, (1000, 640))
@@ -31,5 +38,10 @@ def counts():
     layer = api.Linear(5, 7).initialize()
     layer.set_param("W", np.ones((5, 7), "float32"))
     layer.set_param("b", np.zeros(5, "float32"))
-    predict = lambda x: layer.predict(x)
-    yield "thinc.Linear.W", (5, 7), {}, predict(np.ones((1, 7), "float32"))[0, 0], predict(np.eye(7, dtype="float32")[:1]).sum()
+    yield (
+        "thinc.Linear.W",
+        (5, 7),
+        {},
+        layer.predict(np.ones((1, 7), "float32"))[0, 0],
+        layer.predict(np.eye(7, dtype="float32")[:1]).sum(),
+    )

@@ -22,7 +22,11 @@ def samples():
     yield "tinygrad.nn.Linear.bias", {"in_features": 4}, nn.Linear(4, 130_000).bias.numpy()
     yield "tinygrad.nn.Conv2d.weight", {"groups": 2}, nn.Conv2d(128, 64, 6, groups=2).weight.numpy()
     yield "tinygrad.nn.Conv1d.weight", {}, nn.Conv1d(64, 64, 32).weight.numpy()
-    yield "tinygrad.nn.Conv2d.bias", {"in_channels": 2, "kernel_size": 3}, nn.Conv2d(2, 130_000, 3).bias.numpy()
+    yield (
+        "tinygrad.nn.Conv2d.bias",
+        {"in_channels": 2, "kernel_size": 3},
+        nn.Conv2d(2, 130_000, 3).bias.numpy(),
+    )
     yield "tinygrad.nn.ConvTranspose2d.weight", {}, nn.ConvTranspose2d(64, 56, 6).weight.numpy()
     yield "tinygrad.nn.ConvTranspose1d.weight", {}, nn.ConvTranspose1d(64, 64, 32).weight.numpy()
     yield "tinygrad.nn.Embedding.weight", {}, nn.Embedding(1000, 130).weight.numpy()
@@ -38,11 +42,26 @@ def samples():
 def counts():
     layer = nn.Linear(7, 5, bias=False)
     layer.weight = Tensor.ones(5, 7)
-    yield "tinygrad.nn.Linear.weight", (5, 7), {}, layer(Tensor.ones(1, 7)).numpy()[0, 0], layer(Tensor.eye(7)[:1]).numpy().sum()
+    yield (
+        "tinygrad.nn.Linear.weight",
+        (5, 7),
+        {},
+        layer(Tensor.ones(1, 7)).numpy()[0, 0],
+        layer(Tensor.eye(7)[:1]).numpy().sum(),
+    )
     image = np.zeros((1, 4, 9, 9), "float32")
     image[0, 0, 4, 4] = 1
     for name, groups in (("Conv2d", 2), ("ConvTranspose2d", 1)):
         layer = getattr(nn, name)(4, 6, 3, groups=groups, padding=1, bias=False)
         layer.weight = Tensor.ones(*layer.weight.shape)
-        inputs, outputs = layer(Tensor.ones(1, 4, 9, 9)).numpy()[0, 0, 4, 4], layer(Tensor(image)).numpy().sum()
-        yield f"tinygrad.nn.{name}.weight", layer.weight.shape, {"groups": groups, "transposed": name != "Conv2d"}, inputs, outputs
+        inputs, outputs = (
+            layer(Tensor.ones(1, 4, 9, 9)).numpy()[0, 0, 4, 4],
+            layer(Tensor(image)).numpy().sum(),
+        )
+        yield (
+            f"tinygrad.nn.{name}.weight",
+            layer.weight.shape,
+            {"groups": groups, "transposed": name != "Conv2d"},
+            inputs,
+            outputs,
+        )

@@ -46,4 +46,10 @@ def counts():
         layer = getattr(nn, name)(4, 6, 3, groups=2, padding=1, bias=False)
         layer.weight.fill_(1)
         use = {"groups": 2, "transposed": name != "Conv2d"}
-        yield f"torch.nn.{name}.weight", layer.weight.shape, use, layer(torch.ones(1, 4, 9, 9))[0, 0, 4, 4], layer(image).sum()
+        yield (
+            f"torch.nn.{name}.weight",
+            layer.weight.shape,
+            use,
+            layer(torch.ones(1, 4, 9, 9))[0, 0, 4, 4],
+            layer(image).sum(),
+        )

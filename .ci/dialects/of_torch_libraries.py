@@ -1,12 +1,14 @@
 """Libraries on PyTorch: graphs, agents, operators, fastai."""
 
+import contextlib
+
 import torch
 
 for operator in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-    try:  # fastai imports torchvision, whose wheel may be for another torch
+    with contextlib.suppress(
+        RuntimeError
+    ):  # fastai imports torchvision, whose wheel may be for another torch
         torch.library.define(f"torchvision::{operator}", "(Tensor x) -> Tensor")
-    except RuntimeError:
-        pass
 torch.manual_seed(0)
 
 
@@ -20,7 +22,11 @@ def samples():
 
     for shape in ((1000, 640), (5, 200, 300)):
         yield "pyg.inits.glorot", {}, filled(inits.glorot, *shape)
-    yield "pyg.inits.kaiming_uniform", {"fan": 64, "a": 1.0}, filled(lambda t: inits.kaiming_uniform(t, 64, 1.0), 1000, 640)
+    yield (
+        "pyg.inits.kaiming_uniform",
+        {"fan": 64, "a": 1.0},
+        filled(lambda t: inits.kaiming_uniform(t, 64, 1.0), 1000, 640),
+    )
     yield "pyg.inits.uniform", {"size": 64}, filled(lambda t: inits.uniform(64, t), 1000, 640)
     yield "pyg.Linear.weight", {}, Linear(1000, 640).weight.detach()
     yield "pyg.Linear.bias", {"in_channels": 4}, Linear(4, 200_000).bias.detach()
@@ -38,17 +44,29 @@ def samples():
 
     layer = SpectralConv(48, 64, (16, 8), factorization=None)
     weight = layer.weight
-    yield "neuralop.SpectralConv.weight", {}, (weight.to_tensor() if hasattr(weight, "to_tensor") else weight).detach()
+    yield (
+        "neuralop.SpectralConv.weight",
+        {},
+        (weight.to_tensor() if hasattr(weight, "to_tensor") else weight).detach(),
+    )
     import gymnasium
     from stable_baselines3 import PPO
 
     policy = PPO("MlpPolicy", gymnasium.make("Pendulum-v1"), policy_kwargs={"net_arch": [64, 64]}).policy
-    yield "sb3.ActorCriticPolicy.weight", {"role": "hidden"}, policy.mlp_extractor.policy_net[2].weight.detach()
+    yield (
+        "sb3.ActorCriticPolicy.weight",
+        {"role": "hidden"},
+        policy.mlp_extractor.policy_net[2].weight.detach(),
+    )
     yield "sb3.ActorCriticPolicy.weight", {"role": "action"}, policy.action_net.weight.detach()
     yield "sb3.ActorCriticPolicy.weight", {"role": "value"}, policy.value_net.weight.detach()
     yield "sb3.ActorCriticPolicy.bias", {}, policy.action_net.bias.detach()
     from timm.layers import weight_init
 
-    for name, told in (("trunc_normal_", {"std": 1.5}), ("trunc_normal_tf_", {"std": 0.02}), ("lecun_normal_", {}),
-                       ("variance_scaling_", {"mode": "fan_out", "distribution": "uniform"})):
+    for name, told in (
+        ("trunc_normal_", {"std": 1.5}),
+        ("trunc_normal_tf_", {"std": 0.02}),
+        ("lecun_normal_", {}),
+        ("variance_scaling_", {"mode": "fan_out", "distribution": "uniform"}),
+    ):
         yield f"timm.{name}", told, filled(getattr(weight_init, name), 1000, 640, **told)

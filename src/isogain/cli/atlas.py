@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from isogain.libraries import ModelStart
-from isogain.libraries import atlas as read_atlas
 from isogain.cli.options import AsJson
 from isogain.cli.printing import show
 from isogain.core.names.defaults import default
 from isogain.errors import InitializerError
+from isogain.libraries import ModelStart
+from isogain.libraries import atlas as read_atlas
 
 __all__ = ["register"]
 

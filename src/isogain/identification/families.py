@@ -88,7 +88,9 @@ def _cut(sample: Sample) -> Iterator[Family]:
         mass = special.ndtr(cut) - special.ndtr(-cut)
         square = float(np.square((sample.flat - mean) / sigma).mean())
         likelihood = -sample.count * (math.log(sigma * mass) + 0.5 * math.log(2 * math.pi) + 0.5 * square)
-        yield Family("truncated_normal", std, mean, likelihood, error, _kurtosis(cut), _cut_cdf(mean, sigma, cut), cut)
+        yield Family(
+            "truncated_normal", std, mean, likelihood, error, _kurtosis(cut), _cut_cdf(mean, sigma, cut), cut
+        )
 
 
 def _cut_cdf(mean: float, sigma: float, cut: float) -> Callable[[Floats], Floats]:

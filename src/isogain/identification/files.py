@@ -32,7 +32,7 @@ def tensors_of_file(path: Path) -> Iterator[Stored]:
             yield from READERS[file.suffix](file)
         return
     if path.suffix not in READERS:
-        raise DataError(f"{path}: reads {', '.join(READERS)} files and folders of them; igt.identify takes a module or a state dict")
+        raise DataError(f"{path}: reads {', '.join(READERS)} files and folders of them")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     yield from READERS[path.suffix](path)
@@ -74,7 +74,7 @@ def _npz(file: Path) -> Iterator[Stored]:
 
 
 def _member(file: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Stored]:
-    """Where a member is not compressed its bytes lie in the file as they are; else it is unpacked, one at a time."""
+    """Not compressed, a member's bytes lie in the file as they are; else it is unpacked, one at a time."""
     name = info.filename.removesuffix(".npy")
     with archive.open(info) as opened:
         shape, fortran, dtype = _header(opened)
@@ -89,7 +89,7 @@ def _member(file: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iter
 
 
 def _data_of(file: Path, info: zipfile.ZipInfo) -> int:
-    """Where a member's bytes begin: behind its local header, whose name and extra field have lengths of their own."""
+    """Where a member's bytes begin: behind its local header, whose fields have lengths of their own."""
     with file.open("rb") as opened:
         opened.seek(info.header_offset + 26)
         name, extra = struct.unpack("<HH", opened.read(4))
@@ -111,7 +111,9 @@ def _npy(file: Path) -> Iterator[Stored]:
     except (ValueError, OSError) as error:
         raise DataError(f"{file}: cannot be read as .npy: {error}") from error
     if fortran or dtype.kind != "f":
-        raise DataError(f"{file}: holds {shown(str(dtype))} in {'Fortran' if fortran else 'C'} order, not real numbers in C order")
+        raise DataError(
+            f"{file}: holds {shown(str(dtype))}{' in Fortran order' * fortran}, not real numbers in C order"
+        )
     yield InFile(file.stem, file, begin, shape, dtype.str)
 
 

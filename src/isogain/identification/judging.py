@@ -1,7 +1,8 @@
 """Could the values be independent draws of one law?  Each check is a z-score or a p-value of its own.
 
-A start is independent and identically distributed; training is not: it makes rows and columns of different size,
-directions of its own, and tails.  Every check asks for one of these, at a level no start reaches by chance.
+A start is independent and identically distributed; training is not: it makes rows and columns of
+different size, directions of its own, and tails.  Every check asks for one of these, at a level that no
+start reaches by chance.
 """
 
 from __future__ import annotations
@@ -56,11 +57,19 @@ def _lines(name: str, lines: Floats, kurtosis: float) -> Iterator[str]:
     sizes = np.square(lines).mean(axis=1)
     # the fourth moment of a mean of squares widens the spread of their variance where lines are short
     spread = float(sizes.var(ddof=1)) * width / max(kurtosis - 1, 0.1)
-    if abs(spread - 1) > Z * math.sqrt((2 + _excess(kurtosis) / width) / (count - 1)):
+    if _unlikely(spread, count - 1, 1 + _excess(kurtosis) / (2 * width)):
         yield f"{name} differ in size {'more' if spread > 1 else 'less'} than independent draws do"
     means = float(lines.mean(axis=1).var(ddof=1)) * width
-    if abs(means - 1) > Z * math.sqrt((2 + max(kurtosis - 3, 0) / width) / (count - 1)):
+    if _unlikely(means, count - 1, 1 + max(kurtosis - 3, 0) / (2 * width)):
         yield f"{name} differ in mean"
+
+
+def _unlikely(ratio: float, freedom: int, wider: float) -> bool:
+    """Whether a variance over its expectation is no chi-square of that freedom; tails make it smaller."""
+    from scipy import special
+
+    left = freedom / wider
+    return bool(min(special.chdtrc(left, ratio * left), special.chdtr(left, ratio * left)) < SMALLEST_P)
 
 
 def _excess(kurtosis: float) -> float:
@@ -69,7 +78,7 @@ def _excess(kurtosis: float) -> float:
 
 
 def _neighbours(matrix: Floats) -> Iterator[str]:
-    """Values side by side are uncorrelated in a draw, and smooth in a trained kernel or a table of positions."""
+    """Values side by side are uncorrelated in a draw, smooth in a trained kernel or a table."""
     for name, one, other in (
         ("in a row", matrix[:, :-1], matrix[:, 1:]),
         ("in a column", matrix[:-1], matrix[1:]),

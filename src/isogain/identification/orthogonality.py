@@ -50,7 +50,7 @@ def _lines(stored: Stored, sample: Sample) -> list[tuple[str, Floats]]:
 
 
 def _may_be(sample: Sample) -> bool:
-    """Entries of an orthogonal matrix are as large as its side says, gains aside: skip what has no zero mean."""
+    """Entries of an orthogonal matrix have the mean 0."""
     return abs(sample.mean) < 6 * sample.std / math.sqrt(sample.count) + 0.05 * sample.std
 
 

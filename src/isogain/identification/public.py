@@ -53,18 +53,19 @@ RARE = 10.0
 def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     """Which law the values of each tensor come from: path -> Identified.
 
-    `source` is an array, a mapping of arrays, or a `.safetensors`, `.npz` or `.npy` file (or a folder of them), which is
-    read by parts, without the model's code: of a tensor of more than 65,536 values rows and columns at fixed strides.
+    `source` is an array, a mapping of arrays, or a `.safetensors`, `.npz` or `.npy` file (or a folder of
+    them), which is read by parts, without the model's code: of a tensor of more than 65,536 values rows and
+    columns at fixed strides.
     `isogain.torch.identify` also takes tensors, modules, state dicts and `.pt` files.
 
-    Family: normal, uniform, normal cut at 2 or 3 sigmas (by the likelihood ratio), orthogonal, constant, identity.  The
-    scale is held against fans of the shape times usual gains, round numbers, and round numbers over a root of depth; all
-    that lie within 4.5 standard errors are `fits`, the likeliest first.  A tensor whose rows or columns differ in size,
-    whose neighbours are correlated, which has directions of its own or another histogram, fits no law:
-    it was trained, or drawn otherwise.
+    Family: normal, uniform, normal cut at 2 or 3 sigmas (by the likelihood ratio), orthogonal, constant,
+    identity.  The scale is held against fans of the shape times usual gains, round numbers, and round
+    numbers over a root of depth; all that lie within 4.5 standard errors are `fits`, the likeliest first.
+    A tensor whose rows or columns differ in size, whose neighbours are correlated, which has directions of
+    its own or another histogram, fits no law: it was trained, or drawn otherwise.
 
-    `fan_rule` says whose shapes they are ("torch": (out, in, k...), "keras" for Keras and JAX, "mlx", ...): that reading
-    of the fans comes first, and others after it.
+    `fan_rule` says whose shapes they are ("torch": (out, in, k...), "keras" for Keras and JAX, "mlx", ...):
+    that reading of the fans comes first, and others after it.
 
     Raises DataError for what holds no tensors.
 
@@ -74,7 +75,9 @@ def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     'w ~ N(0, σ²), σ² = 2 / fan_in (300)'
     """
     CHECKS.choice("fan_rule", fan_rule, tuple(FRAMEWORK_RULES))
-    return identified(_tensors(source), fan_rule)
+    found = identified(_tensors(source), fan_rule)
+    CHECKS.require(len(found) > 0, f"there is no tensor of real numbers in {shown(source)}")
+    return found
 
 
 def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identification:
@@ -105,7 +108,9 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
 
 
 def _again(stored: Stored, other: Identified, tied: bool) -> Identified:
-    return Identified(stored.path, stored.shape, other.verdict, other.fits, other.reason, other.path, tied, other.values)
+    return Identified(
+        stored.path, stored.shape, other.verdict, other.fits, other.reason, other.path, tied, other.values
+    )
 
 
 def _tensors(source: Any) -> Iterator[Stored]:
@@ -122,7 +127,9 @@ def _tensors(source: Any) -> Iterator[Stored]:
         if real:
             yield InMemory(str(name), array, identity=id(one))
         elif not isinstance(source, Mapping):
-            raise DataError(f"identify takes an array of real numbers, a mapping of them, or a file, got {shown(source)}")
+            raise DataError(
+                f"identify takes an array of real numbers, a mapping of them, or a file, got {shown(source)}"
+            )
 
 
 def _one(stored: Stored, sample: Sample, hints: Hints) -> Identified:
@@ -168,7 +175,10 @@ def _pattern(sample: Sample) -> tuple[str, tuple[Fit, ...], str] | None:
     if len(values) <= max(2, sample.count // 50):
         return "pattern", (), f"{len(values)} different values only: computed, rounded or quantised"
     if len(sample.shape) == 1 and sample.count >= 8:
-        for name, steps in (("", sample.flat), ("the exponentials of ", np.exp(np.clip(sample.flat, -50, 50)))):
+        for name, steps in (
+            ("", sample.flat),
+            ("the exponentials of ", np.exp(np.clip(sample.flat, -50, 50))),
+        ):
             step = np.diff(steps)
             if float(np.abs(step - step.mean()).max()) < 1e-3 * abs(float(step.mean())):
                 return "pattern", (), f"{name}evenly spaced numbers"
@@ -181,7 +191,9 @@ def _without_rows_of_zeros(sample: Sample) -> tuple[Sample, str]:
     count = int(blank.sum())
     if not 0 < count <= max(2, len(blank) // 20):
         return sample, ""
-    return Sample(sample.matrix[~blank], sample.shape, sample.resolution), f"; {count} of the rows looked at are 0"
+    return Sample(
+        sample.matrix[~blank], sample.shape, sample.resolution
+    ), f"; {count} of the rows looked at are 0"
 
 
 def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
@@ -206,7 +218,7 @@ def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
 
 
 def _fits(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
-    """(rank, fit) of every scale that is near enough; the scale itself where none is and the values are many."""
+    """(rank, fit) of every scale near enough; the scale itself where none is and the values are many."""
     if family.mean:
         shifted = _shifted(sample, family)
         if shifted is not None or len(sample.shape) < 2:
@@ -232,7 +244,10 @@ def _named(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float
                 continue
             cost = abs(off) if family.one_sided else 0.5 * off**2
             fit = Fit(_law(scale, family, left < 1), _says(scale, family, left < 1), abs(off))
-            yield scale.rarity + cost + seldom + (1.0 if left < 1 and scale.initializer is not None else 0.0), fit
+            yield (
+                scale.rarity + cost + seldom + (1.0 if left < 1 and scale.initializer is not None else 0.0),
+                fit,
+            )
 
 
 def _shifted(sample: Sample, family: Family) -> tuple[float, Fit] | None:
@@ -250,7 +265,7 @@ def _shifted(sample: Sample, family: Family) -> tuple[float, Fit] | None:
 
 
 def _round_ends(sample: Sample) -> tuple[float, float]:
-    """The ends of an interval that is a hair wider than the values, both round; (0, 0) where there is none."""
+    """The round ends of an interval that is a hair wider than the values; (0, 0) where there is none."""
     hair = 15 * (sample.high - sample.low) / sample.count
     for digits in (1, 2, 3):
         step = 10.0 ** math.floor(math.log10(max(abs(sample.high), abs(sample.low)))) / 10 ** (digits - 1)
@@ -282,4 +297,8 @@ def _says(scale: Scale, family: Family, uncorrected: bool = False) -> str:
     what = "σ²" if uncorrected or not ends else "Var[w]"
     if scale.initializer is not None:
         return f"w ~ N(0, σ²){ends}, {what} = {number}"
-    return f"w ~ N(0, ({number})²)" if not ends else f"w ~ N(0, σ²){ends}, {'σ' if uncorrected else 'std'} = {number}"
+    return (
+        f"w ~ N(0, ({number})²)"
+        if not ends
+        else f"w ~ N(0, σ²){ends}, {'σ' if uncorrected else 'std'} = {number}"
+    )

@@ -33,8 +33,8 @@ class Identified:
     path: str
     shape: tuple[int, ...]
     verdict: str
-    """'drawn' (a law fits), 'constant', 'pattern' (computed, like an identity), 'none' (no law fits: trained, or drawn
-    otherwise), 'few' (too few values to tell)."""
+    """'drawn' (a law fits), 'constant', 'pattern' (computed, like an identity), 'none' (no law fits: trained,
+    or drawn otherwise), 'few' (too few values to tell)."""
     fits: tuple[Fit, ...]
     """Likeliest first; empty unless drawn, constant or a pattern."""
     reason: str
@@ -53,7 +53,10 @@ class Identified:
     def to_dict(self) -> dict[str, Any]:
         """The finding as JSON-ready data."""
         names = ("path", "verdict", "reason", "same_as", "tied", "values")
-        fits = [{"initializer": f.initializer.to_dict(), "says": f.says, "distance": f.distance} for f in self.fits]
+        fits = [
+            {"initializer": f.initializer.to_dict(), "says": f.says, "distance": f.distance}
+            for f in self.fits
+        ]
         return {name: getattr(self, name) for name in names} | {"shape": list(self.shape), "fits": fits}
 
     def __str__(self) -> str:
@@ -71,7 +74,9 @@ class Identification(Mapping[str, Identified]):
 
     def __getitem__(self, path: str) -> Identified:
         if not isinstance(path, str) or path not in self._found:
-            raise DataError(f"no tensor of real numbers is called {shown(path)}; there are {len(self._found)}")
+            raise DataError(
+                f"no tensor of real numbers is called {shown(path)}; there are {len(self._found)}"
+            )
         return self._found[path]
 
     def __iter__(self) -> Iterator[str]:
@@ -96,7 +101,10 @@ class Identification(Mapping[str, Identified]):
 
     def to_dict(self) -> dict[str, Any]:
         """All findings as JSON-ready data."""
-        return {"schema": "isogain.identification/1", "tensors": [one.to_dict() for one in self._found.values()]}
+        return {
+            "schema": "isogain.identification/1",
+            "tensors": [one.to_dict() for one in self._found.values()],
+        }
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())

@@ -1,4 +1,4 @@
-"""The values that are looked at: all of a small tensor, and of a large one rows and columns at fixed strides."""
+"""The values that are looked at: all, or of a large tensor rows and columns at fixed strides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which numbers people write: fans times the squares of usual gains, round numbers, and those over a root of depth."""
+"""Which numbers people write: fans times squares of gains, round numbers, and those over a root of depth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from isogain.errors import IsogainError
 __all__ = ["Scale", "named_scales", "rounded"]
 
 GAINS = {
-    1.0: ("1", 0), 2.0: ("2", 0), 1 / 3: ("1/3", 1), 0.5: ("1/2", 2), 0.4: ("2/5", 2), 25 / 9: ("25/9", 3), 9 / 16: ("9/16", 3),
+    1.0: ("1", 0), 2.0: ("2", 0), 1 / 3: ("1/3", 1), 0.5: ("1/2", 2), 0.4: ("2/5", 2),
+    25 / 9: ("25/9", 3), 9 / 16: ("9/16", 3),
     4.0: ("4", 3), 0.25: ("1/4", 3), 2 / 3: ("2/3", 3), 3.0: ("3", 3), 1 / 9: ("1/9", 3),
 }  # fmt: skip
 """Squares of gains, as they are written, and how seldom they are."""
@@ -39,7 +40,7 @@ def named_scales(
     shape: Sequence[int], distribution: str, about: float, within: float, first_rule: str = "torch",
     weight: Sequence[int] = (),
 ) -> Iterator[Scale]:  # fmt: skip
-    """The scales of a tensor of this shape that lie within a share of `about`; `weight`: the shape of a bias' weight."""
+    """The scales of this shape within a share of `about`; `weight`: the shape of a bias' weight."""
     fans = [*_of_fans(shape, distribution, first_rule), *_of_bias(weight, distribution, first_rule)]
     yield from (one for one in fans if abs(one.std / about - 1) <= within)
     yield from _round(about, within, distribution)
@@ -86,7 +87,11 @@ def _round(about: float, within: float, distribution: str) -> Iterator[Scale]:
     factor = math.sqrt(3) if distribution == "uniform" else 1.0
     for digits in (1, 2, 3):
         number = rounded(about * factor, digits)
-        if number and abs(number / factor / about - 1) <= within and (digits == 1 or number != rounded(number, digits - 1)):
+        if (
+            number
+            and abs(number / factor / about - 1) <= within
+            and (digits == 1 or number != rounded(number, digits - 1))
+        ):
             yield Scale(number / factor, f"{number:g}", (0.0, 4.0, 7.0)[digits - 1])
 
 

@@ -1,4 +1,4 @@
-"""The atlas: what the layers and models of other libraries start with, where it is written, what inspect finds.
+"""The atlas: what other libraries' models start with, where it is written, what inspect finds.
 
 `models.jsonl` is written by `benchmarks/atlas.py`, one line for each model and version of its library.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from isogain.libraries.table import Kind, ModelStart, version_key
 
@@ -34,7 +35,7 @@ def changes(models: Sequence[ModelStart]) -> Iterator[Change]:
         by_name.setdefault(one.model, []).append(one)
     for versions in by_name.values():
         versions.sort(key=lambda one: version_key(one.version))
-        for old, new in zip(versions, versions[1:], strict=False):
+        for old, new in pairwise(versions):
             yield from _between(old, new)
 
 
@@ -46,7 +47,9 @@ def _between(old: ModelStart, new: ModelStart) -> Iterator[Change]:
             continue
         one = next(iter((now or was).values()))
         gone, come = "; ".join(_told(was)), "; ".join(_told(now))
-        yield Change(new.model, new.library, old.version, new.version, kind, one.example, gone, come, one.where)
+        yield Change(
+            new.model, new.library, old.version, new.version, kind, one.example, gone, come, one.where
+        )
 
 
 def _laws(model: ModelStart) -> dict[str, dict[str, Kind]]:

@@ -124,10 +124,10 @@ def version_key(version: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def atlas() -> Atlas:
-    """What other libraries' models start with: each kind of parameter, its law, the file and line that wrote it.
+    """What other libraries' models start with: each kind of parameter, its law, and where it is written.
 
-    Read by `own_plan` off the libraries' own code in the versions that the rows name; the layers of frameworks
-    are rows of `ig.catalog()`, which `ig.default(layer)` reads.
+    Read by `own_plan` off the libraries' own code, in the versions that are named; layers of frameworks are
+    rows of `ig.catalog()`, which `ig.default(layer)` reads.
 
     >>> atlas().search("timm vit")[0].library
     'timm'
@@ -140,4 +140,6 @@ def _read(record: Mapping[str, Any]) -> ModelStart:
     kinds = tuple(Kind(**{**one, "shape": tuple(one["shape"])}) for one in record["starts"])
     names = ("model", "library", "version", "parameters")
     told = {name: record[name] for name in names}
-    return ModelStart(**told, starts=kinds, verdict=record.get("verdict", ""), findings=tuple(record.get("findings", ())))
+    return ModelStart(
+        **told, starts=kinds, verdict=record.get("verdict", ""), findings=tuple(record.get("findings", ()))
+    )

@@ -195,5 +195,6 @@ FRAMEWORK_RULES: dict[str, Callable[[Sequence[int]], Fans]] = {
     "last_two": _rule("a weight whose last two axes count", lambda s: (s[-1], s[-2], 1)),
 }
 """By whose shape: PyTorch (MXNet, Chainer, MindSpore), Keras (JAX, Haiku, Sonnet), Caffe, MLX, PaddlePaddle;
-transposed kernels whose inputs stand first or last; heads folded into outputs (`first_in`) or inputs (`last_out`);
+transposed kernels whose inputs stand first or last; heads folded into outputs (`first_in`) or inputs
+(`last_out`);
 tinygrad (`first_out`), Thinc (`two_axes`), PyTorch Geometric (`last_two`)."""

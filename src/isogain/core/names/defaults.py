@@ -44,7 +44,7 @@ class LayerStart(Mapping[str, Initializer]):
         if missing:
             needed = ", ".join(f"{one}=..." for one in missing)
             raise InitializerError(
-                f'{self.name}.{parameter} is {row.formula}, which needs sizes: ig.default("{self.name}", {needed})'
+                f'{self.name}.{parameter} is {row.formula}, of sizes: ig.default("{self.name}", {needed})'
             )
         return get(row.name, **{one: value for one, value in self.sizes.items() if one in taken})
 
@@ -105,7 +105,7 @@ def default(layer: str, /, **sizes: Any) -> LayerStart:
     `layer` is its name with its library ("torch.nn.Linear", "keras.layers.MultiHeadAttention",
     "flax.nnx.LSTMCell", "paddle.compat.nn.Linear"); parts in the middle may be left out ("keras.Dense").
     `sizes` are the layer's own arguments (`in_features=512`, `kernel_size=3`, `groups=4`, `hidden_size=256`):
-    laws of vectors need them, since a bias does not show its layer's inputs; what no law needs is passed over.
+    laws of vectors need them, since a bias does not show its layer's inputs; others are passed over.
     The numbers were held against the libraries themselves, in the versions that the rows name.
 
     Raises InitializerError for a layer that is not known, with the nearest names.

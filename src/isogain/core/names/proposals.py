@@ -13,7 +13,14 @@ from typing import Any
 
 from isogain.core.initializers import Constant, Normal, Orthogonal, TruncatedNormal, Uniform, VarianceScaling
 from isogain.core.names.rows import Row
-from isogain.core.values.distributions import ConstantLaw, Law, NormalLaw, TruncatedNormalLaw, UniformLaw
+from isogain.core.values.distributions import (
+    ConstantLaw,
+    Law,
+    NormalLaw,
+    TruncatedNormalLaw,
+    UniformLaw,
+    truncated_std,
+)
 from isogain.core.values.initializer import Initializer
 
 __all__ = ["Facts", "arguments_for", "facts_of"]
@@ -33,8 +40,9 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 SCALES = ("gain", "scale", "factor", "magnitude")
 SLOPES = ("a", "negative_slope", "slope")
 NAMES: dict[str, str] = {
-    "std": "std", "stddev": "std", "sigma": "std", "mean": "mean", "low": "low", "minval": "low", "min": "low", "lo": "low",
-    "high": "high", "maxval": "high", "max": "high", "hi": "high", "b": "high", "lower": "lower", "upper": "upper",
+    "std": "std", "stddev": "std", "sigma": "std", "mean": "mean", "low": "low", "minval": "low",
+    "min": "low", "lo": "low", "high": "high", "maxval": "high", "max": "high", "hi": "high", "b": "high",
+    "lower": "lower", "upper": "upper",
     "value": "value", "val": "value", "fill_value": "value", "constant": "value",
 }  # fmt: skip
 """Arguments that are a number of the law, and which."""
@@ -45,7 +53,8 @@ def facts_of(value: Initializer, laws: Mapping[str, Law]) -> Facts:
     """The numbers of an initializer, and of its law at a shape where one was given."""
     facts: Facts = {}
     if isinstance(value, VarianceScaling):
-        facts["variance"] = value.scale
+        cut = value.distribution == "truncated_normal" and value.truncation == "uncorrected"
+        facts["variance"] = value.scale * (truncated_std(-2, 2) ** 2 if cut else 1)
     elif isinstance(value, Orthogonal):
         facts["gain"] = value.gain
     law = laws.get("shape")
@@ -100,7 +109,7 @@ def _values(name: str, facts: Facts) -> list[Any]:
 
 
 def _scales(facts: Facts) -> list[float]:
-    """A gain is a factor of the weight or of its variance, on Xavier's, LeCun's or He's law; or a bound, a std."""
+    """A gain is a factor of the weight or of its variance, on LeCun's or He's law; or a bound, a std."""
     found = [facts[name] for name in ("gain", "std", "high") if name in facts]
     variance = facts.get("variance")
     if variance is not None:

@@ -21,6 +21,8 @@ __all__ = ["Translation", "translate"]
 
 GENERAL = ("general", "fixed scales", "biases and constants", "kernels and sparse patterns")
 """isogain's own rows that are laws for any network."""
+NO_CALLS = ("torch.default_weight",)
+"""Rows that name what layers do, and that their framework has no function for."""
 NEVER = 9.0
 """Sigmas beyond which no draw has ever been cut."""
 SIZES = ((48, 80, (3, 3)), (128, 32, (5, 2)), (17, 29, (2, 2)))
@@ -70,21 +72,23 @@ class Translation:
 
 
 def translate(
-    name: str, *, to: str, layout: LayoutLike = None, shape: Sequence[int] | None = None, transposed: bool = False,
+    name: str, *, to: str, layout: LayoutLike = None, shape: Sequence[int] | None = None,
+    transposed: bool = False,
     **parameters: Any,
 ) -> Translation:  # fmt: skip
     """The call of the framework `to` that draws the law which `name` draws in its own framework.
 
-    `name` and `parameters` are as `ig.get` takes them: an initializer's row ("torch.kaiming_uniform_", a=5**0.5)
-    or a layer's ("torch.nn.Linear.weight").  `layout` says how the weight lies in its own framework ("in out"
-    for a parameter of `x @ w`; by default as its framework's layers have it) and so what its axes mean: the law that
-    the framework reads off that shape, right or wrong, is what is looked for, on the same weight as the other
-    framework lays it out.  `shape`, where given, is that of the weight in its own framework: where no call
-    has the law at every size, one with numbers for this shape is taken.  `transposed` for transposed convolutions.
+    `name` and `parameters` are as `ig.get` takes them: an initializer's row ("torch.kaiming_uniform_",
+    a=5**0.5) or a layer's ("torch.nn.Linear.weight").  `layout` says how the weight lies in its own
+    framework ("in out" for a parameter of `x @ w`; by default as its framework's layers have it) and so
+    what its axes mean: the law that the framework reads off that shape, right or wrong, is what is looked
+    for, on the same weight as the other framework lays it out.  `shape`, where given, is that of the weight
+    in its own framework: where no call has the law at every size, one with numbers for this shape is taken.
+    `transposed` for transposed convolutions.
 
-    The laws are compared as laws (family, moments, bounds), not by names.  `exact` says whether they are the same;
-    `difference` what is not.  Raises InitializerError for an unknown name or framework, or a row that is no
-    law of a weight.
+    The laws are compared as laws (family, moments, bounds), not by names.  `exact` says whether they are
+    the same; `difference` what is not.  Raises InitializerError for an unknown name or framework, or a row
+    that is no law of a weight.
 
     >>> print(translate("torch.kaiming_uniform_", a=5**0.5, to="paddle"))
     paddle.nn.initializer.KaimingUniform(negative_slope=2.236067977, nonlinearity='leaky_relu')
@@ -177,7 +181,7 @@ def _candidates(target: Framework, wanted: _Wanted) -> Iterator[_Candidate]:
     """The rows of a framework with every argument that could be meant."""
     for facts in wanted.facts:
         for row in catalog():
-            if not _is_of(row, target) or row.layout or row.function:
+            if not _is_of(row, target) or row.layout or row.function or row.name in NO_CALLS:
                 continue
             for arguments in arguments_for(row, facts):
                 try:

@@ -25,8 +25,8 @@ PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     """Which law the values of each tensor come from: path -> Identified, as `ig.identify` finds it.
 
-    `source` is a tensor, a module (its parameters), a state dict, a `.pt`, `.pth`, `.bin` or `.ckpt` file (read by
-    `torch.load` without running its code), or what `ig.identify` takes: arrays, `.safetensors`, `.npz`, folders.
+    `source` is a tensor, a module (its parameters), a state dict, a `.pt`, `.pth`, `.bin` or `.ckpt` file
+    (read by `torch.load` without its code), or what `ig.identify` takes: arrays, `.safetensors`, `.npz`, folders.
     Nothing is changed; tensors on a device are read by parts.  Quantised and complex tensors are left out.
 
     Raises DataError for what holds no tensors, or a tensor that has no values (on the meta device).
@@ -71,7 +71,9 @@ def _stored(tensors: Mapping[str, Any]) -> Iterator[Stored]:
         if not isinstance(one, torch.Tensor) or one.layout != torch.strided or not one.is_floating_point():
             continue
         if one.is_meta:
-            raise DataError(f"{path} is on the meta device, which holds no values; give the model memory first")
+            raise DataError(
+                f"{path} is on the meta device, which holds no values; give the model memory first"
+            )
         plain = one.detach()
         if plain.dtype.itemsize > 1:  # 8-bit floats are quantised weights
             yield OnDevice(str(path), plain)
@@ -87,7 +89,11 @@ class OnDevice(Stored):
     def __post_init__(self) -> None:
         self.shape = tuple(self.tensor.shape)
         self.resolution = float(torch.finfo(self.tensor.dtype).eps) / 2
-        self.identity: Hashable | None = (self.tensor.untyped_storage().data_ptr(), self.tensor.storage_offset(), self.shape)
+        self.identity: Hashable | None = (
+            self.tensor.untyped_storage().data_ptr(),
+            self.tensor.storage_offset(),
+            self.shape,
+        )
 
     def rows(self, which: NDArray[np.intp], columns: NDArray[np.intp] | slice) -> Floats:
         matrix = self.tensor.reshape(matrix_view(self.shape))

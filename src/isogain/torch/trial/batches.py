@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 from isogain.checking import shown
 from isogain.errors import TrialError
-from isogain.torch.call.guard import random_states, set_random_states
+from isogain.torch.call.guard import random_states, seeded, set_random_states
 
 __all__ = ["Batch", "Source", "moved", "pair_of", "source_of"]
 
@@ -152,7 +152,7 @@ class _Dice:
     def __init__(self, seed: int) -> None:
         outside = random_states()
         random.seed(seed)
-        torch.manual_seed(seed)
+        seeded(seed)
         if (numpy := sys.modules.get("numpy")) is not None:
             numpy.random.seed(seed % 2**32)
         self.states = random_states()

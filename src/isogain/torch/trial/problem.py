@@ -14,6 +14,7 @@ from torch import nn
 
 from isogain.checking import shown
 from isogain.errors import TrialError
+from isogain.torch.call.guard import seeded
 from isogain.torch.call.inputs import plain_module
 from isogain.torch.start.schemes import Scheme
 from isogain.torch.trial.batches import pair_of
@@ -78,7 +79,7 @@ class Problem:
 
     def model(self, seed: int) -> nn.Module:
         """The model as it is built from this seed, nobody else's."""
-        torch.manual_seed(seed)
+        seeded(seed)
         if isinstance(self.build, nn.Module):
             return copy.deepcopy(self.build)
         try:

@@ -19,7 +19,7 @@ from isogain.errors import IsogainError, TrialError
 from isogain.graph.groups import optimizer_kind
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
-from isogain.torch.call.guard import random_states, set_random_states
+from isogain.torch.call.guard import random_states, seeded, set_random_states
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.schemes import starter
 from isogain.torch.trial.batches import moved, pair_of
@@ -102,10 +102,11 @@ def trained(problem: Problem, job: Job) -> Arrays:
     validation = [moved(batch, *place) for batch in problem.validation()]
     judged = {round(problem.steps * part / LOOKS) for part in range(LOOKS + 1)}
     losses, at, scores = np.full(problem.steps, np.nan), [0], [score(problem, model, validation)]
-    torch.manual_seed(job.seed)
+    seeded(job.seed)
+    model.train()
     for step in range(problem.steps):
         batch = moved(first if step == 0 else _next(stream, step, problem.steps), *place)
-        losses[step] = _update(problem, model.train(), optimizer, batch)
+        losses[step] = _update(problem, model, optimizer, batch)
         if not math.isfinite(losses[step]):
             break
         if step + 1 in judged:

@@ -95,7 +95,7 @@ def variance_scaling(
 def glorot_uniform(input_axes: Axes = None, output_axes: Axes = None) -> Initializer:
     """Dense's and Conv's own start.  EinsumDense and MultiHeadAttention (3.15) name their equation's axes.
 
-    Without input_axes and output_axes a kernel (512, 8, 64) is read as 512 taps, and comes out a sixth as wide
+    Without input_axes and output_axes a kernel (512, 8, 64) is read as 512 taps, a sixth as wide
     as the layer's own: `keras.layers.MultiHeadAttention.query_dense.kernel` is that one.
     """
     return scaling(1.0, "fan_avg", "uniform", input_axes, output_axes)

@@ -63,7 +63,7 @@ row("Uniform", "w ~ U(±scale)", "A fixed range, ±.07 by default.", lambda scal
 row(
     "TruncatedNormal",
     "w ~ N(mean, sigma²) given a < w < b",
-    "a and b are weights, not multiples of sigma: the default sigma .01 is never cut, sigma 4 is nearly uniform in ±2.",
+    "a and b are weights, not multiples of sigma: .01 is never cut, 4 is nearly uniform in ±2.",
     lambda sigma=0.01, mean=0.0, a=-2.0, b=2.0: TruncatedNormal(sigma, mean, a, b, "absolute", False),
 )
 row(

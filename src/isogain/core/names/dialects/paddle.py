@@ -74,7 +74,7 @@ row(
 row(
     "KaimingUniform",
     "w ~ U(±gain·√(3 / fan))",
-    f"{FANS}. The slope counts only with nonlinearity='leaky_relu'; the default is 'relu', so a port of torch's "
+    f"{FANS}. The slope counts only with nonlinearity='leaky_relu'; the default is 'relu': a port of torch's "
     "kaiming_uniform_(a=√5) that gives the slope alone comes out 2.45 times as wide.",
     kaiming_uniform,
 )

@@ -1,4 +1,4 @@
-"""Libraries on PyTorch that bring laws of their own: graphs, detection, agents, operators, large transformers."""
+"""Libraries on PyTorch with laws of their own: graphs, detection, agents, operators, transformers."""
 
 from __future__ import annotations
 

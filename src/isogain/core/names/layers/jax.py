@@ -84,7 +84,7 @@ for _gate in "ifgo":
 flax(
     "nnx.OptimizedLSTMCell.dense_h.kernel",
     "W orthogonal (h, 4h)",
-    "One matrix over all gates: each gate's singular values run from 0 to about .85. LSTMCell draws each gate apart.",
+    "One matrix over all gates: a gate's singular values run from 0 to about .85. LSTMCell draws each apart.",
     lambda: Orthogonal(1.0, "last"),
     layout="in out",
 )

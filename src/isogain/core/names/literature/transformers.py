@@ -59,8 +59,8 @@ def megatron(
 ) -> Initializer:
     """Megatron-LM's init_method_normal and scaled_init_method_normal; embeddings as weights.
 
-    A block ends `multiplier` branches: 2, and 1 in hybrid models, whose Mamba and attention layers are counted
-    one by one.
+    A block ends `multiplier` branches: 2, and 1 in hybrid models, which count Mamba and attention
+    layers one by one.
     """
     require(multiplier > 0, f"megatron: multiplier must be above 0, got {multiplier!r}")
     std_of_ends = std * math.sqrt(2 / multiplier) if role == "branch_end" else std

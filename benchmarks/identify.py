@@ -172,11 +172,12 @@ def file() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         count = _write(path)
-        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        before, start, used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter(), time.process_time()
         found = ig.identify(path)
         seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(
             f"{count / 1e9:.2f} billion parameters, {len(found)} tensors {found.counts}: {seconds:.1f} s, "
+            f"{time.process_time() - used:.1f} s of processor, "
             f"peak {peak / 1024:.0f} MiB ({before / 1024:.0f} before)"
         )
 

@@ -71,8 +71,8 @@ def _of_bias(weight: Sequence[int], distribution: str, first_rule: str) -> Itera
     """U(±1/√fan_in) of the weight beside it, as torch's layers have it."""
     if len(weight) < 2 or 0 in weight or distribution != "uniform":
         return
-    for place, rule in enumerate(dict.fromkeys((first_rule, *RULES))):
-        fan = FRAMEWORK_RULES[rule](weight).fan_in
+    rules = dict.fromkeys((first_rule, *RULES))
+    for place, fan in enumerate(dict.fromkeys(FRAMEWORK_RULES[rule](weight).fan_in for rule in rules)):
         yield Scale(1 / math.sqrt(3 * fan), f"1/√{fan:g}, the fan_in of its weight", -2.0 + place)
 
 

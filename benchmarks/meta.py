@@ -2,13 +2,15 @@
 
     python benchmarks/meta.py [NAME ...] [--library transformers|timm|torchvision] [--json FILE]
     python benchmarks/meta.py [NAME ...] [--library ...] --sharded
+    python benchmarks/meta.py [NAME ...] [--library ...] --bare
 
 Every buffer and every parameter in which nothing is random has to be equal bit for bit; every random one of
 the same law (means, mean squares and the whole distribution, two samples, 5 standard errors); `own_plan`'s
 standard deviation and bound those of the eager weights (1 %, or 5 standard errors where the weight is
 small); a forward pass runs, and its loss lies where those of eager models with other seeds lie.  With
 --sharded, two gloo processes shard each model with `fully_shard`, materialise it, and gather: the bits of
-one process.
+one process.  With --bare, models are built on meta without a record, so that their own recipes have to tell
+their start: the same comparisons of tensors, without losses.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ SAMPLE = 1 << 17
 SEEDS, STUDENT = 3, 13.0
 """Models of each kind whose losses are compared, and what t of four degrees exceeds as seldom as 5 errors."""
 
+KINDS = ("drawn", "computed", "following", "replayed")
 Build = Callable[[], nn.Module]
 
 
@@ -74,10 +77,28 @@ def compare(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict
     problems += _off_laws(plan, theirs)
     losses = _losses(eager, build, loss)
     problems += _off_losses(losses, model, build, loss)
-    count = {
-        kind: list(kinds.values()).count(kind) for kind in ("drawn", "computed", "following", "replayed")
-    }
-    return {"name": name, "problems": problems, "losses": losses, "hash": state_hash(ours), **count}
+    return {"name": name, "problems": problems, "losses": losses, "hash": state_hash(ours), **_counts(kinds)}
+
+
+def compare_bare(name: str, build: Build) -> dict[str, Any]:
+    """The same of a model that was built on meta without a record."""
+    torch.manual_seed(0)
+    theirs = named(build())
+    with torch.device("meta"):
+        model = build()
+    places = places_of(model)
+    start, said = known_start(model, places, places)
+    ours = named(igt.materialize_(model, seed=1))
+    problems = list(said)
+    kinds = {path: piece.kind for path, piece in start.pieces.items()}
+    for path in ours.keys() & theirs.keys():
+        is_random = kinds.get(path, "computed") != "computed"
+        problems += [f"{path}: {one}" for one in differences(theirs[path], ours[path], is_random)]
+    return {"name": name, "problems": problems, **_counts(kinds)}
+
+
+def _counts(kinds: dict[str, str]) -> dict[str, int]:
+    return {kind: list(kinds.values()).count(kind) for kind in KINDS}
 
 
 def differences(eager: torch.Tensor, ours: torch.Tensor, is_random: bool) -> Iterator[str]:
@@ -121,16 +142,21 @@ def _off_laws(plan: igt.Plan, eager: dict[str, torch.Tensor]) -> Iterator[str]:
             continue
         law = entry.initializer.law(entry.shape, layout=entry.layout, groups=entry.groups)
         values = eager[path].double()
-        size = math.sqrt(law.std**2 + abs(law.mean) ** 2)
-        square = values.square()
-        spread = float(square.std()) / math.sqrt(values.numel()) if values.numel() > 1 else math.inf
-        if abs(float(square.mean()) - size**2) > max(0.02 * size**2, LIMIT * spread):
-            found = float(square.mean()) ** 0.5
+        size, found = math.sqrt(law.std**2 + abs(law.mean) ** 2), float(values.square().mean()) ** 0.5
+        if abs(found - size) > max(0.01 * size, LIMIT * _error_of_size(values)):
             yield f"{path}: {entry.initializer} has size {size:.4g}, the weights {found:.4g}"
         low, high = law.bounds
         slack = 0.01 * max(abs(low), abs(high)) if math.isfinite(low + high) else 0.0
         if float(values.min()) < low - slack or float(values.max()) > high + slack:
             yield f"{path}: {entry.initializer} lies in [{low:.4g}, {high:.4g}], the weights beyond"
+
+
+def _error_of_size(values: torch.Tensor) -> float:
+    """The standard error of a root mean square: half that of the mean square over it."""
+    square = values.square()
+    if values.numel() < 2:
+        return math.inf
+    return float(square.std()) / math.sqrt(values.numel()) / (2 * float(square.mean()) ** 0.5 or math.inf)
 
 
 def _losses(eager: nn.Module, build: Build, loss: Callable[[nn.Module], float]) -> list[float]:
@@ -287,6 +313,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--library", default="transformers")
     parser.add_argument("--sharded", action="store_true")
+    parser.add_argument("--bare", action="store_true")
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -295,7 +322,7 @@ def main() -> int:
     names = chosen.names or list(every)
     if chosen.sharded:
         return _compare_sharded(names, chosen.library)
-    rows = [_row(name, *every[name]) for name in names]
+    rows = [_row(name, *every[name], chosen.bare) for name in names]
     good = sum(not row["problems"] for row in rows)
     print(f"{good} of {len(rows)} of {chosen.library} start the same")
     if chosen.json:
@@ -303,19 +330,12 @@ def main() -> int:
     return int(good < len(rows))
 
 
-def _row(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict[str, Any]:
+def _row(name: str, build: Build, loss: Callable[[nn.Module], float], bare: bool) -> dict[str, Any]:
     try:
-        row = compare(name, build, loss)
+        row = compare_bare(name, build) if bare else compare(name, build, loss)
     except Exception as error:
-        row = {
-            "name": name,
-            "problems": [f"{type(error).__name__}: {error}"],
-            "drawn": 0,
-            "computed": 0,
-            "following": 0,
-            "replayed": 0,
-        }
-    counts = ", ".join(f"{row[kind]} {kind}" for kind in ("drawn", "computed", "following", "replayed"))
+        row = {"name": name, "problems": [f"{type(error).__name__}: {error}"], **_counts({})}
+    counts = ", ".join(f"{row[kind]} {kind}" for kind in KINDS)
     print(f"{name:32} {counts}  {'; '.join(row['problems'][:4])[:600] or 'same'}", flush=True)
     return row
 

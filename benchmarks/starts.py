@@ -14,7 +14,6 @@ test scores are the result.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import tempfile
 from dataclasses import replace
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from isogain.jobs.executing import Crew
 from starting import costs, page
 from starting.competitors import STARTS
 from starting.rows import LATER, ROWS, SLOW, Row
@@ -103,7 +103,8 @@ def _stale(row: Row, store: Store) -> str | None:
     return None if stored == {igt.plan(*fresh(row, 0)).hash} else row.name
 
 
-def _complete(arguments: tuple[Unit, Store, int, bool]) -> None:
+def _complete(_: None, arguments: tuple[Unit, Store, int, bool]) -> None:
+    torch.set_num_threads(1)
     try:
         complete(*arguments)
     except Exception as error:
@@ -126,8 +127,9 @@ def main() -> None:
             print(f"{name}: another plan now, {store.forget({name}, {'isogain'})} runs forgotten")
     if not arguments.page:
         work = [(unit, store, seeds, arguments.quick) for unit in units(arguments)]
-        with multiprocessing.get_context("spawn").Pool(arguments.jobs, maxtasksperchild=8) as pool:
-            for _ in pool.imap_unordered(_complete, work):
+        crew = Crew(_complete, None, arguments.backend, arguments.jobs, arguments.address)
+        with crew:
+            for _ in crew.run(work):
                 pass
     print("\n".join(page.lines(store.records(), range(seeds), _rows(arguments.rows))))
     if arguments.page:
@@ -143,6 +145,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--optimizers", help="sgd, adamw")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1, help="processes, of one thread each")
+    parser.add_argument("--backend", default="loky", help="loky, dask or ray: who runs those processes")
+    parser.add_argument("--address", help="of the Dask scheduler or Ray head")
     parser.add_argument("--again", help="starts whose stored runs of these rows are forgotten first")
     parser.add_argument(
         "--stale", action="store_true", help="forget runs of plans that isogain changed since"

@@ -11,9 +11,12 @@ from typing import Any
 import griffe
 from mkdocs.structure.files import File, Files
 
+from isogain.playground.shown import Playground
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import notebooks  # noqa: E402  (beside this file, which is no package)
+from shadowed import shadowed  # noqa: E402
 
 ROOT = HERE.parent
 BROUGHT = {
@@ -25,16 +28,34 @@ BROUGHT = {
 """Pages that lie beside docs/, and their places in the site."""
 SOURCES = {uri: path for path, uri in BROUGHT.items()}
 NOTEBOOK = {"en": "Download this page as a notebook", "zh": "把本页下载为笔记本"}
+PLAYGROUND = "playground/page.html"
+"""Where the site has the playground itself."""
 LINK = re.compile(r"(?<=\]\()([^)#\s]+)(?=[^)]*\))")
 
 
+def on_config(config: Any) -> Any:
+    """The navigation without pages that are not written yet."""
+    config.nav = [kept for kept in map(_written, config.nav) if kept]
+    return config
+
+
+def _written(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return entry if entry in SOURCES or (HERE / entry).exists() else None
+    ((title, inside),) = entry.items()
+    kept = [_written(one) for one in inside] if isinstance(inside, list) else _written(inside)
+    kept = [one for one in kept if one] if isinstance(kept, list) else kept
+    return {title: kept} if kept else None
+
+
 def on_files(files: Files, config: Any) -> Files:
-    """README and its neighbours, and a notebook for each tutorial and example."""
+    """README and its neighbours, the playground, and a notebook for each tutorial and example."""
     for path, uri in BROUGHT.items():
         files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
     for page in [one for one in files.documentation_pages() if is_tutorial(one.src_uri)]:
         text = notebooks.of_page(Path(page.abs_src_path).read_text(encoding="utf-8"))
         files.append(File.generated(config, page.src_uri.replace(".md", ".ipynb"), content=text))
+    files.append(File.generated(config, PLAYGROUND, content=Playground().html()))
     for example in sorted((ROOT / "examples").glob("*.ipynb")):
         files.append(File.generated(config, f"examples/{example.name}", abs_src_path=str(example)))
     return files
@@ -50,10 +71,23 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     uri = page.file.src_uri
     source = SOURCES.get(uri, HERE / uri)
     markdown = LINK.sub(lambda found: relinked(found.group(), source, uri), markdown)
+    if uri.startswith("reference/"):
+        markdown = re.sub(r"(?m)^::: (isogain[.\w]*)$", _with_shadowed, markdown)
+    if uri.removeprefix("zh/") == "playground.md":
+        place = os.path.relpath(PLAYGROUND, Path(uri).parent)
+        ways = f"[Open the playground]({place}) · [打开实验场]({place}#lang=zh)"
+        markdown = re.sub(r"\A(# .*\n)", rf"\1\n{ways}\n", markdown)
     if is_tutorial(uri):
         link = f"[{NOTEBOOK[language(uri)]}]({Path(uri).stem}.ipynb){{ .notebook download }}"
         markdown = re.sub(r"\A(# .*\n)", rf"\1\n{link}\n", markdown)
     return markdown
+
+
+def _with_shadowed(found: re.Match[str]) -> str:
+    """A package's reference, and after it the functions that its modules hide."""
+    package = found.group(1)
+    options = "    options:\n      show_root_heading: true\n      show_root_toc_entry: true"
+    return "\n\n".join([found.group(), *(f"::: {place}\n{options}" for place in shadowed(package))])
 
 
 def relinked(target: str, source: Path, uri: str) -> str:

@@ -66,7 +66,8 @@ print(report.slopes)
 # ## What was looked at, and what was not
 
 # %%
-print(report.coverage)
+seen = report.coverage
+print(f"{seen.followed:,} of {seen.parameters:,} parameters, {seen.measured} of {seen.operations} operations")
 
 # %% [markdown]
 # ## Mend it and look again

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import isogain as ig
+from isogain import theory
 
 
 class Hostile:
@@ -163,6 +164,9 @@ def _core() -> list[Subject]:
         Subject("draw", ig.draw, {"init": "orthogonal", "shape": (8, 4), **_USE, **_DRAW}),
         Subject("draw_network", ig.draw_network, {"sizes": [4, 3, 2], "init": "he_normal", "biases": None, "seed": 0,
                                                   "layout": "out in", "dtype": "float32", "threads": 1}),
+        Subject("Row", ig.Row, {"name": "a", "make": ig.Normal, "formula": "", "source": "", "group": "scheme", "aliases": (),
+                                "requires": (), "example": {}, "function": None, "uncertain": "", "version": "", "layout": ""}),
+        Subject("Catalog", ig.Catalog, {"rows": ig.catalog().rows}),
         Subject("olora", ig.olora, {"weight": np.eye(4), "rank": 2, "scaling": 1.0}),
         Subject("pissa", ig.pissa, {"weight": np.eye(4), "rank": 2, "scaling": 1.0}),
     ]  # fmt: skip
@@ -174,6 +178,11 @@ def _theory() -> list[Subject]:
     return [
         Subject("activation", ig.activation, leaky, 20),
         Subject("activation", ig.activation, {"which": "hard_tanh", "min_val": -1.0, "max_val": 1.0}),
+        Subject("Activation", ig.Activation, {"name": "tanh", "parameters": (), "source": None, "function": np.tanh,
+                "slope": np.cos, "kinks": (), "jumps": False}),
+        Subject("cross_moment", theory.cross_moment, {"activation": "erf", "variance": 1.0, "correlation": 0.5, "mean": 0.0}, 20),
+        Subject("deep_start", theory.deep_start, {"which": "relu", "depth": 20, "width": 8}, 20),
+        Subject("mirrored", theory.mirrored, {"which": "relu", "variance": 1.0}, 20),
         Subject("activation()", _positional(tanh), {"value": 1.0}),
         Subject("derivative", _positional(tanh.derivative), {"value": 1.0}),
         Subject("gain", tanh.gain, {"variance": 1.0}),

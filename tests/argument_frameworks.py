@@ -14,7 +14,7 @@ from torch import nn
 import isogain as ig
 import isogain.torch as igt
 from argument_calls import Subject
-from isogain.jax import to_jax
+from isogain.jax import draw_sharded, to_haiku, to_jax
 from isogain.keras import to_keras, to_tf1
 
 DROP_INS = (
@@ -83,6 +83,9 @@ def _plans() -> list[Subject]:
     def edit(path: Any, initializer: Any) -> None:
         plan()[path] = initializer
 
+    def groups(**given: Any) -> Any:
+        return igt.Plan("Net", []).param_groups(**given)
+
     def read(**content: Any) -> Any:
         return igt.Plan.from_json(json.dumps({name: _plain(value) for name, value in content.items()}))
 
@@ -95,6 +98,8 @@ def _plans() -> list[Subject]:
         Subject(
             "override", lambda **given: plan().override(**given), {"pattern": "*", "initializer": "zeros"}
         ),
+        Subject("param_groups", groups, {"lr": 0.1, "optimizer": "adam", "weight_decay": 0.1, "eps": 1e-8,
+                                         "model": nn.Sequential()}),
         Subject("Plan.from_json", igt.Plan.from_json, {"text": plan().to_json()}),
         Subject("Plan.from_json", read, whole),
         Subject("Entry.from_dict", igt.Entry.from_dict, {"data": entry.to_dict()}),
@@ -115,7 +120,7 @@ def _plain(value: Any) -> Any:
 
 def _adapters() -> list[Subject]:
     use = {"layout": "in out", "groups": 1, "stride": 1, "transposed": False, "seed": 0, "path": "w"}
-    key = jax.random.key(0)
+    key, one = jax.random.key(0), jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
     def called(shape: Any, dtype: Any) -> Any:
         return to_jax("he_normal")(key, shape, dtype)
@@ -127,6 +132,9 @@ def _adapters() -> list[Subject]:
     return [
         Subject("to_jax", to_jax, {"initializer": "he_normal", **use, "dtype": "float32"}),
         Subject("to_jax()", called, {"shape": (4, 3), "dtype": "float32"}, 50),
+        Subject("to_haiku", to_haiku, {"initializer": "he_normal", **use, "dtype": "float32"}),
+        Subject("draw_sharded", draw_sharded, {"init": "he_normal", "shape": (4, 3), "sharding": one, "seed": 0, "path": "w",
+                                               "dtype": "float32", "layout": "in out", "groups": 1}, 50),
         Subject("to_keras", to_keras, {"initializer": "he_normal", **use}),
         Subject("to_keras()", built, use, 5),
         Subject("to_tf1", to_tf1, {"initializer": "he_normal", **use, "dtype": "float32"}),

@@ -33,13 +33,13 @@ def run(rank: int, world: int, port: int, results: Any) -> None:
         model = make()
     plan = igt.plan(model, torch.randn(4, 12))
     fully_shard(model, mesh=init_device_mesh("cpu", (world,)))
+    try:
+        igt.plan(model, torch.randn(4, 12))
+    except ValueError as error:
+        results[f"said {rank}"] = str(error)
     igt.apply_(model, plan, seed=5)
     whole = {name: tensor.full_tensor() for name, tensor in model.state_dict().items()}
     if rank == 0:
         results["weights"] = {name: tensor.numpy() for name, tensor in whole.items()}
     results[f"hash {rank}"] = plan.hash
-    try:
-        igt.init_(model, torch.randn(4, 12))
-    except ValueError as error:
-        results[f"said {rank}"] = str(error)
     dist.destroy_process_group()

@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 
 import isogain as ig
-from isogain.core.values.distributions import (
-    ConstantLaw,
-    Law,
-    NormalLaw,
-    SparseLaw,
-    StructuredLaw,
-    UniformLaw,
-)
+from isogain.core.values.distributions import ConstantLaw, Law, NormalLaw, SparseLaw, StructuredLaw, UniformLaw
 
 GOLDEN = Path(__file__).parent / "golden" / "dialects.json"
 LIBRARIES = json.loads(GOLDEN.read_text(encoding="utf-8"))

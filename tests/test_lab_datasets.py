@@ -11,7 +11,7 @@ import pytest
 
 from isogain.errors import DataError
 from isogain.lab import datasets, download, idx
-from isogain.lab.datasets import load
+from isogain.lab.datasets import Dataset, load
 
 
 @pytest.fixture(autouse=True)
@@ -200,3 +200,54 @@ def test_the_digest_is_of_the_numbers():
     assert limited.digest != data.digest
     assert load("circles").digest == data.digest
     assert data.limited(None) is data
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Dataset.of([[1.0, 2.0], [3.0]], [0, 1]), "no table of numbers"),
+        (lambda: Dataset.of([1.0, 2.0], [0, 1]), r"examples x features, numbers; got float64 \(2,\)"),
+        (lambda: Dataset.of([[1.0], [2.0]], [0.5, 1]), "one whole number an example, 2 of them"),
+        (lambda: Dataset.of([[1.0], [2.0]], [0]), "one whole number an example, 2 of them"),
+        (lambda: load(([[1.0]], [0], 3)), "got 3 things"),
+        (lambda: load(3.5), r"\(inputs, labels\), got 3.5"),
+    ],
+)
+def test_own_data_that_cannot_be_used(make, message):
+    with pytest.raises(DataError, match=message):
+        make()
+
+
+def test_own_arrays_are_split_and_every_example_kept():
+    inputs, labels = np.arange(40.0).reshape(20, 2), np.arange(20)
+    data = load((inputs.tolist(), labels.tolist()))
+    assert (len(data.train_labels), len(data.test_labels)) == (16, 4)
+    whole = np.concatenate([data.train_inputs, data.test_inputs])
+    assert sorted(np.concatenate([data.train_labels, data.test_labels])) == list(range(20))
+    assert (whole[:, 0] == 2 * np.concatenate([data.train_labels, data.test_labels])).all()
+
+
+@pytest.mark.parametrize(
+    ("network", "data", "message"),
+    [
+        ({"sizes": (50, 10)}, "digits", r"64 inputs, the network 50: sizes=\(64, 10\)"),
+        ({"sizes": (64, 2)}, "digits", r"go up to 9, and there are 2 outputs: sizes=\(64, 10\)"),
+        ({"sizes": (64, 1), "loss": "logistic"}, "digits", "two classes; there are 1 and 10"),
+        ({"sizes": (50, 50), "loss": "probe"}, "gaussian", "100 inputs, the network 50"),
+        ({"sizes": (64, 10), "activation": abs}, "digits", "activation is a name"),
+        ({"sizes": (64, 10), "loss": "mse"}, "digits", "loss is one of softmax, logistic, probe"),
+    ],
+)
+def test_networks_that_do_not_fit_are_named_before_anything_is_trained(network, data, message, tmp_path):
+    import isogain as ig
+    from isogain import lab
+    from isogain.errors import LabError
+    from isogain.lab.spec import Arm, Experiment, Network
+
+    def run():
+        arm = Arm("a", Network(**network), ig.get("he_normal"))
+        experiment = Experiment("scratch", "t", "q", "s", (arm,), data=data, iterations=1, seeds=(0,))
+        lab.run_experiment(experiment, results=tmp_path, progress=False)
+
+    with pytest.raises(LabError, match=message):
+        run()

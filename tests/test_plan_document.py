@@ -127,9 +127,10 @@ def test_receipts_are_data_and_readable():
     assert receipt.spread[1] < receipt.spread[0]
     text = str(receipt)
     assert "24 parameters written" in text
-    assert "decades before" in text
-    assert "inspected: " in text
-    assert "<li>" in receipt._repr_html_()
+    assert f"signals were {receipt.spread[0]:.3g} decades apart and are {receipt.spread[1]:.2g}" in text
+    assert f"gradients were {receipt.gradient_spread[0]:.3g} decades apart" in text
+    assert "inspected" in text
+    assert "24 parameters written" in receipt._repr_html_()
     assert "24 written" in repr(receipt)
 
 

@@ -118,7 +118,7 @@ def test_a_notebook_shows_the_page_in_a_frame() -> None:
     frame = page._repr_html_()
     document = unescape(re.search(r'srcdoc="([^"]*)"', frame)[1])  # type: ignore[index]
     assert document == page.html()
-    assert '<html lang="zh-CN">' in document
+    assert '<html lang="zh-Hans">' in document
     assert (
         repr(page)
         == "playground(activation='gelu', lang='zh'): .to_html(\"playground.html\") writes it, .open() shows it"
@@ -131,6 +131,17 @@ def test_open_writes_a_file_and_shows_it(monkeypatch: pytest.MonkeyPatch) -> Non
     path = ig.playground().open()
     assert shown == [path.as_uri()]
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_command_opens_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: shown.append(address))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["playground", "--open", *(["--html", "page.html"] if named else [])])
+    assert result.exit_code == 0, result.output
+    assert [Path(address.removeprefix("file://")).exists() for address in shown] == [True]
+    assert [path.name for path in tmp_path.iterdir()] == (["page.html"] if named else [])
 
 
 def test_without_scikit_learn_the_page_has_no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +159,8 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert str(target) in result.output
     settings = json.loads(re.search(r'id="settings">(.*?)</script>', target.read_text(encoding="utf-8"))[1])  # type: ignore[index]
-    assert settings["state"] == {"lang": "zh", "depth": 9, "gain": 0.5}
+    assert settings["state"] == {"depth": 9, "gain": 0.5}
+    assert settings["knobs"]["lang"]["start"] == "zh"
 
 
 @pytest.mark.parametrize(
@@ -165,3 +177,9 @@ def test_the_command_says_what_it_cannot_set(tmp_path: Path, options: list[str],
     assert result.exit_code == 2
     assert message in result.output
     assert not target.exists()
+
+
+def test_the_language_is_the_one_that_is_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOGAIN_LANG", "zh")
+    assert '<html lang="zh-Hans">' in ig.playground().html()
+    assert '<html lang="en">' in ig.playground(lang="en").html()

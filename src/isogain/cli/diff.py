@@ -10,7 +10,6 @@ import typer
 
 from isogain.cli.opening import page_asked, shown_page
 from isogain.cli.options import AsJson, Html, Open
-from isogain.errors import InspectError
 
 __all__ = ["register"]
 
@@ -39,24 +38,15 @@ def diff(
 
     Example:  isogain diff before.json after.json --html change.html
     """
+    from isogain.inspect import load_report
+
     page = page_asked(html, open_it, "diff")
-    found = _report(before).diff(_report(after))
+    found = load_report(before).diff(load_report(after))
     if page is not None:
         shown_page(found.to_html(page), open_it)
     typer.echo(_json(found) if as_json else str(found))
     if fail_on_new and any(finding.severity != "info" for finding in found.new):
         raise typer.Exit(1)
-
-
-def _report(path: Path) -> Any:
-    from isogain.inspect.reading import read_report
-
-    try:
-        return read_report(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InspectError(f"cannot read {path}: {error.strerror}") from error
-    except InspectError as error:
-        raise InspectError(f"{path}: {error}") from error
 
 
 def _json(found: Any) -> str:

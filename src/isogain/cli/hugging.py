@@ -79,7 +79,7 @@ def batch_for(model: Any, seed: int) -> Any:
     """A batch for a model whose config says what it takes: ids and labels, or pixels; None for others."""
     import torch
 
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     generator = torch.Generator().manual_seed(seed)
     if getattr(config, "vocab_size", None) and getattr(model, "main_input_name", "") == "input_ids":
         length = min(LENGTH, int(getattr(config, "max_position_embeddings", None) or LENGTH))

@@ -125,6 +125,17 @@ def run(
         str | None, typer.Option("--seeds", metavar="N|LIST", help="How many seeds, or which: 10, or 0,1,5.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The shortened versions.")] = False,
+    widths: Annotated[str | None, typer.Option("--widths", help="Of the hidden layers: 64,256.")] = None,
+    depths: Annotated[str | None, typer.Option("--depths", help="Layers of weights: 5,20,50.")] = None,
+    activations: Annotated[str | None, typer.Option("--activations", help="relu,gelu.")] = None,
+    starts: Annotated[
+        str | None, typer.Option("--starts", help="Of the catalog, or standard deviations: he_normal,0.01.")
+    ] = None,
+    backend: Annotated[str, typer.Option("--backend", help="threads, loky, dask or ray.")] = "threads",
+    address: Annotated[
+        str | None, typer.Option("--address", help="Of the Dask scheduler or Ray head.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes of loky.")] = None,
     html: Html = None,
     lang: Lang = None,
     pictures: PictureFolder = None,
@@ -134,14 +145,20 @@ def run(
 ) -> None:
     """Run experiments whole; finished runs are kept, interrupted ones go on where they stopped.
 
-    An experiment has its name, or that of a figure of the book that it redraws: figure 6-14.
+    An experiment has its name, or that of a figure of the book that it redraws: figure 6-14.  Some can be run
+    along axes of your own, every combination of widths, depths, activations and starts.
 
     Example:  isogain lab run mnist-training --seeds 10 --data ~/mnist
     """
     from isogain import lab
 
     page = page_asked(html or results / "report.html", open_it, "report")
-    outcomes = lab.run(_named(names), data=data, results=results, seeds=_seeds(seeds), quick=quick)
+    outcomes = lab.run(
+        _named(names), data=data, results=results, seeds=_seeds(seeds), quick=quick,
+        widths=_numbers(widths, "--widths"), depths=_numbers(depths, "--depths"),
+        activations=_words(activations), starts=_words(starts), backend=backend, address=address,
+        workers=workers,
+    )  # fmt: skip
     opened(_show(outcomes, page, pictures, format, as_json), open_it)
 
 
@@ -186,6 +203,17 @@ def export(
 def _named(names: list[str] | None) -> list[str] | None:
     """Names of experiments; "figure 6-14" in two words is one."""
     return [name for name in names or () if name.lower() not in FIGURE] or None
+
+
+def _words(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _numbers(text: str | None, option: str) -> list[int]:
+    try:
+        return [int(part) for part in _words(text)]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no list such as 64,256", param_hint=option) from None
 
 
 def _seeds(text: str | None) -> int | list[int] | None:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isogain.cli.options import Html
+from isogain.cli.opening import opened
+from isogain.cli.options import Html, Lang, Open
 
 __all__ = ["register"]
-
-
-class Language(StrEnum):
-    """Languages of the page."""
-
-    english = "en"
-    chinese = "zh"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,25 +20,27 @@ def register(app: typer.Typer) -> None:
 
 def playground(
     html: Html = None,
-    lang: Annotated[Language, typer.Option("--lang", help="Language of the page.")] = Language.english,
-    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    lang: Lang = None,
+    open_page: Open = False,
     turned: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KNOB=VALUE", help="Where a knob stands: activation=tanh, depth=10."),
     ] = None,
 ) -> None:
-    """Write a page on which every knob of an untrained network can be turned, and open it.
+    """Write a page on which every knob of an untrained network can be turned; --open shows it at once.
 
     Example:  isogain playground --open
     Example:  isogain playground --html playground.html --lang zh --set activation=tanh --set law=lecun_normal
     """
     from isogain.playground.shown import Playground
 
-    page = Playground({"lang": lang.value, **_knobs(turned)})
+    page = Playground(_knobs(turned))
+    if open_page and html is None:
+        typer.echo(f"Page  {page.open()}")
+        return
     path = page.to_html(html or Path("isogain-playground.html"))
     typer.echo(f"Page  {path}")
-    if show:
-        typer.launch(path.as_uri())
+    opened(path, open_page)
 
 
 def _knobs(pairs: list[str] | None) -> dict[str, Any]:

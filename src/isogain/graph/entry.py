@@ -79,6 +79,18 @@ class Entry:
         except LayoutError:
             return ()
 
+    def correction(self, power: float, offset: float = 0.0) -> float:
+        """What brings a mean square of outputs to the plan's; 1 where it is near enough, or cannot be told.
+
+        `offset` is what a bias adds to the mean square, which no factor on the weight changes.
+        """
+        wanted = self.signal**2 - offset
+        if not (power > 0 and wanted > 0 and math.isfinite(power)):
+            return 1.0
+        factor = math.sqrt(wanted / power)
+        # four digits: what rounding differs by from machine to machine shall not show in the weights
+        return 1.0 if abs(factor - 1) <= self.steady else float(f"{factor:.4g}")
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, defaults left out."""
         found: dict[str, Any] = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from isogain.checking import Checks, shown
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.paths import stable_path
 from isogain.graph.rates import rate_for
@@ -13,6 +13,7 @@ from isogain.theory.rates import RateRange
 
 __all__ = ["named", "optimizer_kind", "param_groups"]
 
+CHECKS = Checks(PlanError)
 KINDS = {
     "adam": frozenset(
         ["adam", "adamw", "adamax", "nadam", "radam", "adagrad", "adadelta", "rmsprop", "lion", "sparseadam",
@@ -29,12 +30,12 @@ def optimizer_kind(optimizer: Any) -> str:
     named = (
         optimizer if isinstance(optimizer, str) else getattr(optimizer, "__name__", type(optimizer).__name__)
     )
-    plain = str(named).lower().replace("_", "").replace("-", "")
+    plain = shown(named) if not isinstance(named, str) else named.lower().replace("_", "").replace("-", "")
     for kind, names in KINDS.items():
         if plain in names:
             return kind
     raise PlanError(
-        f"no learning rates are known for the optimizer {named!r}: name 'adam' or 'sgd', whichever its steps "
+        f"no learning rates are known for the optimizer {shown(named)}: name 'adam' or 'sgd', whichever its steps "
         "are like"
     )
 
@@ -53,10 +54,9 @@ def param_groups(
     prescribed = any(entry.rates for entry in plan.values())
     kind = optimizer_kind(optimizer) if prescribed or lr is None else ""
     lr = _rate(rates, lr, kind, optimizer, prescribed)
-    if not (isinstance(lr, int | float) and math.isfinite(lr) and lr >= 0):
-        raise PlanError(f"lr must be a finite number of at least 0, got {lr!r}")
-    if eps is not None and not (isinstance(eps, int | float) and math.isfinite(eps) and eps > 0):
-        raise PlanError(f"eps must be a finite number above 0, got {eps!r}")
+    lr = CHECKS.number("lr", lr, least=0)
+    eps = None if eps is None else CHECKS.number("eps", eps, above=0)
+    weight_decay = None if weight_decay is None else CHECKS.number("weight_decay", weight_decay, least=0)
     tensors = _tensors(plan, model, bound)
     if kind == "sgd":
         eps = None
@@ -115,4 +115,6 @@ def _tensors(
 
 def named(model: Any) -> dict[str, Any]:
     """A torch module's parameters by stable path."""
+    if not callable(getattr(model, "named_parameters", None)):
+        raise PlanError(f"model must be a torch module, got {shown(model)}")
     return {stable_path(path): parameter for path, parameter in model.named_parameters()}

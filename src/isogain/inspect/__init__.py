@@ -5,8 +5,8 @@ from __future__ import annotations
 from isogain.inspect.differences import Difference
 from isogain.inspect.findings import CODES, Finding
 from isogain.inspect.judge import judge
+from isogain.inspect.reading import load_report, read_report
 from isogain.inspect.report import Report
-from isogain.inspect.saved import SavedReport, load_report
 from isogain.inspect.table import Table
 
-__all__ = ["CODES", "Difference", "Finding", "Report", "SavedReport", "Table", "judge", "load_report"]
+__all__ = ["CODES", "Difference", "Finding", "Report", "Table", "judge", "load_report", "read_report"]

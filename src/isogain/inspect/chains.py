@@ -15,6 +15,7 @@ from isogain.inspect.table import Table
 __all__ = [
     "Chain",
     "Tolerance",
+    "adds_bias",
     "chains",
     "common_activation",
     "decades",
@@ -49,7 +50,13 @@ class Chain:
     @property
     def depth(self) -> int:
         """Layers with weights on the trunk itself, or residual blocks."""
-        return sum(node.kind in ("weight", "recurrent", "embedding", "add") for node in self.nodes)
+        kinds = ("weight", "recurrent", "embedding", "add")
+        return sum(node.kind in kinds and not adds_bias(node) for node in self.nodes)
+
+
+def adds_bias(node: Node) -> bool:
+    """Whether it adds a parameter to one signal: a part of the layer before it, where that is written out."""
+    return node.kind == "add" and len(node.inputs) == 1 and bool(node.parameters)
 
 
 def decades(after: float, before: float) -> float:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 from isogain.errors import InspectError
@@ -15,7 +16,7 @@ from isogain.inspect.formats import Scales
 from isogain.inspect.report import SCHEMA, Layer, Report
 from isogain.inspect.table import Backward, Channels, Coverage, Forward, Spectrum, Table
 
-__all__ = ["StoredReport", "read_report"]
+__all__ = ["StoredReport", "load_report", "read_report"]
 
 T = TypeVar("T")
 PARTS: Mapping[str, type] = {
@@ -30,7 +31,7 @@ class StoredReport(Report):
     rows: tuple[Layer, ...] = ()
 
     @property
-    def layers(self) -> tuple[Layer, ...]:  # type: ignore[override]
+    def layers(self) -> tuple[Layer, ...]:
         """Every measured operation in order of execution."""
         return self.rows
 
@@ -51,6 +52,19 @@ def read_report(text: str) -> StoredReport:
         raise InspectError(
             f"this is no report as to_json() writes it: {type(error).__name__} {error}"
         ) from error
+
+
+def load_report(path: str | Path) -> StoredReport:
+    """The report whose `to_json` was written to this file.
+
+    Raises InspectError for a file that cannot be read, or that holds no report.
+    """
+    try:
+        return read_report(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InspectError(f"cannot read {path}: {error.strerror}") from error
+    except (InspectError, UnicodeDecodeError) as error:
+        raise InspectError(f"{path}: {error}") from error
 
 
 def _report(content: Mapping[str, Any]) -> StoredReport:

@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from isogain.inspect.chains import chains, slope
+from isogain.inspect.chains import adds_bias, chains, slope
 from isogain.inspect.differences import Difference, difference
 from isogain.inspect.findings import Finding, Severity, Verdict, at_least, verdict_of
 from isogain.inspect.layers import Layer, layer_record, layers_of
-from isogain.inspect.saved import SavedReport
 from isogain.inspect.table import Coverage, ParameterState, Table
 from isogain.rendering import Shown, rendered
 
@@ -73,8 +72,9 @@ class Report(Shown):
         Keys: "signal" (root mean square) and "gradient" (length of the gradient, from the first layer on).
         """
         nodes = max((chain.nodes for chain in chains(self.table)), key=len, default=())
-        forward = [self.table.forward[n.index].rms for n in nodes if n.kind != "input"]
-        found = [self.table.backward.get(n.index) for n in nodes if n.kind != "input"]
+        layers = [n for n in nodes if n.kind != "input" and not adds_bias(n)]
+        forward = [self.table.forward[n.index].rms for n in layers]
+        found = [self.table.backward.get(n.index) for n in layers]
         return {
             "signal": slope(forward),
             "gradient": slope([one.norm if one is not None else math.nan for one in found]),
@@ -92,7 +92,7 @@ class Report(Shown):
         kept = tuple(finding for finding in self.findings if finding not in taken)
         return replace(self, findings=kept, accepted=self.accepted + taken)
 
-    def diff(self, other: Report | SavedReport) -> Difference:
+    def diff(self, other: Report) -> Difference:
         """What changed from this report to `other`: verdict, findings, layers whose scale moved twofold."""
         return difference(self, other)
 
@@ -164,6 +164,8 @@ def _state_dict(state: ParameterState) -> dict[str, Any]:
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

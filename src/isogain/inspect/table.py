@@ -165,7 +165,7 @@ class LossUse:
     """The constant answer that costs `chance`, where it was looked for."""
     answers: tuple[int, ...] = ()
     """The model's outputs that are to be this constant."""
-    pulled: frozenset[str] = frozenset()
+    pulled: tuple[str, ...] = ()
     """The vectors of parameters that it pulls one way in all their elements: nothing else reads them."""
     learnt_target: bool = False
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""

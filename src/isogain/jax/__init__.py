@@ -11,15 +11,21 @@ from isogain.jax.activations import from_jax, jax_function
 from isogain.jax.arrays import draw_sharded
 from isogain.jax.inspection import inspect
 from isogain.jax.mending import mend, rescale
+from isogain.jax.planning import plan
 from isogain.jax.protocol import JaxInitializer, to_haiku, to_jax
+from isogain.jax.starting import apply, init, init_
 
 __all__ = [
     "JaxInitializer",
+    "apply",
     "draw_sharded",
     "from_jax",
+    "init",
+    "init_",
     "inspect",
     "jax_function",
     "mend",
+    "plan",
     "rescale",
     "to_haiku",
     "to_jax",

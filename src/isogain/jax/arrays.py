@@ -8,11 +8,13 @@ from typing import Any
 import jax
 from numpy.typing import DTypeLike, NDArray
 
-from isogain.core.geometry.layout import LayoutLike
+from isogain.checking import shown
+from isogain.core.geometry.layout import Geometry, LayoutLike
 from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw
+from isogain.errors import DrawError
 
 __all__ = ["draw_sharded"]
 
@@ -32,7 +34,7 @@ def draw_sharded(
 
     The same bits under any sharding and on any number of processes; only this process's shards are
     made, each on the host and then sent to its device.  dtype "bfloat16" is JAX's own (ml_dtypes).
-    Errors are those of `ig.draw`.
+    Errors are those of `ig.draw`, and DrawError for what is no sharding.
 
     >>> import jax
     >>> one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -45,4 +47,7 @@ def draw_sharded(
             init, shape, region=index, layout=layout, groups=groups, seed=seed, path=path, dtype=dtype
         )
 
-    return jax.make_array_from_callback(tuple(shape), sharding, shard)
+    sizes = Geometry.of(shape, layout, groups=groups).shape
+    if not isinstance(sharding, jax.sharding.Sharding):
+        raise DrawError(f"sharding must be a jax.sharding.Sharding, got {shown(sharding)}")
+    return jax.make_array_from_callback(sizes, sharding, shard)

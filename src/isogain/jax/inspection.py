@@ -20,6 +20,7 @@ from isogain.inspect.table import Coverage, LossUse, ParameterState, Table
 from isogain.jax.losses import loss_use
 from isogain.jax.mending import with_fixes
 from isogain.jax.model import Traced, called, float_array, inexact
+from isogain.jax.modules import taken
 from isogain.jax.ranks import RANKED
 from isogain.jax.summaries import backward_summary, forward_summary, parameter_state, unit_summary
 
@@ -28,8 +29,12 @@ __all__ = ["inspect", "measure"]
 Loss = Callable[[Any], Any]
 
 
-def inspect(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss | None = None) -> Report:
+def inspect(function: Any, params: Any, inputs: Any = None, loss: Loss | None = None) -> Report:
     """Return the Report of `function(params, inputs)`: what its signals and gradients do, and why.
+
+    A module of Flax NNX or Equinox holds its parameters: `inspect(module, inputs, loss)`, the layers of
+    Equinox being mapped over the batch where they take one example.  A module of Flax Linen stands for its
+    `apply`.
 
     `params` is any tree with arrays in it: Flax variables, an nnx state, an Equinox module, a list.
     `inputs` is an array, a tuple of positional or a dict of keyword arguments after the parameters; `loss`
@@ -47,10 +52,12 @@ def inspect(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss |
     'healthy'
     """
 
-    def look(parameters: Any, batch: Any) -> Report:
-        return judge(measure(function, parameters, batch, loss))
+    about = taken(function, params, inputs, loss)
 
-    return with_fixes(look(params, inputs), params, inputs, look)
+    def look(parameters: Any, batch: Any) -> Report:
+        return judge(measure(about.function, parameters, batch, about.loss))
+
+    return with_fixes(look(about.params, about.inputs), about.params, about.inputs, look)
 
 
 def measure(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss | None = None) -> Table:

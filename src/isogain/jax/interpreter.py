@@ -152,7 +152,12 @@ class Interpreter:
         contents = [known for known in knowns if known.content]
         if weight is not None:
             node = self._node(
-                equation, weight[0], equation.primitive.name, knowns, result, _channels(equation, result)
+                equation,
+                weight[0],
+                equation.primitive.name,
+                knowns,
+                result,
+                _channels(equation, weight[2], result),
             )
             path = _owner(weight[1].name)
             return replace(node, weight=weight[1], path=path)
@@ -189,15 +194,15 @@ class Interpreter:
                 return GATES[inner.activation]
         return None
 
-    def _weight(self, equation: Any, operands: list[tuple[Any, Known]]) -> tuple[str, WeightUse] | None:
-        """The kind of node and the weight it uses, where one operand is made of parameters alone."""
+    def _weight(self, equation: Any, operands: list[tuple[Any, Known]]) -> tuple[str, WeightUse, int] | None:
+        """The kind of node, the weight it uses and which operand, where one is made of parameters alone."""
         name = equation.primitive.name
         if name == "gather":
             value, known = operands[0]
             if not known.parameters or known.content or jnp.ndim(value) != 2 or not _inexact(value):
                 return None
             rms = self._rms(known)
-            return "embedding", WeightUse(known.parameters[0], tuple(value.shape), "lookup out", rms=rms)
+            return "embedding", WeightUse(known.parameters[0], tuple(value.shape), "lookup out", rms=rms), 0
         if name not in ("dot_general", "conv_general_dilated"):
             return None
         for side in (1, 0):
@@ -205,7 +210,7 @@ class Interpreter:
             if known.parameters and not known.content:
                 main = known.parameters[0]
                 use = weight_use(name, equation.params, side, main, tuple(value.shape), self._rms(known))
-                return None if use is None else ("weight", use)
+                return None if use is None else ("weight", use, side)
         return None
 
     def _rms(self, known: Known) -> float:
@@ -218,6 +223,8 @@ class Interpreter:
         if size and name not in CARRIED:
             size = all(known.size for known in contents)
         axis = contents[0].channel_axis if jnp.ndim(result) > 1 else -1
+        if name == "transpose":
+            axis = _moved(axis, tuple(equation.params["permutation"]))
         return Known(
             tuple(dict.fromkeys(one for known in contents for one in known.nodes)), True,
             any(known.learnt or known.parameters for known in knowns),
@@ -321,11 +328,23 @@ def _divides_by_size(operands: list[tuple[Any, Known]], result: Any) -> bool:
     return bool(sizes) and bool(signals)
 
 
-def _channels(equation: Any, result: Any) -> int:
-    if equation.primitive.name != "conv_general_dilated":
+def _channels(equation: Any, side: int, result: Any) -> int:
+    """The axis of a result that counts the weight's outputs."""
+    numbers = equation.params.get("dimension_numbers")
+    if equation.primitive.name == "conv_general_dilated":
+        axis = int(numbers.out_spec[1])
+    elif equation.primitive.name == "dot_general" and side == 0:  # w @ x, as vmap has it: outputs come first
+        (contracted, _), _ = numbers
+        axis = equation.invars[0].aval.ndim - len(contracted) - 1
+    else:
         return -1
-    axis = int(equation.params["dimension_numbers"].out_spec[1])
     return -1 if axis == jnp.ndim(result) - 1 else axis
+
+
+def _moved(axis: int, permutation: Sequence[int]) -> int:
+    """Where an axis is after a transpose; -1 for the last one."""
+    found = permutation.index(axis % len(permutation))
+    return -1 if found == len(permutation) - 1 else found
 
 
 def _owner(name: str) -> str:

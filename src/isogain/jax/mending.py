@@ -126,7 +126,9 @@ def carried_out(fix: Fix, params: Any, inputs: Any) -> tuple[Any, Any]:
     return params, inputs
 
 
-def with_fixes(report: Report, params: Any, inputs: Any, look: Callable[[Any, Any], Report]) -> Report:
+def with_fixes(
+    report: Report, params: Any, inputs: Any, look: Callable[[Any, Any], Report], dialect: Dialect = JAX
+) -> Report:
     """The report with a line of JAX for every finding that a mended copy of the parameters lost."""
 
     def attempt(fix: Fix) -> Report | None:
@@ -135,4 +137,4 @@ def with_fixes(report: Report, params: Any, inputs: Any, look: Callable[[Any, An
         except (InspectError, TypeError, ValueError):
             return None
 
-    return proved(report, attempt, JAX) if report.findings else report
+    return proved(report, attempt, dialect) if report.findings else report

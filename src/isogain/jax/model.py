@@ -17,7 +17,7 @@ from isogain.jax.interpreter import Interpreter
 from isogain.jax.known import Known
 from isogain.jax.names import parameter_names, path_text
 
-__all__ = ["Traced", "called", "float_array", "inexact"]
+__all__ = ["Traced", "arguments_of", "called", "float_array", "inexact"]
 
 FROZEN = ("batch_stats", "cache", "intermediates")
 """Collections of Flax whose arrays no gradient trains."""
@@ -45,7 +45,7 @@ class Traced:
             raise InspectError(f"params holds no arrays of floating point numbers: {type(params).__name__}")
         names = parameter_names([leaves[k][0] for k in chosen])
         values = [jnp.asarray(leaves[k][1]) for k in chosen]
-        positional, named = _arguments(inputs)
+        positional, named = arguments_of(inputs)
         given, shape = jax.tree_util.tree_flatten((positional, named))
         moving = [k for k, one in enumerate(given) if hasattr(one, "shape")]
 
@@ -117,7 +117,8 @@ def inexact(value: Any) -> bool:
     return bool(jnp.issubdtype(value.dtype, jnp.inexact))
 
 
-def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def arguments_of(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs as positional and keyword arguments."""
     if isinstance(inputs, Mapping):
         return (), {str(name): value for name, value in inputs.items()}
     return (tuple(inputs), {}) if isinstance(inputs, tuple) else ((inputs,), {})

@@ -1,6 +1,6 @@
 """isogain for Keras 3, on its JAX, torch and TensorFlow backends: initializers that know their layer.
 
-`inspect`, `plan` and `init_` look inside models on the torch backend, whose layers are torch modules.
+`inspect`, `plan` and `init_` look inside models on the torch and JAX backends.
 """
 
 from isogain.extras import require
@@ -9,7 +9,7 @@ require("keras", "isogain.keras")
 
 from isogain.keras import initializers
 from isogain.keras.initializer import IsogainInitializer, to_keras
-from isogain.keras.models import init_, inspect, parameter, plan
+from isogain.keras.models import init_, inspect, mend_, parameter, plan
 from isogain.keras.tensorflow1 import to_tf1
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "init_",
     "initializers",
     "inspect",
+    "mend_",
     "parameter",
     "plan",
     "to_keras",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,65 +11,73 @@ from isogain.errors import InspectError
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
 from isogain.inspect import Report
+from isogain.keras.backends import backend, with_targets
 
-__all__ = ["init_", "inspect", "parameter", "plan"]
-
-Loss = Callable[[Any], Any]
+__all__ = ["init_", "inspect", "mend_", "parameter", "plan"]
 
 
-def inspect(model: keras.Model, inputs: Any, loss: Loss | None = None, *, training: bool = True) -> Report:
+def inspect(model: keras.Model, inputs: Any, loss: Any = None, *, training: bool = True) -> Report:
     """Return the Report of a Keras model on one batch: what its signals and gradients do, and why.
 
-    Everything is as `isogain.torch.inspect` has it; paths are Keras' (`conv.kernel`).  `inputs` is an
-    array or tensor, a tuple of arguments or a dict of keyword arguments, `loss` a function of the output.
-    The model must be on the torch backend, where layers are torch modules; it is left as it was.
+    Everything is as `isogain.torch.inspect` (or, on the JAX backend, `isogain.jax.inspect`) has it; paths are
+    Keras' (`conv.kernel`).  `inputs` is an array or tensor, a tuple of arguments or a dict of keyword
+    arguments; `loss` a function of the output, or a loss of Keras, whose targets then end the inputs: (x, y).
+    The model is left as it was.
+
+    Raises InspectError on the TensorFlow backend, and for what cannot be called so.
 
     >>> import numpy as np
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(1)])
     >>> inspect(model, np.random.default_rng(0).normal(size=(64, 8)).astype("float32")).verdict
     'healthy'
     """
-    from isogain.keras.mending import KERAS
-    from isogain.keras.wrapping import wrap
-    from isogain.torch.mending.proving import inspect as torch_inspect
-
-    module, given = wrap(model, inputs)
-    return torch_inspect(module.train(training), given, loss, dialect=KERAS)
+    return backend().inspect(model, *with_targets(inputs, loss), training=training)
 
 
-def plan(model: keras.Model, inputs: Any, *, exclude: str | Sequence[str] = ()) -> Plan:
+def plan(model: keras.Model, inputs: Any, *, exclude: str | Sequence[str] = (), **settings: Any) -> Plan:
     """Return the Plan of a Keras model: for every weight an initializer, and the reason; nothing is written.
+
+    On the torch and JAX backends; `settings` are the recipe and its options.
 
     >>> import numpy as np
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1, name="head")])
     >>> plan(model, np.ones((4, 8), "float32"))["head.kernel"].role
     'head'
     """
-    from isogain.keras.wrapping import wrap
-    from isogain.torch import plan as torch_plan
-
-    module, given = wrap(model, inputs)
-    return torch_plan(module, given, exclude=exclude)
+    return backend().plan(model, inputs, exclude=exclude, **settings)
 
 
-def init_(
-    model: keras.Model, inputs: Any, seed: int = 0, *, loss: Loss | None = None, **settings: Any
-) -> Receipt:
+def init_(model: keras.Model, inputs: Any, seed: int = 0, *, loss: Any = None, **settings: Any) -> Receipt:
     """Start a Keras model as well as theory allows, in place; return the Receipt.
 
-    One watched pass plans, one calibrates, one verifies: `isogain.torch.init_`, whose `settings` it takes.
-    The model must be on the torch backend; saved from there, its weights load on any other.
+    One watched pass plans, one calibrates, one verifies: `isogain.torch.init_` on the torch backend and
+    `isogain.jax.init` on JAX's, whose `settings` it takes.  Weights saved there load on any other.
 
     >>> import numpy as np
     >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(1)])
     >>> bool(init_(model, np.random.default_rng(0).normal(size=(64, 8)).astype("float32")))
     True
     """
-    from isogain.keras.wrapping import wrap
-    from isogain.torch import init_ as torch_init_
+    given, asked = with_targets(inputs, loss)
+    return backend().init_(model, given, seed, loss=asked, **settings)
 
-    module, given = wrap(model, inputs)
-    return torch_init_(module, given, seed, loss=loss, **settings)
+
+def mend_(model: keras.Model, **changes: Any) -> None:
+    """Change variables of a Keras model on the JAX backend, in place, by the paths that a Report gives them.
+
+    The changes are those of `isogain.jax.mend` (fill, norm, normal, orthogonal, patch), which the lines of a
+    Report's fixes use; on the torch backend `parameter` gives what to write to.
+
+    Raises InspectError on another backend, and for a path that the model does not have.
+
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="head")])
+    >>> mend_(model, norm={"head.kernel": 2.0})  # doctest: +SKIP
+    """
+    if keras.backend.backend() != "jax":
+        raise InspectError("mend_ is for the JAX backend; on torch's write to parameter(model, path)")
+    from isogain.keras.on_jax import mend_ as mend
+
+    mend(model, **changes)
 
 
 def parameter(model: keras.Model, path: str) -> Any:

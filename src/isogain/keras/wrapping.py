@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import torch
 from torch import nn
 
-from isogain.core.geometry.layout import DEFAULT_LAYOUT
-from isogain.errors import InspectError
-from isogain.keras.places import usage_of
+from isogain.keras.paths import built, geometries, name_of
 
 __all__ = ["KerasModule", "wrap"]
 
@@ -31,8 +29,10 @@ class KerasModule(nn.Module):
         super().__init__()
         object.__setattr__(self, "keras_model", model)  # not a submodule: its parameters have a name already
         trained = {id(variable) for variable in model.trainable_variables}
-        names = {id(v): _register(self, _name(v, model), v.value, id(v) in trained) for v in model.variables}
-        self.isogain_geometry = dict(_geometries(model, names))
+        names = {
+            id(v): _register(self, name_of(v, model), v.value, id(v) in trained) for v in model.variables
+        }
+        self.isogain_geometry = dict(geometries(model, names))
         """Path -> how its layer reads it, for kernels that Keras hands to torch permuted."""
         call = inspect.signature(model.call).parameters
         self._takes_training: bool = "training" in call
@@ -49,21 +49,10 @@ class KerasModule(nn.Module):
 
 
 def wrap(model: keras.Model, inputs: Any) -> tuple[KerasModule, Any]:
-    """The torch module of a Keras model, built if need be by one call, and its inputs as torch has them.
-
-    Raises InspectError on another backend than torch.
-    """
-    if keras.backend.backend() != "torch":
-        raise InspectError(
-            f"this reads Keras models on the torch backend, and the backend is {keras.backend.backend()!r}; "
-            "set KERAS_BACKEND=torch before Keras is imported (weights saved there load on any backend)"
-        )
-    if not isinstance(model, keras.Layer):
-        raise InspectError(f"model must be a keras.Model or Layer, got {type(model).__name__}")
+    """The torch module of a Keras model, built if need be by one call, and its inputs as torch has them."""
     given = _tensors(inputs)
-    if not model.built:
-        with torch.no_grad():
-            _call(model, given)
+    with torch.no_grad():
+        built(model, given)
     return KerasModule(model), given
 
 
@@ -73,26 +62,6 @@ def _tensors(inputs: Any) -> Any:
     if isinstance(inputs, (tuple, list)):
         return type(inputs)(_tensors(value) for value in inputs)
     return keras.ops.convert_to_tensor(inputs)
-
-
-def _call(model: keras.Model, inputs: Any) -> Any:
-    if isinstance(inputs, Mapping):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
-
-def _name(variable: Any, model: keras.Model) -> str:
-    path = str(variable.path).removeprefix(f"{model.name}/")
-    return path.replace(".", "_").replace("/", ".")
-
-
-def _geometries(model: keras.Model, names: Mapping[int, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for layer in model._flatten_layers():
-        for variable in layer._trainable_variables:
-            usage = usage_of(layer, str(variable.name))
-            if (usage or len(variable.shape) > 2) and id(variable) in names:
-                one = {"groups": 1, "stride": 1, "transposed": False, "layout": DEFAULT_LAYOUT}
-                yield names[id(variable)], {**one, **usage}
 
 
 def _register(root: nn.Module, name: str, tensor: torch.Tensor, trained: bool) -> str:

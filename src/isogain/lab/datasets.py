@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.errors import DataError
 from isogain.lab import idx
 from isogain.lab.download import cache_folder, fetch_mnist
@@ -43,6 +44,40 @@ class Dataset:
     """Stored numbers are divided by this: 255 for images kept as bytes."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 by file name."""
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            self._convert(f"{part}_inputs", f"{part}_labels")
+
+    def _convert(self, inputs: str, labels: str) -> None:
+        """Lists as arrays; DataError for what is no table of numbers with a whole number for each row."""
+        try:
+            table, kinds = np.asarray(getattr(self, inputs)), np.asarray(getattr(self, labels))
+        except ValueError as error:
+            raise DataError(f"{self.name}: {inputs} are no table of numbers: {error}") from error
+        if table.ndim != 2 or table.dtype.kind not in "fiub":
+            raise DataError(
+                f"{self.name}: {inputs} are examples x features, numbers; got {table.dtype} {table.shape}"
+            )
+        if kinds.shape != table.shape[:1] or kinds.dtype.kind not in "iub":
+            raise DataError(
+                f"{self.name}: {labels} are one whole number an example, {len(table)} of them; got "
+                f"{kinds.dtype} {kinds.shape}"
+            )
+        object.__setattr__(self, inputs, table)
+        object.__setattr__(self, labels, kinds.astype(np.int64, copy=False))
+
+    @classmethod
+    def of(cls, inputs: Any, labels: Any, title: str = "Own data", *, held_out: float = 0.2) -> Dataset:
+        """A data set of arrays (or lists) of examples x features and whole numbers, a share held out.
+
+        >>> Dataset.of([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [2.0, 1.0]], [0, 1, 1, 0, 1]).features
+        2
+        """
+        whole = cls("own", title, inputs, labels, inputs, labels)
+        order, test = permutation(len(whole.train_labels), "own"), round(held_out * len(whole.train_labels))
+        x, y = whole.train_inputs[order], whole.train_labels[order]
+        return cls("own", title, x[test:], y[test:], x[:test], y[:test])
 
     @cached_property
     def digest(self) -> str:
@@ -73,14 +108,15 @@ class Dataset:
         )
 
 
-def load(name: str | Path | Dataset | None = None) -> Dataset:
+def load(name: str | Path | Dataset | tuple[Any, Any] | None = None) -> Dataset:
     """The data set of this name, or of this folder of IDX files.
 
     None: MNIST from the folder in the environment variable ISOGAIN_MNIST if it is set, else MNIST-5k.
     "mnist": that folder or the cache of an earlier download, else an error; "mnist-5k"; "download":
     fetched now, checked and kept; "digits" (scikit-learn's 8 x 8); "digits-standard" (the same, every
-    pixel of mean 0 and variance 1); "circles"; "gaussian"; "idx:FOLDER": any images and labels in MNIST's
-    format; anything else is a folder of MNIST's files.
+    pixel of mean 0 and variance 1); "circles"; "gaussian"; "idx:FOLDER": any images and labels
+    in MNIST's format; (inputs, labels): arrays or lists, of which a fifth is held out; anything else is a
+    folder of MNIST's files.
 
     Raises DataError naming the file and what is wrong with it.
 
@@ -89,6 +125,14 @@ def load(name: str | Path | Dataset | None = None) -> Dataset:
     """
     if isinstance(name, Dataset):
         return name
+    if isinstance(name, (tuple, list)):
+        if len(name) != 2:
+            raise DataError(
+                f"data is a name, a folder, a Dataset or (inputs, labels), got {len(name)} things"
+            )
+        return Dataset.of(*name)
+    if name is not None and not isinstance(name, (str, Path)):
+        raise DataError(f"data is a name, a folder, a Dataset or (inputs, labels), got {shown(name)}")
     text = str(name) if name is not None else "default"
     if text in _BY_NAME:
         return _BY_NAME[text]()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from isogain.errors import LabError
 from isogain.jobs.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab import exporting
+from isogain.lab.axes import Axes, axes_of
 from isogain.lab.datasets import Dataset, load
 from isogain.lab.outcome import Outcome, Outcomes
 from isogain.lab.progress import terminal_progress
 from isogain.lab.registry import Study
 from isogain.lab.results import Results
-from isogain.lab.runner import Progress, complete, run_key
+from isogain.lab.runner import Progress, Where, complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run
 from isogain.lab.studies import studies
@@ -34,8 +35,9 @@ __all__ = [
     "unfinished",
 ]
 
+NO_AXES = Axes()
 Names = str | Iterable[str] | None
-Data = str | Path | Dataset | None
+Data = str | Path | Dataset | tuple[Any, Any] | None
 Seeds = int | Sequence[int] | None
 
 
@@ -84,6 +86,13 @@ def run(
     results: str | Path = DEFAULT_FOLDER,
     seeds: Seeds = None,
     quick: bool = False,
+    widths: int | Sequence[int] = (),
+    depths: int | Sequence[int] = (),
+    activations: str | Sequence[str] = (),
+    starts: str | float | Sequence[str | float] = (),
+    backend: str = "threads",
+    workers: int | None = None,
+    address: str | None = None,
     progress: bool | Progress = True,
 ) -> Outcomes:
     """Runs experiments (all of them unless named) and returns what each of them says.
@@ -94,11 +103,17 @@ def run(
     `datasets.load`.  seeds: how many, or which.  quick: the shortened versions.  progress: a bar in
     a terminal or a notebook, nothing, or a function told (title, updates done, updates in all).
 
-    Raises LabError for an unknown name or a store that cannot be used, DataError for the data.
+    widths, depths, activations, starts: the same question along axes of one's own, every combination of
+    them; a start is a name of the catalog or a standard deviation.  An axis that is not given stays as it is.
+    backend: "threads" of this process, or processes: "loky" here, "dask" or "ray" at `address`: same bits.
+
+    Raises LabError for an unknown name, an experiment that takes no axes, or a store that cannot be used,
+    DataError for the data.
     """
-    chosen = studies(names)
+    chosen, axes = studies(names), axes_of(widths, depths, activations, starts)
+    where = Where(backend, workers, address)
     with Store(results) as store, _progress(progress) as callback:
-        return Outcomes(_outcome(study, store, data, seeds, quick, callback) for study in chosen)
+        return Outcomes(_outcome(study, axes, store, data, seeds, quick, callback, where) for study in chosen)
 
 
 def _progress(progress: bool | Progress) -> AbstractContextManager[Progress | None]:
@@ -108,13 +123,15 @@ def _progress(progress: bool | Progress) -> AbstractContextManager[Progress | No
 
 
 def _outcome(
-    study: Study, store: Store, data: Data, seeds: Seeds, quick: bool, progress: Progress | None
-) -> Outcome:
+    study: Study, axes: Axes, store: Store, data: Data, seeds: Seeds, quick: bool,
+    progress: Progress | None, where: Where,
+) -> Outcome:  # fmt: skip
+    dataset = load(data if study.experiment.data == "mnist" else study.experiment.data)
+    study = study.along(axes, dataset) if axes else study
     experiment = _asked(study.experiment, seeds, quick)
-    dataset = load(data if experiment.data == "mnist" else experiment.data)
-    request = _request(experiment, dataset, data, seeds, quick, store)
+    request = _request(experiment, dataset, data, seeds, quick, store, axes)
     store.remember(request)
-    elapsed = request.elapsed_s + complete(experiment, dataset, store, progress)
+    elapsed = request.elapsed_s + complete(experiment, dataset, store, progress, where)
     done = Request(request.experiment, request.content, True, elapsed)
     store.remember(done)
     return study.analyse(_results(experiment, done, store))
@@ -125,8 +142,9 @@ def _asked(experiment: Experiment, seeds: Seeds, quick: bool) -> Experiment:
 
 
 def _request(
-    experiment: Experiment, dataset: Dataset, data: Data, seeds: Seeds, quick: bool, store: Store
-) -> Request:
+    experiment: Experiment, dataset: Dataset, data: Data, seeds: Seeds, quick: bool, store: Store,
+    axes: Axes = NO_AXES,
+) -> Request:  # fmt: skip
     given: list[str] = (
         ["--data", str(data)] if experiment.data == "mnist" and isinstance(data, (str, Path)) else []
     )
@@ -139,8 +157,10 @@ def _request(
         "data_text": dataset.describe(),
         "data_digest": dataset.digest,
         "engine": ENGINE_VERSION,
-        "arguments": given + ["--quick"] * quick,
+        "arguments": given + ["--quick"] * quick + axes.arguments,
     }
+    if axes:
+        content |= {"axes": asdict(axes), "data": None if data is None else str(data)}
     before = [known for known in store.requests() if known.experiment == experiment.name]
     same = [known.elapsed_s for known in before if known.content == content]
     return Request(experiment.name, content, False, same[0] if same else 0.0)
@@ -198,7 +218,11 @@ def outcomes(results: str | Path = DEFAULT_FOLDER, names: Names = None) -> Outco
 
 def _again(study: Study, request: Request, store: Store) -> Outcome:
     """The analysis of a finished request, from the store alone."""
-    experiment = _asked(study.experiment, request.content["seeds"], request.content["quick"])
+    content = request.content
+    if "axes" in content:
+        dataset = load(content["data"] if study.experiment.data == "mnist" else study.experiment.data)
+        study = study.along(axes_of(**content["axes"]), dataset)
+    experiment = _asked(study.experiment, content["seeds"], content["quick"])
     return study.analyse(_results(experiment, request, store))
 
 

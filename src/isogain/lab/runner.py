@@ -20,14 +20,16 @@ from typing import TypeVar
 
 import torch
 
+from isogain.jobs.executing import Crew
 from isogain.jobs.store import Store, StoredRun
 from isogain.lab.datasets import Dataset
+from isogain.lab.fitting import check_fits
 from isogain.lab.measures import Arrays
 from isogain.lab.spec import Arm, Experiment, content_hash
 from isogain.lab.starts import Run
 from isogain.lab.training import ENGINE_VERSION, Examples, train
 
-__all__ = ["ARMS_AT_ONCE", "Group", "Progress", "Ticker", "complete", "groups", "run_key"]
+__all__ = ["ARMS_AT_ONCE", "Group", "Progress", "Ticker", "Where", "complete", "groups", "run_key"]
 
 ARMS_AT_ONCE = 8
 """More arms of one structure than this are trained in several computations, for the caches' sake."""
@@ -97,17 +99,34 @@ class _Work:
     keys: tuple[str, ...]
 
 
-def complete(experiment: Experiment, data: Dataset, store: Store, progress: Progress | None = None) -> float:
+@dataclass(frozen=True)
+class Where:
+    """Who trains: threads of this process, or a crew's processes here or on a cluster; the same bits."""
+
+    backend: str = "threads"
+    workers: int | None = None
+    address: str | None = None
+
+
+def complete(
+    experiment: Experiment, data: Dataset, store: Store, progress: Progress | None = None,
+    where: Where = Where(),
+) -> float:  # fmt: skip
     """Trains whatever the store does not hold yet; seconds it took.
 
     An interrupt (Ctrl-C) keeps every finished group and is passed on.
     """
     started = time.monotonic()
+    check_fits(experiment, data)
     work = _missing(experiment, data, store)
     if work:
         updates = len(work) * max(experiment.iterations, 1)
         ticker = Ticker(updates, experiment.title, progress)
-        _train_all(experiment, Examples.of(data, experiment), work, store, ticker)
+        examples = Examples.of(data, experiment)
+        if where.backend == "threads":
+            _train_all(experiment, examples, work, store, ticker)
+        else:
+            _train_elsewhere(experiment, examples, work, store, ticker, where)
     return time.monotonic() - started if work else 0.0
 
 
@@ -139,6 +158,24 @@ def _train_all(
         except BaseException:
             ticker.stop.set()
             raise
+
+
+def _train_elsewhere(
+    experiment: Experiment, examples: Examples, work: Sequence[_Work], store: Store, ticker: Ticker,
+    where: Where,
+) -> None:  # fmt: skip
+    crew = Crew(_trained, (experiment, examples), where.backend, where.workers, where.address)
+    with crew:
+        for index, result in crew.run([item.group for item in work]):
+            store.save(_stored(experiment, work[index], *result))
+            ticker.tick(max(experiment.iterations, 1))
+            ticker.report()
+
+
+def _trained(shared: tuple[Experiment, Examples], group: Group) -> tuple[list[Arrays], float]:
+    """Runs in a worker."""
+    experiment, examples = shared
+    return _timed(experiment, group, examples, Ticker(1, "", None))
 
 
 def _timed(

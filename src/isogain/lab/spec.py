@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from isogain.checking import shown
 from isogain.core.values.initializer import Initializer
 from isogain.errors import LabError
 
@@ -38,6 +39,13 @@ class Network:
     def __post_init__(self) -> None:
         if len(self.sizes) < 2 or any(size < 1 for size in self.sizes):
             raise LabError(f"Network: sizes are two or more positive widths, got {self.sizes!r}")
+        if not isinstance(self.activation, str):
+            raise LabError(
+                f"Network: activation is a name, by which runs are kept: 'relu', 'tanh' or one of "
+                f"torch.nn.functional's elementwise names; got {shown(self.activation)}"
+            )
+        if self.loss not in get_args(Loss):
+            raise LabError(f"Network: loss is one of {', '.join(get_args(Loss))}, got {shown(self.loss)}")
 
     @property
     def depth(self) -> int:

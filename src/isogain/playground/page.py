@@ -13,6 +13,7 @@ from typing import Any, Final
 from isogain._version import __version__
 from isogain.playground import digits, knobs, laws
 from isogain.report import theme
+from isogain.report.words import HTML, language
 
 __all__ = ["ENGINE", "PAGE", "render", "words"]
 
@@ -36,7 +37,7 @@ def render(state: Mapping[str, Any] | None = None) -> str:
         "policy": _policy(scripts),
         "version": __version__,
         "style": _style(),
-        "lang": {"zh": "zh-CN"}.get((state or {}).get("lang", "en"), "en"),
+        "lang": HTML[(state or {}).get("lang", language())],
         "tables": _json(_tables()),
         "settings": _json(_settings(dict(state or {}))),
         "engine": scripts[1],
@@ -66,8 +67,9 @@ def _settings(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _available() -> dict[str, Any]:
-    """The knobs; without scikit-learn there are no digits to choose."""
+    """The knobs in the language that is spoken; without scikit-learn there are no digits to choose."""
     found = knobs.described()
+    found["lang"]["start"] = language()
     if digits.packed() is None:
         for name in ("inputs", "task"):
             found[name]["of"] = tuple(one for one in found[name]["of"] if one != "digits")

@@ -62,14 +62,14 @@ def render_inspection(report: Report) -> str:
 def fragment(report: Report) -> str:
     """The report for a notebook: verdict, findings, both pictures; its text for the layers."""
     rows = "".join(
-        f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><b>{escape(f.code)}</b><br><code>"
+        f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><strong>{escape(f.code)}</strong><br><code>"
         f"{escape(f.path)}</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
         for f in report.findings
     )
     table = f'<div class="scroll"><table>{rows}</table></div>' if rows else ""
     network = drawing(report) if available() else escape(MISSING)
     return framed(
-        f"<p><b>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</b> {escape(report.cause)}</p>{table}"
+        f"<p><strong>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</strong> {escape(report.cause)}</p>{table}"
         f"{picture(report)}<details><summary>{say('Network')}</summary><div class='scroll'>{network}</div>"
         f"</details><details><summary>{say('Layers')}</summary><pre>{escape(report.table(full=True))}</pre>"
         "</details>"

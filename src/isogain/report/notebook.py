@@ -33,7 +33,8 @@ def framed(body: str) -> str:
     """HTML with the styles it needs, in the notebook's light or dark colours."""
     light, dark = theme.variables("light"), theme.variables("dark")
     darker = ",".join(f"{name} .isogain" for name in DARK)
-    return f'<div class="isogain"><style>.isogain{{{light}}}{darker}{{{dark}}}{STYLE}</style>{body}</div>'
+    style = f"<style>.isogain{{{light}}}{darker}{{{dark}}}{STYLE}</style>"
+    return f'<div class="isogain">{style}{theme.fallen_back(body)}</div>'
 
 
 def fragment(outcome: Outcome) -> str:
@@ -43,7 +44,7 @@ def fragment(outcome: Outcome) -> str:
 
 
 def _parts(section: Section) -> Iterator[str]:
-    yield f"<p><b>{escape(section.title)}</b></p>" if section.title else ""
+    yield f"<p><strong>{escape(section.title)}</strong></p>" if section.title else ""
     yield f"<p>{escape(section.answer)}</p>" if section.answer else ""
     yield from (_figure(figure) for figure in section.figures)
     yield from (table(view) for view in section.tables)
@@ -58,7 +59,7 @@ def _figure(figure: Figure) -> str:
         return f'<p class="muted">{escape(words)}</p>{table(figure.table)}'
     captions = " ".join(map(escape, figure.captions))
     return (
-        f'<figure style="margin:0 0 1rem"><figcaption><b>{escape(figure.title)}</b></figcaption>'
+        f'<figure style="margin:0 0 1rem"><figcaption><strong>{escape(figure.title)}</strong></figcaption>'
         f'{static_svg(figure)}<figcaption class="muted">{captions}</figcaption></figure>'
     )
 
@@ -72,7 +73,7 @@ def table(view: TableView) -> str:
     hidden = len(view.rows) - MOST_ROWS
     more = f'<p class="muted">{say("and {} more rows: .to_frame() has them").format(hidden)}</p>'
     note = f'<p class="muted">{escape(view.note)}</p>' if view.note else ""
-    title = f"<p><b>{escape(view.title)}</b></p>" if view.title else ""
+    title = f"<p><strong>{escape(view.title)}</strong></p>" if view.title else ""
     return (
         f'{title}<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
         f"</div>{more if hidden > 0 else ''}{note}"

@@ -87,7 +87,8 @@ def _titled(prepared: Prepared, width: int) -> dict[str, Any]:
     said = " · ".join(axes) if prepared.faceted and chart.kind != "regions" else ""
     wide = max(width // 7, 20)
     title = {
-        "text": textwrap.wrap(say(chart.title), wide) or [""], "anchor": "start", "fontSize": 14, "offset": 10,
+        "text": textwrap.wrap(say(chart.title), wide) or [""], "anchor": "start", "fontSize": 14,
+        "offset": 10,
         "color": "var(--ink)", "subtitleColor": "var(--muted)", "subtitle": textwrap.wrap(said, wide + 6),
     }  # fmt: skip
     return full_specification(prepared, width) | {"title": title}

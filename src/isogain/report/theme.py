@@ -12,8 +12,8 @@ from itertools import cycle
 from typing import Any, Literal
 
 __all__ = [
-    "CATEGORY_COUNT", "DASHES", "LEVELS", "PALETTES", "SHAPES", "configuration", "named_colours", "plain",
-    "rules", "series_colours", "variables",
+    "CATEGORY_COUNT", "DASHES", "LEVELS", "PALETTES", "SHAPES", "configuration", "fallen_back",
+    "named_colours", "plain", "rules", "series_colours", "variables",
 ]  # fmt: skip
 
 Mode = Literal["light", "dark"]
@@ -131,6 +131,12 @@ def series_colours(count: int) -> list[str]:
     if count <= CATEGORY_COUNT:
         return [f"var(--c{i})" for i in range(count)]
     return [f"var(--s{round(i * (RAMP_STEPS - 1) / (count - 1))})" for i in range(count)]
+
+
+def fallen_back(text: str) -> str:
+    """`text` whose colours are still those of light paper where a viewer drops the style they are set in."""
+    light = PALETTES["light"]
+    return re.sub(r"var\(--([a-z0-9-]+)\)", lambda m: f"var(--{m[1]},{light.get(m[1], '#888888')})", text)
 
 
 def named_colours(names: Sequence[str]) -> list[str]:

@@ -12,10 +12,11 @@ from contextvars import ContextVar
 from isogain.errors import ReportError
 from isogain.report.chinese import CHINESE
 
-__all__ = ["LANGUAGES", "language", "say", "speak", "tag"]
+__all__ = ["HTML", "LANGUAGES", "language", "say", "speak", "tag"]
 
 LANGUAGES = ("en", "zh")
 HTML = {"en": "en", "zh": "zh-Hans"}
+"""What a page says of its language in `lang`."""
 _SPOKEN: ContextVar[str] = ContextVar("spoken", default="")
 
 

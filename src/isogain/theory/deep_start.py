@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from isogain.checking import Checks
 from isogain.core.activations import Activation, activation
 from isogain.theory.critical import critical_point
 from isogain.theory.mirrored import is_odd, mirrored, odd_part
@@ -29,6 +30,8 @@ __all__ = ["DeepStart", "deep_start", "is_deep", "width_spread"]
 
 Kind = Literal["mirrored", "orthogonal", "gaussian"]
 
+CHECKS = Checks(TheoryError)
+MOST = 10**12
 DEEP = 8
 """Plain layers from which on the exact isometry of a deep start is worth half the width."""
 SPREAD = 0.75
@@ -84,9 +87,7 @@ def deep_start(which: Activation | str | Any, depth: int, width: int) -> DeepSta
     >>> deep_start("relu", depth=50, width=128).kind, deep_start("tanh", depth=50, width=128).kind
     ('mirrored', 'orthogonal')
     """
-    for name, number in (("depth", depth), ("width", width)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise TheoryError(f"deep_start: {name} is a whole number of at least 1, got {number!r}")
+    depth, width = CHECKS.whole("depth", depth, most=MOST), CHECKS.whole("width", width, most=MOST)
     return _deep_start(activation(which), depth, width)
 
 

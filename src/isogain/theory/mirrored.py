@@ -13,11 +13,15 @@ from functools import lru_cache
 
 import numpy as np
 
+from isogain.checking import Checks
 from isogain.core.activations import Activation, activation, names
 from isogain.core.activations.quadrature import Floats, expectations
 from isogain.theory.maps import log_second
+from isogain.theory.pairs import MOST, TheoryError
 
 __all__ = ["Mirrored", "is_odd", "known_by_name", "mirrored", "odd_part"]
+
+CHECKS = Checks(TheoryError)
 
 MOST_LAYERS, LOST = 2000, -40.0
 """Layers that are followed, and the ln of a variance at which a signal counts as lost."""
@@ -91,14 +95,19 @@ def _slope_at_zero(psi: Activation, step: float = 1e-5) -> float:
     return float(4 * psi(step / 2) - psi(step)) / step
 
 
-@lru_cache(maxsize=256)
 def mirrored(which: Activation | str, variance: float = 1.0) -> Mirrored:
     """How nearly linear the mirrored start of an activation is, computed from the function itself.
+
+    Raises TheoryError for a variance that is no number above 0, ActivationError for no activation.
 
     >>> mirrored("gelu").linear, mirrored("tanh").linear
     (True, False)
     """
-    phi = activation(which)
+    return _mirrored(activation(which), CHECKS.number("variance", variance, above=0, most=MOST))
+
+
+@lru_cache(maxsize=256)
+def _mirrored(phi: Activation, variance: float) -> Mirrored:
     psi = odd_part(phi)
     slope = _slope_at_zero(psi)
     std = math.sqrt(variance)

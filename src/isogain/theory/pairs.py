@@ -13,21 +13,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isogain.checking import Checks, shown
 from isogain.core.activations import Activation
+from isogain.core.activations import activation as known
 from isogain.core.activations.quadrature import EPSILON, Estimate, Floats, density, legendre
 from isogain.errors import IsogainError
 from isogain.theory.hermite import hermite_coefficients
 
-__all__ = ["TheoryError", "cross_moment", "cross_slope", "gap", "pair_expectations"]
+__all__ = ["MOST", "TheoryError", "cross_moment", "cross_slope", "gap", "pair_expectations"]
 
 REACH = 9.0
 """Half-width of the square that holds the integral, in standard deviations."""
 FINEST = 8
 TURNS = (-4.0, -1.0, 0.0, 1.0, 4.0)
 
+MOST = 1e300
+"""Largest variance or mean of a pair: what is made of it are numbers still."""
+
 
 class TheoryError(IsogainError):
     """A prediction was asked for that makes no sense, or that the theory cannot make."""
+
+
+CHECKS = Checks(TheoryError)
 
 
 Pair = Callable[[Floats, Floats, Floats, Floats], Floats]
@@ -129,25 +137,37 @@ def _checked(variance: float, correlation: float) -> None:
 
 
 def cross_moment(
-    activation: Activation,
+    activation: Activation | str,
     variance: float | tuple[float, float],
     correlation: float,
     mean: float | tuple[float, float] = 0.0,
 ) -> Estimate:
-    """E[phi(u1) phi(u2)] of jointly normal u1, u2 with these variances, means and this correlation."""
-    variances = variance if isinstance(variance, tuple) else (variance, variance)
-    means = mean if isinstance(mean, tuple) else (mean, mean)
-    for one in variances:
-        _checked(one, correlation)
-    formula = activation.closed.cross
+    """E[phi(u1) phi(u2)] of jointly normal u1, u2 with these variances, means and this correlation.
+
+    Raises TheoryError for what is no number, variances not above 0 and correlations outside [-1, 1].
+
+    >>> round(cross_moment("relu", 1.0, 1.0).value, 6)
+    0.5
+    """
+    phi, correlation = known(activation), CHECKS.number("correlation", correlation, least=-1, most=1)
+    variances, means = _pair("variance", variance, 0.0), _pair("mean", mean)
+    formula = phi.closed.cross
     if formula is not None and variances[0] == variances[1] and means == (0.0, 0.0):
         value = formula(variances[0], correlation)
         return Estimate(value, 64 * EPSILON * (abs(value) + 1))
     plane = Plane(means, (math.sqrt(variances[0]), math.sqrt(variances[1])), 1 - correlation)
     values, errors = pair_expectations(
-        lambda u, v, x, y: (activation.function(u) * activation.function(v))[None], plane, activation.kinks
+        lambda u, v, x, y: (phi.function(u) * phi.function(v))[None], plane, phi.kinks
     )
     return Estimate(float(values[0]), float(errors[0]))
+
+
+def _pair(name: str, value: object, above: float = -math.inf) -> tuple[float, float]:
+    """Two numbers, or one for both."""
+    given = CHECKS.series(name, value, "numbers") if isinstance(value, tuple | list) else (value, value)
+    CHECKS.require(len(given) == 2, f"{name} is a number or two of them, got {shown(value)}")
+    first, second = (CHECKS.number(name, one, above=above, most=MOST) for one in given)
+    return first, second
 
 
 def cross_slope(activation: Activation, variance: float, distance: float) -> Estimate:

@@ -22,6 +22,8 @@ from isogain.rendering import MOST_LINES, Shown, shortened
 
 __all__ = ["TABLES", "Catalog", "catalog", "get"]
 
+LONGEST = 80
+"""Letters of a name that may be a misspelt one."""
 LIKE = 0.6
 """Share of letters in which a name that is suggested agrees with the one that is not known."""
 TABLES = (schemes, literature, dialects, layers)
@@ -113,6 +115,8 @@ def _near(name: str) -> list[str]:
     A name without a framework in front is compared with what stands behind the dot.
     """
     found: dict[str, tuple[float, int, str]] = {}
+    if len(name) > LONGEST:  # no misspelt name, and comparing takes its length times all names
+        return []
     for row in catalog():
         for known in (row.name, *row.aliases):
             word = known if "." in name else known.rpartition(".")[2]

@@ -82,10 +82,10 @@ def _heads(table: Table, answers: Iterable[int]) -> list[Node]:
     return sorted(found, key=lambda node: node.index)
 
 
-def _biases(heads: list[Node], pulled: frozenset[str]) -> list[str]:
+def _biases(heads: list[Node], pulled: tuple[str, ...]) -> list[str]:
     """Their biases, if each has one and all its elements are asked for this one answer."""
     names = [node.weight.bias for node in heads if node.weight]
-    return [name for name in names if name] if pulled.issuperset(names) else []
+    return [name for name in names if name] if set(names).issubset(pulled) else []
 
 
 def _mean(table: Table, heads: list[Node]) -> float:

@@ -89,7 +89,7 @@ def _modules(table: Table) -> dict[str, tuple[int, int]]:
 
 
 def same_slices(table: Table) -> Iterator[Finding]:
-    """Layers or experts of one stack with the same numbers: the ones follow one another, the others do not."""
+    """Layers of one stack with the same numbers, one after another, or experts, side by side."""
     copied = {name: s for name, s in _stacks(table) if s.twins > 1}
     for deep in (True, False):
         names = [name for name in copied if _deep(table, name, copied[name]) == deep]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ import numpy as np
 from isogain.core.activations import activation
 from isogain.core.initializers import Normal
 from isogain.jobs.statistics import interval
+from isogain.lab.axes import Axes
+from isogain.lab.datasets import Dataset
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
-from isogain.lab.registry import register
+from isogain.lab.registry import Study, register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import CLASSIC_STARTS, HE, LECUN, SMALL, claim, listed, number, outcome
@@ -25,6 +27,8 @@ LAYERS = 5
 BINS = (-1.0, 1.0, 60)
 """As in the figures: thirty bins between 0 and 1, and as many for what tanh has below."""
 STANDARD_ERRORS = 3.0
+MOST_HISTOGRAMS = 12
+"""Layers whose histograms stand side by side; more cannot be told apart."""
 
 EXPERIMENT = Experiment(
     name="activation-distributions",
@@ -65,25 +69,64 @@ class LayerTheory:
 
 def theory(arm: Arm) -> list[LayerTheory]:
     """q_1 = n s^2, q_(l+1) = n s^2 E[phi(u)^2], u ~ N(0, q_l); gradients with E[phi'^2], from the end."""
-    width = arm.network.sizes[1]
-    scale = width * arm.weights.law((width, width), layout="out in").std ** 2
+    sizes = arm.network.sizes
+    variances = [
+        arm.weights.law(shape, layout="out in").std ** 2 for shape in zip(sizes[1:], sizes, strict=False)
+    ]
     phi = activation(arm.network.activation)
-    moments, variance = [], scale
-    for _ in range(arm.network.depth):
-        moments.append(phi.moments(variance))
-        variance = scale * moments[-1].second.value
+    moments, second = [], 1.0
+    for inputs, variance in zip(sizes, variances, strict=False):
+        moments.append(phi.moments(inputs * variance * second))
+        second = moments[-1].second.value
     gradients, gradient = [], 1.0
-    for layer in reversed(moments):
+    for layer, outputs, variance in zip(*map(reversed, (moments, sizes[1:], variances)), strict=True):
         gradient *= layer.slope_second.value
         gradients.append(math.sqrt(gradient))
-        gradient *= scale
+        gradient *= outputs * variance
     return [
         LayerTheory(layer.mean.value, math.sqrt(layer.variance), back)
         for layer, back in zip(moments, reversed(gradients), strict=True)
     ]
 
 
-@register(EXPERIMENT)
+def vary(study: Study, axes: Axes, data: Dataset) -> Study:
+    """The figures for networks and starts of one's own: a setting stands where an activation stood."""
+    arms = tuple(
+        Arm(
+            f"{point.setting}, {point.start}",
+            Network(
+                (data.features, *[point.width] * point.depth), point.activation, loss="probe", bias=False
+            ),
+            point.law, keys=(("activation", point.setting), ("start", point.start)),
+        )
+        for point in axes.points(100, LAYERS, "relu", STARTS)
+    )  # fmt: skip
+    return Study(replace(study.experiment, arms=arms), analyse_varied)
+
+
+def analyse_varied(results: Results) -> Outcome:
+    """Breadths beside the theory, and every histogram that a page can hold."""
+    charts = [_breadth_chart(results, "forward"), _breadth_chart(results, "backward")]
+    shown = [name for name in results.values("activation") if _depth(results, name) <= MOST_HISTOGRAMS]
+    charts += [_histograms(results, name) for name in shown]
+    return outcome(results, _answer_varied(results), charts, [_table(results), _means(results)])
+
+
+def _depth(results: Results, name: str) -> int:
+    return max(arm.network.depth for arm in results.where(activation=name))
+
+
+def _answer_varied(results: Results) -> str:
+    """Of each setting the start that comes closest to keeping the signal's breadth."""
+    parts = []
+    for name in results.values("activation"):
+        kept = {start: _ratio(results, name, start) for start in results.values("start")}
+        best = min(kept, key=lambda start: abs(math.log(kept[start])) if kept[start] > 0 else math.inf)
+        parts.append(f"{name}: {best} keeps the breadth best (last to first layer {kept[best]:.3g})")
+    return "; ".join(parts) + "."
+
+
+@register(EXPERIMENT, vary)
 def analyse(results: Results) -> Outcome:
     """The figure, measured and predicted, and what each start does to the signal's breadth."""
     table = _table(results)
@@ -216,14 +259,14 @@ def _breadth_chart(results: Results, side: str) -> Chart:
         log_y=True,
         order=tuple(results.values("start")),
         caption="Solid: measured, mean over seeds with 95 % interval. Dashed: theory for infinite width.",
-        alt=f"Standard deviation of {what} over five layers for four starts and three activations.",
+        alt=f"Standard deviation of {what} over layers, for every start and activation.",
     )
 
 
 def _histograms(results: Results, name: str) -> Chart:
     """The figure itself: one draw (the first seed), all layers on the axes of the book's figures."""
     seed = results.experiment.seeds[0]
-    least = -1.0 if name == "tanh" else 0.0
+    least = 0.0 if name.partition(",")[0] in ("relu", "sigmoid") else -1.0
     rows = [
         {"x": low, "x2": high, "y": share, "layer": f"layer {layer + 1}", "start": arm.key("start")}
         for arm in results.where(activation=name)
@@ -243,10 +286,10 @@ def _histograms(results: Results, name: str) -> Chart:
         facet_row="start",
         facet_column="layer",
         caption=(
-            f"Shares of the 100,000 activations of a layer, seed {seed}. All panels share both axes: what is "
+            f"Shares of the activations of a layer, seed {seed}. All panels share both axes: what is "
             f"piled up at one place, what drifts towards 0, and what is spread. {_beyond(results, name)}"
         ),
-        alt=f"Histograms of the activations of five {name} layers for four scales of the initial weights.",
+        alt=f"Histograms of the activations of {name} layers for every start.",
     )
 
 

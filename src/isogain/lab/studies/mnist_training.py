@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from isogain.jobs.statistics import Interval, interval, paired, separated
+from isogain.lab.axes import Axes
+from isogain.lab.datasets import Dataset
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
-from isogain.lab.registry import register
+from isogain.lab.registry import Study, register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import (
@@ -49,7 +52,28 @@ EXPERIMENT = Experiment(
 )
 
 
-@register(EXPERIMENT)
+def vary(study: Study, axes: Axes, data: Dataset) -> Study:
+    """The figure for networks, activations and starts of one's own, on any data set of classes."""
+    classes = int(max(data.train_labels.max(), 1)) + 1
+    arms = tuple(
+        Arm(
+            f"{point.start}; {point.setting}",
+            Network((data.features, *[point.width] * (point.depth - 1), classes), point.activation),
+            point.law, learning_rate=0.01, keys=(("start", point.start), ("setting", point.setting)),
+        )
+        for point in axes.points(100, NETWORK.depth, NETWORK.activation, CLASSIC_STARTS)
+    )  # fmt: skip
+    return Study(replace(study.experiment, arms=arms), analyse_varied)
+
+
+def analyse_varied(results: Results) -> Outcome:
+    """Curves and final losses of every combination; the book's claims are about its own three."""
+    rest = f"{results.data_title}; SGD at 0.01, batches of {results.experiment.batches.size}"
+    chart = replace(_loss_chart(results, "setting"), caption=f"Mean over seeds with 95 % interval. {rest}.")
+    return outcome(results, _answer(results), [chart], [_table(results)])
+
+
+@register(EXPERIMENT, vary)
 def analyse(results: Results) -> Outcome:
     """The figure with bands, the losses at its checkpoints, and whether the intervals keep apart."""
     return outcome(
@@ -95,14 +119,14 @@ def _answer(results: Results) -> str:
     return "; ".join(parts) + "."
 
 
-def _loss_chart(results: Results) -> Chart:
+def _loss_chart(results: Results, facet: str | None = None) -> Chart:
     updates = np.arange(1, results.experiment.iterations + 1)
     rows: list[dict[str, Any]] = []
     for arm in results.experiment.arms:
-        rows += curve(smoothed(results.stack(arm, "loss")), updates, start=arm.label)
+        rows += curve(smoothed(results.stack(arm, "loss")), updates, **dict(arm.keys))
     return Chart(
         "lines",
-        "Training loss from three starts",
+        f"Training loss from {len(results.values('start'))} starts",
         tuple(rows),
         x="x",
         y="y",
@@ -113,7 +137,8 @@ def _loss_chart(results: Results) -> Chart:
         low="low",
         high="high",
         rules=(CHANCE_RULE,),
-        order=tuple(results.arms),
+        order=tuple(results.values("start")),
+        facet_column=facet,
         caption="Mean over seeds with 95 % interval; each run smoothed with a Kaiser window of 11.",
         alt=f"Loss against updates for {listed(list(results.arms))}.",
     )

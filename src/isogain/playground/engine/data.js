@@ -24,7 +24,7 @@ const data = (() => {
     moons: (t, kind) => kind ? [0.5 - Math.cos(Math.PI * t), 0.25 - Math.sin(Math.PI * t)]
       : [Math.cos(Math.PI * t) - 0.5, Math.sin(Math.PI * t) - 0.25],
     spirals: (t, kind) => [0.1 + 0.9 * t].flatMap((r) => {
-      const angle = 3.5 * Math.PI * t + kind * Math.PI;
+      const angle = 2.5 * Math.PI * t + kind * Math.PI;
       return [1.2 * r * Math.cos(angle), 1.2 * r * Math.sin(angle)];
     }),
   };

@@ -1,11 +1,15 @@
 // Stochastic gradient descent on one network: softmax, cross-entropy, batches drawn with replacement.
 const training = (() => {
-  const BATCH = 64, GRID = 44, REACH = 1.6, MEMORY = 0.9;
+  const BATCH = 64,
+    GRID = 44,
+    REACH = 1.6,
+    MEMORY = 0.9;
 
   const softmax = (logits, rows, classes) => {
     const p = new Float32Array(logits.length);
     for (let row = 0; row < rows; row++) {
-      const line = logits.subarray(row * classes, (row + 1) * classes), top = Math.max(...line);
+      const line = logits.subarray(row * classes, (row + 1) * classes),
+        top = Math.max(...line);
       let sum = 0;
       for (let j = 0; j < classes; j++) sum += p[row * classes + j] = Math.exp(line[j] - top);
       for (let j = 0; j < classes; j++) p[row * classes + j] /= sum;
@@ -14,7 +18,8 @@ const training = (() => {
   };
   /* Mean loss and share right of these labels. */
   const judged = (p, labels, classes) => {
-    let loss = 0, right = 0;
+    let loss = 0,
+      right = 0;
     for (let row = 0; row < labels.length; row++) {
       const line = p.subarray(row * classes, (row + 1) * classes);
       loss -= Math.log(Math.max(line[labels[row]], 1e-38));
@@ -32,16 +37,21 @@ const training = (() => {
   };
 
   /* Normalization of single batches is remembered, for the looks between them. */
-  const remember = (run, layers) => layers.forEach(({ kept }, i) => {
-    if (!kept.means) return;
-    const old = (run.statistics[i] ??= { means: kept.means.slice(), scales: kept.scales.slice() });
-    for (const name of ["means", "scales"]) {
-      kept[name].forEach((value, at) => { old[name][at] = MEMORY * old[name][at] + (1 - MEMORY) * value; });
-    }
-  });
+  const remember = (run, layers) =>
+    layers.forEach(({ kept }, i) => {
+      if (!kept.means) return;
+      const old = (run.statistics[i] ??= { means: kept.means.slice(), scales: kept.scales.slice() });
+      for (const name of ["means", "scales"]) {
+        kept[name].forEach((value, at) => {
+          old[name][at] = MEMORY * old[name][at] + (1 - MEMORY) * value;
+        });
+      }
+    });
 
   const step = (run, x, labels, classes, rate) => {
-    const { net, hidden } = run, rows = labels.length, layers = network.forward(net, x, rows, hidden);
+    const { net, hidden } = run,
+      rows = labels.length,
+      layers = network.forward(net, x, rows, hidden);
     remember(run, layers);
     const p = softmax(network.linear(layers[hidden - 1].a, net, hidden, rows), rows, classes);
     const { loss } = judged(p, labels, classes);
@@ -58,7 +68,10 @@ const training = (() => {
     return loss;
   };
   const descend = (net, layer, read, g, rows, rate) => {
-    const inputs = net.sizes[layer], outputs = net.sizes[layer + 1], weight = net.weights[layer], bias = net.biases[layer];
+    const inputs = net.sizes[layer],
+      outputs = net.sizes[layer + 1],
+      weight = net.weights[layer],
+      bias = net.biases[layer];
     const change = multiply(multiply.turned(read, rows, inputs), g, inputs, rows, outputs);
     for (let i = 0; i < weight.length; i++) weight[i] -= rate * change[i];
     for (let i = 0; i < g.length; i++) bias[i % outputs] -= rate * g[i];
@@ -67,11 +80,15 @@ const training = (() => {
   /* Probabilities of the classes, with the remembered statistics where batches were normalized. */
   const predict = (run, state, x, rows, classes) => {
     const { net, hidden } = run;
-    let a = x, before = null;
+    let a = x,
+      before = null;
     for (let layer = 0; layer < hidden; layer++) {
-      const u = network.next(net, layer, before, network.linear(a, net, layer, rows)), seen = run.statistics[layer];
-      const z = state.normalization === "batch" && seen ? net.norm.apply(u, rows, net.sizes[layer + 1], seen.means, seen.scales)
-        : net.norm.forward(u, rows, net.sizes[layer + 1]).z;
+      const u = network.next(net, layer, before, network.linear(a, net, layer, rows)),
+        seen = run.statistics[layer];
+      const z =
+        state.normalization === "batch" && seen
+          ? net.norm.apply(u, rows, net.sizes[layer + 1], seen.means, seen.scales)
+          : net.norm.forward(u, rows, net.sizes[layer + 1]).z;
       a = apply(z, net.phi).a;
       before = u;
     }
@@ -90,13 +107,16 @@ const training = (() => {
     const found = judged(predict(run, state, test.x, test.rows, test.classes), test.labels, test.classes);
     if (test.features === 2) {
       const p = predict(run, state, grid, GRID * GRID, 2);
-      found.regions = Uint8Array.from({ length: GRID * GRID }, (_, i) => (Number.isFinite(p[2 * i]) ? 255 * p[2 * i + 1] : 128));
+      found.regions = Uint8Array.from({ length: GRID * GRID }, (_, i) =>
+        Number.isFinite(p[2 * i]) ? 255 * p[2 * i + 1] : 128,
+      );
     }
     return found;
   };
 
   const batch = (train, chosen) => {
-    const x = new Float32Array(BATCH * train.features), labels = new Uint8Array(BATCH);
+    const x = new Float32Array(BATCH * train.features),
+      labels = new Uint8Array(BATCH);
     chosen.forEach((row, i) => {
       x.set(train.x.subarray(row * train.features, (row + 1) * train.features), i * train.features);
       labels[i] = train.labels[row];
@@ -106,15 +126,24 @@ const training = (() => {
 
   /* Two starts on the same batches, step by step; what is yielded is shown. */
   function* race(state, initializers) {
-    const set = data.set(state.task, state.seed), runs = initializers.map((one) => start(state, one, set));
+    const set = data.set(state.task, state.seed),
+      runs = initializers.map((one) => start(state, one, set));
     const order = draw({ initializer: "Uniform", low: 0, high: 1 }, state.steps, BATCH, state.seed, "batches");
-    const losses = runs.map(() => []), every = Math.max(5, Math.round(state.steps / 40));
+    const losses = runs.map(() => []),
+      every = Math.max(5, Math.round(state.steps / 40));
     for (let number = 0; number <= state.steps; number++) {
       if (number % every === 0 || number === state.steps) {
-        yield { step: number, losses, looks: runs.map((run) => look(run, state, set)), points: number ? null : points(set) };
+        yield {
+          step: number,
+          losses,
+          looks: runs.map((run) => look(run, state, set)),
+          points: number ? null : points(set),
+        };
       }
       if (number === state.steps) return;
-      const chosen = [...order.subarray(number * BATCH, (number + 1) * BATCH)].map((share) => Math.floor(share * set.train.rows));
+      const chosen = [...order.subarray(number * BATCH, (number + 1) * BATCH)].map((share) =>
+        Math.floor(share * set.train.rows),
+      );
       const { x, labels } = batch(set.train, chosen);
       runs.forEach((run, i) => losses[i].push(step(run, x, labels, set.train.classes, state.rate)));
     }

@@ -1,6 +1,10 @@
 // Lines over an axis of layers or steps, with a band and a dashed line of theory where there is one.
 const curves = (() => {
-  const HIGH = 190, LEFT = 50, RIGHT = 14, TOP = 12, BOTTOM = 34;
+  const HIGH = 190,
+    LEFT = 50,
+    RIGHT = 14,
+    TOP = 12,
+    BOTTOM = 34;
   const finite = (values) => values.filter((value) => Number.isFinite(value) && value > 0);
 
   const limits = (chart) => {
@@ -12,15 +16,19 @@ const curves = (() => {
     }
     const ends = finite(all);
     if (!ends.length) return [0.1, 10];
-    const low = Math.min(...ends), high = Math.max(...ends), least = 4 / Math.max(high / low, 1);
+    const low = Math.min(...ends),
+      high = Math.max(...ends),
+      least = 4 / Math.max(high / low, 1);
     return least > 1 ? [low / Math.sqrt(least), high * Math.sqrt(least)] : [low / 1.15, high * 1.15];
   };
 
   const drawn = (chart, width) => {
-    const [low, high] = limits(chart), count = Math.max(...chart.lines.map(({ values }) => values.length));
-    const first = chart.first ?? 1, last = first + Math.max(count - 1, 1);
+    const [low, high] = limits(chart),
+      count = Math.max(...chart.lines.map(({ values }) => values.length));
+    const first = chart.first ?? 1,
+      last = first + Math.max(count - 1, 1);
     const move = chart.log ? Math.log : (value) => value;
-    const x = (i) => LEFT + ((i + first - first) / (last - first)) * (width - LEFT - RIGHT);
+    const x = (i) => LEFT + (i / (last - first)) * (width - LEFT - RIGHT);
     const y = (value) => {
       const share = (move(Math.min(Math.max(value, low), high)) - move(low)) / (move(high) - move(low));
       return HIGH - BOTTOM - share * (HIGH - TOP - BOTTOM);
@@ -49,26 +57,60 @@ const curves = (() => {
   };
 
   const line = ({ values, colour, dashed, dots }, at) => {
-    const points = values.map((value, i) => [at.x(i), value]).filter(([, value]) => Number.isFinite(value)).map(([x, value]) => [x, at.y(value)]);
-    const parts = [svg.element("path", { d: svg.path(points), fill: "none", stroke: `var(--${colour})`, "stroke-width": dashed ? 1.5 : 2, ...(dashed ? { "stroke-dasharray": "5 4" } : {}) })];
-    if (dots && points.length <= 60) parts.push(...points.map(([cx, cy]) => svg.element("circle", { cx, cy, r: 3, fill: `var(--${colour})` })));
+    const points = values
+      .map((value, i) => [at.x(i), value])
+      .filter(([, value]) => Number.isFinite(value))
+      .map(([x, value]) => [x, at.y(value)]);
+    const parts = [
+      svg.element("path", {
+        d: svg.path(points),
+        fill: "none",
+        stroke: `var(--${colour})`,
+        "stroke-width": dashed ? 1.5 : 2,
+        ...(dashed ? { "stroke-dasharray": "5 4" } : {}),
+      }),
+    ];
+    if (dots && points.length <= 60)
+      parts.push(...points.map(([cx, cy]) => svg.element("circle", { cx, cy, r: 3, fill: `var(--${colour})` })));
     return parts;
   };
   const band = (chart, at) => {
-    const known = (chart.band ?? []).map((ends, i) => [at.x(i), ...ends]).filter((ends) => ends.every(Number.isFinite));
+    const known = (chart.band ?? [])
+      .map((ends, i) => [at.x(i), ...ends])
+      .filter((ends) => ends.every(Number.isFinite));
     if (!known.length) return [];
-    const upper = known.map(([x, , high]) => [x, at.y(high)]), lower = known.map(([x, low]) => [x, at.y(low)]);
+    const upper = known.map(([x, , high]) => [x, at.y(high)]),
+      lower = known.map(([x, low]) => [x, at.y(low)]);
     return [svg.element("path", { d: `${svg.path([...upper, ...lower.reverse()])}z`, class: "band" })];
   };
-  const legend = (lines) => svg.html("p", { class: "legend" }, ...lines.filter(({ name }) => name).map(({ name, colour, dashed }) => {
-    const mark = svg.html("span", { class: dashed ? "dash" : "stroke", "aria-hidden": "true", style: `color:var(--${colour})` });
-    return svg.html("span", {}, mark, ` ${name}`);
-  }));
+  const legend = (lines) =>
+    svg.html(
+      "p",
+      { class: "legend" },
+      ...lines
+        .filter(({ name }) => name)
+        .map(({ name, colour, dashed }) => {
+          const mark = svg.html("span", {
+            class: dashed ? "dash" : "stroke",
+            "aria-hidden": "true",
+            style: `color:var(--${colour})`,
+          });
+          return svg.html("span", {}, mark, ` ${name}`);
+        }),
+    );
 
   /* {title, label, lines: [{values, colour, name, dashed, dots}], band, log, limits, across, first} */
   const show = (host, chart) => {
-    const width = Math.max(240, Math.round(host.clientWidth || 320)), at = drawn(chart, width);
-    const picture = svg.picture(width, HIGH, chart.label, ...axes(chart, width, at), ...band(chart, at), ...chart.lines.flatMap((one) => line(one, at)));
+    const width = Math.max(240, Math.round(host.clientWidth || 320)),
+      at = drawn(chart, width);
+    const picture = svg.picture(
+      width,
+      HIGH,
+      chart.label,
+      ...axes(chart, width, at),
+      ...band(chart, at),
+      ...chart.lines.flatMap((one) => line(one, at)),
+    );
     host.replaceChildren(svg.html("h3", {}, chart.title), picture, legend(chart.lines));
   };
   return { show };

@@ -14,29 +14,46 @@ const knobPanel = (() => {
   const option = (knob, value) => svg.html("option", { value }, choiceName(knob, value));
   const options = (name, knob) => {
     if (!["law", "other"].includes(name)) return knob.of.map((value) => option(name, value));
-    return ["books", "catalog"].map((group) => svg.html("optgroup", { label: word(`group_${group}`) },
-      ...settings.laws.filter((row) => row.group === group).map((row) => option("law", row.name))));
+    return ["books", "catalog"].map((group) =>
+      svg.html(
+        "optgroup",
+        { label: word(`group_${group}`) },
+        ...settings.laws.filter((row) => row.group === group).map((row) => option("law", row.name)),
+      ),
+    );
   };
 
   /* A slider over a range of ratios moves by equal factors; what it says has three digits. */
   const STEPS = 200;
   const ends = (knob) => [Math.log10(knob.least), Math.log10(knob.most)];
-  const position = (knob, value) => { const [a, b] = ends(knob); return Math.round((STEPS * (Math.log10(value) - a)) / (b - a)); };
-  const valueAt = (knob, place) => { const [a, b] = ends(knob); return Number((10 ** (a + ((b - a) * place) / STEPS)).toPrecision(3)); };
+  const position = (knob, value) => {
+    const [a, b] = ends(knob);
+    return Math.round((STEPS * (Math.log10(value) - a)) / (b - a));
+  };
+  const valueAt = (knob, place) => {
+    const [a, b] = ends(knob);
+    return Number((10 ** (a + ((b - a) * place) / STEPS)).toPrecision(3));
+  };
   const slides = (name) => !["seed", "steps"].includes(name);
   const attributes = (name, knob) => {
     if (!slides(name)) return { type: "number", min: knob.least, max: knob.most, step: 1, inputmode: "numeric" };
     if (knob.ratio) return { type: "range", min: 0, max: STEPS, step: 1 };
     return { type: "range", min: knob.least, max: knob.most, step: knob.whole ? 1 : 0.01 };
   };
-  const control = (name, knob) => (knob.kind === "choice"
-    ? svg.html("select", { id: `knob-${name}`, name }, ...options(name, knob))
-    : svg.html("input", { id: `knob-${name}`, name, ...attributes(name, knob) }));
+  const control = (name, knob) =>
+    knob.kind === "choice"
+      ? svg.html("select", { id: `knob-${name}`, name }, ...options(name, knob))
+      : svg.html("input", { id: `knob-${name}`, name, ...attributes(name, knob) });
 
   const field = (name) => {
     const label = svg.html("label", { for: `knob-${name}` }, word(`knob_${name}`));
     const output = svg.html("output", { for: `knob-${name}`, id: `value-${name}` });
-    return svg.html("div", { class: "field" }, svg.html("div", { class: "named" }, label, output), control(name, settings.knobs[name]));
+    return svg.html(
+      "div",
+      { class: "field" },
+      svg.html("div", { class: "named" }, label, output),
+      control(name, settings.knobs[name]),
+    );
   };
   const build = () => {
     for (const [group, names] of Object.entries(GROUPS)) {
@@ -45,7 +62,8 @@ const knobPanel = (() => {
   };
 
   const said = (name, state) => {
-    if (name === "gain") return word("times_std", { times: words.figure(state.gain), std: words.figure(stdOf(state)) });
+    if (name === "gain")
+      return word("times_std", { times: words.figure(state.gain), std: words.figure(stdOf(state)) });
     if (name === "law" || name === "other") return "";
     return settings.knobs[name].kind === "number" && slides(name) ? words.figure(state[name]) : "";
   };
@@ -55,7 +73,8 @@ const knobPanel = (() => {
   };
   const show = (state) => {
     for (const name of Object.values(GROUPS).flat()) {
-      const knob = settings.knobs[name], input = document.getElementById(`knob-${name}`);
+      const knob = settings.knobs[name],
+        input = document.getElementById(`knob-${name}`);
       input.value = knob.ratio ? position(knob, state[name]) : state[name];
       const text = said(name, state);
       document.getElementById(`value-${name}`).textContent = text;
@@ -69,7 +88,9 @@ const knobPanel = (() => {
     const knob = settings.knobs[input.name];
     if (knob.kind === "choice") return input.value;
     const value = knob.ratio ? valueAt(knob, Number(input.value)) : Number(input.value);
-    return input.value !== "" && value >= knob.least && value <= knob.most && (!knob.whole || Number.isInteger(value)) ? value : undefined;
+    return input.value !== "" && value >= knob.least && value <= knob.most && (!knob.whole || Number.isInteger(value))
+      ? value
+      : undefined;
   };
   return { build, read, rowOf, show };
 })();

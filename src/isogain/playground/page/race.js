@@ -3,16 +3,31 @@ const race = (() => {
   const { word, figure, percent } = words;
   const COLOURS = ["c0", "c1"];
   const find = (id) => document.getElementById(id);
-  let last = null, names = [], running = false, points = null;
+  let last = null,
+    names = [],
+    running = false,
+    points = null;
 
-  const lanes = (twoDimensional) => find("runs").replaceChildren(...names.map((name, i) => {
-    const canvas = twoDimensional ? [svg.html("canvas", { width: 264, height: 264, role: "img", id: `regions-${i}` })] : [];
-    return svg.html("div", { class: "lane", style: `--lane:var(--${COLOURS[i]})` }, svg.html("h3", {}, name), ...canvas, svg.html("p", { id: `score-${i}` }));
-  }));
+  const lanes = (twoDimensional) =>
+    find("runs").replaceChildren(
+      ...names.map((name, i) => {
+        const canvas = twoDimensional
+          ? [svg.html("canvas", { width: 264, height: 264, role: "img", id: `regions-${i}` })]
+          : [];
+        return svg.html(
+          "div",
+          { class: "lane", style: `--lane:var(--${COLOURS[i]})` },
+          svg.html("h3", {}, name),
+          ...canvas,
+          svg.html("p", { id: `score-${i}` }),
+        );
+      }),
+    );
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const regions = (canvas, shares) => {
-    const context = canvas.getContext("2d"), size = canvas.width / training.GRID;
+    const context = canvas.getContext("2d"),
+      size = canvas.width / training.GRID;
     for (let i = 0; i < shares.length; i++) {
       context.fillStyle = colour(`--d${Math.min(9, Math.floor(shares[i] / 25.6))}`);
       context.fillRect((i % training.GRID) * size, Math.floor(i / training.GRID) * size, size + 1, size + 1);
@@ -32,7 +47,8 @@ const race = (() => {
   const draw = () => {
     if (!last) return;
     last.looks.forEach((look, i) => {
-      const said = word("score", { loss: figure(look.loss), accuracy: percent(look.accuracy) }), canvas = find(`regions-${i}`);
+      const said = word("score", { loss: figure(look.loss), accuracy: percent(look.accuracy) }),
+        canvas = find(`regions-${i}`);
       find(`score-${i}`).textContent = said;
       if (!canvas) return;
       canvas.setAttribute("aria-label", word("regions_label", { start: names[i], accuracy: percent(look.accuracy) }));
@@ -42,15 +58,24 @@ const race = (() => {
     if (!lines[0].values.length) return;
     const top = Math.max(1, ...lines.map(({ values }) => values[0]).filter(Number.isFinite));
     curves.show(find("losses"), {
-      title: word("loss_title"), label: word("loss_label", { first: names[0], second: names[1], one: figure(last.looks[0].loss), two: figure(last.looks[1].loss) }),
-      lines, across: word("across_steps"), limits: [0, Math.min(top, 10)],
+      title: word("loss_title"),
+      label: word("loss_label", {
+        first: names[0],
+        second: names[1],
+        one: figure(last.looks[0].loss),
+        two: figure(last.looks[1].loss),
+      }),
+      lines,
+      across: word("across_steps"),
+      limits: [0, Math.min(top, 10)],
     });
   };
   /* The mean of the last ten batches: single ones jump. */
-  const smooth = (values) => values.map((_, i) => {
-    const near = values.slice(Math.max(0, i - 9), i + 1);
-    return near.reduce((sum, one) => sum + one, 0) / near.length;
-  });
+  const smooth = (values) =>
+    values.map((_, i) => {
+      const near = values.slice(Math.max(0, i - 9), i + 1);
+      return near.reduce((sum, one) => sum + one, 0) / near.length;
+    });
 
   const mark = (now) => {
     running = now;
@@ -68,7 +93,11 @@ const race = (() => {
     mark(false);
   };
   const hear = (message) => {
-    if (message.kind === "finished") { mark(false); pageTools.status(word("finished")); return; }
+    if (message.kind === "finished") {
+      mark(false);
+      pageTools.status(word("finished"));
+      return;
+    }
     points = message.points ?? points;
     last = message;
     find("progress").textContent = word("progress", { step: message.step, steps: message.steps });

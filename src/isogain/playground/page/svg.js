@@ -18,13 +18,17 @@ const svg = (() => {
 
   /* A few round numbers between two ends; powers of ten on a logarithmic axis. */
   const round = (low, high, wanted) => {
-    const rough = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(rough));
+    const rough = (high - low) / wanted,
+      power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((by) => by * power).find((by) => by >= rough);
     const first = Math.ceil(low / step - 1e-9);
-    return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+    return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) =>
+      Number(((first + i) * step).toPrecision(12)),
+    );
   };
   const powers = (low, high, wanted) => {
-    const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
+    const first = Math.ceil(Math.log10(low) - 1e-9),
+      last = Math.floor(Math.log10(high) + 1e-9);
     if (last - first < 1) return round(low, high, 3).filter((value) => value > 0);
     const step = Math.max(1, Math.ceil((last - first) / wanted));
     return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, i) => 10 ** (first + i * step));

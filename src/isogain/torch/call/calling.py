@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -18,7 +18,10 @@ from isogain.torch.call.explaining import explained
 from isogain.torch.call.losses import Loss, LossLike, wants_targets
 from isogain.torch.call.tensors import tensors_in
 
-__all__ = ["Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "eager", "loss_of"]
+__all__ = [
+    "Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "differentiated", "eager",
+    "is_reentrant", "loss_of",
+]  # fmt: skip
 
 Tensor = torch.Tensor
 
@@ -96,6 +99,31 @@ def called(run: Callable[[], Any], what: str, hint: Callable[[], str] = str) -> 
         raise InspectError(f"{what}: out of memory; inspect a smaller batch. {error}") from error
     except Exception as error:
         raise InspectError(f"{what}: {type(error).__name__}: {error}{hint()}") from error
+
+
+def differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool = False) -> Sequence[Tensor | None]:
+    """The gradients of the leaves; by `backward` where a re-entrant checkpoint forbids to ask for them."""
+    if not is_reentrant(value):
+        return torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again)
+    for leaf in leaves:
+        if leaf.is_leaf:
+            leaf.grad = None  # the caller's own are put back at the end
+    torch.autograd.backward(value)
+    return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
+
+
+def is_reentrant(value: Tensor) -> bool:
+    """Whether a checkpoint on the way back runs a backward pass of its own."""
+    seen, stack = set(), [value.grad_fn]
+    while stack:
+        function = stack.pop()
+        if function is None or function in seen:
+            continue
+        if type(function).__name__ == "CheckpointFunctionBackward":
+            return True
+        seen.add(function)
+        stack += [before for before, _ in function.next_functions]
+    return False
 
 
 def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Untouched", "random_states", "same_random", "set_random_states"]
+__all__ = ["Untouched", "random_states", "same_random", "seeded", "set_random_states"]
 
 _TABLES = (
     "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
@@ -136,6 +136,17 @@ def random_states() -> dict[str, Any]:
     if (numpy := sys.modules.get("numpy")) is not None:
         states["numpy"] = numpy.random.get_state()
     return states
+
+
+def seeded(seed: int) -> None:
+    """Seed torch's random numbers, on processors and on GPUs where there are some.
+
+    torch.manual_seed writes down the whole call stack each time, for a GPU that may come to be used: that
+    takes longer than an update of a small model.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
 
 
 def set_random_states(states: dict[str, Any]) -> None:

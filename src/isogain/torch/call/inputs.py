@@ -31,15 +31,17 @@ _ELSEWHERE = {"keras": "isogain.keras", "flax": "isogain.jax", "equinox": "isoga
 
 
 def plain_module(model: Any) -> nn.Module:
-    """The module itself, without torch.compile's wrapper, which ignores what is added to it."""
+    """The module itself, without the wrappers of torch.compile and DistributedDataParallel."""
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise InspectError(f"model is the class {model.__name__}, not one of it: did you forget the ()?")
     if not isinstance(model, nn.Module):
         place = _ELSEWHERE.get(type(model).__module__.partition(".")[0])
         hint = f"{place} takes it" if place else "for a function, wrap it in a Module"
         raise InspectError(f"model must be a torch.nn.Module, got {type(model).__name__}; {hint}")
+    if isinstance(model, nn.parallel.DistributedDataParallel):
+        return plain_module(model.module)
     inner = getattr(model, "_orig_mod", None)  # torch.compile's wrapper ignores what is added to it
-    return inner if isinstance(inner, nn.Module) else model
+    return plain_module(inner) if isinstance(inner, nn.Module) else model
 
 
 def understood(model: nn.Module, inputs: Any, loss: LossLike | None = None) -> tuple[Any, Loss | None]:

@@ -24,6 +24,7 @@ from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 from isogain.torch.device.choice import drawer
 from isogain.torch.device.host import as_array, through_host
+from isogain.torch.draw.codes import codes_of
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
 __all__ = ["LAYOUT", "fill_", "is_computed", "named", "prepare", "require_tensor"]
@@ -132,6 +133,11 @@ def prepare(
 
 def _check_strided(tensor: torch.Tensor, path: str) -> None:
     where = named(path)
+    if not is_dtensor(tensor) and codes_of(tensor):
+        raise DrawError(
+            f"{where} holds codes ({codes_of(tensor)}), not the numbers that multiply: quantised weights are "
+            "left alone; start the model before it is quantised"
+        )
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise DrawError(f"{where} is a {tensor.layout} or quantized tensor; only dense ones can be filled")
     local = local_part(tensor)

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from isogain.graph.paths import stable_path
+from isogain.torch.draw.codes import codes_of
 from isogain.torch.draw.materialize import Places, places_of
 
 __all__ = ["Target", "public_path", "targets"]
@@ -109,9 +110,11 @@ def targets(model: nn.Module) -> dict[str, Target]:
 
 def _why_unwritable(tensor: Tensor) -> str:
     """Numbers of eight bits and fewer are codes that a scale elsewhere gives their meaning."""
-    if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() > 1):
-        return ""
-    return f"its numbers are {str(tensor.dtype).removeprefix('torch.')}: quantised weights are left alone"
+    codes = codes_of(tensor)
+    if codes:
+        return f"it holds codes ({codes}): quantised weights are left alone"
+    full = tensor.is_floating_point() or tensor.is_complex()
+    return "" if full else f"its numbers are {str(tensor.dtype).removeprefix('torch.')}, which no law draws"
 
 
 def _parametrized(modules: Modules) -> Iterator[Target]:

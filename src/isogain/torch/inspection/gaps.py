@@ -10,6 +10,7 @@ from torch import nn
 from isogain.graph import Graph, ParameterUse
 from isogain.inspect.causes import pattern
 from isogain.inspect.looks import Decays, Gates, Look
+from isogain.torch.draw.codes import codes_of
 
 __all__ = ["gaps"]
 
@@ -83,6 +84,9 @@ def _quantised(model: nn.Module) -> Iterator[str]:
     ]  # fmt: skip
     if found:
         yield f"quantised weights: {_listed(found)} hold codes, not the numbers that multiply"
+    decoded = [name for name, tensor in named if tensor.is_floating_point() and codes_of(tensor)]
+    if decoded := [name for name in decoded if name not in found]:
+        yield f"quantised weights: {_listed(decoded)} were looked at as the numbers their codes stand for"
 
 
 def _listed(names: list[str]) -> str:

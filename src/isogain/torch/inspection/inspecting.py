@@ -23,17 +23,20 @@ from isogain.torch.call.calling import (
     batch_of,
     called,
     check_call,
+    differentiated,
     eager,
+    is_reentrant,
     loss_of,
 )
 from isogain.torch.call.explaining import shapes_of
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import INPUTS, plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
+from isogain.torch.call.processes import processes_of
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.gaps import gaps
-from isogain.torch.inspection.gathering import gathered, together
 from isogain.torch.inspection.jacobian import measure_jacobian
+from isogain.torch.inspection.merging import together
 from isogain.torch.inspection.priors import prior_use, pulled
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
@@ -41,6 +44,7 @@ from isogain.torch.measure.parameters import Asked, parameter_states
 from isogain.torch.measure.stacks import stacked
 from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
+from isogain.torch.record.gathering import gathered, is_parallel
 from isogain.torch.record.guessing import likely
 from isogain.torch.record.weights import unit_axis
 
@@ -79,7 +83,7 @@ def measure(
     model: nn.Module, inputs: Any, loss: LossLike | None = None, *, level: Level = "default"
 ) -> Table:
     """The Table of everything measured on one forward and one backward pass; changes nothing."""
-    model = plain_module(model)
+    model, processes = plain_module(model), processes_of(model)
     if level not in ROWS:
         raise InspectError(f"level must be one of {', '.join(map(repr, ROWS))}, got {level!r}")
     check_call(dict(model.named_parameters()), loss)
@@ -92,8 +96,15 @@ def measure(
         raise InspectError(f"inspect needs a batch{example}; {INPUTS}")
     inputs, asked = understood(model, inputs, loss)
     positional, named = arguments_of(inputs)
-    with gathered(model) as shards:
-        return together(_looked(model, positional, named, asked, level), shards)
+    parallel = is_parallel(model)
+    with gathered(model):
+        table = together(_looked(model, positional, named, asked, level), processes)
+    return _without_parallelism(table) if parallel else table
+
+
+def _without_parallelism(table: Table) -> Table:
+    skipped = "how tensor parallelism spreads signals: its layers were looked at whole"
+    return replace(table, coverage=replace(table.coverage, skipped=(*table.coverage.skipped, skipped)))
 
 
 def _looked(model: nn.Module, positional: Any, named: Any, loss: Loss | None, level: Level) -> Table:
@@ -185,37 +196,18 @@ def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> 
         skipped.append("gradients: nothing the model returns depends on a trainable parameter")
         return {}
     leaves = list(trainable.values())
+    if is_reentrant(value):
+        skipped.append(
+            "gradients inside re-entrant checkpoints: those layers run again on the way back, unseen"
+        )
     again = bool(recorder.meter.gates)
     if not leaves:
         skipped.append("gradients of parameters: none is trainable")
         return {}
-    found = called(lambda: _differentiated(value, leaves, again), "the backward pass raised")
+    found = called(lambda: differentiated(value, leaves, again), "the backward pass raised")
     gradients = dict(zip(trainable, found, strict=True))
     _behind_gates(recorder, leaves)
     return gradients
-
-
-def _differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool) -> Sequence[Tensor | None]:
-    """The gradients of the leaves; by `backward` where a re-entrant checkpoint forbids to ask for them."""
-    if not _reentrant(value):
-        return torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again)
-    for leaf in leaves:
-        leaf.grad = None  # the caller's own are put back at the end
-    torch.autograd.backward(value)
-    return [leaf.grad for leaf in leaves]
-
-
-def _reentrant(value: Tensor) -> bool:
-    seen, stack = set(), [value.grad_fn]
-    while stack:
-        function = stack.pop()
-        if function is None or function in seen:
-            continue
-        if type(function).__name__ == "CheckpointFunctionBackward":
-            return True
-        seen.add(function)
-        stack += [before for before, _ in function.next_functions]
-    return False
 
 
 def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:

@@ -73,7 +73,7 @@ def _cheapest(at: Callable[[float], float]) -> tuple[float, float]:
 def pulled(use: LossUse, gradients: Mapping[str, Tensor | None]) -> LossUse:
     """The use with the vectors whose elements all get a gradient of one sign, none next to nothing."""
     found = {name: g for name, g in gradients.items() if g is not None and g.dim() == 1}
-    return replace(use, pulled=frozenset(name for name, g in found.items() if _one_way(g)))
+    return replace(use, pulled=tuple(name for name, g in found.items() if _one_way(g)))
 
 
 def _one_way(gradient: Tensor) -> bool:

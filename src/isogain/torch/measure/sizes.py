@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 
+from isogain.torch.call.processes import Processes
 from isogain.torch.call.tensors import is_wrapped, tensors_in
 
 __all__ = ["MEASURED", "MeanSquare", "Sizes", "mean_square"]
@@ -20,13 +22,23 @@ MEASURED = ("weight", "recurrent", "embedding", "add", "norm")
 class MeanSquare(NamedTuple):
     """A sum of squares where it was made, read when it is asked for."""
 
-    sum: Tensor
+    sum: Tensor | float
     size: int
 
     @property
     def value(self) -> float:
         """E[|x|^2]."""
         return float(self.sum) / max(self.size, 1)
+
+    def read(self) -> MeanSquare:
+        """The same as numbers."""
+        return MeanSquare(float(self.sum), self.size)
+
+    @staticmethod
+    def over(parts: Iterable[MeanSquare]) -> MeanSquare:
+        """Of all of them as one."""
+        found = list(parts)
+        return MeanSquare(sum(float(one.sum) for one in found), sum(one.size for one in found))
 
 
 def mean_square(tensor: Tensor) -> MeanSquare:
@@ -67,6 +79,20 @@ class Sizes:
                 self.firsts.append(tensor)
             tensor.register_hook(partial(self._gradient, index))  # type: ignore[no-untyped-call]
         return tensor
+
+    def meet(self, processes: Processes) -> None:
+        """Takes the other processes' batches into account, under the nodes of the first."""
+        own = tuple(
+            {index: one.read() for index, one in rows.items()} for rows in (self.sizes, self.gradients)
+        )
+        everyone = processes.all((own, self.loss, self.finite))
+        self.sizes, self.gradients = (
+            {index: MeanSquare.over(rows[k][index] for rows, *_ in everyone if index in rows[k])
+             for index in everyone[0][0][k]}
+            for k in range(2)
+        )  # fmt: skip
+        self.loss = sum(loss for _, loss, _ in everyone) / len(everyone)
+        self.finite = all(finite for *_, finite in everyone)
 
     def _gradient(self, index: int, gradient: Tensor) -> None:
         self.gradients[index] = mean_square(gradient)

@@ -74,7 +74,7 @@ class Operation:
     def written(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
         """The arguments it writes to."""
         found = [args[place] if place < len(args) else kwargs.get(name) for place, name in self._written]
-        return tensors_in(found) if found else found
+        return tensors_in(found) if found else []
 
 
 @lru_cache(maxsize=2048)

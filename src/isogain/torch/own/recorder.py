@@ -192,7 +192,7 @@ class Recorder(TorchDispatchMode):
         generator = call.kwargs.get("generator")
         if generator is None or generator.device.type != "cpu":
             return None
-        state = generator.get_state()
+        state: Tensor = generator.get_state()
         real = call.mapped(lambda one: torch.empty_like(one, device=CPU) if isinstance(one, Tensor) else one)
         with self._off():
             real.run()

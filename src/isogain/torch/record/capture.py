@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from isogain.graph import Graph, Node, ParameterUse, WeightUse, assign_roles
+from isogain.graph.paths import stable_path
 from isogain.inspect.looks import Look
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.operations import (
@@ -129,7 +130,7 @@ class Recorder(Watch):
     def scopes(self) -> AbstractContextManager[Any]:
         """Follows which module's forward is running, by two hooks on all modules that are gone afterwards."""
         running = {
-            id(module): Scope(path, type(module).__name__)
+            id(module): Scope(stable_path(path), type(module).__name__)
             for path, module in self.model.named_modules()
             if not isinstance(module, torch.jit.ScriptModule)
         }
@@ -274,7 +275,7 @@ class Recorder(Watch):
             kind = "norm"
         path = scope.path
         if kind in ("weight", "embedding", "recurrent", "norm") and parameters:
-            path = owner_of(weight.name if weight else parameters[0])
+            path = stable_path(owner_of(weight.name if weight else parameters[0]))
         learnt = bool(parameters) or any(self.nodes[one].learnt for one in inputs)
         return Node(
             len(self.nodes), plain_name(name), kind, path, inputs, parameters, tuple(result.shape),
@@ -363,12 +364,13 @@ class Recorder(Watch):
                 users.setdefault(name, []).append(node.index)
         seen = frozenset(self.used)
         owners = {
-            name: type(module).__name__ for name, module in self.model.named_modules(remove_duplicate=False)
+            stable_path(name): type(module).__name__
+            for name, module in self.model.named_modules(remove_duplicate=False)
         }
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
-                owners.get(owner_of(name), ""), tuple(self.names[id(p)][1:]),
+                owners.get(stable_path(owner_of(name)), ""), tuple(self.names[id(p)][1:]),
                 tuple(users.get(name, ())),
                 name in self.used, name not in self.used and mentioned(self.model, name, seen),
             )

@@ -13,12 +13,22 @@ from torch.utils import _pytree as pytree
 
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
-from isogain.torch.call.calling import applied, batch_of, called, check_call, eager, loss_of
+from isogain.torch.call.calling import (
+    applied,
+    batch_of,
+    called,
+    check_call,
+    differentiated,
+    eager,
+    loss_of,
+)  # fmt: skip
 from isogain.torch.call.guard import Untouched
+from isogain.torch.call.processes import ALONE, Processes
 from isogain.torch.call.tensors import Value, reads, tensors_in
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.measure.sizes import MEASURED, Sizes
 from isogain.torch.measure.units import Units
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.tape import Tape
 
 __all__ = ["Gauge", "Loss", "Step", "gauge", "watched"]
@@ -93,6 +103,9 @@ class Watcher(Protocol):
     def finish(self, output: Any) -> bool:
         """Called with what the model returned; whether to go back from there."""
 
+    def meet(self, processes: Processes) -> None:
+        """Called at the end where others ran batches of their own."""
+
     def __enter__(self) -> Any: ...
 
     def __exit__(self, *error: Any) -> Any: ...
@@ -101,17 +114,34 @@ class Watcher(Protocol):
 W = TypeVar("W", bound=Watcher)
 
 
-def gauge(model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool) -> Gauge:
+def gauge(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None = None, *, back: bool,
+    processes: Processes = ALONE,
+) -> Gauge:  # fmt: skip
     """One forward pass, and if `back` one backward pass, recorded; the model is as before afterwards."""
     make = partial(Gauge, model, measure=False)
-    return watched(model, positional, named, loss, back=back, make=make)
+    return watched(model, positional, named, loss, back=back, make=make, processes=processes)
 
 
 def watched(
     model: nn.Module, positional: Any, named: Any, loss: Loss | None, *, back: bool,
+    make: Callable[[Untouched, int], W], processes: Processes = ALONE,
+) -> W:  # fmt: skip
+    """The same by any watcher, which `make` makes of the guard and the size of the batch.
+
+    A sharded model is gathered for it, and other processes' batches are taken into account.
+    """
+    with gathered(model):
+        found = _watched(model, positional, named, loss, back, make)
+    if processes.groups:
+        found.meet(processes)
+    return found
+
+
+def _watched(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None, back: bool,
     make: Callable[[Untouched, int], W],
 ) -> W:  # fmt: skip
-    """The same by any watcher, which `make` makes of the guard and the size of the batch."""
     parameters = dict(model.named_parameters())
     _check_sharding(parameters)
     check_call(parameters, loss)
@@ -145,12 +175,12 @@ def _pass(
 
 
 def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
-    """Refuses a sharded model: its shards are gathered under other names on the way."""
+    """Refuses shards without memory: there is nothing to gather."""
     sharded = [name for name, parameter in parameters.items() if is_dtensor(parameter)]
     if sharded:
         raise PlanError(
-            f"{sharded[0]} and {len(sharded) - 1} more parameters are sharded; no forward pass shows which "
-            "of them it uses; plan before sharding (on the meta device, say), then apply_(model, plan, seed)"
+            f"{sharded[0]} and {len(sharded) - 1} more parameters are shards on the meta device, which no "
+            "pass can gather: plan before sharding, then apply_(model, plan, seed)"
         )
 
 
@@ -167,4 +197,4 @@ def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:
     found.loss = float(value.detach())
     leaves, found.firsts = found.firsts, []
     if back and value.requires_grad and leaves:
-        called(lambda: torch.autograd.grad(value, leaves, allow_unused=True), "the backward pass raised")
+        called(lambda: differentiated(value, leaves), "the backward pass raised")

@@ -20,6 +20,7 @@ from isogain.torch.draw.fill import prepare
 from isogain.torch.draw.materialize import places_of
 from isogain.torch.draw.targets import Target, targets
 from isogain.torch.own.beginning import begin
+from isogain.torch.record.gathering import resharded
 
 __all__ = ["apply_", "write_plan"]
 
@@ -58,6 +59,7 @@ def write_plan(
 ) -> Receipt:  # fmt: skip
     """`apply_` on a device."""
     model = plain_module(model)
+    resharded(model)
     jobs = _jobs(model, plan, seed, threads)
     places = places_of(model)
     if any(one.tensor.is_meta for one in places):

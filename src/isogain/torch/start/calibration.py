@@ -23,11 +23,14 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.operations import plain_name
+from isogain.torch.call.processes import ALONE, Processes
 from isogain.torch.call.tensors import reads, tensors_of_call
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.sizes import MEASURED, Sizes, mean_square
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import Gauge, Loss, watched
 from isogain.torch.record.watch import Watch
+from isogain.torch.start.chorus import Chorus
 
 __all__ = ["Measured", "calibrate"]
 
@@ -46,7 +49,8 @@ class Scaler:
     gradients on the way back are those of the scaled weights, which are written only afterwards.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, plan: Plan, chorus: Chorus) -> None:
+        self.model, self.chorus = model, chorus
         found, self.parameters = targets(model), dict(model.named_parameters())
         paths = {name: _path_of(name, plan) for name in self.parameters}
         entries = {name: plan[path] for name, path in paths.items() if path in plan}
@@ -58,11 +62,11 @@ class Scaler:
             and math.isfinite(entry.signal)
             and found[entry.path].free()
         }
-        self.copies: dict[str, list[Target]] = {}
+        self.copies: dict[str, list[str]] = {}
         """path -> what is to stay a copy of it."""
         for entry in plan.values():
             if entry.drawn_as:
-                self.copies.setdefault(entry.drawn_as, []).append(found[entry.path])
+                self.copies.setdefault(entry.drawn_as, []).append(entry.path)
         self.zeros = frozenset(n for n, entry in entries.items() if isinstance(entry.initializer, Zeros))
         self.factors: dict[str, float] = {}
         """parameter -> the factor it is to get."""
@@ -87,7 +91,8 @@ class Scaler:
         shift = self._shift(use, result, axis)
         carried = result if shift is None else result - shift
         if use.name not in self.factors:
-            self.factors[use.name] = _factor(self.work[use.name][0], carried, shift)
+            power = self.chorus.mean(use.name, mean_square(carried))
+            self.factors[use.name] = _factor(self.work[use.name][0], power, shift)
         factor = self.factors[use.name]
         if factor == 1.0:
             return result
@@ -104,23 +109,17 @@ class Scaler:
 
     def write(self) -> dict[str, float]:
         """Scales the weights themselves; path -> factor of each."""
-        changed = {name: factor for name, factor in self.factors.items() if factor != 1.0}
-        for name, factor in changed.items():
-            for target in (self.work[name][1], *self.copies.get(self.work[name][0].path, ())):
-                target.scale(factor)
-        return {self.work[name][0].path: factor for name, factor in changed.items()}
+        found = targets(self.model)  # those of now: what was gathered for the pass is gone
+        changed = {self.work[name][0].path: one for name, one in self.factors.items() if one != 1.0}
+        for path, factor in changed.items():
+            for each in (path, *self.copies.get(path, ())):
+                found[each].scale(factor)
+        return changed
 
 
-def _factor(entry: Entry, carried: Tensor, shift: Tensor | None) -> float:
+def _factor(entry: Entry, power: float, shift: Tensor | None) -> float:
     """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told."""
-    power = mean_square(carried).value
-    offset = 0.0 if shift is None else mean_square(shift).value
-    wanted = entry.signal**2 - offset
-    if not (power > 0 and wanted > 0 and math.isfinite(power)):
-        return 1.0
-    factor = math.sqrt(wanted / power)
-    # four digits: what rounding differs by from machine to machine shall not show in the weights
-    return 1.0 if abs(factor - 1) <= entry.steady else float(f"{factor:.4g}")
+    return entry.correction(power, 0.0 if shift is None else mean_square(shift).value)
 
 
 class Follower(Watch, Sizes):
@@ -189,19 +188,25 @@ Measured = Follower | Calibrator
 
 
 def calibrate(
-    before: Gauge, plan: Plan, positional: Any, named: Any, loss: Loss | None = None
-) -> tuple[dict[str, float], Measured]:
+    before: Gauge, plan: Plan, positional: Any, named: Any, loss: Loss | None = None,
+    processes: Processes = ALONE,
+) -> tuple[dict[str, float], Measured]:  # fmt: skip
     """One forward and one backward pass: path -> factor of each scaled weight, and the sizes then."""
-    model = before.model
-    scaler = Scaler(model, plan)
-    follow = partial(Follower, before, scaler)
-    followed = watched(model, positional, named, loss, back=True, make=follow)
-    if not followed.lost:
-        return scaler.write(), followed
-    scaler.factors.clear()
-    record = partial(Calibrator, scaler, model, measure=False)
-    recorded = watched(model, positional, named, loss, back=True, make=record)
-    return scaler.write(), recorded
+    model, chorus = before.model, Chorus(processes)
+    with gathered(model):
+        scaler = Scaler(model, plan, chorus)
+        follow = partial(Follower, before, scaler)
+        followed = watched(model, positional, named, loss, back=True, make=follow)
+        done: Measured = followed
+        if chorus.end(followed.lost):
+            scaler.factors.clear()
+            record = partial(Calibrator, scaler, model, measure=False)
+            done = watched(model, positional, named, loss, back=True, make=record)
+            chorus.end(False)
+    if processes.groups:
+        done.meet(processes)
+        scaler.factors = processes.first(scaler.factors)
+    return scaler.write(), done
 
 
 def _path_of(name: str, plan: Plan) -> str:

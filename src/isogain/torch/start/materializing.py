@@ -10,6 +10,7 @@ from isogain.errors import DrawError
 from isogain.graph.plan import Plan
 from isogain.torch.draw.materialize import Choices, chosen, places_of
 from isogain.torch.own.beginning import begin
+from isogain.torch.record.gathering import resharded
 from isogain.torch.start.apply import write_plan
 
 __all__ = ["materialize_"]
@@ -59,6 +60,7 @@ def materialize_(
     if isinstance(choices, Plan):
         write_plan(model, choices, seed, device=device, threads=threads)
         return model
+    resharded(model)
     places = places_of(model)
     found = {} if choices is None else chosen(choices, places)
     begin(model, places, found, seed=seed, device=device, threads=threads)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from torch import nn
 
-from isogain.torch.draw.targets import targets
+from isogain.torch.draw.targets import Target, targets
 from isogain.torch.record.gauge import Gauge
 from isogain.torch.start.calibration import Measured
 
@@ -19,7 +19,7 @@ __all__ = ["costs_more", "quietened"]
 
 ROOM = 0.25
 """Share by which a first loss may rise above the own start's."""
-FACTORS = (0.3, 0.1, 0.03)
+FACTORS = (0.3, 0.1, 0.03, 0.01)
 """By which ends are made quieter, one after the other."""
 
 
@@ -31,19 +31,33 @@ def costs_more(own: float, drawn: float) -> bool:
 def quietened(
     model: nn.Module, ends: Iterable[str], own: float, drawn: float, measure: Callable[[], Gauge]
 ) -> tuple[Mapping[str, float], Measured | Gauge | None]:
-    """(path -> factor, what was measured then); nothing where no factor brings the loss near the own one's."""
+    """(path -> factor, what was measured then); nothing where every factor costs as much or more.
+
+    The first that brings the loss near the own start's, or else the one that costs least.
+    """
     found = targets(model)
     scaled = [found[path] for path in ends if path in found and found[path].free() and not found[path].fixed]
     if not scaled or not costs_more(own, drawn):
         return {}, None
+    tried: dict[float, Gauge] = {}
     done = 1.0
     for factor in FACTORS:
-        for target in scaled:
-            target.scale(factor / done)
-        done = factor
-        seen = measure()
-        if seen.finite and not costs_more(own, seen.loss):
-            return {target.path: factor for target in scaled}, seen
-    for target in scaled:
-        target.scale(1 / done)
-    return {}, None
+        _scale(scaled, factor / done)
+        done, tried[factor] = factor, measure()
+        if not costs_more(own, tried[factor].loss):
+            break
+    best = min(tried, key=lambda factor: _cost(tried[factor]))
+    if not _cost(tried[best]) < (drawn if math.isfinite(drawn) else math.inf):
+        _scale(scaled, 1 / done)
+        return {}, None
+    _scale(scaled, best / done)
+    return {target.path: best for target in scaled}, tried[best]
+
+
+def _scale(found: Iterable[Target], factor: float) -> None:
+    for target in found:
+        target.scale(factor)
+
+
+def _cost(seen: Gauge) -> float:
+    return seen.loss if seen.finite and math.isfinite(seen.loss) else math.inf

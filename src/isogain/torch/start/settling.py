@@ -57,9 +57,7 @@ def alone(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
     kept = "its own start is well but for what one value settles"
     return _remade(
         made,
-        lambda entry: (
-            _settled(entry, found, fixed) or replace(entry, initializer=None, drawn_as="", reason=kept)
-        ),
+        lambda entry: _settled(entry, found, fixed) or replace(entry, initializer=None, drawn_as="", reason=kept),
     )
 
 

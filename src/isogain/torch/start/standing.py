@@ -14,6 +14,7 @@ from isogain.graph.entry import Entry
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.inspect import Report
+from isogain.torch.call.processes import ALONE, Processes
 from isogain.torch.draw.targets import targets
 from isogain.torch.record.gauge import Gauge
 from isogain.torch.start.calibration import Measured
@@ -69,6 +70,8 @@ class Contest:
     """Whether depth is seen to hurt the model's own start."""
     findings: bool
     """Whether both reports were asked for, or the own one is to tell what one value settles."""
+    processes: Processes = ALONE
+    """Those that start the same model: the first one decides."""
     own: Report | None = None
     drawn: Report | None = None
 
@@ -80,13 +83,13 @@ class Contest:
 
     def lost(self, made: Plan, before: Gauge, after: Measured, kept: Snapshot) -> str:
         """Why the plan's start, which is in place, is not to stay; empty where it is."""
-        if why := _broken(before, after):
+        if why := self.processes.first(_broken(before, after)):
             return why
-        plain = confirmed(made, after) and not _louder(before.loss, after.loss)
+        plain = self.processes.first(confirmed(made, after) and not _louder(before.loss, after.loss))
         if self.own is None and (plain or not self.compared):
             return ""
         self.drawn = self.look()
-        if self.compared and self.own is None and self._doubtful(before):
+        if self.compared and self.own is None and self.processes.first(self._doubtful(before)):
             self.own = kept.asked(self.look)
         return _harm(self.own, self.drawn, self.hurt) if self.compared and self.own is not None else ""
 

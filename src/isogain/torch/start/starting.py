@@ -24,8 +24,10 @@ from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
+from isogain.torch.call.processes import Processes, processes_of
 from isogain.torch.draw.targets import public_path
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
@@ -79,8 +81,7 @@ def init_(
     True
     """
     check_options(recipe, options)
-    model = plain_module(model)
-    inputs, lossy = understood(model, inputs, loss)
+    inputs, lossy = understood(plain_module(model), inputs, loss)
     receipt = _started(
         model, inputs, seed, loss=lossy, exclude=exclude, recipe=recipe, keep_healthy=keep_healthy,
         findings=findings, options=options,
@@ -93,18 +94,24 @@ def _started(
     model: nn.Module, inputs: Any, seed: int, *, loss: Loss | None, exclude: str | Sequence[str], recipe: str,
     keep_healthy: bool, findings: bool, options: Mapping[str, Any],
 ) -> Receipt:  # fmt: skip
+    look, wrapped, model = partial(inspect, model, inputs, loss), model, plain_module(model)
+    processes = processes_of(wrapped)
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
     given = arguments_of(inputs)
     meta = any(parameter.is_meta for parameter in model.parameters())
-    before = gauge(model, *given, loss, back=not meta)
-    made, scene = planned(
-        before, before.graph(before.returned), exclude=exclude, recipe=recipe, options=shapes_of_base(options)
-    )
+    with gathered(model):
+        before = gauge(model, *given, loss, back=not meta, processes=processes)
+        made, scene = planned(
+            before, before.graph(before.returned), exclude=exclude, recipe=recipe,
+            options=shapes_of_base(options),
+        )  # fmt: skip
+        is_hurt = processes.first(bool(hurts(scene, before.size)))
+    made = _of_all(made, processes)
     compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
     contest = Contest(
-        partial(inspect, model, inputs, loss), compared, compared and bool(hurts(scene, before.size)),
-        (findings or _mixed(before.graph(before.returned))) and not meta,
+        look, compared, compared and is_hurt,
+        (findings or _mixed(before.graph(before.returned))) and not meta, processes,
     )  # fmt: skip
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"
@@ -125,7 +132,7 @@ def _mixed(graph: Graph) -> bool:
 
 @dataclass(frozen=True)
 class Trial:
-    """Plans drawn, calibrated and held against the model's own start, which is put back where it is better."""
+    """Plans drawn, calibrated and held against the model's own start; the better one stays."""
 
     model: nn.Module
     seed: int
@@ -144,7 +151,7 @@ class Trial:
         kept = Snapshot(self.model, made)
         try:
             apply_(self.model, made, self.seed)
-            scaled, after = calibrate(self.before, made, *self.given, self.loss)
+            scaled, after = calibrate(self.before, made, *self.given, self.loss, self.contest.processes)
             found = self.contest.unsettled(after) if fixed is not None and self.loss is not None else {}
             if not found:
                 scaled, after = self._quietened(made, scaled, after)
@@ -169,12 +176,18 @@ class Trial:
             return scaled, after
         names = {made[stable_path(public_path(one))].path for one in self.ends}
         drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
-        look = partial(gauge, self.model, *self.given, self.loss, back=True)
+        look = partial(gauge, self.model, *self.given, self.loss, back=True, processes=self.contest.processes)
         factors, seen = quietened(self.model, drawn, self.before.loss, after.loss, look)
         return scaled | {path: f * scaled.get(path, 1.0) for path, f in factors.items()}, seen or after
 
     def _left(self, made: Plan, why: str) -> Receipt:
         return _receipt(made, self.seed, self.before, self.before, {}, self.contest, why)
+
+
+def _of_all(made: Plan, processes: Processes) -> Plan:
+    """The first process's plan, where batches took different ways through the model."""
+    alike = len(set(processes.all(made.hash))) == 1
+    return made if alike else Plan.from_json(processes.first(made.to_json()))
 
 
 def _receipt(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -16,7 +17,9 @@ from isogain.torch.call.calling import applied, arguments_of, called, check_call
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
+from isogain.torch.call.processes import ALONE, Processes, processes_of
 from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.record.gathering import gathered
 
 __all__ = ["Loss", "RateError", "Walker", "walking"]
 
@@ -37,9 +40,10 @@ class Walker:
         inputs: Any,
         loss: Loss | None,
         signed: bool,
+        processes: Processes = ALONE,
     ) -> None:
         self.model, self.parameters, self.inputs, self.asked = model, parameters, inputs, loss
-        self.signed = signed
+        self.signed, self.processes = signed, processes
         self.look()
         if not math.isfinite(self.loss):
             raise RateError(f"no learning rate can be given: the loss is {self.loss} at the start")
@@ -70,8 +74,10 @@ class Walker:
             lambda: torch.autograd.grad(value, self.parameters, allow_unused=True),
             "the backward pass raised",
         )
-        gradients = [_dense(p, g) for p, g in zip(self.parameters, found, strict=True)]
-        self.loss = float(value.detach())
+        gradients = [
+            self.processes.average_(_dense(p, g)) for p, g in zip(self.parameters, found, strict=True)
+        ]
+        self.loss = fmean(self.processes.all(float(value.detach())))
         self.slope = sum(float((g.abs() if self.signed else g.abs().square()).sum()) for g in gradients)
         self.directions = [g.sgn() for g in gradients] if self.signed else gradients
 
@@ -96,25 +102,32 @@ def walking(
     model: nn.Module, inputs: Any, loss: LossLike | None, signed: bool = False,
     start: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Walker]:  # fmt: skip
-    """A Walker of this model, which begins at other values by name if given; all is as before afterwards."""
-    model = plain_module(model)
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    """A Walker of this model, which begins at other values by name if given; all is as before afterwards.
+
+    A sharded model is gathered for it; the steps are those of the mean gradient of all processes.
+    """
+    wrapped, model = model, plain_module(model)
     check_call(dict(model.named_parameters()), loss)
-    _check(parameters)
     inputs, asked = understood(model, inputs, loss)
-    with Untouched(model) as guard, eager(), torch.enable_grad():
+    dtypes = [p.dtype for p in model.parameters()]
+    with gathered(model), Untouched(model) as guard, eager(), torch.enable_grad():
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        _check(parameters, [p.dtype for p in model.parameters()] == dtypes)
         for parameter in parameters:
             guard.keep(parameter)
         with torch.no_grad():
             for name, value in (start or {}).items():
                 model.get_parameter(name).copy_(value)
-        yield Walker(model, parameters, inputs, asked, signed)
+        yield Walker(model, parameters, inputs, asked, signed, processes_of(wrapped))
 
 
-def _check(parameters: list[nn.Parameter]) -> None:
+def _check(parameters: list[nn.Parameter], same_types: bool) -> None:
     if not parameters:
         raise InspectError("a range of learning rates needs a parameter that trains; all of them are frozen")
     if any(p.is_meta or is_dtensor(p) for p in parameters):
+        raise PlanError("learning rates are measured on parameters that are here, not on meta ones")
+    if not same_types:
         raise PlanError(
-            "learning rates are measured on parameters that are here, not on meta or sharded ones"
+            "learning rates are not measured under mixed precision: what is gathered for the pass is too "
+            "coarse to take small steps"
         )

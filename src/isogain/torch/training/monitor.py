@@ -20,7 +20,7 @@ from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import LossLike
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.ramp import rate_range
-from isogain.torch.training.pace import Pace, pace, while_training
+from isogain.torch.training.pace import Pace, pace, values_of, while_training
 
 __all__ = ["HuggingFaceMonitor", "LightningMonitor", "Monitor", "Snapshot", "is_due"]
 
@@ -97,9 +97,7 @@ class Monitor:
             looked = self._look(taken)
         if self.when(self.steps + 1) and len(self.snapshots) < self.most:
             started = time.perf_counter()
-            self._before = {
-                n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad
-            }
+            self._before = values_of(self.model)
             self.seconds += time.perf_counter() - started
         return looked
 
@@ -113,9 +111,7 @@ class Monitor:
         snapshot = Snapshot(self.steps, report, taken.updates)
         self.snapshots.append(snapshot)
         if self.steps == 0 and self.when(1):
-            self._before = {
-                n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad
-            }
+            self._before = values_of(self.model)
         self._write(snapshot)
         self.seconds += time.perf_counter() - started
         return snapshot

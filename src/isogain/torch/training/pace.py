@@ -19,6 +19,8 @@ from torch import nn
 from isogain.errors import IsogainError
 from isogain.inspect import Finding, Report
 from isogain.theory.rates import RateRange
+from isogain.torch.call.inputs import plain_module
+from isogain.torch.record.gathering import resharded, whole
 from isogain.torch.start.walking import Loss, walking
 
 __all__ = ["RATE_TOO_HIGH", "Pace", "pace", "while_training"]
@@ -52,13 +54,22 @@ class Pace:
         return median(found) if found else math.nan
 
 
-def pace(model: nn.Module, before: Mapping[str, Tensor], inputs: Any, loss: Loss | None) -> Pace:
+def pace(wrapped: nn.Module, before: Mapping[str, Tensor], inputs: Any, loss: Loss | None) -> Pace:
     """The Pace of the step from `before` (parameters by name) to the model as it is."""
+    model = plain_module(wrapped)
+    resharded(model)
     weights = frozenset(name for name, p in model.named_parameters() if p.dim() > 1)
     found = Pace(_updates(model, before), weights)
     if not found.typical > USUAL + FAR:
         return found
-    return replace(found, share=_fitting(model, before, inputs, loss))
+    return replace(found, share=_fitting(wrapped, before, inputs, loss))
+
+
+def values_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of what trains, by name; of a sharded model each process's share."""
+    model = plain_module(model)
+    resharded(model)
+    return {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def _updates(model: nn.Module, before: Mapping[str, Tensor]) -> dict[str, float]:
@@ -67,8 +78,9 @@ def _updates(model: nn.Module, before: Mapping[str, Tensor]) -> dict[str, float]
         old = before.get(name)
         if old is None or old.numel() < 2:
             continue
+        old, new = whole(old), whole(parameter.detach())
         size = float(old.float().std(correction=0))
-        moved = float((parameter.detach() - old).float().std(correction=0))
+        moved = float((new - old).float().std(correction=0))
         if size > 0 and moved > 0:
             found[name] = math.log10(moved / size) if math.isfinite(moved / size) else math.inf
     return found
@@ -86,12 +98,13 @@ def _fitting(model: nn.Module, before: Mapping[str, Tensor], inputs: Any, loss: 
 
 def _along(model: nn.Module, before: Mapping[str, Tensor], inputs: Any, loss: Loss | None) -> list[float]:
     """The losses at shares of the step; the model is as it was afterwards."""
-    after = {name: p.detach().clone() for name, p in model.named_parameters() if name in before}
-    found = []
+    after = {name: whole(value).clone() for name, value in values_of(model).items() if name in before}
+    before = {name: whole(value) for name, value in before.items()}
+    found, inner = [], plain_module(model)
     with walking(model, inputs, loss, start=before) as walker:
         for share in SHORTER:
             with torch.no_grad():
-                for name, parameter in model.named_parameters():
+                for name, parameter in inner.named_parameters():
                     if name in before:
                         parameter.copy_(torch.lerp(before[name], after[name], share))
             walker.look()

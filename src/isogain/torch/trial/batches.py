@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 from isogain.checking import shown
 from isogain.errors import TrialError
-from isogain.torch.call.guard import random_states, set_random_states
+from isogain.torch.call.guard import random_states, seeded, set_random_states
 
 __all__ = ["Batch", "Source", "moved", "pair_of", "source_of"]
 
@@ -152,7 +152,7 @@ class _Dice:
     def __init__(self, seed: int) -> None:
         outside = random_states()
         random.seed(seed)
-        torch.manual_seed(seed)
+        seeded(seed)
         if (numpy := sys.modules.get("numpy")) is not None:
             numpy.random.seed(seed % 2**32)
         self.states = random_states()
@@ -293,8 +293,14 @@ def pair_of(batch: Batch) -> tuple[Any, Any]:
     return batch, batch
 
 
-def moved(batch: Batch, device: torch.device | None) -> Batch:
-    """The batch with its tensors on a device."""
+def moved(batch: Batch, device: torch.device | None, channels_last: bool = False) -> Batch:
+    """The batch with its tensors on a device, images laid out as asked for."""
+    if channels_last:
+        batch = pytree.tree_map_only(Tensor, _pixelwise, batch)
     if device is None or device.type == "cpu":
         return batch
     return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
+
+
+def _pixelwise(tensor: Tensor) -> Tensor:
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

@@ -41,6 +41,7 @@ class Asked:
     confidence: float
     digest: str
     """Of the problem."""
+    inspect: bool = True
 
 
 @dataclass
@@ -65,7 +66,8 @@ class Campaign:
     def complete(self) -> None:
         """Run everything, or as much as the budget holds."""
         alive, seeds = self._grid(), list(self.asked.seeds)
-        self._look(seeds[0])
+        if self.asked.inspect:
+            self._look(seeds[0])
         while seeds and alive:
             block = 1 if self.budget.bounded and not self._fits(alive, seeds) else len(seeds)
             jobs = [self._job(one, seed) for seed in seeds[:block] for one in alive]

@@ -19,12 +19,12 @@ from isogain.errors import IsogainError, TrialError
 from isogain.graph.groups import optimizer_kind
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
-from isogain.torch.call.guard import random_states, set_random_states
+from isogain.torch.call.guard import random_states, seeded, set_random_states
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.schemes import starter
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
-from isogain.torch.trial.problem import Problem, loss_of
+from isogain.torch.trial.problem import Problem, laid_out, loss_of
 from isogain.torch.trial.scoring import score
 
 __all__ = ["ENGINE", "LOOKS", "Done", "Job", "perform", "trained"]
@@ -90,22 +90,23 @@ def _started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
         said = starter(start.scheme, inputs)(model, job.seed)
     except Exception as error:
         raise TrialError(f"the start {start.name!r} cannot start this model: {error}") from error
-    return model, said
+    return laid_out(model, problem.channels_last), said
 
 
 def trained(problem: Problem, job: Job) -> Arrays:
     """The losses of every update and what the judge said on the way; stops at a loss that is no number."""
-    stream, device = problem.data.stream(job.seed), leased(problem.device)
+    stream, place = problem.data.stream(job.seed), (leased(problem.device), problem.channels_last)
     first = next(stream)
     model, said = _started(problem, job, first)
     optimizer = _optimizer(problem, job, model, said)
-    validation = [moved(batch, device) for batch in problem.validation()]
+    validation = [moved(batch, *place) for batch in problem.validation()]
     judged = {round(problem.steps * part / LOOKS) for part in range(LOOKS + 1)}
     losses, at, scores = np.full(problem.steps, np.nan), [0], [score(problem, model, validation)]
-    torch.manual_seed(job.seed)
+    seeded(job.seed)
+    model.train()
     for step in range(problem.steps):
-        batch = moved(first if step == 0 else _next(stream, step, problem.steps), device)
-        losses[step] = _update(problem, model.train(), optimizer, batch)
+        batch = moved(first if step == 0 else _next(stream, step, problem.steps), *place)
+        losses[step] = _update(problem, model, optimizer, batch)
         if not math.isfinite(losses[step]):
             break
         if step + 1 in judged:
@@ -155,7 +156,7 @@ def _optimizer(problem: Problem, job: Job, model: nn.Module, said: Any) -> torch
 
 def looked(problem: Problem, job: Job) -> Arrays:
     """What `inspect` says of a start on its first batch, as JSON in bytes."""
-    batch = moved(next(problem.data.stream(job.seed)), leased(problem.device))
+    batch = moved(next(problem.data.stream(job.seed)), leased(problem.device), problem.channels_last)
     model, said = _started(problem, job, batch)
     inputs, target = pair_of(batch)
     report = inspect(model.train(), inputs, lambda output: loss_of(problem.loss, output, target))

@@ -12,6 +12,7 @@ from torch import nn
 from isogain.checking import shown
 from isogain.errors import TrialError
 from isogain.torch.call.calling import batch_of
+from isogain.torch.call.guard import random_states, seeded, set_random_states
 from isogain.torch.trial.batches import pair_of
 from isogain.torch.trial.problem import Measure, Problem
 
@@ -28,9 +29,10 @@ def score(problem: Problem, model: nn.Module, batches: Sequence[Any]) -> tuple[f
     A metric of tensors sees the outputs of all batches at once; of anything else it is averaged by examples.
     """
     model.eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        seen = [problem.loss_on(model, batch) for batch in batches]
+    states = random_states()
+    seeded(0)
+    seen = [problem.loss_on(model, batch) for batch in batches]
+    set_random_states(states)
     model.train()
     sizes = [batch_of((pair_of(batch)[0],), {}) for batch in batches]
     loss = _mean([float(value) for value, _, _ in seen], sizes)

@@ -73,7 +73,8 @@ def _short(trial: Trial, budget: Budget) -> Iterator[str]:
 def _dropped(trial: Trial) -> Iterator[str]:
     for one in trial.dropped.values():
         yield (
-            f"{one.start} was dropped after {one.seeds} seeds, behind {one.leader} by {one.lag.written()}: it "
+            f"{one.start} was dropped after {one.seeds} seeds, behind {one.leader} by "
+            f"{one.lag.written()}: it "
             f"could not win any more at {trial.confidence:.0%}"
         )
 

@@ -60,6 +60,7 @@ def trial(
     address: str | None = None,
     device: str | None = None,
     threads: int = 1,
+    inspect: bool = True,
     results: str | Path | None = DEFAULT_FOLDER,
     name: str | None = None,
     progress: Progress = True,
@@ -88,6 +89,7 @@ def trial(
         nothing is run.
     backend: "loky" (processes here; `workers=1`: none but this), "dask" or "ray", at `address` or here;
         results are the same bits on all of them.  device: "cuda" runs one job on each visible GPU.
+    inspect: whether every start is looked at before it trains.
     results: the folder whose store keeps every finished run and resumes; None keeps nothing.
 
     Raises TrialError for what no trial can be made of, before anything is trained; JobError for a backend.
@@ -109,9 +111,11 @@ def trial(
     )  # fmt: skip
     chosen, bound = _seeds(seeds), budget_of(budget)
     found = checked(problem, chosen[0])
+    problem = replace(problem, channels_last=found.channels_last)
     asked = Asked(
         name or _name(build), optimizer_rates(rates, [one for one, _ in problem.optimizers]), chosen,
         CHECKS.number("confidence", confidence, above=0, below=1), digest_of(problem, found.model),
+        CHECKS.flag("inspect", inspect),
     )  # fmt: skip
     crew = _crew(problem, backend, workers, address, len(chosen))
     return _tried(problem, asked, crew, bound, results, progress, found.notes)

@@ -1,0 +1,58 @@
+"""What the processes of a sharded or replicated model measured, each on its own batch, as one Table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from isogain.inspect.table import Backward, Forward, Table
+from isogain.torch.call.processes import Processes
+
+__all__ = ["together"]
+
+
+def together(table: Table, processes: Processes) -> Table:
+    """The Table of all of them: the first one's, with sizes, extremes and distances of all."""
+    everyone = processes.all(table) if processes.groups else [table]
+    if len(everyone) == 1:
+        return table
+    first = everyone[0]
+    forward = _merged([one.forward for one in everyone], _forward)
+    backward = _merged([one.backward for one in everyone], _backward)
+    loss = sum(one.loss_value for one in everyone) / len(everyone)
+    return replace(first, forward=forward, backward=backward, loss_value=loss)
+
+
+def _merged(seen: Sequence[Mapping[int, Any]], merge: Callable[[Sequence[Any]], Any]) -> dict[int, Any]:
+    return {index: merge([one[index] for one in seen if index in one]) for index in seen[0]}
+
+
+def _forward(seen: Sequence[Forward]) -> Forward:
+    return replace(
+        seen[0],
+        mean=_mean(seen, "mean"), rms=_root(seen), zero_fraction=_mean(seen, "zero_fraction"),
+        minimum=min(one.minimum for one in seen), maximum=max(one.maximum for one in seen),
+        finite=all(one.finite for one in seen),
+        distance=_mean(seen, "distance"), position_distance=_mean(seen, "position_distance"),
+        dead_fraction=min(one.dead_fraction for one in seen),
+        saturated_fraction=_mean(seen, "saturated_fraction"),
+        observations=sum(one.observations for one in seen),
+    )  # fmt: skip
+
+
+def _backward(felt: Sequence[Backward]) -> Backward:
+    return replace(
+        felt[0],
+        rms=_root(felt), mean=_mean(felt, "mean"), largest=max(one.largest for one in felt),
+        finite=all(one.finite for one in felt), influence=_mean(felt, "influence"),
+    )  # fmt: skip
+
+
+def _mean(rows: Sequence[Any], name: str) -> float:
+    return float(sum(getattr(one, name) for one in rows)) / len(rows)
+
+
+def _root(rows: Sequence[Any]) -> float:
+    return math.sqrt(sum(one.rms**2 for one in rows) / len(rows))

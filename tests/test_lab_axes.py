@@ -1,0 +1,89 @@
+"""The lab along axes of the caller's: every combination, kept and reported again like any other."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from isogain import lab
+from isogain.errors import JobError, LabError
+from isogain.lab.axes import axes_of
+from isogain.lab.datasets import load
+from isogain.lab.studies import study
+from isogain.lab.studies.activation_distributions import theory
+
+
+def test_every_combination_is_an_arm_and_the_rest_stays_as_it_is():
+    axes = axes_of(widths=(8, 16), depths=(2, 3), activations="gelu", starts=("he_normal", "std 0.01", 0.5))
+    varied = study("mnist-training").along(axes, load("digits"))
+    networks = {arm.network.sizes for arm in varied.experiment.arms}
+    assert networks == {(64, 8, 10), (64, 16, 10), (64, 8, 8, 10), (64, 16, 16, 10)}
+    assert len(varied.experiment.arms) == 4 * 3
+    assert varied.experiment.arms[1].weights.law((4, 4), layout="out in").std == 0.01
+    assert varied.experiment.iterations == study("mnist-training").experiment.iterations
+
+
+def test_figure_6_15_runs_on_other_digits_and_is_reported_again(tmp_path):
+    asked = {"widths": 12, "depths": (2, 3), "starts": ("he_normal", "0.01"), "seeds": 2, "quick": True}
+    (outcome,) = lab.run("mnist-training", data="digits", results=tmp_path, progress=False, **asked)
+    chart = outcome.charts[0]
+    assert {row["setting"] for row in chart.rows} == {"relu, 2 x 12", "relu, 3 x 12"}
+    assert {row["start"] for row in chart.rows} == {"he_normal", "0.01"}
+    assert len(outcome.tables[0].rows) == 4
+    assert "Digits" in chart.caption
+    assert "--widths 12 --depths 2,3 --starts he_normal,0.01" in outcome.command
+    (again,) = lab.outcomes(tmp_path)
+    assert again.answer == outcome.answer
+
+
+def test_figure_6_14_at_other_widths_agrees_with_theory_of_other_widths(tmp_path):
+    (outcome,) = lab.run(
+        "activation-distributions", results=tmp_path, progress=False, widths=(50, 200), depths=3, starts="he_normal",
+        activations="relu", seeds=10,
+    )  # fmt: skip
+    apart = [row["std_errors"] for row in outcome.tables[0].rows]
+    assert len(apart) == 6
+    assert max(map(abs, apart)) < 4
+
+
+def test_theory_of_a_layer_that_widens_counts_its_inputs():
+    """He's law keeps E[phi^2] n / 2 = 1 forwards whatever the widths; std 1/sqrt(in) halves it at each layer."""
+    varied = study("activation-distributions").along(
+        axes_of(widths=50, depths=2, starts="he_normal"), load("gaussian")
+    )
+    layers = theory(varied.experiment.arms[0])
+    assert [layer.std for layer in layers] == pytest.approx([math.sqrt(1 - 1 / math.pi)] * 2)
+    gradients = [layer.gradient_std for layer in layers]
+    assert gradients == pytest.approx([math.sqrt(0.5), math.sqrt(0.5)])
+    assert np.isfinite(gradients).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"widths": 0}, "widths must be"),
+        ({"depths": (2, 2)}, "every value once"),
+        ({"activations": "no_such"}, "activations: "),
+        ({"starts": "no_such"}, "starts: "),
+        ({"starts": "-1"}, "no initializer is called"),
+    ],
+)
+def test_an_axis_that_cannot_be_is_refused(asked, message):
+    with pytest.raises((LabError, ValueError), match=message):
+        axes_of(**asked)
+
+
+def test_an_experiment_without_axes_says_which_have_them(tmp_path):
+    with pytest.raises(LabError, match=r"clipping takes no axes.*activation-distributions, mnist-training"):
+        lab.run("clipping", widths=3, results=tmp_path, progress=False)
+
+
+def test_processes_come_to_the_same_bits_as_threads(tmp_path):
+    asked = {"widths": 12, "depths": 2, "seeds": 2, "quick": True, "data": "digits", "progress": False}
+    (here,) = lab.run("mnist-training", results=tmp_path / "here", **asked)
+    (there,) = lab.run("mnist-training", results=tmp_path / "there", backend="loky", workers=2, **asked)
+    assert there.charts[0].rows == here.charts[0].rows
+    with pytest.raises(JobError, match="backend must be one of"):
+        lab.run("mnist-training", results=tmp_path / "no", backend="pigeon", **asked)

@@ -1,11 +1,11 @@
 """What a trial is worth and what it costs: false winners, power, time, overhead, backends, lost workers.
 
-    python benchmarks/trial.py coverage [--trials 400] # starts of one law: who is declared the winner
-    python benchmarks/trial.py power [--trials 50]     # He against std .01 on MNIST-5k: how often He wins
-    python benchmarks/trial.py plain [--trials 3]      # 6 starts x 4 rates x 3 seeds of a CNN, and by hand
-    python benchmarks/trial.py overhead                # what a job costs beside calling the training itself
-    python benchmarks/trial.py backends                # 72 jobs on two workers of each backend; one killed
-    python benchmarks/trial.py law                     # the judging alone: who chooses the rates, simulated
+python benchmarks/trial.py coverage [--trials 400] # starts of one law: who is declared the winner
+python benchmarks/trial.py power [--trials 50]     # He against std .01 on MNIST-5k: how often He wins
+python benchmarks/trial.py plain [--trials 3]      # 6 starts x 4 rates x 3 seeds of a CNN, and by hand
+python benchmarks/trial.py overhead                # what a job costs beside calling the training itself
+python benchmarks/trial.py backends                # 72 jobs on two workers of each backend; one killed
+python benchmarks/trial.py law                     # the judging alone: who chooses the rates, simulated
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ __all__ = ["Slices", "mean_cosine", "slices_of"]
 SAMPLE = 4096
 """Elements of a slice behind its size."""
 
+
 @dataclass(frozen=True)
 class Slices:
     """A parameter whose first axis counts maps of their own."""

@@ -37,6 +37,7 @@ from isogain.errors import IsogainError
 ROOT = Path(__file__).resolve().parents[1]
 FEWEST = 1000
 TIMM = 60
+STEPS = 400
 
 
 def same(one: Law, other: Law, count: int) -> bool:
@@ -150,7 +151,7 @@ def trained() -> None:
         for name, net, batch in networks():
             settings = {"lr": rate} | ({"momentum": 0.9} if optimizer == "SGD" else {})
             steps = getattr(torch.optim, optimizer)(net.parameters(), **settings)
-            for _ in range(1000):
+            for _ in range(STEPS):
                 x, y = batch()
                 steps.zero_grad()
                 loss = nn.functional.cross_entropy(net(x), y)
@@ -172,11 +173,16 @@ def file() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         count = _write(path)
-        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+        before, start, used = (
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            time.perf_counter(),
+            time.process_time(),
+        )
         found = ig.identify(path)
         seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(
             f"{count / 1e9:.2f} billion parameters, {len(found)} tensors {found.counts}: {seconds:.1f} s, "
+            f"{time.process_time() - used:.1f} s of processor, "
             f"peak {peak / 1024:.0f} MiB ({before / 1024:.0f} before)"
         )
 

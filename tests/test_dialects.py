@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 import isogain as ig
-from isogain.core.values.distributions import ConstantLaw, Law, NormalLaw, SparseLaw, StructuredLaw, UniformLaw
+from isogain.core.values.distributions import (
+    ConstantLaw,
+    Law,
+    NormalLaw,
+    SparseLaw,
+    StructuredLaw,
+    UniformLaw,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "dialects.json"
 LIBRARIES = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -145,4 +152,6 @@ def test_a_layout_that_is_given_counts(row):
     fans = {"fan_in": (512, 2048), "fan_out": (2048, 512), "fan_avg": (1280, 1280)}[value.mode]
     cut = value.truncation == "uncorrected" and value.distribution == "truncated_normal"
     for std, fan in zip(stds.values(), fans, strict=True):
-        assert std == pytest.approx(math.sqrt(value.scale / fan) * (0.87962566103423978 if cut else 1), rel=1e-9)
+        assert std == pytest.approx(
+            math.sqrt(value.scale / fan) * (0.87962566103423978 if cut else 1), rel=1e-9
+        )

@@ -24,7 +24,11 @@ LONGEST_HEADER = 1 << 27
 
 def tensors_of_file(path: Path) -> Iterator[Stored]:
     """The tensors of real numbers in a file, or in all files of a folder."""
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise DataError(f"{shown(str(path))} is no path: {error.strerror}") from error
+    if is_folder:
         files = sorted(one for one in path.iterdir() if one.suffix in READERS)
         if not files:
             raise DataError(f"{path}: no {', '.join(READERS)} file in this folder")
@@ -32,9 +36,9 @@ def tensors_of_file(path: Path) -> Iterator[Stored]:
             yield from READERS[file.suffix](file)
         return
     if path.suffix not in READERS:
-        raise DataError(f"{path}: reads {', '.join(READERS)} files and folders of them")
+        raise DataError(f"{shown(str(path))}: reads {', '.join(READERS)} files and folders of them")
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{shown(str(path))}: no such file")
     yield from READERS[path.suffix](path)
 
 

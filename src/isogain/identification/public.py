@@ -242,6 +242,10 @@ def _named(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float
             off = (scale.std * left / told - 1) / error
             if family.one_sided and off < -3 * sample.resolution / error - 1e-6:
                 continue
+            if scale.rarity > 1 - math.log(
+                2 * within
+            ):  # few values lie near some rare number or other anyway
+                continue
             cost = abs(off) if family.one_sided else 0.5 * off**2
             fit = Fit(_law(scale, family, left < 1), _says(scale, family, left < 1), abs(off))
             yield (

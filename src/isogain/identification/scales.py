@@ -63,7 +63,8 @@ def _of_fans(shape: Sequence[int], distribution: str, first_rule: str) -> Iterat
                     continue
                 seen.add(round(math.log(std), 9))
                 value = VarianceScaling(gain, mode, distribution, "corrected", rule)
-                rarity = rare + seldom + 0.5 * place - (2.0 if _usual(gain, mode, distribution) else 0.0)
+                usual = _usual(gain, mode, distribution)
+                rarity = rare + seldom + 0.5 * place + (-2.0 if usual else 2.0 if gain == 1 / 3 else 0.0)
                 yield Scale(std, f"{written} / {mode} ({fans.get(mode):g})", rarity, value)
 
 
@@ -71,8 +72,8 @@ def _of_bias(weight: Sequence[int], distribution: str, first_rule: str) -> Itera
     """U(±1/√fan_in) of the weight beside it, as torch's layers have it."""
     if len(weight) < 2 or 0 in weight or distribution != "uniform":
         return
-    for place, rule in enumerate(dict.fromkeys((first_rule, *RULES))):
-        fan = FRAMEWORK_RULES[rule](weight).fan_in
+    rules = dict.fromkeys((first_rule, *RULES))
+    for place, fan in enumerate(dict.fromkeys(FRAMEWORK_RULES[rule](weight).fan_in for rule in rules)):
         yield Scale(1 / math.sqrt(3 * fan), f"1/√{fan:g}, the fan_in of its weight", -2.0 + place)
 
 
@@ -92,7 +93,8 @@ def _round(about: float, within: float, distribution: str) -> Iterator[Scale]:
             and abs(number / factor / about - 1) <= within
             and (digits == 1 or number != rounded(number, digits - 1))
         ):
-            yield Scale(number / factor, f"{number:g}", (0.0, 4.0, 7.0)[digits - 1])
+            leading = 0.0 if f"{number:e}"[0] in "125" else 3.0
+            yield Scale(number / factor, f"{number:g}", (leading, 4.0, 7.0)[digits - 1])
 
 
 def _of_depth(about: float, within: float) -> Iterator[Scale]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from isogain.libraries.changes import Change, changes
+from isogain.libraries.changes import Change, changes, compared
 from isogain.libraries.table import ModelStart, atlas
 
 __all__ = ["atlas_page", "changes_page"]
@@ -107,23 +107,19 @@ def _place(where: str) -> str:
 
 def changes_page() -> str:
     """docs/atlas_changes.md as text."""
-    found = list(changes(list(atlas())))
-    if not found:
-        return CHANGES + "No library is held in two versions yet.\n"
-    parts = [CHANGES]
-    for (library, old, new), rows in groupby(
-        sorted(found, key=_order), key=lambda one: (one.library, one.old, one.new)
-    ):
-        parts.append(
-            f"\n## {library} {old} → {new}\n\n"
-            "| model | parameter | before | after | where |\n|---|---|---|---|---|"
-        )
-        parts.extend(
-            f"| {one.model.partition('/')[2]} | {one.kind} | `{one.before or '-'}` | `{one.after or '-'}` "
-            f"| {_place(one.where)} |"
-            for one in rows
-        )
+    parts, found = [CHANGES], sorted(changes(list(atlas())), key=_order)
+    for (library, old, new), count in sorted(compared(list(atlas())).items()):
+        rows = [one for one in found if (one.library, one.old, one.new) == (library, old, new)]
+        parts.append(f"\n## {library} {old} → {new}\n\n{count} models compared; {len(rows)} kinds changed.")
+        if rows:
+            parts.append("\n| model | parameter | before | after | where |\n|---|---|---|---|---|")
+            parts.extend(map(_changed, rows))
     return "\n".join(parts) + "\n"
+
+
+def _changed(one: Change) -> str:
+    laws = f"`{one.before or '-'}` | `{one.after or '-'}`"
+    return f"| {one.model.partition('/')[2]} | {one.kind} | {laws} | {_place(one.where)} |"
 
 
 def _order(change: Change) -> tuple[str, str, str, str, str]:

@@ -10,10 +10,13 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from isogain.checking import shown
+from isogain.checking import Checks, shown
 from isogain.errors import DataError
 
 __all__ = ["Atlas", "Kind", "ModelStart", "atlas"]
+
+
+CHECKS = Checks(DataError)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Atlas(Sequence[ModelStart]):
 
     def named(self, name: str) -> ModelStart:
         """The model of that name, in the newest version that is held."""
+        name = CHECKS.text("the name of a model", name, "transformers/gpt2")
         found = [one for one in self._models if one.model.lower() == str(name).lower()]
         if not found:
             names = {one.model.lower(): one.model for one in self._models}
@@ -93,7 +97,7 @@ class Atlas(Sequence[ModelStart]):
 
     def search(self, words: str) -> Atlas:
         """The models whose name, library, laws, places or findings contain every one of the words."""
-        wanted = str(words).lower().split()
+        wanted = CHECKS.text("words to search for", words, "timm zero").lower().split()
         return Atlas([one for one in self._models if all(word in _text(one) for word in wanted)])
 
     @property

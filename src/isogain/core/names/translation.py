@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from isogain.checking import shown
 from isogain.core.geometry.layout import Layout, LayoutLike, implied
 from isogain.core.names.catalog import catalog, get
 from isogain.core.names.frameworks import FRAMEWORKS, OURS, Framework, framework_of, known_framework
@@ -15,7 +16,7 @@ from isogain.core.names.proposals import arguments_for, facts_of
 from isogain.core.names.rows import Row
 from isogain.core.values.distributions import CHECKS, Law, NormalLaw, StructuredLaw, TruncatedNormalLaw
 from isogain.core.values.initializer import Initializer
-from isogain.errors import InitializerError, IsogainError
+from isogain.errors import InitializerError
 
 __all__ = ["Translation", "translate"]
 
@@ -96,17 +97,18 @@ def translate(
       ...
     """
     value = get(name, **parameters)
+    sizes = None if shape is None else CHECKS.series("shape", shape, "integers")
     row = catalog()[name] if isinstance(name, str) else None
     own = framework_of(row) if row is not None else FRAMEWORKS[OURS]
     target = known_framework(to)
-    here = _layout_here(row, own, layout, shape, CHECKS.flag("transposed", transposed))
+    here = _layout_here(row, own, layout, sizes, CHECKS.flag("transposed", transposed))
     there = target.layout_of(_roles(here), bool(transposed)) or here
-    wanted = _Wanted(str(name), value, here, there, None if shape is None else tuple(shape))
+    wanted = _Wanted(str(name), value, here, there, sizes)
     told = ", ".join(f"{key}={one!r}" for key, one in parameters.items())
     found = min(_candidates(target, wanted), key=lambda one: one.cost, default=None)
     if found is None:
         raise InitializerError(
-            f"{name}: none of {target.name}'s initializers takes a weight laid out as {here!r}"
+            f"{shown(name)}: none of {target.name}'s initializers takes a weight laid out as {here!r}"
         )
     where = found.where
     return Translation(
@@ -122,7 +124,7 @@ def _layout_here(
         return str(Layout.parse(layout))
     if row is not None and row.layout:
         return row.layout
-    axes = 2 if shape is None else len(CHECKS.series("shape", shape, "integers"))
+    axes = 2 if shape is None else len(shape)
     return own.transposed if transposed else own.kernel if axes > 2 else own.matrix
 
 
@@ -187,7 +189,7 @@ def _candidates(target: Framework, wanted: _Wanted) -> Iterator[_Candidate]:
                 try:
                     value = row.make(**arguments)
                     cost, where, difference = wanted.judged(row, value)
-                except IsogainError:
+                except (ValueError, ArithmeticError, TypeError):  # a row is a line of arithmetic
                     continue
                 preferred = len(arguments) - 0.5 * (_short(row.name) == wanted.name)
                 yield _Candidate(row, arguments, value, cost + preferred * 1e-6, where, difference)

@@ -26,8 +26,9 @@ def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     """Which law the values of each tensor come from: path -> Identified, as `ig.identify` finds it.
 
     `source` is a tensor, a module (its parameters), a state dict, a `.pt`, `.pth`, `.bin` or `.ckpt` file
-    (read by `torch.load` without its code), or what `ig.identify` takes: arrays, `.safetensors`, `.npz`, folders.
-    Nothing is changed; tensors on a device are read by parts.  Quantised and complex tensors are left out.
+    (read by `torch.load` without its code), or what `ig.identify` takes: arrays, `.safetensors`, `.npz`,
+    folders.  Nothing is changed; tensors on a device are read by parts.  Quantised and complex tensors are
+    left out.
 
     Raises DataError for what holds no tensors, or a tensor that has no values (on the meta device).
 

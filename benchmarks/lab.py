@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from isogain.jobs.store import Store
 from isogain.lab.datasets import Dataset, load
 from isogain.lab.runner import complete, run_key
 from isogain.lab.spec import Experiment
 from isogain.lab.starts import Run, initial_weights
-from isogain.jobs.store import Store
 from isogain.lab.streams import batch_indices
 from isogain.lab.studies import study
 

@@ -98,8 +98,11 @@ def _plans() -> list[Subject]:
         Subject(
             "override", lambda **given: plan().override(**given), {"pattern": "*", "initializer": "zeros"}
         ),
-        Subject("param_groups", groups, {"lr": 0.1, "optimizer": "adam", "weight_decay": 0.1, "eps": 1e-8,
-                                         "model": nn.Sequential()}),
+        Subject(
+            "param_groups",
+            groups,
+            {"lr": 0.1, "optimizer": "adam", "weight_decay": 0.1, "eps": 1e-8, "model": nn.Sequential()},
+        ),
         Subject("Plan.from_json", igt.Plan.from_json, {"text": plan().to_json()}),
         Subject("Plan.from_json", read, whole),
         Subject("Entry.from_dict", igt.Entry.from_dict, {"data": entry.to_dict()}),
@@ -133,8 +136,21 @@ def _adapters() -> list[Subject]:
         Subject("to_jax", to_jax, {"initializer": "he_normal", **use, "dtype": "float32"}),
         Subject("to_jax()", called, {"shape": (4, 3), "dtype": "float32"}, 50),
         Subject("to_haiku", to_haiku, {"initializer": "he_normal", **use, "dtype": "float32"}),
-        Subject("draw_sharded", draw_sharded, {"init": "he_normal", "shape": (4, 3), "sharding": one, "seed": 0, "path": "w",
-                                               "dtype": "float32", "layout": "in out", "groups": 1}, 50),
+        Subject(
+            "draw_sharded",
+            draw_sharded,
+            {
+                "init": "he_normal",
+                "shape": (4, 3),
+                "sharding": one,
+                "seed": 0,
+                "path": "w",
+                "dtype": "float32",
+                "layout": "in out",
+                "groups": 1,
+            },
+            50,
+        ),
         Subject("to_keras", to_keras, {"initializer": "he_normal", **use}),
         Subject("to_keras()", built, use, 5),
         Subject("to_tf1", to_tf1, {"initializer": "he_normal", **use, "dtype": "float32"}),

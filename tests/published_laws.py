@@ -156,7 +156,10 @@ def literature(fan_in: float, fan_out: float) -> dict[str, tuple[dict, Expected]
         "megatron": ({}, normal(0.02)),
         "megatron branch": ({"role": "branch_end", "layers": 24}, normal(0.02 / math.sqrt(48))),
         "megatron position": ({"role": "position"}, normal(0.02)),
-        "megatron hybrid": ({"role": "branch_end", "layers": 24, "multiplier": 1.0}, normal(0.02 / math.sqrt(24))),
+        "megatron hybrid": (
+            {"role": "branch_end", "layers": 24, "multiplier": 1.0},
+            normal(0.02 / math.sqrt(24)),
+        ),
         "bert": ({}, truncated(0.02, 0.0, -0.04, 0.04)),
         "t5": ({}, normal(fan_in**-0.5)),
         "t5 query": ({"role": "query", "head_size": 64}, normal((fan_in * 64) ** -0.5)),

@@ -56,3 +56,10 @@ def test_examples_in_docstrings_run(name):
 def test_every_public_name_is_documented():
     bare = [name for name in ig.__all__ if not (getattr(ig, name).__doc__ or name == "__version__")]
     assert not bare
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), [("README.md", "All {} names"), ("README.zh.md", "全部 {} 个名字")]
+)
+def test_the_readme_counts_the_catalog(page, words):
+    assert words.format(len(ig.catalog())) in (ROOT / page).read_text(encoding="utf-8")

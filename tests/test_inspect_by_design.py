@@ -229,3 +229,36 @@ def test_an_offset_is_no_influence():
     points = torch.rand(64, 16, 3, generator=torch.Generator().manual_seed(1)) * 2 - 1
     report = igt.inspect(Rendered(), points, lambda o: functional.mse_loss(o, target))
     assert "vanishing-backward" not in codes(report), str(report)
+
+
+def test_a_background_that_all_pictures_share_is_no_collapse():
+    """Only a patch in the middle differs: a first layer's places mostly lie beside it, the pooled end sees it."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 64, 3, 2), nn.ReLU(), nn.Conv2d(64, 64, 3, 2), nn.ReLU(), nn.Conv2d(64, 10, 3)]
+    for layer in layers[::2]:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    x = torch.full((16, 3, 64, 64), -1.0)
+    x[:, :, 26:38, 26:38] = torch.randn(16, 3, 12, 12)
+    assert "rank-collapse" not in {finding.code for finding in igt.inspect(model, x).findings}
+
+
+def test_samples_and_positions_that_changed_places_are_not_compared():
+    class PerFeature(nn.Module):
+        """As many features as samples; each has a matrix of its own, with the features put first for it."""
+
+        def __init__(self):
+            super().__init__()
+            self.frequencies = nn.Parameter(0.01 * torch.randn(64, 48))
+            self.weights = nn.Parameter(torch.randn(64, 96, 8) / 96**0.5)
+
+        def forward(self, x):
+            angle = 6.283 * x[..., None] * self.frequencies
+            made = torch.cat([angle.cos(), angle.sin()], -1).transpose(0, 1) @ self.weights
+            return torch.relu(made.transpose(0, 1))
+
+    torch.manual_seed(1)
+    x = torch.randn(64, 64)
+    x[:, 0] = -0.8
+    model = nn.Sequential(PerFeature(), nn.Flatten(), nn.Linear(64 * 8, 10))
+    assert igt.inspect(model, x).verdict == "healthy"

@@ -217,6 +217,7 @@ def test_linen_modules_stand_for_their_apply():
             "layer0.kernel is in the plan but not",
         ),
         (lambda: igj.plan(net(jnp.tanh), parameters(), X[:, :5]), "the function raised"),
+        (lambda: igj.apply(parameters(), "plan"), "as isogain.jax.plan makes it"),
     ],
 )
 def test_mistakes_are_named(call, message):

@@ -119,7 +119,7 @@ def test_a_plan_is_data(plan: igt.Plan) -> None:
     assert igt.Plan.from_json(plan.to_json()) == plan
     assert "rotary.table: computed" in str(plan)
     assert plan["decay"].kept
-    assert plan["decay"].reason.startswith("computed: ")
+    assert plan["decay"].reason.startswith("computed as DiagonalState(kind='real', form='log'): ")
     assert plan["copies.layers.1.linear1.weight"].reason.startswith(
         "made from copies.layers.0.linear1.weight"
     )

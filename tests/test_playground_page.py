@@ -130,6 +130,7 @@ def test_each_scene_shows_what_it_tells(browser, tmp_path, scene):
         assert english[f"scene{scene}_question"] in text
         assert english[f"scene{scene}_text"] in text
         assert english[f"scene{scene}_text"].count(". ") + 1 == 2
+        assert knob(page, "law").input_value() != knob(page, "other").input_value()
         rows = page.evaluate(
             "[...document.querySelectorAll('#numbers tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
         )

@@ -13,6 +13,7 @@ import pytest
 import report_samples
 from isogain import report
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
+from isogain.report import theme
 from report_browser import chromium, chromium_path, opened
 
 pytestmark = pytest.mark.browser
@@ -178,8 +179,9 @@ def test_theme_toggle_recolours_page_and_charts(browser, short_path):
         colours.append(
             (page.evaluate("getComputedStyle(document.body).backgroundColor"), page.evaluate(stroke))
         )
-        assert colours[0] == colours[2] == ("rgb(255, 255, 255)", "rgb(0, 114, 178)")
-        assert colours[1] == ("rgb(20, 23, 27)", "rgb(86, 180, 233)")
+        light, dark = (tuple(bytes.fromhex(theme.PALETTES[mode]["c1"][1:])) for mode in ("light", "dark"))
+        assert colours[0] == colours[2] == ("rgb(255, 255, 255)", f"rgb{light}")  # that of std 0.01
+        assert colours[1] == ("rgb(20, 23, 27)", f"rgb{dark}")
 
 
 def test_a_phone_shows_it_whole_and_legibly(browser, page_path):

@@ -212,3 +212,17 @@ def test_a_bias_added_apart_is_no_layer_of_its_own():
     slopes = [igt.inspect(one, X).slopes for one in (model, twin)]
     assert slopes[1]["signal"] == pytest.approx(slopes[0]["signal"], abs=0.02)
     assert abs(slopes[0]["signal"]) > 0.03
+
+
+def test_the_names_of_two_lines_that_end_together_stand_apart():
+    html = results()["report"]._repr_html_()
+    found = [
+        float(re.search(rf'y="([\d.]+)"[^>]*>{name}</text>', html)[1]) for name in ("signals", "gradients")
+    ]
+    assert abs(found[0] - found[1]) >= 14
+
+
+def test_numbers_in_a_picture_are_not_cut():
+    rows = tuple({"x": x, "y": 10.0**-x} for x in range(1, 7))
+    html = Chart("lines", "a line", rows, "x", "y", log_y=True)._repr_html_()
+    assert ">0.001<" in html

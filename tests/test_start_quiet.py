@@ -82,24 +82,14 @@ def test_a_forced_start_costs_little_more_than_the_own_one(kind, seed):
     assert receipt.losses[1] == pytest.approx(after, rel=1e-3)
 
 
-def test_what_is_made_quieter_is_said_and_its_copies_follow():
-    class Values(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.online, self.target = small(4, 3), small(4, 3)
-            self.target.load_state_dict(self.online.state_dict())
-
-        def forward(self, x):
-            with torch.no_grad():
-                ahead = self.target(x).max(1).values
-            return self.online(x), ahead
-
+def test_what_is_made_quieter_is_said():
     torch.manual_seed(3)
-    model, x = Values(), torch.randn(64, 4)
-    squares = lambda o: 30 * (o[0].square().mean() + o[1].square().mean())  # noqa: E731
-    receipt = igt.init_(model, x, loss=squares, rates=False, keep_healthy=False)
-    assert receipt.scaled["online.4.weight"] < 0.5
-    assert all(map(torch.equal, model.online.parameters(), model.target.parameters()))
+    model, x = small(4, 3), torch.randn(64, 4)
+    for parameter in model[4].parameters():
+        parameter.data *= 0.3
+    receipt = igt.init_(model, x, loss=lambda o: o.square().mean(), rates=False, keep_healthy=False)
+    assert receipt.scaled["4.weight"] < 0.5
+    assert receipt.losses[1] == pytest.approx(model(x).square().mean().item(), rel=1e-3)
 
 
 def test_without_a_loss_nothing_is_quietened():
@@ -157,3 +147,12 @@ def test_a_branch_that_nobody_reads_is_not_set_to_zero():
     receipt = igt.init_(model, x, keep_healthy=False, findings=True)
     assert model.cells[-1][2].weight[:16].any()
     assert not any("symmetric" in key for key in receipt.findings_after)
+
+
+def test_a_recipe_that_was_asked_for_is_drawn_as_it_says():
+    torch.manual_seed(7)
+    models = [Couplings() for _ in range(2)]
+    x, loss = torch.randn(96, 4), KINDS["couplings"][2]
+    igt.init_(models[0], x, recipe="mup", base=48)
+    igt.init_(models[1], x, recipe="mup", base=48, loss=loss, rates=False)
+    assert all(map(torch.equal, models[0].parameters(), models[1].parameters()))

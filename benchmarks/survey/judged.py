@@ -34,6 +34,13 @@ JUDGED: dict[str, Judgement] = {
         "false",
         "squeeze-and-excitation reads a branch whose last norm starts at 0: 42 % of the units are on after one step",
     ),
+    "torchvision/squeezenet1_1": Judgement(
+        "false",
+        "the places of the first layer that were looked at lie on the background; outputs of samples differ by .30",
+    ),
+    "timm/tinynet_e": Judgement(
+        "true", "classifier U(+-1/sqrt(classes)): first loss 4.6 with ten classes (ln 10 = 2.3)"
+    ),
     "ncps/LTC": Judgement(
         "by design", "synapses sigmoid(sigma (v - mu)) with sigma in 3 to 8, drawn so on purpose"
     ),

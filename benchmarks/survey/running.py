@@ -159,7 +159,7 @@ def _work(unit: Unit, answer: Any, limit_s: float) -> None:
 
 
 def chosen(names: str, half: str) -> list[Model]:
-    """The models whose names contain a part, in one half or both; an interrupted run has seen all libraries."""
+    """The models whose names contain a part, in one half or both, in an order that mixes libraries."""
     parts = names.split(",")
     models = sorted(every().values(), key=lambda m: hashlib.blake2b(b"order " + m.name.encode()).digest())
     return [m for m in models if any(p in m.name for p in parts) and half in ("both", m.half)]

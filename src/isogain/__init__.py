@@ -51,7 +51,6 @@ from isogain.errors import IsogainError
 from isogain.playground import playground
 
 if TYPE_CHECKING:
-    from isogain.libraries import Atlas, atlas
     from isogain.core.activations import Activation, activation
     from isogain.core.constructions.adapters import olora, pissa
     from isogain.core.names.catalog import Catalog, catalog, get
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from isogain.core.names.translation import Translation, translate
     from isogain.drawing import draw, draw_network
     from isogain.identification import Identification, identify
+    from isogain.libraries import Atlas, atlas
     from isogain.theory import advise, critical_point, phase_diagram, predict
 
 __all__ = [

@@ -15,10 +15,10 @@ __all__ = ["place_of", "users"]
 T = TypeVar("T")
 LIBRARIES = tuple(
     str(Path(path).resolve())
-    for path in {
+    for path in (
         *(sysconfig.get_paths()[key] for key in ("stdlib", "purelib", "platlib")),
-        Path(__file__).parent.parent,
-    }
+        str(Path(__file__).parent.parent),
+    )
 )
 
 

@@ -35,8 +35,8 @@ def optimizer_kind(optimizer: Any) -> str:
         if plain in names:
             return kind
     raise PlanError(
-        f"no learning rates are known for the optimizer {shown(named)}: name 'adam' or 'sgd', whichever its steps "
-        "are like"
+        f"no learning rates are known for the optimizer {shown(named)}: name 'adam' or 'sgd', "
+        "whichever its steps are like"
     )
 
 

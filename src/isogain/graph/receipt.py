@@ -123,11 +123,11 @@ class Receipt(Shown):
         """What was measured: (name, before, after), only what is known of either."""
         rows = [
             ("signals", _range([g.before for g in self.gains]), _range([g.after for g in self.gains])),
-            ("  apart by", *map(_decades_text, self.spread)),
+            ("  apart by", _decades_text(self.spread[0]), _decades_text(self.spread[1])),
             ("gradients", _range([g.gradient_before for g in self.gains]),
              _range([g.gradient_after for g in self.gains])),
-            ("  apart by", *map(_decades_text, self.gradient_spread)),
-            ("loss", *(f"{value:.4g}" if math.isfinite(value) else "" for value in self.losses)),
+            ("  apart by", _decades_text(self.gradient_spread[0]), _decades_text(self.gradient_spread[1])),
+            ("loss", _known(self.losses[0]), _known(self.losses[1])),
             ("inspected", self.verdict_before, self.verdict_after),
         ]  # fmt: skip
         return [row for row in rows if row[1] or row[2]]
@@ -174,6 +174,10 @@ def _decades(values: list[float]) -> float:
     if lost and found:
         return math.inf
     return math.log10(max(found) / min(found)) if found else math.nan
+
+
+def _known(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else ""
 
 
 def _decades_text(decades: float) -> str:

@@ -72,7 +72,8 @@ class Report(Shown):
         Keys: "signal" (root mean square) and "gradient" (length of the gradient, from the first layer on).
         """
         nodes = max((chain.nodes for chain in chains(self.table)), key=len, default=())
-        layers = [n for n in nodes if n.kind != "input" and not adds_bias(n)]
+        halves = {n.inputs[0] for n in nodes if adds_bias(n)}  # a layer hands on what its bias was added to
+        layers = [n for n in nodes if n.kind != "input" and n.index not in halves]
         forward = [self.table.forward[n.index].rms for n in layers]
         found = [self.table.backward.get(n.index) for n in layers]
         return {

@@ -13,6 +13,7 @@ __all__ = ["Slices", "mean_cosine", "slices_of"]
 SAMPLE = 4096
 """Elements of a slice behind its size."""
 
+
 @dataclass(frozen=True)
 class Slices:
     """A parameter whose first axis counts maps of their own."""
@@ -43,7 +44,8 @@ def slices_of(
     idle = 0 if gradient is None else _idle(_flat(gradient))
     akin = [] if gradient is None else [mean_cosine(_flat(gradient)[group]) for group in groups]
     sizes = np.sqrt(np.square(np.abs(some), dtype=np.float64).mean(1))
-    return Slices(len(values), sum(map(len, groups)), max(akin, default=math.nan), idle, tuple(map(float, sizes)), parallel)
+    twins, kinship = sum(map(len, groups)), max(akin, default=math.nan)
+    return Slices(len(values), twins, kinship, idle, tuple(map(float, sizes)), parallel)
 
 
 def _flat(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

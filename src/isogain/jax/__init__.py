@@ -1,4 +1,4 @@
-"""isogain for JAX: initializers for Flax, Haiku, Equinox and plain functions; sharded arrays; inspect.
+"""isogain for JAX, Flax, Haiku, Equinox, plain functions: initializers, sharded arrays, inspect, plan, init.
 
 Randomness is JAX's own key unless a seed and a path are given; then the bits are `ig.draw`'s.
 """

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from isogain.checking import shown
 from isogain.core.geometry.layout import implied
 from isogain.drawing import draw
 from isogain.errors import InspectError
@@ -46,6 +47,8 @@ def apply(params: Any, plan: Plan, seed: int = 0) -> Any:
     >>> apply(params, made, seed=1)["head"].shape
     (8, 4)
     """
+    if not isinstance(plan, Plan):
+        raise PlanError(f"plan must be a Plan, as isogain.jax.plan makes it, got {shown(plan)}")
     leaves, tree = jax.tree_util.tree_flatten_with_path(params)
     names = parameter_names([path for path, _ in leaves])
     found = {name: leaf for name, (_, leaf) in zip(names, leaves, strict=True) if name in plan}

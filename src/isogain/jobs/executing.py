@@ -160,7 +160,8 @@ class Crew:
         elif self.backend == "ray":
             self.width = joined(self.address)
             self._call = caller(_perform, self.digest, self.payload, self.gpus)
-            self._ahead = self.workers if self.workers > 0 else 2 * self.width
+            few = 0 < self.workers < self.width  # else Ray itself lets no more run than there are processors
+            self._ahead = self.workers if few else 2 * self.width
 
 
 def _dask_client(address: str | None) -> AbstractContextManager[Any]:

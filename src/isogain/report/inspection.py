@@ -62,18 +62,22 @@ def render_inspection(report: Report) -> str:
 def fragment(report: Report) -> str:
     """The report for a notebook: verdict, findings, both pictures; its text for the layers."""
     rows = "".join(
-        f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><strong>{escape(f.code)}</strong><br><code>"
-        f"{escape(f.path)}</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
+        f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><strong>{escape(f.code)}</strong><br>"
+        f"<code>{escape(f.path)}</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
         for f in report.findings
     )
     table = f'<div class="scroll"><table>{rows}</table></div>' if rows else ""
     network = drawing(report) if available() else escape(MISSING)
+    verdict = f"<strong>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</strong>"
+    layers = f"<pre>{escape(report.table(full=True))}</pre>"
     return framed(
-        f"<p><strong>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</strong> {escape(report.cause)}</p>{table}"
-        f"{picture(report)}<details><summary>{say('Network')}</summary><div class='scroll'>{network}</div>"
-        f"</details><details><summary>{say('Layers')}</summary><pre>{escape(report.table(full=True))}</pre>"
-        "</details>"
+        f"<p>{verdict} {escape(report.cause)}</p>{table}{picture(report)}{_folded('Network', network)}"
+        f"{_folded('Layers', layers)}"
     )
+
+
+def _folded(name: str, body: str) -> str:
+    return f'<details><summary>{say(name)}</summary><div class="scroll">{body}</div></details>'
 
 
 def _asset(name: str) -> str:

@@ -135,5 +135,6 @@ def _own_identifiers(svg: str, prefix: str) -> str:
 
 def _compact(svg: str) -> str:
     """Coordinates to a tenth of a pixel, and no more than a picture needs."""
-    svg = re.sub(r"(\d+\.\d)\d+(?=[^\d%])", r"\1", svg)
+    places = r' (?:d|transform|points|[xy][12]?|c[xy]|width|height)="[^"]*"'
+    svg = re.sub(places, lambda found: re.sub(r"(\d+\.\d)\d+(?=[^\d%])", r"\1", found[0]), svg)
     return re.sub(r' (?:aria-\w+|role|class)="[^"]*"', "", svg)

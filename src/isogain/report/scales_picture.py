@@ -21,6 +21,8 @@ LIMITS = (
     "ends"), (1.2e-38, "float32 normal"),
     (448.0, "float8 e4m3 ends"), (2.0**-9, "float8 e4m3's smallest"),
 )  # fmt: skip
+LINE = 15
+"""px between the names of two lines."""
 MOST = 400
 """Points per line: more are thinned."""
 
@@ -142,13 +144,28 @@ def _line(frame: Frame, layers: Sequence[Layer], gradient: bool) -> list[str]:
             f"{mark(x, y, size, gradient)} "
             f'fill="{colour}"{faint}>{title}</{"path" if gradient else "circle"}>'
         )
-    place, value, _ = trunk[-1]
-    y = frame.y(value) + 4
     parts.append(
-        f'<text x="{WIDTH - RIGHT + 10}" y="{y:.1f}" fill="{colour}" font-weight="600">'
-        f"{say(what + 's')}</text>"
+        f'<text x="{WIDTH - RIGHT + 10}" y="{_beside(frame, layers, gradient):.1f}" fill="{colour}" '
+        f'font-weight="600">{say(what + "s")}</text>'
     )
     return parts
+
+
+def _beside(frame: Frame, layers: Sequence[Layer], gradient: bool) -> float:
+    """Where the name of a line stands: at its end, and clear of the name of the other."""
+    own, other = _end(frame, layers, gradient), _end(frame, layers, not gradient)
+    if math.isnan(other) or abs(own - other) >= LINE:
+        return own + 4
+    lower = own > other or (own == other and gradient)
+    return (own + other) / 2 + 4 + (LINE / 2 if lower else -LINE / 2)
+
+
+def _end(frame: Frame, layers: Sequence[Layer], gradient: bool) -> float:
+    """The height at which a line ends, on the trunk where it has one; nan without a line."""
+    shown = [(one.gradient_rms if gradient else one.rms, one.on_trunk) for one in layers]
+    known = [(value, trunk) for value, trunk in shown if _shown(value)]
+    ends = [value for value, trunk in known if trunk] or [value for value, _ in known]
+    return frame.y(ends[-1]) if ends else math.nan
 
 
 def mark(x: float, y: float, size: float, diamond: bool) -> str:

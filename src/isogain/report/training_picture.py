@@ -70,11 +70,11 @@ def _panel(steps: Sequence[int], curve: Curve) -> Iterator[str]:
     ]  # fmt: skip
     yield f'<text x="0" y="-10" fill="var(--ink)" font-weight="600">{escape(say(curve.name))}</text>'
     yield f'<path d="M0 0V{HIGH}H{WIDE}" fill="none" stroke="var(--line)"/>'
-    for y, value in ((HIGH, low), (6, high)):
+    for down, value in ((HIGH, low), (6, high)):
         text = _number(10**value if curve.log else value)
-        yield f'<text x="-6" y="{y}" text-anchor="end" fill="var(--muted)">{text}</text>'
-    for x, anchor, step in ((0, "start", steps[0]), (WIDE, "end", steps[-1])):
-        yield f'<text x="{x}" y="{HIGH + 16}" text-anchor="{anchor}" fill="var(--muted)">{step}</text>'
+        yield f'<text x="-6" y="{down}" text-anchor="end" fill="var(--muted)">{text}</text>'
+    for right, anchor, step in ((0, "start", steps[0]), (WIDE, "end", steps[-1])):
+        yield f'<text x="{right}" y="{HIGH + 16}" text-anchor="{anchor}" fill="var(--muted)">{step}</text>'
     middle = f'x="{WIDE / 2}" y="{HIGH + 16}" text-anchor="middle"'
     yield f'<text {middle} fill="var(--muted)">{say("step")}</text>'
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in points)

@@ -64,6 +64,14 @@ class CriticalPoint:
         )
         return f"{text} {self.instead}".strip()
 
+    def __repr__(self) -> str:
+        where = "any q" if self.any_q else f"q = {self.q:.6g}" if self.q is not None else ""
+        found = f"weight variance {self.weight_variance:.6g} / fan_in, {where}" if self.exists else "none"
+        return f"<CriticalPoint of {self.activation}: {found}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
 
 def critical_point(which: Any, variance: float | None = None, **parameters: Any) -> CriticalPoint:
     """The critical weight and bias variance of an activation (a name, an Activation or a callable).

@@ -19,6 +19,7 @@ COLLAPSE = Tolerance(2.5, 4.0)
 """Decades that the difference between two inputs, relative to their size, may lose beyond the expected."""
 CONSTANT = Tolerance(3.3, 4.5)
 """The same for the output, to which pooling over positions and an output bias may add."""
+_TURNS = frozenset(["transpose", "permute", "swapaxes", "movedim"])
 FEW = 8
 """Units below which the angle between two vectors says little."""
 
@@ -67,9 +68,9 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         return None
     start = _first_distance(table, chain, nodes[0], field)
     depth, worst, lost = 0, nodes[0], -math.inf
-    for node in nodes:
+    for node, kept in zip(nodes, _kept(table, chain, nodes, field), strict=True):
         depth += node.kind in ("weight", "add", "recurrent")
-        here = _lost(start, getattr(table.forward[node.index], field), depth)
+        here = _lost(start, kept, depth)
         if here > lost:
             worst, lost = node, here
     severity = severity_of(lost, COLLAPSE)
@@ -86,6 +87,18 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     )  # fmt: skip
 
 
+def _kept(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> list[float]:
+    """The distance at each node, or the largest behind it where it has but one way on.
+
+    What differs later has not been lost before: of a picture only some places are looked at, and in a first
+    layer these may all lie on the background.
+    """
+    found = [float(getattr(table.forward[node.index], field)) for node in nodes]
+    if chain.residual:
+        return found
+    return [max(found[k:]) for k in range(len(found))]
+
+
 def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> float:
     """At the chain's first input where that is measured, else at its first node."""
     before = [table.forward[i] for i in first.inputs if table.node(i).kind == "input" and i in table.forward]
@@ -95,7 +108,15 @@ def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> floa
 
 def _narrow_enough(table: Table, node: Node, what: str) -> bool:
     """Positions are compared where they are tokens, not where a picture's neighbours are alike."""
-    return what == "samples" or len(node.shape) == 3
+    return what == "samples" or (len(node.shape) == 3 and not _turned(table, node))
+
+
+def _turned(table: Table, node: Node) -> bool:
+    """Whether samples and positions, as many as each other, may have changed places on the way."""
+    if node.shape[0] != node.shape[1]:
+        return False
+    before = (one for one in table.graph.nodes[: node.index] if table.makers[node.index] >> one.index & 1)
+    return any(one.op in _TURNS and one.shape[:2] == node.shape[:2] and len(one.shape) == 3 for one in before)
 
 
 def constant_output(table: Table) -> Iterator[Finding]:

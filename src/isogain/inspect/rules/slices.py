@@ -31,7 +31,10 @@ FATES: Mapping[str, tuple[Severity, str]] = {
     "slow": ("warning", "side by side, and most of their gradients is the same: they part slowly"),
     "apart": ("info", "side by side, and parted by their gradients at the first step, as copied experts are"),
 }  # fmt: skip
-SCANNED = "as one key for all layers of a scan leaves them: they are one layer applied again"
+SCANNED: tuple[Severity, str] = (
+    "warning",
+    "as one key for all layers of a scan leaves them: they are one layer applied again",
+)
 
 
 def _stacks(table: Table) -> Iterator[tuple[str, Slices]]:
@@ -109,7 +112,7 @@ def fate_of(kinship: float) -> str:
 def _same(names: list[str], copied: dict[str, Slices], deep: bool) -> Finding:
     worst = max((copied[name] for name in names), key=lambda s: s.twins)
     akin = max(copied[name].kinship for name in names)
-    severity, why = ("warning", SCANNED) if deep else FATES[fate_of(akin)]
+    severity, why = SCANNED if deep else FATES[fate_of(akin)]
     return Finding(
         "identical-layers", severity, pattern(names),
         f"{worst.twins} of {worst.count} slices with the same numbers",

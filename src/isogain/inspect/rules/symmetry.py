@@ -22,7 +22,9 @@ SHARES = (0.05, 0.5)
 ALIKE = 0.02
 """Different units over all units below which a layer is worth one unit, whatever their gradients."""
 
-SERIES = "as copy.deepcopy of a drawn layer leaves them (torch.nn.TransformerEncoder does this): draw each anew"
+SERIES = (
+    "as copy.deepcopy of a drawn layer leaves them (torch.nn.TransformerEncoder does this): draw each anew"
+)
 
 
 def symmetric_units(table: Table) -> Iterator[Finding]:

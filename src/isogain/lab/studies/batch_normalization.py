@@ -156,7 +156,7 @@ def _curves(results: Results) -> Chart:
     shown = scales[:: -(-len(scales) // 6)]
     for arm in (arm for arm in results.where(part="scale") if arm.key("value") in shown):
         at = results.runs[arm.label, results.experiment.seeds[0]]["evaluated_at"]
-        keys = {"norm": NORM[arm.key("norm")], "scale": f"std {arm.key('value'):.2g}"}
+        keys: dict[str, Any] = {"norm": NORM[arm.key("norm")], "scale": f"std {arm.key('value'):.2g}"}
         rows += curve(results.stack(arm, "train.accuracy"), at, most=1.0, **keys)
     return Chart(
         "lines",

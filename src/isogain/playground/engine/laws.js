@@ -24,21 +24,23 @@ const laws = (() => {
 
   const of = (initializer, inputs, outputs) => makers[initializer.initializer](initializer, inputs, outputs);
 
-  /* The same initializer with weights `gain` times as large. */
+  /* The same initializer with weights `gain` times as large: by which power of the gain each of its numbers grows.
+   * (The bounds of a truncated normal count in its own sigmas and stay.) */
+  const POWERS = { scale: 2, std: 1, mean: 1, value: 1, gain: 1 }, OF_UNIFORM = { low: 1, high: 1 };
   const scaled = (initializer, gain) => {
     if (gain === 1) return initializer;
-    const times = (names, by) => Object.fromEntries(names.filter((n) => n in initializer).map((n) => [n, initializer[n] * by]));
-    return { ...initializer, ...times(["std", "mean", "low", "high", "gain", "value"], gain), ...times(["scale"], gain * gain),
-      ...(initializer.initializer === "TruncatedNormal" ? { low: -2, high: 2 } : {}),
-      ...(initializer.initializer === "Ones" ? { initializer: "Constant", value: gain } : {}) };
+    const { initializer: name, ...numbers } = initializer;
+    if (name === "Ones") return { initializer: "Constant", value: gain };
+    const powers = name === "Uniform" ? OF_UNIFORM : POWERS;
+    const grown = Object.entries(numbers).map(([key, value]) => [key, key in powers ? value * gain ** powers[key] : value]);
+    return { initializer: name, ...Object.fromEntries(grown) };
   };
 
-  const CUT = 0.87962566103423978;  // of a normal at two sigma
   const std = (law, inputs, outputs) => ({
     constant: () => 0,
     normal: () => law.sigma,
     uniform: () => (law.high - law.low) / Math.sqrt(12),
-    truncated: () => law.sigma * CUT,
+    truncated: () => law.sigma * tables.truncated_std,
     orthogonal: () => law.gain / Math.sqrt(Math.max(inputs, outputs)),
     identity: () => law.gain / Math.sqrt(Math.max(inputs, outputs)),
   })[law.kind]();

@@ -55,7 +55,12 @@ const measure = (() => {
     return [Math.max(range[0], -wide), Math.min(range[1], wide)];
   };
 
-  const network_of = (state) => {
+  const gradientRange = (came) => {
+    const wide = REACH * Math.max(...came.map((one) => one.rms).filter(Number.isFinite), 1e-30);
+    return [-wide, wide];
+  };
+
+  const networkOf = (state) => {
     const inputs = data.features(state.inputs, state.width);
     return network.build(state, state.initializer, [inputs, ...Array(state.depth).fill(state.width)]);
   };
@@ -71,7 +76,7 @@ const measure = (() => {
 
   const run = (state) => {
     const started = performance.now();
-    const x = data.inputs(state.inputs, state.width, state.seed), net = network_of(state);
+    const x = data.inputs(state.inputs, state.width, state.seed), net = networkOf(state);
     const layers = network.forward(net, x, data.ROWS), back = gradients(net, layers, state);
     const after = layers.map(({ a }) => moments(a)), before = layers.map(({ u }) => moments(u));
     const came = back.map(moments);
@@ -88,10 +93,6 @@ const measure = (() => {
       theory: theory(state, net.sizes, inputsSeen),
       elapsed: performance.now() - started,
     };
-  };
-  const gradientRange = (came) => {
-    const wide = REACH * Math.max(...came.map((one) => one.rms).filter(Number.isFinite), 1e-30);
-    return [-wide, wide];
   };
 
   return { BINS, run };

@@ -15,12 +15,12 @@ const knobState = (() => {
 
   /* The scenes of the tour, one for each thing that the textbooks tell: what they set, all else at its start. */
   const scenes = [
-    { activation: "tanh", law: "small_normal", depth: 5 },
+    { activation: "tanh", law: "small_normal", depth: 5, other: "lecun_normal" },
     { activation: "tanh", law: "normal", depth: 5 },
     { activation: "tanh", law: "lecun_normal", depth: 5 },
     { activation: "relu", law: "lecun_normal", depth: 10 },
     { activation: "relu", law: "he_normal", depth: 10 },
-    { activation: "relu", law: "small_normal", depth: 10, normalization: "batch" },
+    { activation: "relu", law: "small_normal", depth: 10, normalization: "batch", other: "he_normal" },
   ];
 
   /* What cannot be read stays where it was when the page was made. */

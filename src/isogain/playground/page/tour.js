@@ -1,7 +1,7 @@
 // The tour: each scene is a question, a state of the knobs and two sentences.
 const tour = (() => {
   const { word } = words, { scenes } = knobState;
-  const KEPT = ["lang", "other", "task", "rate", "steps"];
+  const KEPT = ["lang", "task", "rate", "steps"];
 
   const state = (number, now) => {
     const kept = Object.fromEntries(KEPT.map((name) => [name, now[name]]));

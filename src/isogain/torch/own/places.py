@@ -56,7 +56,7 @@ def look(frame: FrameType | None) -> Seen:
             init, settings = _INIT[code], dict(frame.f_locals)
         if not _is_passed_over(code.co_filename, code.co_name):
             return Seen(Place(_shown(code.co_filename), frame.f_lineno, called), init, settings)
-        if not code.co_name.startswith("__torch_"):
+        if not code.co_name.startswith("__torch_") and not code.co_filename.startswith(_HERE):
             called = code.co_qualname
         frame = frame.f_back
     return Seen(Place("?", 0, called), init, settings)

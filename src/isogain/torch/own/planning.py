@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+import torch
 from torch import nn
 
+from isogain.core.constructions.state_space import DiagonalState
+from isogain.drawing.public import draw
 from isogain.graph.entry import Entry
 from isogain.graph.paths import family
 from isogain.graph.plan import Plan
@@ -61,7 +64,8 @@ def _entry(path: str, target: Target, start: OwnStart, places: Mapping[str, Plac
         return Entry(path, shape, None, role, "nothing is known of its start", plain_layout(shape))
     reading = piece.reading or _constant(piece, start)
     if reading is None or piece.kind not in ("drawn", "computed"):
-        return Entry(path, shape, None, role, f"{_described(piece)}: {_where(piece)}", plain_layout(shape))
+        said = f"{_described(piece)}{_state(piece, start)}: {_where(piece)}"
+        return Entry(path, shape, None, role, said, plain_layout(shape))
     return Entry(path, shape, reading.law, role, _where(piece), reading.layout, reading.groups)
 
 
@@ -76,6 +80,26 @@ def _constant(piece: Piece, start: OwnStart) -> Reading | None:
     low, high = float(value.min()), float(value.max())
     shape = piece.origin.ref.shape
     return Reading(constant_law(low), plain_layout(shape)) if low == high and math.isfinite(low) else None
+
+
+def _state(piece: Piece, start: OwnStart) -> str:
+    """The name of what was computed, where it is the diagonal of a state matrix (Mamba's A_log)."""
+    shape = piece.origin.ref.shape
+    if piece.kind != "computed" or not shape or not 0 < piece.origin.ref.count <= _SMALL:
+        return ""
+    value = start.value(piece.path, 0)
+    named = (law for law in _STATES if value.is_floating_point() and _is_near(value, law, shape))
+    return next((f" as {law}" for law in named), "")
+
+
+_STATES = (DiagonalState("real", "log"), DiagonalState("real"), DiagonalState("lin", "imaginary"))
+
+
+def _is_near(value: torch.Tensor, law: DiagonalState, shape: tuple[int, ...]) -> bool:
+    if shape[-1] < 2:
+        return False
+    last = torch.from_numpy(draw(law, shape[-1:], layout="out", seed=0)).double()
+    return torch.allclose(value.double(), last.expand(shape), rtol=1e-6, atol=0)
 
 
 def _parametrized(target: Target, start: OwnStart, places: Mapping[str, Places]) -> str:

@@ -32,8 +32,10 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     recorder, said = Recorder(), list[str]()
     with _stand_ins(model, recorder) as join, _unmarked(model):
         said += _run(recorder, _resets(model))
+        whole = [found for module in _inner_first(model) for found in _of_whole(module)]
+        said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
-        said += _run(recorder, (found for module in _inner_first(model) for found in _of_whole(module)))
+        said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
     return tuple(said)
 
@@ -67,6 +69,11 @@ def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
     recipe = getattr(module, "_init_weights", None)
     if callable(recipe) and not _takes_nothing(recipe):
         yield f"{kind}._init_weights", lambda: module.apply(recipe)
+
+
+def _ties_later(name: str) -> bool:
+    """Whether a library ties weights after this recipe (transformers), not before."""
+    return name.endswith(".initialize_weights")
 
 
 def _takes_nothing(recipe: Callable[..., Any]) -> bool:

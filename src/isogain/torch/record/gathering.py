@@ -22,6 +22,8 @@ __all__ = ["gathered", "is_parallel", "resharded", "whole"]
 
 _FLAGS = ("post_forward_mesh_info", "reshard_after_backward")
 """What `fully_shard` keeps about when parameters are given back; it has setters for them and no getters."""
+_ON_THE_WAY = "_register_post_backward_hook"
+"""What hands a layer other tensors than it was given, to know when its way back is over."""
 _STYLES = "torch.distributed.tensor"
 """Whose hooks spread and join the signals of tensor-parallel layers."""
 
@@ -67,13 +69,20 @@ def _unsharded(model: nn.Module) -> Iterator[None]:
             module.unshard()
             module.set_reshard_after_forward(False, recurse=False)
             module.set_reshard_after_backward(False, recurse=False)
+        for group in groups:
+            setattr(group, _ON_THE_WAY, _as_given)
         yield
     finally:
         for group, flags in zip(groups, before, strict=True):
+            vars(group).pop(_ON_THE_WAY, None)
             for name, value in flags.items():
                 setattr(group, name, value)
         for module in shards:
             module.reshard()
+
+
+def _as_given(args: Any, kwargs: Any) -> tuple[Any, Any]:
+    return args, kwargs
 
 
 @contextmanager

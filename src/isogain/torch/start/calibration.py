@@ -184,7 +184,7 @@ class Calibrator(Gauge):
         return super()._run(name, self.scaler.around(name, use, func, given), args, kwargs)
 
 
-Measured = Follower | Calibrator
+Measured = Follower | Gauge
 
 
 def calibrate(

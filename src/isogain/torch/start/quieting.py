@@ -13,7 +13,6 @@ from torch import nn
 
 from isogain.torch.draw.targets import Target, targets
 from isogain.torch.record.gauge import Gauge
-from isogain.torch.start.calibration import Measured
 
 __all__ = ["costs_more", "quietened"]
 
@@ -30,7 +29,7 @@ def costs_more(own: float, drawn: float) -> bool:
 
 def quietened(
     model: nn.Module, ends: Iterable[str], own: float, drawn: float, measure: Callable[[], Gauge]
-) -> tuple[Mapping[str, float], Measured | Gauge | None]:
+) -> tuple[Mapping[str, float], Gauge | None]:
     """(path -> factor, what was measured then); nothing where every factor costs as much or more.
 
     The first that brings the loss near the own start's, or else the one that costs least.

@@ -55,10 +55,12 @@ def with_settled(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
 def alone(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
     """The plan that writes these values and nothing else."""
     kept = "its own start is well but for what one value settles"
-    return _remade(
-        made,
-        lambda entry: _settled(entry, found, fixed) or replace(entry, initializer=None, drawn_as="", reason=kept),
-    )
+
+    def change(entry: Entry) -> Entry:
+        left = replace(entry, initializer=None, drawn_as="", reason=kept)
+        return _settled(entry, found, fixed) or left
+
+    return _remade(made, change)
 
 
 def _settled(entry: Entry, found: Settled, fixed: frozenset[str]) -> Entry | None:

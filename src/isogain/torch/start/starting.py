@@ -117,12 +117,12 @@ def _started(
         why = "its own start is healthy, and its depth does it no harm"
         return _receipt(made, seed, before, before, {}, contest, why)
     trial = Trial(model, seed, before, given, loss, contest, ends(scene))
-    found = settled(contest.own) if contest.own is not None else {}
+    found = settled(contest.own) if contest.own is not None and recipe == DEFAULT else {}
     if found and compared and not contest.hurt:
         receipt = trial.of(alone(made, found, scene.fixed))
         if not receipt.left and receipt.verdict_after == "healthy":
             return receipt
-    return trial.of(with_settled(made, found, scene.fixed), scene.fixed)
+    return trial.of(with_settled(made, found, scene.fixed), scene.fixed if recipe == DEFAULT else None)
 
 
 def _mixed(graph: Graph) -> bool:
@@ -170,11 +170,12 @@ class Trial:
 
     def _quietened(
         self, made: Plan, scaled: dict[str, float], after: Measured
-    ) -> tuple[dict[str, float], Measured | Gauge]:
+    ) -> tuple[dict[str, float], Measured]:
         """The same with quieter ends, where the loss asks for that."""
-        if not self.before.judged:
+        if not self.before.judged or made.recipe != DEFAULT:
             return scaled, after
-        names = {made[stable_path(public_path(one))].path for one in self.ends}
+        paths = map(stable_path, map(public_path, self.ends))
+        names = {made[path].path for path in paths if path in made}
         drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
         look = partial(gauge, self.model, *self.given, self.loss, back=True, processes=self.contest.processes)
         factors, seen = quietened(self.model, drawn, self.before.loss, after.loss, look)
@@ -191,7 +192,7 @@ def _of_all(made: Plan, processes: Processes) -> Plan:
 
 
 def _receipt(
-    made: Plan, seed: int, before: Gauge, after: Gauge | Measured, scaled: Mapping[str, float],
+    made: Plan, seed: int, before: Gauge, after: Measured, scaled: Mapping[str, float],
     contest: Contest, left: str,
 ) -> Receipt:  # fmt: skip
     written = tuple(
@@ -209,7 +210,7 @@ def _codes(report: Report | None) -> tuple[str, ...] | None:
     return None if report is None else tuple(finding.key for finding in report.findings)
 
 
-def _gains(made: Plan, before: Gauge, after: Gauge | Measured) -> Iterator[Gain]:
+def _gains(made: Plan, before: Gauge, after: Measured) -> Iterator[Gain]:
     """One row for each operation with a weight, in execution order."""
     for node in after.nodes:
         if node.index not in after.sizes or node.weight is None:

@@ -21,7 +21,6 @@ EXTRAS = {
     "pyarrow": "lab",
     "joblib": "lab",
     "cloudpickle": "lab",
-    "anywidget": "notebook",
     "dask": "dask",
     "distributed": "dask",
     "ray": "ray",

@@ -187,7 +187,7 @@ def _pattern(sample: Sample) -> tuple[str, tuple[Fit, ...], str] | None:
 
 def _without_rows_of_zeros(sample: Sample) -> tuple[Sample, str]:
     """Padding rows are 0 on purpose."""
-    blank = ~sample.matrix.any(axis=1)
+    blank = np.asarray(~sample.matrix.any(axis=1))
     count = int(blank.sum())
     if not 0 < count <= max(2, len(blank) // 20):
         return sample, ""

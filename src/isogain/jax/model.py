@@ -74,6 +74,11 @@ class Traced:
             self.run(self.values, self.inputs, _as_it_is, Decisions())
             self.decisions = self.last.decisions
 
+    def followed(self, hook: Any) -> list[Any]:
+        """The flat outputs on the present values, branches and loops as those values have them."""
+        self.decide()
+        return self.run(self.values, self.inputs, hook)
+
     def run(
         self, parameters: list[Any], arrays: list[Any], hook: Any, decisions: Decisions | None = None
     ) -> list[Any]:

@@ -100,7 +100,7 @@ def _watched(traced: Traced) -> tuple[Graph, dict[int, Seen]]:
             seen[node.index] = Seen(sampled(float_array(before[0])), sampled(float_array(value)))
         return value
 
-    called(lambda: (traced.decide(), traced.run(traced.values, traced.inputs, hook)), "the function raised")
+    called(lambda: traced.followed(hook), "the function raised")
     return traced.graph(), seen
 
 

@@ -165,7 +165,7 @@ def started(
     made, scene = planned(
         traced, about.name, exclude=exclude, recipe=recipe, options=options, declared=declared
     )
-    own = judge(measure(*about.arguments(), about.loss))
+    own = judge(measure(about.function, about.params, about.inputs, about.loss))
     compared = keep_healthy and recipe == DEFAULT
     if not made.drawn:
         return about.params, _receipt(
@@ -205,7 +205,7 @@ def _calibrated(about: Taken, made: Plan, params: Any) -> tuple[Any, dict[str, f
             factors[name] = made[name].correction(power)
         return value if factors[name] == 1.0 else value * jnp.asarray(factors[name], value.dtype)
 
-    called(lambda: (traced.decide(), traced.run(traced.values, traced.inputs, hook)), "the function raised")
+    called(lambda: traced.followed(hook), "the function raised")
     changed = {name: factor for name, factor in factors.items() if factor != 1.0}
     return _scaled(params, changed), changed
 

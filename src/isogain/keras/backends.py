@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 
 from isogain.errors import InspectError
+from isogain.graph.plan import Plan
+from isogain.graph.receipt import Receipt
+from isogain.inspect import Report
 
-__all__ = ["backend", "with_targets"]
+__all__ = ["Backend", "backend", "with_targets"]
 
 
-def backend() -> ModuleType:
+class Backend(Protocol):
+    """What the module of a backend answers."""
+
+    def inspect(self, model: Any, inputs: Any, loss: Any, *, training: bool) -> Report: ...
+
+    def plan(self, model: Any, inputs: Any, **settings: Any) -> Plan: ...
+
+    def init_(self, model: Any, inputs: Any, seed: int, *, loss: Any, **settings: Any) -> Receipt: ...
+
+
+def backend() -> Backend:
     """The module with `inspect`, `plan` and `init_` for the backend.
 
     Raises InspectError for one whose models are not looked into.

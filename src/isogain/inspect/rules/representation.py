@@ -20,6 +20,8 @@ COLLAPSE = Tolerance(2.5, 4.0)
 CONSTANT = Tolerance(3.3, 4.5)
 """The same for the output, to which pooling over positions and an output bias may add."""
 _TURNS = frozenset(["transpose", "permute", "swapaxes", "movedim"])
+ROUNDING = 1e-13
+"""1 - cosine of rows that differ by single precision's rounding alone: less is noise, and no layer's loss."""
 FEW = 8
 """Units below which the angle between two vectors says little."""
 
@@ -42,7 +44,7 @@ def _lost(start: float, now: float, depth: int) -> float:
     """Decades of relative difference lost beyond the expected."""
     if math.isnan(start) or math.isnan(now) or start < 1e-6:
         return math.nan
-    return 0.5 * math.log10(expected_distance(min(start, 1.0), depth) / max(now, 1e-30))
+    return 0.5 * math.log10(expected_distance(min(start, 1.0), depth) / max(now, ROUNDING))
 
 
 def rank_collapse(table: Table) -> Iterator[Finding]:
@@ -76,9 +78,9 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     severity = severity_of(lost, COLLAPSE)
     if severity is None:
         return None
-    now = getattr(table.forward[worst.index], field)
+    now = max(getattr(table.forward[worst.index], field), ROUNDING)
     weights = [n for n in weights_on(chain) if n.index <= worst.index]
-    change = 0.5 * math.log10(max(now, 1e-30) / start)
+    change = 0.5 * math.log10(now / start)
     return Finding(
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
@@ -93,7 +95,7 @@ def _kept(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> list
     What differs later has not been lost before: of a picture only some places are looked at, and in a first
     layer these may all lie on the background.
     """
-    found = [float(getattr(table.forward[node.index], field)) for node in nodes]
+    found = [max(float(getattr(table.forward[node.index], field)), ROUNDING) for node in nodes]
     if chain.residual:
         return found
     return [max(found[k:]) for k in range(len(found))]
@@ -134,9 +136,10 @@ def constant_output(table: Table) -> Iterator[Finding]:
         if severity is None or _made_by_zero(table, node) or _statistic(table, node, start, depth):
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
+        apart = math.sqrt(max(forward.distance, ROUNDING))
         yield Finding(
             "constant-output", severity, place(node),
-            f"outputs of different samples differ by {math.sqrt(max(forward.distance, 0)):.1e} of their size",
+            f"outputs of different samples differ by {apart:.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
             _why_constant(table, weights, forward.distance), mends=stack(table, weights),
         )  # fmt: skip
@@ -178,4 +181,4 @@ def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str
             f"every unit of {place(off[0])} ({off[0].op}) is off for all samples, so only biases "
             f"reach the output"
         )
-    return cause_of(table, weights, 0.5 * math.log10(max(distance, 1e-30)), "difference between samples")
+    return cause_of(table, weights, 0.5 * math.log10(max(distance, ROUNDING)), "difference between samples")

@@ -49,7 +49,7 @@ def test_the_reported_case():
     assert float(np.abs(ig.draw("caffe.xavier", SHAPE)).max()) == pytest.approx(math.sqrt(3 / 2048), rel=1e-3)
 
 
-@pytest.mark.parametrize("row", SCALED, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in SCALED if not row.layout], ids=lambda row: row.name)
 def test_without_a_layout_the_framework_decides(row):
     """Shapes have their framework's meaning: (out, in, k) for torch, caffe, MXNet and timm, (k, in, out) else."""
     out_first = row.name.startswith(("torch.", "caffe.", "mxnet.", "timm."))

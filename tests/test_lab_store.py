@@ -19,10 +19,11 @@ from isogain.core.names.catalog import get
 from isogain.errors import DataError, LabError
 from isogain.jobs.store import FILE_NAME, Store, StoredRun
 from isogain.lab import public, runner
+from isogain.lab.axes import Axes
 from isogain.lab.datasets import load
 from isogain.lab.outcome import Outcome
 from isogain.lab.registry import STUDIES, Study
-from isogain.lab.runner import complete, groups, run_key
+from isogain.lab.runner import Where, complete, groups, run_key
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.starts import Run
 from isogain.lab.studies import studies, study
@@ -268,7 +269,7 @@ def test_the_list_begins_with_the_classics_in_their_order():
 
 def test_a_reduced_experiment_says_so(tiny, tmp_path):
     with Store(tmp_path) as store:
-        outcome = public._outcome(Study(TINY, say), store, None, None, True, None)
+        outcome = public._outcome(Study(TINY, say), Axes(), store, None, None, True, None, Where())
     assert outcome.command.endswith("--quick")
     assert outcome.settings["Updates"] == "10"
     assert outcome.settings["Runs"].startswith("4 ")

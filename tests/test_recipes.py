@@ -481,7 +481,8 @@ class TestParamGroups:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"recipe": "gpt-2"}, "there are 'default'"),
+        ({"recipe": "gpt-2"}, "did you mean 'gpt2'?"),
+        ({"recipe": "of our own"}, "there are 'default'"),
         ({"recipe": "gpt2", "base": 3}, "'gpt2' takes no options, not base"),
         ({"recipe": "mup", "bse": 3}, "takes base, not bse"),
         ({"recipe": "mup", "base": 0}, "base must be the width"),

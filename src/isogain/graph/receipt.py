@@ -59,7 +59,7 @@ class Receipt(Shown):
     left: str = ""
     """Why nothing was written, if the model was left as it is."""
     losses: tuple[float, float] = (math.nan, math.nan)
-    """The loss before and after (the model's own, the caller's, or a random projection)."""
+    """The loss before and after, the model's own or the caller's; nan where there is none."""
 
     @property
     def plan_hash(self) -> str:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class Report(Shown):
         Keys: "signal" (root mean square) and "gradient" (length of the gradient, from the first layer on).
         """
         nodes = max((chain.nodes for chain in chains(self.table)), key=len, default=())
-        halves = {n.inputs[0] for n in nodes if adds_bias(n)}  # a layer hands on what its bias was added to
+        halves = {a.index for a, b in pairwise(nodes) if adds_bias(b)}  # what is handed on has its bias
         layers = [n for n in nodes if n.kind != "input" and n.index not in halves]
         forward = [self.table.forward[n.index].rms for n in layers]
         found = [self.table.backward.get(n.index) for n in layers]

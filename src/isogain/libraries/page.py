@@ -79,7 +79,7 @@ def _laws(models: Sequence[ModelStart]) -> str:
     for one in models:
         counts.update({kind.law for kind in one.starts if kind.law})
     lines = ["| law | models | |", "|---|---|---|"]
-    for law, count in counts.most_common(MOST):
+    for law, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MOST]:
         lines.append(f"| `{law}` | {count} | {'█' * max(round(30 * count / len(models)), 1)} |")
     return "\n".join(lines)
 

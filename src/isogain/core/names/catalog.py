@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from textwrap import shorten
 from typing import Any, ClassVar
 
 from isogain.checking import shown
@@ -153,5 +154,5 @@ def get(which: InitializerName | str | Initializer | Mapping[str, Any], **parame
         raise type(error)(f"{row.name}: {error}") from error
     except Exception as error:  # a row is a line of arithmetic on what it is given
         raise InitializerError(
-            f"{row.name}{row.signature} cannot take {shown(parameters)}: {error}"
+            f"{row.name}{row.signature} cannot take {shown(parameters)}: {shorten(str(error), 200)}"
         ) from error

@@ -85,7 +85,8 @@ class Contest:
         """Why the plan's start, which is in place, is not to stay; empty where it is."""
         if why := self.processes.first(_broken(before, after)):
             return why
-        plain = self.processes.first(confirmed(made, after) and not _louder(before.loss, after.loss))
+        dearer = before.judged and _louder(before.loss, after.loss)
+        plain = self.processes.first(confirmed(made, after) and not dearer)
         if self.own is None and (plain or not self.compared):
             return ""
         self.drawn = self.look()

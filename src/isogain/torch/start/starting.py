@@ -202,7 +202,7 @@ def _receipt(
     return Receipt(
         made, seed, () if left else written, tuple(_gains(made, before, after)),
         _codes(own), _codes(then), own.verdict if own else "", then.verdict if then else "", left,
-        (before.loss, after.loss),
+        (before.loss, after.loss) if before.judged else (math.nan, math.nan),
     )  # fmt: skip
 
 

@@ -167,3 +167,15 @@ def test_only_a_signal_plus_what_weights_make_of_it_is_a_residual_stream(kind, r
     torch.manual_seed(0)
     table = igt.inspect(Sums(kind), drawn(32, 32)).table
     assert any(one.residual for one in chains(table)) == residual
+
+
+def test_a_collapse_is_placed_where_rounding_begins_not_by_its_noise():
+    """Far below single precision the cosine is noise: the last bits of the inputs must not move the finding."""
+    torch.manual_seed(0)
+    layers = [part for _ in range(30) for part in (nn.Linear(64, 64), nn.ReLU())]
+    model, x = nn.Sequential(*layers, nn.Linear(64, 10)), torch.randn(64, 64)
+    found = set()
+    for k in range(6):
+        report = igt.inspect(model, x * (1 + 1e-7 * k))
+        found |= {(f.path, f.measured, f.why) for f in report.findings if f.code == "rank-collapse"}
+    assert len(found) == 1

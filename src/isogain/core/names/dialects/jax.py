@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
     DeltaOrthogonal,
@@ -124,8 +125,8 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1) -> Initializer:
     """The column axis (first or last) against all others; Haar."""
     if column_axis not in (-1, 0):
         raise InitializerError(
-            f"column_axis must be -1 or 0 here, got {column_axis!r}; for another axis name it 'out' in the "
-            "layout of ig.draw and use 'orthogonal'"
+            f"column_axis must be -1 or 0 here, got {shown(column_axis)}; for another axis name it 'out' "
+            "in the layout of ig.draw and use 'orthogonal'"
         )
     return Orthogonal(scale, "last" if column_axis == -1 else "first")
 
@@ -134,5 +135,7 @@ def orthogonal(scale: float = 1.0, column_axis: int = -1) -> Initializer:
 def delta_orthogonal(scale: float = 1.0, column_axis: int = -1) -> Initializer:
     """Kernels (k..., in, out), at (k - 1) // 2; JAX refuses in > out, this gives a co-isometry."""
     if column_axis != -1:
-        raise InitializerError(f"column_axis must be -1 here, got {column_axis!r}; use layout= of ig.draw")
+        raise InitializerError(
+            f"column_axis must be -1 here, got {shown(column_axis)}; use layout= of ig.draw"
+        )
     return DeltaOrthogonal(scale, "floor", "last")

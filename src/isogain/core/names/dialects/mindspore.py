@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
     Dirac,
@@ -40,7 +41,9 @@ def variance_scaling(
     scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal"
 ) -> Initializer:
     known = {"truncated_normal": "uniform", "uniform": "uniform", "untruncated_normal": "normal"}
-    require(distribution in known, f"distribution must be one of {', '.join(known)}, got {distribution!r}")
+    require(
+        distribution in known, f"distribution must be one of {', '.join(known)}, got {shown(distribution)}"
+    )
     return scaled(scale, mode, known[distribution], "torch")
 
 

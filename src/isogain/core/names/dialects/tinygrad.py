@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from isogain.checking import shown
 from isogain.core.initializers import Initializer, Normal, Ones, PowerScaling, Uniform, Zeros
 from isogain.core.names.dialects.forms import Taps, bounded, one_over_root, reading, scaled, taps
 from isogain.core.names.rows import table
@@ -114,7 +115,7 @@ sklearn = table("sklearn", "scikit-learn", "sklearn.neural_network", "scikit-lea
 
 def _factor(activation: str) -> float:
     known = {"identity": 6.0, "relu": 6.0, "tanh": 6.0, "logistic": 2.0}
-    require(activation in known, f"activation must be one of {', '.join(known)}, got {activation!r}")
+    require(activation in known, f"activation must be one of {', '.join(known)}, got {shown(activation)}")
     return known[activation]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
     ConvolutionOrthogonal,
@@ -108,7 +109,7 @@ def idinit(role: str = "main", noise: float = 0.0) -> Initializer:
 def siren(position: str = "hidden", omega: float = 30.0) -> Initializer:
     """For sin(ω₀ (W x + b)): position 'first' spreads the input over many periods, 'hidden' keeps them."""
     check_choice("siren", "position", position, ("first", "hidden"))
-    require(omega > 0, f"siren: omega must be above 0, got {omega!r}")
+    require(omega > 0, f"siren: omega must be above 0, got {shown(omega)}")
     if position == "first":
         return PowerScaling(1 / math.sqrt(3), -1.0, distribution="uniform")
     return VarianceScaling(2.0 / omega**2, "fan_in", "uniform")
@@ -123,7 +124,9 @@ def siren(position: str = "hidden", omega: float = 30.0) -> Initializer:
 )
 def focal_prior(prior: float = 0.01) -> Initializer:
     """The last bias of a detector: each anchor starts at probability π, lest the background drown it."""
-    require(0 < prior < 1, f"focal_prior: prior is a probability strictly between 0 and 1, got {prior!r}")
+    require(
+        0 < prior < 1, f"focal_prior: prior is a probability strictly between 0 and 1, got {shown(prior)}"
+    )
     return Constant(-math.log((1 - prior) / prior))
 
 

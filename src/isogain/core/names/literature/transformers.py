@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Initializer,
     Mimetic,
@@ -62,7 +63,7 @@ def megatron(
     A block ends `multiplier` branches: 2, and 1 in hybrid models, which count Mamba and attention
     layers one by one.
     """
-    require(multiplier > 0, f"megatron: multiplier must be above 0, got {multiplier!r}")
+    require(multiplier > 0, f"megatron: multiplier must be above 0, got {shown(multiplier)}")
     std_of_ends = std * math.sqrt(2 / multiplier) if role == "branch_end" else std
     return _scaled_normal("megatron", role, layers, std_of_ends, std)
 

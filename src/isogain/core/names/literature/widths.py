@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Initializer,
     Normal,
@@ -20,7 +21,9 @@ WIDTH = "widths and parametrization"
 
 def _mup(name: str, role: str, scale: float, base: float) -> Initializer:
     check_choice(name, "role", role, ("hidden", "input", "output"))
-    require(base > 0, f"{name}: base is the fan_in at which the output is standard, above 0, got {base!r}")
+    require(
+        base > 0, f"{name}: base is the fan_in at which the output is standard, above 0, got {shown(base)}"
+    )
     if role == "output":
         return PowerScaling(math.sqrt(scale * base), -1.0)
     return VarianceScaling(scale, "fan_in", "normal")

@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 from isogain.checking import shown
 from isogain.errors import TrialError
-from isogain.torch.call.guard import random_states, seeded, set_random_states
+from isogain.torch.call.guard import random_states, same_random, seeded, set_random_states
 
 __all__ = ["Batch", "Source", "moved", "pair_of", "source_of"]
 
@@ -150,23 +150,21 @@ class _Dice:
     """Global random states of one's own, in force only while a batch is made."""
 
     def __init__(self, seed: int) -> None:
-        outside = random_states()
-        random.seed(seed)
-        seeded(seed)
-        if (numpy := sys.modules.get("numpy")) is not None:
-            numpy.random.seed(seed % 2**32)
-        self.states = random_states()
-        set_random_states(outside)
+        with same_random():
+            random.seed(seed)
+            seeded(seed)
+            if (numpy := sys.modules.get("numpy")) is not None:
+                numpy.random.seed(seed % 2**32)
+            self.states = random_states()
 
     def rolled(self, make: Callable[[], Any]) -> Any:
         """What `make` makes under these states."""
-        outside = random_states()
-        set_random_states(self.states)
-        try:
-            return make()
-        finally:
-            self.states = random_states()
-            set_random_states(outside)
+        with same_random():
+            set_random_states(self.states)
+            try:
+                return make()
+            finally:
+                self.states = random_states()
 
 
 @dataclass(frozen=True)

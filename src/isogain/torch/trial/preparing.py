@@ -10,7 +10,7 @@ from torch import nn
 
 from isogain.errors import TrialError
 from isogain.jobs.identity import content_hash
-from isogain.torch.call.guard import random_states, set_random_states
+from isogain.torch.call.guard import same_random
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
 from isogain.torch.trial.problem import Problem, laid_out
@@ -31,12 +31,8 @@ class Checked:
 
 def checked(problem: Problem, seed: int) -> Checked:
     """One pass and one judgement; TrialError says what is wrong.  Random states are put back."""
-    states = random_states()
-    try:
-        with torch.enable_grad():
-            return _checked(problem, seed)
-    finally:
-        set_random_states(states)
+    with same_random(), torch.enable_grad():
+        return _checked(problem, seed)
 
 
 def _checked(problem: Problem, seed: int) -> Checked:

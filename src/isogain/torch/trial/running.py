@@ -19,7 +19,7 @@ from isogain.errors import IsogainError, TrialError
 from isogain.graph.groups import optimizer_kind
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
-from isogain.torch.call.guard import random_states, seeded, set_random_states
+from isogain.torch.call.guard import same_random, seeded
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.schemes import starter
 from isogain.torch.trial.batches import moved, pair_of
@@ -71,14 +71,13 @@ def perform(problem: Problem, job: Job) -> Done:
 @contextmanager
 def _alone(threads: int) -> Iterator[None]:
     """As many threads as the problem says, so that bits are the same everywhere; all put back afterwards."""
-    before, states = torch.get_num_threads(), random_states()
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.enable_grad():
+        with same_random(), torch.enable_grad():
             yield
     finally:
         torch.set_num_threads(before)
-        set_random_states(states)
 
 
 def _started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:

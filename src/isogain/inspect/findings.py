@@ -17,7 +17,7 @@ CODES = (
     "uninitialized", "non-finite", "symmetric-units", "off-peers", "time-scale", "attention-collapse",
     "exploding-forward", "vanishing-forward", "exploding-backward", "vanishing-backward", "saturated-units",
     "dead-units", "rank-collapse", "constant-output", "adapter-not-neutral", "initial-loss",
-    "identical-layers", "idle-slices", "unused-parameter", "dtype-headroom", "rate-too-high",
+    "loss-floor", "identical-layers", "idle-slices", "unused-parameter", "dtype-headroom", "rate-too-high",
 )  # fmt: skip
 """In the order in which one explains the next; the last is seen while training alone."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from isogain.inspect.closed import explained
 from isogain.inspect.findings import CODES, SEVERITIES, Finding
 from isogain.inspect.report import Report
 from isogain.inspect.rules import RULES
@@ -13,7 +16,13 @@ __all__ = ["judge"]
 def judge(table: Table) -> Report:
     """The Report of a Table."""
     found = [finding for rules in RULES.values() for rule in rules for finding in rule(table)]
-    return Report(table, tuple(sorted(found, key=_order)))
+    return Report(table, tuple(_once(sorted(explained(table, found), key=_order))))
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Without those that say the same of one place in other numbers: a loss over rows and over columns."""
+    said = {(one.key, re.sub(r"[\d.]+", "", one.why)): one for one in reversed(findings)}
+    return list(said.values())[::-1]
 
 
 def _order(finding: Finding) -> tuple[int, int]:

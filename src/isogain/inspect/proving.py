@@ -37,11 +37,11 @@ def proved(report: Report, attempt: Attempt, dialect: Dialect, why_not: str = ""
     says why no copy can be made, and then only what leaves the numbers alone is shown.
     """
     trials = _Trials(report, attempt, why_not)
-    settled: dict[str, Finding] = {}
+    settled: dict[Finding, Finding] = {}
     for finding in sorted(report.findings, key=_turn):
-        settled[finding.key] = _settled(finding, trials, dialect)
+        settled[finding] = _settled(finding, trials, dialect)
     # what mended a later finding may have mended an earlier one
-    return replace(report, findings=tuple(_settled(settled[f.key], trials, dialect) for f in report.findings))
+    return replace(report, findings=tuple(_settled(settled[f], trials, dialect) for f in report.findings))
 
 
 def _turn(finding: Finding) -> tuple[int, int]:

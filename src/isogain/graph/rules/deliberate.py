@@ -14,11 +14,13 @@ from isogain.graph.nodes import Node
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.scene import Scene, Site
 
-__all__ = ["flat", "shut"]
+__all__ = ["SHUT", "cut", "flat", "shut"]
 
 QUIET = 0.1
 """Gain below which the end of a way is quiet, if the model's other weights are PEERS times louder."""
 PEERS = 5.0
+SHUT = 0.01
+"""Factor on the only way up to which it is shut; a branch may well start so."""
 AJAR = 0.5
 """Learnt factor on a branch from which on down it is shut, and needs no zero of ours."""
 _WAKES = frozenset(["exp", "cos", "cosh", "rsqrt", "reciprocal", "special_expit", "__ge__", "__le__"])
@@ -52,8 +54,11 @@ def _ends(scene: Scene, node: Node, through: bool = False) -> bool:
 
     With `through`, also behind other weights, none of zeros, if a signal is met that goes around them.
     """
-    graph, alive = scene.graph, scene.once(_alive)
-    passed: dict[int, bool] = {node.index: False}
+    return _met(scene, node, scene.once(_alive), through)
+
+
+def _met(scene: Scene, node: Node, alive: frozenset[int], through: bool) -> bool:
+    graph, passed = scene.graph, {node.index: False}
     stack = [node.index]
     while stack:
         one = stack.pop()
@@ -77,13 +82,54 @@ def flat(scene: Scene, node: Node) -> bool:
     return phi is not None and min(abs(float(phi.derivative(x))) for x in (-1e-9, 0.0, 1e-9)) == 0
 
 
+def cut(scene: Scene) -> frozenset[int]:
+    """The nodes that scale a signal by next to nothing, with no way around: no weight behind gets anything.
+
+    The first is found as if it were open before the next is looked for, so that what is shut on purpose
+    behind it stays so.
+    """
+    shutting = [node for node in scene.graph.nodes if _scale(scene, node) < SHUT]
+    found: frozenset[int] = frozenset()
+    while shutting:
+        alive = _reached(scene, found)
+        new = next((one.index for one in shutting if _cuts(scene, one, alive)), None)
+        if new is None:
+            break
+        found |= {new}
+        shutting = [one for one in shutting if one.index != new]
+    return found
+
+
+def _cuts(scene: Scene, node: Node, alive: frozenset[int]) -> bool:
+    if not any(one in alive for one in node.inputs) or _met(scene, node, alive, through=False):
+        return False
+    if _scale(scene, node) == 0:
+        return True
+    # a whisper is a signal to a norm, and inputs may be large
+    raw = any(scene.graph.nodes[one].kind == "input" for one in node.inputs)
+    return not raw and scene.graph.following(node.index, ("norm",), 2) is None
+
+
+def _scale(scene: Scene, node: Node) -> float:
+    """The size of what it multiplies a signal by; nan where that is no parameter."""
+    if node.kind == "multiply":
+        return scene.gates.get(node.index, math.nan)
+    scales = [name for name in node.parameters if not name.endswith("bias") and name not in scene.shifted]
+    found = [own for name in scales if (own := _own(scene, name)) is not None]
+    return min(found, default=math.nan) if node.kind == "norm" else math.nan
+
+
 def _alive(scene: Scene) -> frozenset[int]:
     """The nodes that zeros among the model's own weights let a signal through to."""
+    return _reached(scene, frozenset())
+
+
+def _reached(scene: Scene, opened: frozenset[int]) -> frozenset[int]:
     found: set[int] = set()
     for node in scene.graph.nodes:
         ways = [one in found for one in node.inputs]
         through = all(ways) if node.kind in ("multiply", "product") else any(ways) or _wakes(scene, node)
-        if through and not _is_zero(scene, node):
+        if through and (node.index in opened or not _is_zero(scene, node)):
             found.add(node.index)
     return frozenset(found)
 
@@ -98,7 +144,7 @@ def _wakes(scene: Scene, node: Node) -> bool:
 
 def _is_zero(scene: Scene, node: Node) -> bool:
     """Whether a node multiplies by zeros."""
-    if scene.gates.get(node.index) == 0:
+    if _scale(scene, node) == 0:
         return True
     use = node.weight
     own = _own(scene, use.name) if use is not None else None

@@ -6,6 +6,7 @@ import math
 
 from isogain.core.initializers import Normal, Ones, Zeros
 from isogain.graph.nodes import Node
+from isogain.graph.rules.deliberate import SHUT, cut
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.scene import Own, Site
 
@@ -18,6 +19,18 @@ def maker(site: Site) -> Decision | None:
     if site.parameter.model_name not in site.scene.makers:
         return None
     return Decision(None, "its results are the weights of another operation: it keeps what it has")
+
+
+@rule(order=19)
+def shut_for_all(site: Site) -> Decision | None:
+    """A scale of next to nothing on the only way: unlike a branch's, it hides every weight behind it."""
+    own = site.own
+    if own is None or not own.rms < SHUT or "bias" in site.last_name or not site.nodes:
+        return None
+    if not all(node.index in site.scene.once(cut) for node in site.nodes):
+        return None
+    reason = f"a scale of {own.rms:.2g} that nothing goes around: 1 lets signals through"
+    return Decision(Ones(), reason, layout="*", role=site.role)
 
 
 @rule(order=20)

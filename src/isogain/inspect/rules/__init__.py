@@ -8,6 +8,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_buffers
+from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
@@ -48,6 +49,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "constant-output": (constant_output,),
     "adapter-not-neutral": (adapter_not_neutral,),
     "initial-loss": (initial_loss,),
+    "loss-floor": (loss_floor,),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices,),
     "unused-parameter": (unused_parameter,),

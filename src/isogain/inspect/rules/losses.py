@@ -20,6 +20,10 @@ EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
 RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
+HOTTEST = 30.0
+"""Standard deviation of logits up to which a factor on cosines is a temperature that somebody chose."""
+NEAREST = 8
+"""Steps back from a loss to the norms that make its logits cosines."""
 
 
 def initial_loss(table: Table) -> Iterator[Finding]:
@@ -98,14 +102,40 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     # spread logits are the mistake; a mean offset (a prior on rare classes) is a choice
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
+    temperature = _temperature(table, use)
+    if temperature is not None and use.spread <= HOTTEST:
+        return None  # a temperature is a choice
     severity: Severity = "critical" if excess > EXCESS[1] else "warning"
-    name, path, mends = _head(table, use, 0.5)
+    name, path, mends = _head(table, use, 0.5) if temperature is None else _cooled(table, temperature)
     return Finding(
         "initial-loss", severity, path, f"{use.value:.3g}",
         f"ln {use.classes} = {use.chance:.3g}, plus s²/2 for logits of standard deviation s < 1",
         f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random "
         f"answers ({name})", mends=mends,
     )  # fmt: skip
+
+
+def _temperature(table: Table, use: LossUse) -> Node | None:
+    """The learnt factor on logits that are cosines but for it: a size that no weight decides."""
+    stack, scale = [] if use.node is None else [use.node], None
+    for _ in range(NEAREST):
+        before = [table.node(k) for one in stack for k in table.node(one).inputs if table.node(k).learnt]
+        scale = next((n for n in before if n.kind == "multiply" and n.parameters), scale)
+        if before and all(one.kind == "norm" and one.op == "normalize" for one in before):
+            return scale
+        stack = [one.index for one in before if one.kind != "norm" or one.op != "normalize"]
+        if any(one.kind in ("weight", "embedding", "recurrent") for one in before):
+            return None
+    return None
+
+
+def _cooled(table: Table, scale: Node) -> tuple[str, str, tuple[Fix, ...]]:
+    """The same as `_head`, for a learnt factor on cosines."""
+    name = scale.parameters[0]
+    said = f"cosines times what {name} makes; CLIP starts at 1 / .07 = 14.3"
+    state = table.parameters.get(name)
+    raised = state is not None and state.mean > 1 and state.constant
+    return said, name, ((filled(table, [name], math.log(14.3)),) if raised else ()) + (RESTART,)
 
 
 def _allowed(table: Table) -> float:

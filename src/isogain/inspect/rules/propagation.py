@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.causes import cause_of, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
+from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, stack
@@ -64,7 +65,7 @@ def vanishing_forward(table: Table) -> Iterator[Finding]:
             change = _change(table, piece[0], worst)
             natural = min(chain.course.change(piece[0], worst), 0.0)
             severity = severity_of(natural - change - chain.course.band(), VANISHING)
-            if severity and _explained(table, worst) is None:
+            if severity and (closed(table, [worst]) or _explained(table, worst) is None):
                 yield _forward_finding(table, chain, piece, worst, change, "vanishing-forward", severity)
                 break
 

@@ -50,7 +50,7 @@ def stuck_weights(table: Table) -> dict[str, set[str]]:
 
 def _stuck(table: Table, node: Node) -> list[str]:
     """The parameters of zeros that the node multiplies by and that get no gradient."""
-    if node.kind not in ("weight", "multiply", "norm", "product"):
+    if node.kind not in ("weight", "multiply", "norm", "product", "embedding"):
         return []
     bias = node.weight.bias if node.weight else None
     return [

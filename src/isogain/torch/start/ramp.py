@@ -120,6 +120,8 @@ def ramp_of(model: nn.Module, inputs: Any, loss: Loss | None, signed: bool) -> R
             found = _climbed(walker, walker.polyak * share)
         if found.high > 0:
             return found
+    if len(found.rates) < 2:
+        raise RateError(f"no learning rate can be given: the loss is {found.losses[0]:.3g} before any step")
     raise RateError(
         f"no learning rate can be given: the loss rises at {found.rates[1]:.2g} already, the smallest tried"
     )

@@ -1,7 +1,8 @@
-"""What a look at a start found that one value settles: the ends of adapters at 0, a head's bias at its prior.
+"""What a look at a start found that few parameters settle: ends of adapters, a prior, a saddle, old memory.
 
-Neither follows from the model's structure.  That a trainable part around frozen ones changes their answer,
-and that the loss asks for answers which are nearly all alike, is seen on the batch, and so is the value.
+None of it follows from the model's structure.  That a trainable part around frozen ones changes their answer,
+that the loss asks for answers which are nearly all alike, that two zeros of one product get no gradient and
+that numbers were never drawn is seen on the batch, and so is what mends it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import NoneType
 
-from isogain.core.initializers import Constant, Zeros
+from isogain.core.initializers import Constant, Normal, Orthogonal, Zeros
 from isogain.core.values.initializer import Initializer
 from isogain.graph.entry import Entry
 from isogain.graph.paths import stable_path
@@ -24,19 +26,28 @@ __all__ = ["alone", "settled", "with_settled"]
 REASONS = {
     "adapter-not-neutral": "the end of a part around frozen layers, which it changes by {}: neutral at 0",
     "initial-loss": "a first loss of {}: the constant answer that costs least is where it starts",
+    "symmetric-units": "{}: one factor is drawn, and both learn",
+    "uninitialized": "{}: memory that was never drawn",
 }
+_LAWS: Mapping[str, Callable[[float], Initializer]] = {
+    "fill": lambda value: Constant(value) if value else Zeros(),
+    "normal": Normal,
+    "patch": Normal,
+    "orthogonal": Orthogonal,
+}
+"""What each verb of a Fix draws."""
 Settled = Mapping[str, tuple[Initializer, str]]
 """Path -> its law and the reason."""
 
 
 def settled(report: Report) -> dict[str, tuple[Initializer, str]]:
-    """The parameters that one value settles, by the findings of a report; none inside a parametrization."""
+    """The parameters that settle a finding, and their laws; none inside a parametrization."""
     return {
-        stable_path(name): (Constant(value) if value else Zeros(), _reason(finding))
+        stable_path(name): (_LAWS[change.verb](value), _reason(finding))
         for finding in report.findings
         if finding.code in REASONS and finding.mends and at_least(finding.severity, "warning")
         for change in finding.mends[0].changes
-        if change.verb == "fill"
+        if change.verb in _LAWS
         for name, value in change.values
         if public_path(name) == name
     }
@@ -67,6 +78,8 @@ def _settled(entry: Entry, found: Settled, fixed: frozenset[str]) -> Entry | Non
     if entry.path not in found or entry.path in fixed:
         return None
     law, reason = found[entry.path]
+    if not isinstance(law, (Constant, Zeros)) and not isinstance(entry.initializer, (Zeros, NoneType)):
+        return entry  # what the plan draws by itself fits its place better
     return replace(
         entry, initializer=law, reason=reason, gain=math.nan, signal=math.nan, drawn_as="", packing=None
     )

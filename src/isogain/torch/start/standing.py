@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 from isogain.core.values.initializer import Initializer
+from isogain.errors import IsogainError
 from isogain.graph.entry import Entry
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
@@ -22,12 +25,15 @@ from isogain.torch.start.settling import settled
 
 __all__ = ["Contest", "Snapshot"]
 
+Answer = TypeVar("Answer")
 NEAR = 1.5
 """Factor within which a signal is where the plan wants it."""
 COSTLY = 5.0
 """Loss from which on a look may show a prior that is missing; others cost little."""
 EVEN = 10.0
 """Ratio of the longest to the shortest gradient of a chain that passes them on."""
+CLEARLY = 0.1
+"""Share of the first loss by which a short run must come further to count."""
 
 
 class Snapshot:
@@ -46,7 +52,7 @@ class Snapshot:
             tensor.copy_(value)
 
     @torch.no_grad()
-    def asked(self, look: Callable[[], Report]) -> Report:
+    def asked(self, look: Callable[[], Answer]) -> Answer:
         """What `look` says of the model as it was; afterwards it is as it is now."""
         present = [tensor.detach().clone() for tensor, _ in self._kept]
         self.restore()
@@ -72,6 +78,8 @@ class Contest:
     """Whether both reports were asked for, or the own one is to tell what one value settles."""
     processes: Processes = ALONE
     """Those that start the same model: the first one decides."""
+    learnt: Callable[[], float] | None = None
+    """The loss after a short run from the start that is in place, where there is a loss; all undone."""
     own: Report | None = None
     drawn: Report | None = None
 
@@ -92,7 +100,19 @@ class Contest:
         self.drawn = self.look()
         if self.compared and self.own is None and self.processes.first(self._doubtful(before)):
             self.own = kept.asked(self.look)
-        return _harm(self.own, self.drawn, self.hurt) if self.compared and self.own is not None else ""
+        if not self.compared or self.own is None:
+            return ""
+        return _harm(self.own, self.drawn, self.hurt) or self._less_learnt(self.own, self.drawn, kept)
+
+    def _less_learnt(self, own: Report, drawn: Report, kept: Snapshot) -> str:
+        """Why the own start stays where both are critical: numbers of findings decide nothing, a run does."""
+        ill = own.verdict == drawn.verdict == "critical" and _is_loss(own)
+        if not ill or self.learnt is None or self.processes is not ALONE:
+            return ""
+        then, before = _reached(self.learnt), kept.asked(partial(_reached, self.learnt))
+        if math.isfinite(before) and not then <= before + CLEARLY * abs(own.table.loss_value):
+            return f"a short run from the plan's start comes to {then:.4g}, from its own to {before:.4g}"
+        return ""
 
     def unsettled(self, after: Measured) -> dict[str, tuple[Initializer, str]]:
         """What a look at the plan's start, which is in place and costly, shows that one value settles."""
@@ -102,6 +122,14 @@ class Contest:
         """Whether the plan's start is not plainly good, so that the model's own is worth a look."""
         assert self.drawn is not None
         return self.drawn.verdict != "healthy" or _louder(before.loss, self.drawn.table.loss_value)
+
+
+def _reached(run: Callable[[], float]) -> float:
+    """What a run comes to; nan where the model cannot be stepped."""
+    try:
+        return run()
+    except (IsogainError, RuntimeError):
+        return math.nan
 
 
 def _broken(before: Gauge, after: Measured) -> str:

@@ -35,10 +35,13 @@ from isogain.torch.start.planning import plan, planned
 from isogain.torch.start.quieting import quietened
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
 from isogain.torch.start.settling import alone, settled, with_settled
+from isogain.torch.start.short_run import trained
 from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
 
+SHORT = 20
+"""Steps after which two starts that are both critical are told apart."""
 _STARTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 """Models that were written before: their present start is ours, and no reason to leave them alone."""
 
@@ -112,6 +115,7 @@ def _started(
     contest = Contest(
         look, compared, compared and is_hurt,
         (findings or _mixed(before.graph(before.returned))) and not meta, processes,
+        partial(trained, model, inputs, loss, "adam", SHORT),
     )  # fmt: skip
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"

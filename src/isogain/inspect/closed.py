@@ -1,0 +1,128 @@
+"""Where zeros, or next to nothing, close the only way: scales and weights that nothing goes around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern
+from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.mending import filled, fresh
+from isogain.inspect.table import Table
+
+__all__ = ["closed", "explained"]
+
+FOLLOWING = frozenset(
+    ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
+)
+"""What such zeros bring about."""
+SHUT = 0.01
+"""Size of a scale on the only way up to which it closes it."""
+
+
+def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, those that follow from zeros on the only way with these as their cause and mend."""
+    if not FOLLOWING.intersection(finding.code for finding in findings):
+        return list(findings)
+    trunk = [table.node(index) for index in sorted({one for trunk in table.trunks for one in trunk})]
+    names, why = closed(table, trunk), ""
+    if not names:
+        names = tuple(dict.fromkeys(_whispering(table, trunk)))
+        why = _why_quiet(table, names) if names else ""
+    if not names:
+        return list(findings)
+    why = why or _why(names)
+    cause = {"why": why, "paths": names, "mends": _opened(table, names)}
+    return [replace(one, **cause) if one.code in FOLLOWING else one for one in findings]
+
+
+def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:
+    """The parameters of zeros by which nodes of a trunk, with weights behind them, get no signal at all."""
+    found: dict[str, None] = {}
+    for node in nodes:
+        for empty in _empty(table, node):
+            closing = _closing(table, empty)
+            # zeros on a branch behind those that are known already are shut on purpose
+            if not found.keys() & set(closing):
+                found |= dict.fromkeys(closing)
+    return tuple(found)
+
+
+def _empty(table: Table, node: Node) -> list[Node]:
+    """The node, or what a layer reads, where that is nothing and a weight comes later."""
+    if node.kind == "weight" and table.is_zero_weight(node) and table.graph.weighed_later(node.index):
+        return [node]  # a bias may be left of it
+    layer = node.kind in ("weight", "recurrent", "norm") and not _nothing(table, node.index)
+    asked = [table.node(k) for k in node.inputs] if layer else [node]
+    empty = all(_nothing(table, one.index) for one in asked)
+    return [one for one in asked if empty and table.graph.weighed_later(one.index)]
+
+
+def _why(names: tuple[str, ...]) -> str:
+    """The sentence that names them."""
+    one = len(names) == 1
+    return (
+        f"{pattern(names)} {'is' if one else 'are'} 0 everywhere and nothing goes around "
+        f"{'it' if one else 'them'}: the layers behind get no signal, and those in front no gradient"
+    )
+
+
+def _opened(table: Table, names: tuple[str, ...]) -> tuple[Fix, ...]:
+    """Scales of 1 and weights drawn instead; then a new start."""
+    matrices = [name for name in names if sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1]
+    scales = [name for name in names if name not in matrices]
+    return filled(table, scales, 1.0) + fresh(table, matrices), RESTART
+
+
+def _whispering(table: Table, trunk: Iterable[Node]) -> Iterator[str]:
+    """The scales on the way itself that let next to nothing through, with weights behind them and no norm."""
+    for node in trunk:
+        scales = node.kind in ("multiply", "norm") and table.graph.weighed_later(node.index)
+        if scales and table.graph.following(node.index, ("norm",), 2) is None:
+            for name in node.parameters:
+                state = table.parameters.get(name)
+                if not name.endswith("bias") and state is not None and 0 < state.rms < SHUT:
+                    yield name
+
+
+def _why_quiet(table: Table, names: tuple[str, ...]) -> str:
+    size = max(table.parameters[name].rms for name in names)
+    return (
+        f"{pattern(names)} scale{'s' if len(names) == 1 else ''} the only way by {size:.2g}: little of the "
+        "signal reaches what lies behind, and little of the gradient what lies in front"
+    )
+
+
+def _nothing(table: Table, index: int) -> bool:
+    seen = table.forward.get(index)
+    return seen is not None and seen.finite and seen.rms == 0
+
+
+def _closing(table: Table, node: Node) -> list[str]:
+    """The zeros that a walk back from an empty node ends at; none where it ends at anything else."""
+    found: list[str] = []
+    seen, stack = {node.index}, [node.index]
+    while stack:
+        one = stack.pop()
+        if zeros := list(_zeros(table, table.node(one))):
+            found += zeros
+            continue
+        before = [k for k in table.node(one).inputs if k not in table.forward or _nothing(table, k)]
+        if not before:
+            return []
+        stack += [k for k in before if k not in seen]
+        seen.update(before)
+    return found
+
+
+def _zeros(table: Table, node: Node) -> Iterator[str]:
+    """The parameters of zeros that a node multiplies by."""
+    if not table.gated(node.index):
+        return
+    bias = node.weight.bias if node.weight else None
+    for name in node.parameters:
+        state = table.parameters.get(name)
+        if name != bias and not name.endswith("bias") and state is not None and state.zero:
+            yield name

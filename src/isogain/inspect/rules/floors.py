@@ -1,0 +1,104 @@
+"""loss-floor: logits that are shut into a range, so that the loss stays above a floor whatever is learnt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from isogain.graph import Node
+from isogain.inspect.causes import place
+from isogain.inspect.findings import Finding
+from isogain.inspect.table import LossUse, Table
+
+__all__ = ["loss_floor"]
+
+HIGH = 0.25
+"""Share of what ignorance costs from which on a floor keeps a model from learning."""
+RANGES = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
+UNIT = 1.0 + 1e-4
+"""Cosines, with room for rounding."""
+NEAR = 0.05
+"""How far the length of rows may seem to be from 1, by a sample of them."""
+
+
+def loss_floor(table: Table) -> Iterator[Finding]:
+    """A loss of logits that reads probabilities, bounded activations, or cosines without a scale.
+
+    Logits between a and b cost at least ln(1 + (C - 1) exp(a - b)) of C classes, whatever is learnt.
+    """
+    for use in table.losses:
+        node = None if use.node is None else _made(table, table.node(use.node))
+        if node is None or use.classes < 2:
+            continue
+        bounds = _bounds(table, node)
+        if bounds is None:
+            continue
+        if use.kind == "nll_loss" and bounds == RANGES["softmax"]:
+            yield _not_logarithms(node)
+        elif use.kind != "nll_loss" and (floor := _floor(use, *bounds)) > HIGH * use.chance:
+            yield _shut(node, use, bounds, floor)
+
+
+def _made(table: Table, loss: Node) -> Node | None:
+    """What makes the logits, through operations that only move numbers."""
+    sources = [table.node(one) for one in loss.inputs if table.node(one).learnt]
+    if len(sources) != 1:
+        return None
+    node = sources[0]
+    while node.kind == "shape" and len(node.inputs) == 1:
+        node = table.node(node.inputs[0])
+    return node
+
+
+def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
+    name = "softmax" if node.op in ("softmax", "_softmax") else node.activation
+    if name in RANGES and not node.settings:
+        return RANGES[name]
+    return (-1.0, 1.0) if _cosines(table, node) else None
+
+
+def _cosines(table: Table, node: Node) -> bool:
+    """Whether it is a product of normalised features and normalised class weights, with no scale on it."""
+    seen = table.forward.get(node.index)
+    if node.kind != "weight" or node.weight is None or seen is None:
+        return False
+    unit = abs(node.weight.gain - 1) < NEAR
+    before = table.graph.preceding(node.index, ("norm",), 2)
+    return before is not None and before.op == "normalize" and unit and seen.largest <= UNIT
+
+
+def _floor(use: LossUse, low: float, high: float) -> float:
+    """What is left of the loss at the best answers within these bounds; of yes or no, half of each."""
+    if use.kind == "cross_entropy":
+        return math.log1p((use.classes - 1) * math.exp(low - high))
+    if use.kind == "binary_cross_entropy_with_logits":
+        return (math.log1p(math.exp(low)) + math.log1p(math.exp(-high))) / 2
+    return 0.0
+
+
+def _shut(node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -> Finding:
+    low, high = bounds
+    what = (
+        "cosines, which need a scale of 10 or more before a softmax"
+        if node.kind == "weight"
+        else f"those of {node.op}, and the loss applies {_own(use)} to them once more"
+    )
+    return Finding(
+        "loss-floor", "warning", place(node),
+        f"logits between {low:g} and {high:g}: a loss of {floor:.3g} or more, whatever is learnt",
+        f"logits without bounds; {use.chance:.3g} is what knowing nothing costs",
+        f"the logits are {what}", paths=(place(node), *node.parameters),
+    )  # fmt: skip
+
+
+def _own(use: LossUse) -> str:
+    return "a softmax" if use.kind == "cross_entropy" else "a sigmoid"
+
+
+def _not_logarithms(node: Node) -> Finding:
+    return Finding(
+        "loss-floor", "warning", place(node), "probabilities between 0 and 1",
+        "their logarithms, at most 0",
+        f"nll_loss reads the probabilities of {node.op} as logarithms: use log_softmax, or cross_entropy on "
+        "the logits",
+    )  # fmt: skip

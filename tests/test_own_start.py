@@ -15,7 +15,8 @@ from torch import nn
 import isogain as ig
 import isogain.torch as igt
 from isogain.errors import DrawError
-from own_networks import Everything, Gpt, Rotary, Titan
+from isogain.torch.own.shortcuts import SHORTCUTS
+from own_networks import Everything, Gpt, Rotary, Shortly, Titan
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,41 @@ def test_drawn_is_the_same_start_in_one_line() -> None:
         model.layers[1]["up"].weight.detach().numpy(),
         ig.draw(ig.Normal(0.02), (64, 32), layout="out in *", seed=3, path="layers.1.up.weight"),
     )
+
+
+def test_shortcuts_record_what_the_dispatcher_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = [Everything, Gpt, Titan, Shortly]
+    shortly = [igt.own_plan(igt.deferred(one)) for one in build]
+    ours = [tensors(igt.materialize_(igt.deferred(one), seed=2)) for one in (Everything, Gpt, Shortly)]
+    for func in SHORTCUTS:
+        monkeypatch.setitem(SHORTCUTS, func, lambda args, kwargs: None)
+    assert [igt.own_plan(igt.deferred(one)) for one in build] == shortly
+    for one, found in zip((Everything, Gpt, Shortly), ours, strict=True):
+        longly = tensors(igt.materialize_(igt.deferred(one), seed=2))
+        assert list(longly) == list(found)
+        for name, tensor in longly.items():
+            assert tensor.dtype == found[name].dtype, name
+            assert torch.equal(tensor, found[name]), name
+
+
+def test_shortcuts_refuse_what_torch_refuses() -> None:
+    with igt.deferred():
+        leaf = nn.Parameter(torch.empty(3))
+        for refused in (
+            lambda: leaf.fill_(1.0),
+            lambda: torch.empty(-1),
+            lambda: torch.empty(3).normal_(0, -1),
+        ):
+            with pytest.raises(RuntimeError):
+                refused()
+
+
+def test_threads_change_no_number() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(*[nn.Linear(300, 200) for _ in range(6)], Everything())
+
+    one, four = (tensors(igt.materialize_(igt.deferred(build), seed=4, threads=count)) for count in (1, 4))
+    assert all(torch.equal(tensor, four[name]) for name, tensor in one.items())
 
 
 def test_two_models_in_one_block_start_apart() -> None:

@@ -40,7 +40,7 @@ class Building:
         if kind is None:
             if len(self.roots) > 1:
                 self._forget_garbage()
-            for module in list(self.modules.values()):
+            for module in self.roots:
                 self.modules.update({id(one): one for one in module.modules()})
             bind(self._recorder, self.modules.values())
 

@@ -209,6 +209,26 @@ def test_threads_change_no_number() -> None:
     assert all(torch.equal(tensor, four[name]) for name, tensor in one.items())
 
 
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+def test_recipes_reach_what_a_computed_weight_is_made_of(norm: object) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(norm(nn.Conv1d(16, 24, 5), dim=2), norm(nn.Linear(12, 8)))
+
+    with torch.device("meta"):
+        bare = build()
+    model = igt.materialize_(bare, seed=0)
+    bound = 1 / math.sqrt(16 * 5)
+    model(torch.zeros(1, 16, 16))
+    weight = model[0].weight.detach()
+    assert bound * 0.95 < float(weight.abs().max()) <= bound * 1.0001
+    assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.05)
+    lengths = next(one for one in model[0].parameters() if one.shape == (1, 1, 5))
+    assert torch.allclose(lengths.flatten(), weight.flatten(0, 1).norm(dim=0))
+    deferred = igt.materialize_(igt.deferred(build), seed=0)
+    assert all(torch.equal(one, tensors(deferred)[name]) for name, one in tensors(model).items())
+
+
 def test_two_models_in_one_block_start_apart() -> None:
     with igt.drawn(seed=0):
         model, other = Gpt(), Gpt()

@@ -10,10 +10,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.own.origins import bind
@@ -55,8 +58,32 @@ def _resets(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
         for name in ("reset_parameters", "_reset_parameters"):
             reset = getattr(module, name, None)
             if callable(reset):
-                yield f"{type(module).__name__}.{name}", reset
+                yield f"{type(module).__name__}.{name}", partial(_reset, module, reset)
                 break
+
+
+def _reset(module: nn.Module, reset: Callable[[], Any]) -> None:
+    """Runs it; what it gives a computed weight goes on to the tensors behind, which were made of it."""
+    if parametrize.is_parametrized(module):
+        with parametrize.cached(), torch.no_grad():
+            reset()
+            for name in module.parametrizations:  # type: ignore[union-attr]
+                setattr(module, name, getattr(module, name))
+        return
+    hooks = [one for one in module._forward_pre_hooks.values() if isinstance(one, WeightNorm)]
+    for hook in hooks:
+        setattr(module, hook.name, torch.empty(getattr(module, f"{hook.name}_v").shape))
+    reset()
+    for hook in hooks:
+        _set_normed(module, hook)
+
+
+@torch.no_grad()
+def _set_normed(module: nn.Module, hook: WeightNorm) -> None:
+    """Direction and size of a weight under the older weight norm."""
+    size, direction, weight = (getattr(module, f"{hook.name}{part}") for part in ("_g", "_v", ""))
+    direction.copy_(weight)
+    size.copy_(torch.norm_except_dim(weight, 2, hook.dim))
 
 
 def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:

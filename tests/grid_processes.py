@@ -77,7 +77,36 @@ def on_stages(rank: int, world: int, port: int, results: Any) -> None:
             "report": _numbers(report),
         }
         found["losses"] = _trained(module, rank, world)
+        found["parted"] = _parted(rank)
         results[rank] = found
+
+
+class Fork(nn.Module):
+    """Goes one of two ways, by what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.left, self.right, self.leave = (
+            make(8),
+            nn.Linear(5, 24),
+            nn.Linear(5, 24),
+            nn.Linear(24, 3),
+        )
+        self.further = nn.Linear(24, 24)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.enter(x)
+        y = torch.relu(self.left(y) if x.mean() > 0 else self.further(torch.relu(self.right(y))))
+        return self.leave(y)
+
+
+def _parted(rank: int) -> dict[str, Any]:
+    """What becomes of a sharded model whose processes go different ways."""
+    torch.manual_seed(0)
+    model = fully_shard(Fork(), mesh=init_device_mesh("cpu", (2,)))
+    own = batch().abs() * (1 if rank == 0 else -1)
+    receipt = igt.init_(model, own, seed=5, rates=False, loss=loss, keep_healthy=False)
+    return {"left": receipt.left, "hash": hash_of(model), "verdict": igt.inspect(model, own, loss).verdict}
 
 
 def _sent(rank: int) -> torch.Tensor:

@@ -47,7 +47,7 @@ def test_shards_over_tensor_parallel_layers_start_like_a_whole_model() -> None:
             )
 
 
-def test_stages_of_a_pipeline_start_one_by_one() -> None:
+def test_stages_of_a_pipeline_and_parted_ways_start_alike() -> None:
     found = run_on(on_stages, 2)
     given, reports = batch(), []
     whole = stages(igt.materialize_(fresh(), seed=5))
@@ -59,6 +59,9 @@ def test_stages_of_a_pipeline_start_one_by_one() -> None:
         assert found[rank]["hash"] == hash_of(stage)
         assert found[rank]["own"] == hash_of(whole[rank])
         assert found[rank]["report"][0] == reports[rank][0]
+    # processes that went different ways: one start all the same, and nobody waits for anybody
+    assert found[0]["parted"]["hash"] == found[1]["parted"]["hash"]
+    assert found[0]["parted"]["left"] == ""
     losses = found[1]["losses"]
     assert losses[0] == pytest.approx(float(loss(given)), rel=1e-4)
     assert losses[2] < losses[0]

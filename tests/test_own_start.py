@@ -229,6 +229,21 @@ def test_recipes_reach_what_a_computed_weight_is_made_of(norm: object) -> None:
     assert all(torch.equal(one, tensors(deferred)[name]) for name, one in tensors(model).items())
 
 
+def test_a_tied_tensor_is_its_holder_s_whose_recipe_writes_it() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Parameter(torch.empty(6))
+            self.decoder = nn.Linear(4, 6)
+            self.decoder.bias = self.bias
+
+    with torch.device("meta"):
+        model = Head()
+    igt.materialize_(model, seed=0)
+    assert model.decoder.bias is model.bias
+    assert 0 < float(model.bias.detach().abs().max()) <= 0.5
+
+
 def test_two_models_in_one_block_start_apart() -> None:
     with igt.drawn(seed=0):
         model, other = Gpt(), Gpt()

@@ -62,6 +62,8 @@ class Building:
         """The modules that no other one holds, the largest first."""
         held = {id(child) for module in self.modules.values() for child in module._modules.values()}
         found = [module for module in self.modules.values() if id(module) not in held]
+        if len(found) < 2:
+            return found
         return sorted(found, key=lambda one: -sum(1 for _ in one.modules()))
 
 

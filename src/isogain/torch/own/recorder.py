@@ -105,6 +105,11 @@ class Recorder(TorchDispatchMode):
         """Whether the tensor's memory was made under this recorder."""
         return _is_plain(tensor) and tensor.is_meta and tensor.untyped_storage()._cdata in self._numbers
 
+    def has_written(self, tensor: Tensor) -> bool:
+        """Whether some operation gave the tensor's memory values."""
+        last = self.record.last_write(self._number(tensor), len(self.record.steps))
+        return last is not None and not self.record.steps[last].is_void
+
     def ref(self, tensor: Tensor, time: int | None = None) -> Ref:
         """The tensor as it is now, or as it was at a time."""
         return Ref(

@@ -308,7 +308,8 @@ def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> No
             model = igt.deferred(models(library)[name][0])
             for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
                 for layer in block:
-                    if any(True for _ in layer.parameters()):
+                    is_list = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # which has no forward
+                    if not is_list and any(True for _ in layer.parameters()):
                         fully_shard(layer, mesh=mesh)
             fully_shard(model, mesh=mesh)
             igt.materialize_(model, seed=1)

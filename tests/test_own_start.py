@@ -229,6 +229,21 @@ def test_recipes_reach_what_a_computed_weight_is_made_of(norm: object) -> None:
     assert all(torch.equal(one, tensors(deferred)[name]) for name, one in tensors(model).items())
 
 
+def test_running_statistics_follow_a_pass_in_the_constructor() -> None:
+    class Probed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Linear(4, 6), nn.BatchNorm1d(6)
+            self.norm(self.layer(torch.ones(3, 4)))
+
+    model = igt.materialize_(igt.deferred(Probed), seed=0)
+    with torch.no_grad():
+        seen = model.layer(torch.ones(4))
+    assert torch.allclose(model.norm.running_mean, 0.1 * seen)
+    assert torch.allclose(model.norm.running_var, torch.full((6,), 0.9))
+    assert model.norm.num_batches_tracked == 1
+
+
 def test_a_tied_tensor_is_its_holder_s_whose_recipe_writes_it() -> None:
     class Head(nn.Module):
         def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Whole libraries built eagerly and deferred -> materialised: the same start, without memory, sharded or not.
 
-    python benchmarks/meta.py [NAME ...] [--library transformers|timm|torchvision] [--json FILE]
+    python benchmarks/meta.py [NAME ...] [--library transformers|timm|torchvision|survey|...] [--json FILE]
     python benchmarks/meta.py [NAME ...] [--library ...] --sharded
     python benchmarks/meta.py [NAME ...] [--library ...] --bare
 
@@ -10,7 +10,8 @@ standard deviation and bound those of the eager weights (1 %, or 5 standard erro
 small); a forward pass runs, and its loss lies where those of eager models with other seeds lie.  With
 --sharded, two gloo processes shard each model with `fully_shard`, materialise it, and gather: the bits of
 one process.  With --bare, models are built on meta without a record, so that their own recipes have to tell
-their start: the same comparisons of tensors, without losses.
+their start: the same comparisons of tensors, without losses.  The survey's models (benchmarks/survey), all
+of them or those of one library, are compared without losses too.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ SEEDS, STUDENT = 3, 13.0
 
 KINDS = ("drawn", "computed", "following", "replayed")
 Build = Callable[[], nn.Module]
+Loss = Callable[[nn.Module], float] | None
 
 
 def named(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -53,7 +55,7 @@ def named(model: nn.Module) -> dict[str, torch.Tensor]:
     return {one.path: one.tensor.detach() for one in places_of(model)}
 
 
-def compare(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict[str, Any]:
+def compare(name: str, build: Build, loss: Loss) -> dict[str, Any]:
     """One row: what differs between the two ways of building."""
     torch.manual_seed(0)
     eager = build()
@@ -75,9 +77,9 @@ def compare(name: str, build: Build, loss: Callable[[nn.Module], float]) -> dict
         is_random = kinds.get(path) != "computed"
         problems += [f"{path}: {one}" for one in differences(theirs[path], ours[path], is_random)]
     problems += _off_laws(plan, theirs)
-    losses = _losses(eager, build, loss)
-    problems += _off_losses(losses, model, build, loss)
-    return {"name": name, "problems": problems, "losses": losses, "hash": state_hash(ours), **_counts(kinds)}
+    if loss is not None:
+        problems += _off_losses(_losses(eager, build, loss), model, build, loss)
+    return {"name": name, "problems": problems, "hash": state_hash(ours), **_counts(kinds)}
 
 
 def compare_bare(name: str, build: Build) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def _off_laws(plan: igt.Plan, eager: dict[str, torch.Tensor]) -> Iterator[str]:
         law = entry.initializer.law(entry.shape, layout=entry.layout, groups=entry.groups)
         values = eager[path].double()
         size, found = math.sqrt(law.std**2 + abs(law.mean) ** 2), float(values.square().mean()) ** 0.5
-        if abs(found - size) > max(0.01 * size, LIMIT * _error_of_size(values)):
+        if abs(found - size) > max(0.01 * size, LIMIT * _error_of_size(values, size)):
             yield f"{path}: {entry.initializer} has size {size:.4g}, the weights {found:.4g}"
         low, high = law.bounds
         slack = 0.01 * max(abs(low), abs(high)) if math.isfinite(low + high) else 0.0
@@ -151,12 +153,16 @@ def _off_laws(plan: igt.Plan, eager: dict[str, torch.Tensor]) -> Iterator[str]:
             yield f"{path}: {entry.initializer} lies in [{low:.4g}, {high:.4g}], the weights beyond"
 
 
-def _error_of_size(values: torch.Tensor) -> float:
-    """The standard error of a root mean square: half that of the mean square over it."""
+def _error_of_size(values: torch.Tensor, size: float) -> float:
+    """The standard error of a root mean square: half that of the mean square over it.
+
+    Of a few values their own spread says little, and that of normals of the law's size stands for it.
+    """
     square = values.square()
     if values.numel() < 2:
         return math.inf
-    return float(square.std()) / math.sqrt(values.numel()) / (2 * float(square.mean()) ** 0.5 or math.inf)
+    own = float(square.std()) / math.sqrt(values.numel()) / (2 * float(square.mean()) ** 0.5 or math.inf)
+    return max(own, size / math.sqrt(2 * values.numel()))
 
 
 def _losses(eager: nn.Module, build: Build, loss: Callable[[nn.Module], float]) -> list[float]:
@@ -191,15 +197,25 @@ def state_hash(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def models(library: str) -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+def models(library: str) -> dict[str, tuple[Build, Loss]]:
     """Name -> (builder, loss of a model) of a library."""
-    return {"transformers": _transformers, "timm": _timm, "torchvision": _torchvision}[library]()
+    known = {"transformers": _transformers, "timm": _timm, "torchvision": _torchvision}
+    return known[library]() if library in known else dict(_surveyed(library))
 
 
-def _transformers() -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+def _surveyed(library: str) -> Iterator[tuple[str, tuple[Build, Loss]]]:
+    """Models of the survey whose library is installed."""
+    from survey.models import every
+
+    for name, one in every().items():
+        if one.version is not None and library in ("survey", one.library):
+            yield name, (one.build, None)
+
+
+def _transformers() -> dict[str, tuple[Build, Loss]]:
     from corpus.architectures import ARCHITECTURES
 
-    def row(make: Any) -> tuple[Build, Callable[[nn.Module], float]]:
+    def row(make: Any) -> tuple[Build, Loss]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(7)
             inputs = make.args[2]()
@@ -242,10 +258,10 @@ TIMM = (
 )  # fmt: skip
 
 
-def _timm() -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+def _timm() -> dict[str, tuple[Build, Loss]]:
     import timm
 
-    def row(name: str) -> tuple[Build, Callable[[nn.Module], float]]:
+    def row(name: str) -> tuple[Build, Loss]:
         build = partial(timm.create_model, name, pretrained=False, num_classes=10)
         return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
 
@@ -260,10 +276,10 @@ TORCHVISION = (
 )  # fmt: skip
 
 
-def _torchvision() -> dict[str, tuple[Build, Callable[[nn.Module], float]]]:
+def _torchvision() -> dict[str, tuple[Build, Loss]]:
     import torchvision
 
-    def row(name: str) -> tuple[Build, Callable[[nn.Module], float]]:
+    def row(name: str) -> tuple[Build, Loss]:
         more = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
         build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
         size = 299 if name == "inception_v3" else 224
@@ -292,7 +308,8 @@ def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> No
             model = igt.deferred(models(library)[name][0])
             for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
                 for layer in block:
-                    if any(True for _ in layer.parameters()):
+                    is_list = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # which has no forward
+                    if not is_list and any(True for _ in layer.parameters()):
                         fully_shard(layer, mesh=mesh)
             fully_shard(model, mesh=mesh)
             igt.materialize_(model, seed=1)
@@ -330,7 +347,7 @@ def main() -> int:
     return int(good < len(rows))
 
 
-def _row(name: str, build: Build, loss: Callable[[nn.Module], float], bare: bool) -> dict[str, Any]:
+def _row(name: str, build: Build, loss: Loss, bare: bool) -> dict[str, Any]:
     try:
         row = compare_bare(name, build) if bare else compare(name, build, loss)
     except Exception as error:

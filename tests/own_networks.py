@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["Everything", "Gpt", "Rotary", "Titan"]
+__all__ = ["Everything", "Gpt", "Rotary", "Shortly", "Titan"]
 
 
 class Rotary(nn.Module):
@@ -91,3 +91,28 @@ class Titan(nn.Module):
         nn.init.trunc_normal_(self.weight, std=0.02)
         with torch.device(buffer_device or "cpu"):
             self.frequencies = torch.arange(8).float() ** 0.5
+
+
+class Shortly(nn.Module):
+    """Every way to call what makes memory of a size and what fills it by number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for number, made in enumerate((
+            torch.zeros(3, 4), torch.ones((2, 5)), torch.zeros(torch.Size([4]), dtype=torch.int64),
+            torch.randn(40, 30), torch.rand([50], dtype=torch.float64), torch.ones(()), torch.empty(0),
+            torch.tensor(3), torch.tensor(0.25), torch.tensor(True), torch.tensor(2, dtype=torch.bfloat16),
+            torch.empty(30, 20).normal_(0.5), torch.empty(30, 20).normal_(std=0.1),
+            torch.empty(30, 20).normal_(0.1, std=2), torch.empty(30, 20).uniform_(), torch.empty(9).fill_(2),
+            torch.empty(30, 20).uniform_(-1, 3), torch.empty(5, dtype=torch.int32).zero_(),
+            torch.zeros(4, device="cpu"), torch.ones(3, requires_grad=True).detach(),
+        )):  # fmt: skip
+            self.register_buffer(f"made{number}", made)
+        self.part = nn.Parameter(torch.zeros(6, 4))
+        with torch.no_grad():
+            self.part[2:4].fill_(0.5)
+            self.part[:, 3].normal_(std=0.3)
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        self.register_buffer("wide", torch.zeros(3))
+        torch.set_default_dtype(default)

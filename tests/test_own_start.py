@@ -15,7 +15,8 @@ from torch import nn
 import isogain as ig
 import isogain.torch as igt
 from isogain.errors import DrawError
-from own_networks import Everything, Gpt, Rotary, Titan
+from isogain.torch.own.shortcuts import SHORTCUTS
+from own_networks import Everything, Gpt, Rotary, Shortly, Titan
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,91 @@ def test_drawn_is_the_same_start_in_one_line() -> None:
         model.layers[1]["up"].weight.detach().numpy(),
         ig.draw(ig.Normal(0.02), (64, 32), layout="out in *", seed=3, path="layers.1.up.weight"),
     )
+
+
+def test_shortcuts_record_what_the_dispatcher_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = [Everything, Gpt, Titan, Shortly]
+    shortly = [igt.own_plan(igt.deferred(one)) for one in build]
+    ours = [tensors(igt.materialize_(igt.deferred(one), seed=2)) for one in (Everything, Gpt, Shortly)]
+    for func in SHORTCUTS:
+        monkeypatch.setitem(SHORTCUTS, func, lambda args, kwargs: None)
+    assert [igt.own_plan(igt.deferred(one)) for one in build] == shortly
+    for one, found in zip((Everything, Gpt, Shortly), ours, strict=True):
+        longly = tensors(igt.materialize_(igt.deferred(one), seed=2))
+        assert list(longly) == list(found)
+        for name, tensor in longly.items():
+            assert tensor.dtype == found[name].dtype, name
+            assert torch.equal(tensor, found[name]), name
+
+
+def test_shortcuts_refuse_what_torch_refuses() -> None:
+    with igt.deferred():
+        leaf = nn.Parameter(torch.empty(3))
+        for refused in (
+            lambda: leaf.fill_(1.0),
+            lambda: torch.empty(-1),
+            lambda: torch.empty(3).normal_(0, -1),
+        ):
+            with pytest.raises(RuntimeError):
+                refused()
+
+
+def test_threads_change_no_number() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(*[nn.Linear(300, 200) for _ in range(6)], Everything())
+
+    one, four = (tensors(igt.materialize_(igt.deferred(build), seed=4, threads=count)) for count in (1, 4))
+    assert all(torch.equal(tensor, four[name]) for name, tensor in one.items())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+def test_recipes_reach_what_a_computed_weight_is_made_of(norm: object) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(norm(nn.Conv1d(16, 24, 5), dim=2), norm(nn.Linear(12, 8)))
+
+    with torch.device("meta"):
+        bare = build()
+    model = igt.materialize_(bare, seed=0)
+    bound = 1 / math.sqrt(16 * 5)
+    model(torch.zeros(1, 16, 16))
+    weight = model[0].weight.detach()
+    assert bound * 0.95 < float(weight.abs().max()) <= bound * 1.0001
+    assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.05)
+    lengths = next(one for one in model[0].parameters() if one.shape == (1, 1, 5))
+    assert torch.allclose(lengths.flatten(), weight.flatten(0, 1).norm(dim=0))
+    deferred = igt.materialize_(igt.deferred(build), seed=0)
+    assert all(torch.equal(one, tensors(deferred)[name]) for name, one in tensors(model).items())
+
+
+def test_running_statistics_follow_a_pass_in_the_constructor() -> None:
+    class Probed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.norm = nn.Linear(4, 6), nn.BatchNorm1d(6)
+            self.norm(self.layer(torch.ones(3, 4)))
+
+    model = igt.materialize_(igt.deferred(Probed), seed=0)
+    with torch.no_grad():
+        seen = model.layer(torch.ones(4))
+    assert torch.allclose(model.norm.running_mean, 0.1 * seen)
+    assert torch.allclose(model.norm.running_var, torch.full((6,), 0.9))
+    assert model.norm.num_batches_tracked == 1
+
+
+def test_a_tied_tensor_is_its_holder_s_whose_recipe_writes_it() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bias = nn.Parameter(torch.empty(6))
+            self.decoder = nn.Linear(4, 6)
+            self.decoder.bias = self.bias
+
+    with torch.device("meta"):
+        model = Head()
+    igt.materialize_(model, seed=0)
+    assert model.decoder.bias is model.bias
+    assert 0 < float(model.bias.detach().abs().max()) <= 0.5
 
 
 def test_two_models_in_one_block_start_apart() -> None:

@@ -493,6 +493,36 @@ def test_packed_laws_against_their_moments():
     assert (region == drawn[7:90].astype(np.float32)).all()
 
 
+PADDED = ig.Packed((ig.Normal(0.02), ig.Zeros()), sizes=(7, 1, 32), parts=(0, 1, 0))
+THREE = ig.Packed((ig.Uniform(-1, 1), ig.TruncatedNormal(std=0.3), ig.Normal(2.0)), (2, 1, 1), (0, 1, 2), 10)
+
+
+@pytest.mark.parametrize(
+    ("law", "shape"),
+    [(PADDED, (40, 12)), (PADDED, (40,)), (THREE, (40, 3, 5)), (ig.Packed(THREE.laws, (2, 3, 7), (2, 0, 1), 1, 1), (3, 12, 4))],
+)  # fmt: skip
+def test_a_box_of_a_packed_weight_takes_its_own_normals_alone(law, shape):
+    """Bit for bit the box of the whole, from no more normals than its rows have."""
+    made = law.law(shape, layout="out in *")
+    z = np.random.default_rng(0).standard_normal(made.normals).astype(np.float32)
+    whole = made.build(lambda first, count: z[first : first + count])
+    asked = []
+
+    def counting(first, count):
+        asked.append(count)
+        return z[first : first + count]
+
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        ends = [sorted(rng.choice(size + 1, 2, replace=False)) for size in shape]
+        box = tuple(slice(int(low), int(high)) for low, high in ends)
+        asked.clear()
+        assert np.array_equal(made.box(counting, box), whole[box])
+        assert sum(asked) <= (box[0].stop - box[0].start) * math.prod(shape[1:])
+        drawn = ig.draw(law, shape, layout="out in *", seed=2, path="w", region=box)
+        assert np.array_equal(drawn, ig.draw(law, shape, layout="out in *", seed=2, path="w")[box])
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

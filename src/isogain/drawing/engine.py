@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from isogain.drawing.recipe import Recipe
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 
-__all__ = ["fill", "thread_count"]
+__all__ = ["fill", "is_one_piece", "share", "thread_count"]
 
 _LARGEST: Final = 1 << 20
 """Elements of the largest piece of work: 4 MB of float32, about a millisecond."""
@@ -36,6 +36,7 @@ _PIECES: Final = 8
 """At least as many for each thread where the draw is large enough: who is done early takes over more."""
 _MOST_THREADS: Final = 256
 _REFERENCE_CHUNK: Final = 1 << 16
+Piece = TypeVar("Piece")
 
 
 def thread_count(threads: int | None) -> int:
@@ -84,12 +85,12 @@ def fill(
     if region.size == 0:
         return
     work = list(_plan(region, _piece(region.size, threads)))
-    make = _maker(out.reshape(-1), key, recipe, region, draw)
-    if threads == 1 or len(work) == 1:
-        for piece in work:
-            make(piece)
-    else:
-        _share(make, work, min(threads, len(work)))
+    share(_maker(out.reshape(-1), key, recipe, region, draw), work, threads)
+
+
+def is_one_piece(size: int) -> bool:
+    """Whether a draw of so many elements is made by one thread, however many there are."""
+    return size <= 2 * _SMALLEST
 
 
 def _piece(size: int, threads: int) -> int:
@@ -147,8 +148,16 @@ def _fill_by_reference(
         target[first : first + number.size] = reference.elements(key, recipe, indices, draw)
 
 
-def _share(make: Callable[[_Work], None], work: list[_Work], threads: int) -> None:
+def share(make: Callable[[Piece], None], work: Sequence[Piece], threads: int) -> None:
     """This thread and helpers take pieces of work until none is left."""
+    if threads == 1 or len(work) == 1:
+        for piece in work:
+            make(piece)
+    elif work:
+        _share(make, work, min(threads, len(work)))
+
+
+def _share(make: Callable[[Piece], None], work: Sequence[Piece], threads: int) -> None:
     left, errors = deque(work), deque[Exception]()
 
     def take() -> None:

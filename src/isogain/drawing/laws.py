@@ -187,10 +187,7 @@ def _with_row(ranks: NDArray[np.uint32], axis: int) -> NDArray[np.uint64]:
 def _structured(
     law: StructuredLaw, target: Dtype, key: Key, region: Region, threads: int, out: NDArray[Any]
 ) -> None:
-    largest = max(law.normals, math.prod(region.whole)) * target.working.itemsize
-    require_room(largest, f"the construction {law.construction!r} of shape {region.whole}", DrawError)
     recipe = _standard_normal(target.as_working)
-    lent = _lent(law, target, region, out)
 
     def normals(first: int, count: int) -> NDArray[Any]:
         values = lent if first == 0 and count == lent.size else np.empty(count, target.working)
@@ -198,10 +195,23 @@ def _structured(
             fill(values, key, recipe, Region((first + count,), (first,), (first + count,)), threads)
         return values
 
+    if law.box is not None:
+        lent = np.empty(0, target.working)
+        share = math.prod(region.shape[1:]) / math.prod(region.whole[1:])
+        for piece in region.pieces(max(1, int(_PIECE * share))):
+            _put(law.box(normals, piece.slices), target, out[piece.relative_to(region)])
+        return
+    largest = max(law.normals, math.prod(region.whole)) * target.working.itemsize
+    require_room(largest, f"the construction {law.construction!r} of shape {region.whole}", DrawError)
+    lent = _lent(law, target, region, out)
     built = np.asarray(law.build(normals))
     if built.shape != region.whole:
         raise DrawError(f"the construction {law.construction!r} has shape {built.shape}, not {region.whole}")
-    part = built[region.slices]
+    _put(built[region.slices], target, out)
+
+
+def _put(part: NDArray[Any], target: Dtype, out: NDArray[Any]) -> None:
+    """Rounds to the target's type, once."""
     if target.name == "bfloat16":
         _bits(out)[...] = variates.to_bfloat16(part.astype(np.float32))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -85,12 +86,15 @@ class Packed(Initializer):
         refuse_complex(self, is_complex)
         axis, shape = self._axis(geometry), geometry.shape
         pieces: list[tuple[Build, int]] = []
+        parts: list[_Part] = []
         first, squares = 0, 0.0
         for number, one in enumerate(self.laws):
             length = self.repeats * sum(s for s, p in zip(self.sizes, self.parts, strict=True) if p == number)
             part = replace(geometry, shape=(*shape[:axis], length, *shape[axis + 1 :]))
             law, count = one._law(part, False), math.prod(part.shape)
             pieces.append((_builder(law, part.shape), first))
+            if not isinstance(law, StructuredLaw):
+                parts.append(_Part(_element(law), part.shape, first))
             first += law.normals if isinstance(law, StructuredLaw) else count
             squares += count * (law.std**2 + abs(law.mean) ** 2)
 
@@ -99,7 +103,22 @@ class Packed(Initializer):
             return self._woven(built, axis)
 
         rms = math.sqrt(squares / max(math.prod(shape), 1))
-        return StructuredLaw("packed", build, rms, first)
+        by_element = len(parts) == len(self.laws)
+        return StructuredLaw(
+            "packed", build, rms, first, partial(self._box, parts, axis) if by_element else None
+        )
+
+    def _box(self, parts: list[_Part], axis: int, normals: Normals, box: tuple[slice, ...]) -> Array:
+        """A box of the weight, whose parts are drawn element by element."""
+        found, taken, low = [], [0] * len(parts), 0
+        for size, part in zip(self.sizes * self.repeats, self.parts * self.repeats, strict=True):
+            start, stop = max(box[axis].start, low), min(box[axis].stop, low + size)
+            if start < stop:
+                moved = slice(start - low + taken[part], stop - low + taken[part])
+                found.append(parts[part].box(normals, (*box[:axis], moved, *box[axis + 1 :])))
+            taken[part] += size
+            low += size
+        return np.concatenate(found, axis=axis)
 
     def _axis(self, geometry: Geometry) -> int:
         dims, length = len(geometry.shape), self.repeats * sum(self.sizes)
@@ -126,6 +145,26 @@ class Packed(Initializer):
         length = self.repeats * sum(self.sizes)
         woven: Array = xp.reshape(whole, (*shape[:axis], length, *shape[axis + 1 :]))
         return woven
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A map drawn element by element: what its numbers are of standard normals, and where theirs begin."""
+
+    element: Callable[[Array], Array]
+    shape: tuple[int, ...]
+    first: int
+
+    def box(self, normals: Normals, box: tuple[slice, ...]) -> Array:
+        """A box of it, from the normals of its rows (of one row, of that row's rows)."""
+        first, shape, inner = self.first, self.shape, box
+        while len(inner) > 1 and inner[0].stop - inner[0].start == 1:
+            first += inner[0].start * math.prod(shape[1:])
+            shape, inner = shape[1:], inner[1:]
+        rows, width = inner[0], math.prod(shape[1:])
+        drawn = self.element(normals(first + rows.start * width, (rows.stop - rows.start) * width))
+        found = drawn.reshape(-1, *shape[1:])[(slice(None), *inner[1:])]
+        return found.reshape([one.stop - one.start for one in box])
 
 
 def _from(normals: Normals, start: int) -> Normals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
-from isogain.drawing.engine import thread_count
+from isogain.drawing.engine import is_one_piece, thread_count
 from isogain.drawing.key import Key
 from isogain.drawing.laws import writer
 from isogain.drawing.public import law_of
@@ -27,7 +28,7 @@ from isogain.torch.device.host import as_array, through_host
 from isogain.torch.draw.codes import codes_of
 from isogain.torch.draw.shards import Boxes, is_dtensor, local_boxes, local_part
 
-__all__ = ["LAYOUT", "fill_", "is_computed", "named", "prepare", "require_tensor"]
+__all__ = ["LAYOUT", "Draw", "fill_", "is_computed", "named", "prepare", "require_tensor"]
 
 Write = Callable[[torch.Tensor], None]
 
@@ -127,8 +128,24 @@ def prepare(
 
     for _, region in boxes:
         writer_of(region)
-    on_device = partial(drawer, law=law, dtype=name, key=key)
-    return lambda tensor: _write(local_part(tensor), boxes, on_device, writer_of)
+    return Draw(boxes, partial(drawer, law=law, dtype=name, key=key), writer_of)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Fills tensors with numbers of their own; several can be filled at a time."""
+
+    boxes: Boxes
+    on_device: Callable[[torch.Tensor], Any]
+    writer_of: Callable[[Region], Any]
+
+    def __call__(self, tensor: torch.Tensor) -> None:
+        """Fills the tensor, or this process's share of it."""
+        _write(local_part(tensor), self.boxes, self.on_device, self.writer_of)
+
+    def leaves_threads(self, tensor: torch.Tensor) -> bool:
+        """Whether filling it keeps one thread of the host busy, so that others can fill others."""
+        return tensor.device.type == "cpu" and is_one_piece(sum(region.size for _, region in self.boxes))
 
 
 def _check_strided(tensor: torch.Tensor, path: str) -> None:

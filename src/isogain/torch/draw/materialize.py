@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -17,9 +19,10 @@ from isogain.core.geometry.layout import LayoutLike, implied
 from isogain.core.names.typed import InitializerName
 from isogain.core.values.distributions import Law
 from isogain.core.values.initializer import Initializer
+from isogain.drawing.engine import share, thread_count
 from isogain.errors import DrawError, IsogainError
 from isogain.graph.paths import stable_path
-from isogain.torch.draw.fill import LAYOUT, Write, allocate, prepare
+from isogain.torch.draw.fill import LAYOUT, Draw, Write, allocate, prepare
 
 __all__ = [
     "Choice",
@@ -180,15 +183,38 @@ def _default_filling(places: Places, init: InitializerName | str | Initializer |
     return Filling(init, LAYOUT if places.tensor.dim() > 1 else "out" if places.tensor.dim() else "*")
 
 
-def write_all(work: list[tuple[Places, Write]], device: torch.device | str | None) -> None:
-    """Gives each tensor memory, where it has none, and its values."""
-    for done, (places, write) in enumerate(work):
-        try:
-            write(give_memory(places, device))
-        except (DrawError, RuntimeError, MemoryError) as error:
-            raise DrawError(
-                f"{places.path} failed ({error}); the {done} tensors before it in the model were written"
-            ) from error
+def write_all(
+    work: Sequence[tuple[Places, Write]], device: torch.device | str | None, threads: int | None = None
+) -> None:
+    """Gives each tensor memory, where it has none, and its values; small draws several at a time.
+
+    DrawError names what failed.
+    """
+    beside: list[tuple[Places, Callable[[], None]]] = []
+    for places, write in work:
+        with _named_in_errors(places):
+            tensor = give_memory(places, device)
+            if isinstance(write, Draw) and write.leaves_threads(tensor):
+                beside.append((places, partial(write, tensor)))
+            else:
+                write(tensor)
+    share(_run, beside, thread_count(threads))
+
+
+def _run(job: tuple[Places, Callable[[], None]]) -> None:
+    places, draw = job
+    with _named_in_errors(places):
+        draw()
+
+
+@contextmanager
+def _named_in_errors(places: Places) -> Iterator[None]:
+    try:
+        yield
+    except (DrawError, RuntimeError, MemoryError) as error:
+        raise DrawError(
+            f"{places.path} failed ({error}); others of the model's tensors were written"
+        ) from error
 
 
 def give_memory(places: Places, device: torch.device | str | None) -> torch.Tensor:

@@ -49,7 +49,7 @@ def begin(
     empty = [one for one in places if one.path in reserved and one.tensor.is_meta]
     work = [(one, write) for one in places if (write := chosen.get(one.path) or own.get(one.path))]
     before = {id(one.tensor): one.owners[0] for one in places}
-    write_all([*((one, _nothing) for one in empty), *work], device)
+    write_all([*((one, _nothing) for one in empty), *work], device, threads)
     _fill_attributes(model, before, device)
     tell_sharding(model)
 

@@ -40,7 +40,7 @@ class Building:
         if kind is None:
             if len(self.roots) > 1:
                 self._forget_garbage()
-            for module in list(self.modules.values()):
+            for module in self.roots:
                 self.modules.update({id(one): one for one in module.modules()})
             bind(self._recorder, self.modules.values())
 
@@ -62,6 +62,8 @@ class Building:
         """The modules that no other one holds, the largest first."""
         held = {id(child) for module in self.modules.values() for child in module._modules.values()}
         found = [module for module in self.modules.values() if id(module) not in held]
+        if len(found) < 2:
+            return found
         return sorted(found, key=lambda one: -sum(1 for _ in one.modules()))
 
 

@@ -26,6 +26,9 @@ _FILLS: dict[str, Callable[..., bool]] = {
     "zero_": lambda: True,
 }
 """What writes every element, and whether its numbers are any that it takes."""
+_RUNNING = ("running_mean", "running_var")
+_UNDECLARED = {"native_batch_norm": _RUNNING, "cudnn_batch_norm": _RUNNING, "miopen_batch_norm": _RUNNING}
+"""What operations write without their schema saying so."""
 
 
 class Operation:
@@ -53,7 +56,8 @@ class Operation:
         self._written = [
             (place, one.name)
             for place, one in enumerate(schema.arguments)
-            if one.alias_info is not None and one.alias_info.is_write
+            if (one.alias_info is not None and one.alias_info.is_write)
+            or one.name in _UNDECLARED.get(self.name, ())
         ]
 
     def _gives_no_tensor(self, schema: Any) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sysconfig
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
 
 import torch
 
@@ -24,10 +24,10 @@ _INIT = {
         "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_",
     )
 }  # fmt: skip
+_MOST = 1 << 14
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A line of somebody's code, and what of torch's it called there."""
 
     file: str
@@ -38,31 +38,58 @@ class Place:
         return f"{self.file}:{self.line} ({self.called})" if self.called else f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What the stack says about an operation: whose line it is, and the init function it is part of."""
 
     place: Place
     init: str = ""
-    settings: dict[str, Any] | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+class _Function:
+    """What is known of a function by its code."""
+
+    __slots__ = ("code", "init", "is_named", "is_passed_over", "shown")
+
+    def __init__(self, code: CodeType) -> None:
+        file, name = code.co_filename, code.co_name
+        self.code = code
+        """Held, so that no other code gets its address."""
+        self.init = _INIT.get(code, "")
+        self.is_passed_over = _is_passed_over(file, name)
+        self.is_named = not name.startswith("__torch_") and not file.startswith(_HERE)
+        """Whether it may be what somebody called."""
+        self.shown = _shown(file)
+
+
+_FUNCTIONS: dict[int, _Function] = {}
+"""By the address of the code: hashing code itself goes through all of its constants."""
+
+
+def _function(code: CodeType) -> _Function:
+    if len(_FUNCTIONS) > _MOST:
+        _FUNCTIONS.clear()
+    found = _FUNCTIONS[id(code)] = _Function(code)
+    return found
 
 
 def look(frame: FrameType | None) -> Seen:
     """Reads the stack from a frame outwards."""
-    init, settings, called = "", None, ""
+    init, settings, called = "", None, None
     while frame is not None:
         code = frame.f_code
-        if code in _INIT:
-            init, settings = _INIT[code], dict(frame.f_locals)
-        if not _is_passed_over(code.co_filename, code.co_name):
-            return Seen(Place(_shown(code.co_filename), frame.f_lineno, called), init, settings)
-        if not code.co_name.startswith("__torch_") and not code.co_filename.startswith(_HERE):
-            called = code.co_qualname
+        known = _FUNCTIONS.get(id(code)) or _function(code)
+        if known.init:
+            init, settings = known.init, frame.f_locals
+        if not known.is_passed_over:
+            place = Place(known.shown, frame.f_lineno, called.co_qualname if called else "")
+            return Seen(place, init, settings)
+        if known.is_named:
+            called = code
         frame = frame.f_back
-    return Seen(Place("?", 0, called), init, settings)
+    return Seen(Place("?", 0, called.co_qualname if called else ""), init, settings)
 
 
-@lru_cache(maxsize=4096)
 def _is_passed_over(file: str, function: str) -> bool:
     """Torch, the standard library, isogain, and helpers that write the tensor they are given.
 

@@ -198,8 +198,8 @@ class _State:
 
 def box_of(ref: Ref, home: Ref) -> Box | None:
     """The box of the tensor `home` that a view looks at, in whatever order of axes; None if it is none."""
-    whole = tuple((0, size) for size in home.shape)
-    if ref.count == home.count and ref.is_dense:
+    whole = tuple([(0, size) for size in home.shape])
+    if ref.sees(home) or (ref.count == home.count and ref.is_dense):
         return whole
     if not home.is_contiguous or ref.dtype != home.dtype:
         return None

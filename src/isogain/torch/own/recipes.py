@@ -8,12 +8,15 @@ They run on stand-ins of the whole shape, so a sharded model is asked the same a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.own.origins import bind
@@ -55,8 +58,32 @@ def _resets(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
         for name in ("reset_parameters", "_reset_parameters"):
             reset = getattr(module, name, None)
             if callable(reset):
-                yield f"{type(module).__name__}.{name}", reset
+                yield f"{type(module).__name__}.{name}", partial(_reset, module, reset)
                 break
+
+
+def _reset(module: nn.Module, reset: Callable[[], Any]) -> None:
+    """Runs it; what it gives a computed weight goes on to the tensors behind, which were made of it."""
+    if parametrize.is_parametrized(module):
+        with parametrize.cached(), torch.no_grad():
+            reset()
+            for name in module.parametrizations:  # type: ignore[union-attr]
+                setattr(module, name, getattr(module, name))
+        return
+    hooks = [one for one in module._forward_pre_hooks.values() if isinstance(one, WeightNorm)]
+    for hook in hooks:
+        setattr(module, hook.name, torch.empty(getattr(module, f"{hook.name}_v").shape))
+    reset()
+    for hook in hooks:
+        _set_normed(module, hook)
+
+
+@torch.no_grad()
+def _set_normed(module: nn.Module, hook: WeightNorm) -> None:
+    """Direction and size of a weight under the older weight norm."""
+    size, direction, weight = (getattr(module, f"{hook.name}{part}") for part in ("_g", "_v", ""))
+    direction.copy_(weight)
+    size.copy_(torch.norm_except_dim(weight, 2, hook.dim))
 
 
 def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -94,24 +121,29 @@ def _inner_first(model: nn.Module) -> Iterator[nn.Module]:
 def _stand_ins(model: nn.Module, recorder: Recorder) -> Iterator[Callable[[], None]]:
     """Every tensor of the model replaced by one without memory or values; put back at the end.
 
-    A tied tensor belongs to its first holder; the others hold one of their own until `join` is called, as in
-    a constructor, where they are tied once they are there.
+    A tied tensor belongs to the first of its holders whose recipe writes it; each holds one of its own until
+    `join` is called, as in a constructor, where they are tied once they are there.
     """
     places = places_of(model)
-    fresh = [_stand_in(one, recorder) for one in places]
-    for one, tensor in zip(places, fresh, strict=True):
-        for number, (module, name) in enumerate(one.owners):
-            _put(module, name, _stand_in(one, recorder) if number else tensor, one.is_parameter)
+    fresh = [[_stand_in(one, recorder) for _ in one.owners] for one in places]
+    for one, tensors in zip(places, fresh, strict=True):
+        for (module, name), tensor in zip(one.owners, tensors, strict=True):
+            _put(module, name, tensor, one.is_parameter)
 
-    def join(tensors: Sequence[Tensor] = fresh) -> None:
-        for one, tensor in zip(places, tensors, strict=True):
-            for module, name in one.owners:
-                _put(module, name, tensor, one.is_parameter)
+    def join() -> None:
+        for one, tensors in zip(places, fresh, strict=True):
+            _tie(one, next(filter(recorder.has_written, tensors), tensors[0]))
 
     try:
         yield join
     finally:
-        join([one.tensor for one in places])
+        for one in places:
+            _tie(one, one.tensor)
+
+
+def _tie(places: Places, tensor: Tensor) -> None:
+    for module, name in places.owners:
+        _put(module, name, tensor, places.is_parameter)
 
 
 def _stand_in(places: Places, recorder: Recorder) -> Tensor:

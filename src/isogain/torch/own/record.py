@@ -19,7 +19,7 @@ from isogain.torch.own.places import Place
 __all__ = ["InitCall", "Needed", "Record", "Ref", "Step"]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Ref:
     """A tensor as the steps before `time` left it: a view of recorded memory."""
 
@@ -129,7 +129,8 @@ class Record:
     def add(self, step: Step) -> None:
         """Takes up a step."""
         self.steps.append(step)
-        for storage in {ref.storage for ref in (*step.writes, *step.made) if ref is not None}:
+        refs = (*step.writes, *step.made) if step.writes and step.made else step.writes or step.made
+        for storage in {ref.storage for ref in refs if ref is not None}:
             self.writers.setdefault(storage, []).append(step.index)
 
     def last_write(self, storage: int, time: int) -> int | None:

@@ -21,6 +21,7 @@ from isogain.torch.own.operation import Operation, leaves_of, mapped, operation_
 from isogain.torch.own.places import Seen, look
 from isogain.torch.own.record import InitCall, Record, Ref, Step
 from isogain.torch.own.replay import Replay
+from isogain.torch.own.shortcuts import Found, Making, Writing
 
 __all__ = ["Recorder"]
 
@@ -34,6 +35,7 @@ _INIT_ARGUMENTS = {
     "kaiming_uniform_": ("a", "mode", "nonlinearity"), "kaiming_normal_": ("a", "mode", "nonlinearity"),
     "orthogonal_": ("gain",), "sparse_": ("sparsity", "std"),
 }  # fmt: skip
+_SETTINGS = (int, float, str)
 _WITHOUT_NUMBERS = ("constant_", "ones_", "zeros_", "eye_", "dirac_")
 
 
@@ -70,7 +72,7 @@ class Recorder(TorchDispatchMode):
         self._numbers: dict[int, int] = {}
         self._kept: list[Any] = []
         self._silent = 0
-        self._answers = Answers(self.value, self.take_up_init)
+        self._answers = Answers(self)
 
     def __enter__(self) -> Recorder:
         self._answers.__enter__()  # type: ignore[no-untyped-call]
@@ -94,9 +96,19 @@ class Recorder(TorchDispatchMode):
         with torch._C.DisableTorchFunction():
             return self._run(_Call(func, operation_of(func), args, kwargs or {}))
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether operations run as they are, for now."""
+        return self._silent > 0
+
     def knows(self, tensor: Tensor) -> bool:
         """Whether the tensor's memory was made under this recorder."""
         return _is_plain(tensor) and tensor.is_meta and tensor.untyped_storage()._cdata in self._numbers
+
+    def has_written(self, tensor: Tensor) -> bool:
+        """Whether some operation gave the tensor's memory values."""
+        last = self.record.last_write(self._number(tensor), len(self.record.steps))
+        return last is not None and not self.record.steps[last].is_void
 
     def ref(self, tensor: Tensor, time: int | None = None) -> Ref:
         """The tensor as it is now, or as it was at a time."""
@@ -123,9 +135,10 @@ class Recorder(TorchDispatchMode):
 
     def _number(self, tensor: Tensor) -> int:
         memory = tensor.untyped_storage()
-        number = self._numbers.get(memory._cdata)
+        address = memory._cdata
+        number = self._numbers.get(address)
         if number is None:
-            number = self._numbers[memory._cdata] = len(self._numbers)
+            number = self._numbers[address] = len(self._numbers)
             self._kept.append(memory)  # so that no other memory gets its address
             self.record.sizes[number] = memory.nbytes()
         return number
@@ -230,14 +243,46 @@ class Recorder(TorchDispatchMode):
             )
         )  # fmt: skip
 
+    def follow(self, found: Found) -> Tensor:
+        """What an operation gives that is recorded by its shortcut."""
+        if isinstance(found, Writing):
+            return self._write(found)
+        with torch._C._DisableTorchDispatch():
+            return self._make(found) if isinstance(found, Making) else self._constant(found)
+
+    def _make(self, making: Making) -> Tensor:
+        """Memory of a size; its values, if it has some, are in the record."""
+        found = torch.empty(making.size, dtype=making.dtype, device=META)
+        operation, made = operation_of(making.func), self._made(found, len(self.record.steps))
+        kwargs, run = {"dtype": found.dtype}, None if operation.is_void else making.func
+        self._add_plain(operation, run, (list(making.size),), kwargs, (), made)
+        return found
+
+    def _write(self, writing: Writing) -> Tensor:
+        """The tensor, all of it written over in the record."""
+        ref = self.ref(writing.target)
+        operation = operation_of(writing.func)
+        self._add_plain(operation, writing.func, (ref, *writing.numbers), {}, (ref,), None)
+        return writing.target
+
+    def _add_plain(
+        self, operation: Operation, run: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
+        writes: tuple[Ref, ...], *made: Ref | None,
+    ) -> None:  # fmt: skip
+        seen = look(sys._getframe(3))
+        if not (seen.init and self.take_up_init(seen)):
+            time, name = len(self.record.steps), operation.name
+            step = Step(time, name, run, args, kwargs, (), writes, made, seen.place, operation.is_random)
+            self.record.add(step)
+
     def take_up_init(self, seen: Seen) -> bool:
         """One Step for a whole init function, at its first operation; whether it is taken up as one."""
-        settings = dict(seen.settings or {})
+        settings = seen.settings or {}
         target = settings.get("tensor")
         if not isinstance(target, Tensor) or not self.knows(target) or settings.get("generator") is not None:
             return False
-        given = tuple((name, settings[name]) for name in _INIT_ARGUMENTS[seen.init])
-        if not all(isinstance(value, int | float | str) for _, value in given):
+        given = tuple([(name, settings[name]) for name in _INIT_ARGUMENTS[seen.init]])
+        if any(not isinstance(value, _SETTINGS) for _, value in given):
             return False
         ref, last = self.ref(target), self.record.steps[-1].call if self.record.steps else None
         if last is None or last.name != seen.init or not last.target.sees(ref) or last.settings != given:

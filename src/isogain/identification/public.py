@@ -24,6 +24,7 @@ from isogain.core.initializers import (
 from isogain.core.values.distributions import truncated_std
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DataError
+from isogain.identification.company import bias_bound, moved, without_doubtful
 from isogain.identification.families import Family, families
 from isogain.identification.files import tensors_of_file
 from isogain.identification.judging import faults
@@ -46,6 +47,7 @@ NEAR = 4.5
 """Standard errors within which a scale counts as the one."""
 NATS = 12.0
 """A likelihood ratio that settles the family."""
+NOBODYS = "its scale is nobody's, and too few values to be sure"
 RARE = 10.0
 """Nats: cuts at 3 sigmas are rare, and 2000 draws of a normal law lie within them once in 200 times."""
 
@@ -87,6 +89,7 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
     owners: dict[Any, str] = {}
     every = list(tensors)
     shapes = {stored.path: stored.shape for stored in every}
+    seen: list[bool | None] = []
     for stored in every:
         if stored.count == 0:
             continue
@@ -97,6 +100,8 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
         sample = taken(stored)
         weight = shapes.get(stored.path.removesuffix("bias") + "weight", ()) if len(stored.shape) == 1 else ()
         one = _one(stored, sample, (fan_rule, weight))
+        faulty = one.verdict == "none" and NOBODYS not in one.reason
+        seen.append(moved(one, sample, bias_bound(stored.path, shapes, fan_rule), faulty))
         if one.verdict not in ("constant", "pattern", "few"):
             if sample.digest in first:
                 one = _again(stored, found[first[sample.digest]], tied=False)
@@ -104,7 +109,7 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
         if stored.identity is not None:
             owners[stored.identity] = stored.path
         found[stored.path] = one
-    return Identification(found)
+    return Identification(without_doubtful(found, seen))
 
 
 def _again(stored: Stored, other: Identified, tied: bool) -> Identified:
@@ -212,7 +217,7 @@ def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
         fits += [(rank + behind, fit) for rank, fit in _fits(sample, family, hints)]
     fits.sort(key=lambda one: one[0])
     if not fits:
-        why = "; ".join(reasons) or "its scale is nobody's, and too few values to be sure"
+        why = "; ".join(reasons) or NOBODYS
         return (), f"no law fits: trained, or drawn otherwise ({why})"
     return tuple(fit for _, fit in fits[:6]), fits[0][1].says
 

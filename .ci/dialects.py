@@ -42,6 +42,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "keras": ("keras==3.15.1", *TORCH),
     "torch": TORCH,
     "sklearn": ("scikit-learn==1.9.1",),
+    "torchrl": ("torchrl==0.14.1", *TORCH),
+    "torchtitan": ("torchtitan==0.3.0", "triton==3.9.0", *TORCH),
+    "ultralytics": ("ultralytics==8.4.190", *TORCH),
     "torch_libraries": ("torch-geometric==2.8.1", "fastai==2.8.12", "neuraloperator==2.0.0",
                         "stable-baselines3==2.9.2", "timm==1.0.31", *TORCH),
 }  # fmt: skip

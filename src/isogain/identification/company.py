@@ -11,45 +11,50 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from isogain.core.geometry.fans import FRAMEWORK_RULES
 from isogain.core.initializers import Orthogonal, Uniform, VarianceScaling
 from isogain.identification.result import Identified
 from isogain.identification.sample import Sample
 
-__all__ = ["Shapes", "bias_bound", "moved", "without_doubtful"]
+__all__ = ["Shapes", "beside_bias", "moved", "without_doubtful"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 FEWEST = 8
 """Values of a vector that say whether it stands where vectors start."""
-SHARE = 0.25
+LEAST_REACH = 14.0
+"""The largest of n uniform draws lies within 14/n of its bound, but for once in a million."""
+SHARE = 0.15
 """Of moved tensors, from which a model counts as trained.  Libraries' own starts hold computed tables, which
 look like moved ones, but fewer."""
 
 
-def bias_bound(path: str, shapes: Shapes, fan_rule: str) -> float:
-    """1/√(the smallest fan_in of its module's weights), within which a bias is drawn; infinite without any."""
+def beside_bias(path: str, shapes: Shapes) -> tuple[int, ...]:
+    """The shape of the weight whose fan_in a bias is drawn by: of recurrent layers the hidden one; () if none."""
     module, _, name = path.rpartition(".")
     if "bias" not in name:
-        return 0.0
-    beside = [
-        FRAMEWORK_RULES[fan_rule](shape).fan_in
-        for other, shape in shapes.items()
-        if other.rpartition(".")[0] == module and len(shape) > 1 and 0 not in shape
-    ]
-    return 1 / math.sqrt(min(beside)) if beside else 0.0
+        return ()
+    prefix = module + "." if module else ""
+    recurrent = name.replace("bias_ih", "weight_hh").replace("bias_hh", "weight_hh")
+    beside = (shapes.get(prefix + other, ()) for other in (recurrent, name.replace("bias", "weight")))
+    return next((one for one in beside if len(one) > 1 and 0 not in one), ())
 
 
-def moved(one: Identified, sample: Sample, bound: float, faulty: bool) -> bool | None:
-    """Whether a tensor was seen to have left its start; None where nothing tells."""
+def moved(one: Identified, sample: Sample, fan_in: float) -> bool | None:
+    """Whether a tensor was seen to have left its start; None where nothing tells.
+
+    `fan_in`: of the weight beside a bias, which is drawn within ±1/√fan_in; 0 where there is none.
+    """
     if one.verdict in ("constant", "pattern"):
         return False
     if len(one.shape) > 1:
-        return False if one.verdict == "drawn" else faulty or None
+        return False if one.verdict == "drawn" else True if one.faults else None
     if sample.count < FEWEST:
         return None
-    if bound:
-        return max(sample.high, -sample.low) > bound * (1 + 1e-5) or None
-    return one.verdict != "drawn"
+    if not fan_in:
+        return one.verdict != "drawn"
+    reach = max(sample.high, -sample.low) * math.sqrt(fan_in)
+    if 1 - LEAST_REACH / sample.count < reach <= 1 + 1e-5:
+        return False
+    return reach > 1 or one.verdict != "drawn" or None
 
 
 def without_doubtful(found: dict[str, Identified], seen: list[bool | None]) -> dict[str, Identified]:
@@ -67,7 +72,9 @@ def _sharp(one: Identified) -> bool:
     law = one.fits[0].initializer
     if isinstance(law, VarianceScaling):
         return law.distribution == "uniform"
-    return isinstance(law, Orthogonal) or (isinstance(law, Uniform) and law.low == -law.high)
+    return isinstance(law, Orthogonal) or (
+        isinstance(law, Uniform) and one.fits[0].named and law.low in (0, -law.high)
+    )
 
 
 def _doubted(one: Identified) -> Identified:

@@ -15,7 +15,7 @@ import numpy as np
 from isogain.identification.sample import Sample
 from isogain.identification.stored import Floats
 
-__all__ = ["faults"]
+__all__ = ["faults_of"]
 
 SMALLEST_P = 1e-6
 Z = 5.5
@@ -29,7 +29,7 @@ FEWEST_FOR_TAILS = 1000
 SIDE = 256
 
 
-def faults(sample: Sample, cdf: Callable[[Floats], Floats], kurtosis: float) -> Iterator[str]:
+def faults_of(sample: Sample, cdf: Callable[[Floats], Floats], kurtosis: float) -> Iterator[str]:
     """Why the sample is no draw of the law with this distribution function; nothing where it may be."""
     yield from _shape(sample, cdf)
     matrix = (sample.matrix - sample.mean) / max(sample.std, 1e-300)

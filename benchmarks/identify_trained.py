@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +176,7 @@ def _blocks(width: int, depth: int) -> nn.TransformerEncoder:
 def _perceptron(act: type[nn.Module]) -> Callable[[int, int], nn.Module]:
     def build(width: int, depth: int) -> nn.Module:
         sizes = [SIDE * SIDE, *[2 * width] * depth]
-        hidden = [m for a, b in zip(sizes, sizes[1:], strict=False) for m in (nn.Linear(a, b), act())]
+        hidden = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), act())]
         return nn.Sequential(*hidden, nn.Linear(2 * width, CLASSES))
 
     return build
@@ -185,7 +186,7 @@ def _convolutional(norm: bool) -> Callable[[int, int], nn.Module]:
     def build(width: int, depth: int) -> nn.Module:
         sizes = [1, *[width // 2] * (depth + 1)]
         parts: list[nn.Module] = [nn.Unflatten(1, (1, SIDE, SIDE)), nn.AvgPool2d(4)]
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             parts += [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b) if norm else nn.Identity(), nn.ReLU()]
         parts += [nn.Flatten(), nn.Linear(49 * (width // 2), width), nn.ReLU()]
         return nn.Sequential(*parts, nn.Linear(width, CLASSES))

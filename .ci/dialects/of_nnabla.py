@@ -5,9 +5,9 @@ import logging
 import numpy as np
 
 logging.disable(logging.INFO)
-import nnabla as nn
-import nnabla.initializer as start
-import nnabla.parametric_functions as layer
+import nnabla as nn  # noqa: E402
+import nnabla.initializer as start  # noqa: E402
+import nnabla.parametric_functions as layer  # noqa: E402
 
 TOLD = {"inmaps": 64, "outmaps": 128, "kernel": (3, 3)}
 SHAPE = (128, 64, 6, 6)

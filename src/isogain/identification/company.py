@@ -1,7 +1,7 @@
 """What the tensors of one model say of each other: they are trained together.
 
-A weight that training moved by a tenth of a normal start's size is that normal law still, to every test of its
-own: the directions that it gained drown in those of the draw.  But a model's gains and biases start as
+A weight that training moved by a tenth of a normal start's size is that normal law still, to every test of
+its own: the directions that it gained drown in those of the draw.  But a model's gains and biases start as
 constants, or within a bound, which the smallest step leaves; and some of its weights moved further.
 """
 
@@ -23,12 +23,12 @@ FEWEST = 8
 LEAST_REACH = 14.0
 """The largest of n uniform draws lies within 14/n of its bound, but for once in a million."""
 SHARE = 0.15
-"""Of moved tensors, from which a model counts as trained.  Libraries' own starts hold computed tables, which
-look like moved ones, but fewer."""
+"""Of moved tensors, from which a model counts as trained.  Libraries' own starts hold computed tables, which look
+like moved ones, but fewer."""
 
 
 def beside_bias(path: str, shapes: Shapes) -> tuple[int, ...]:
-    """The shape of the weight whose fan_in a bias is drawn by: of recurrent layers the hidden one; () if none."""
+    """The shape of the weight whose fan_in a bias is drawn by, of recurrent layers the hidden one; or ()."""
     module, _, name = path.rpartition(".")
     if "bias" not in name:
         return ()
@@ -63,7 +63,8 @@ def without_doubtful(found: dict[str, Identified], seen: list[bool | None]) -> d
     if sum(told) < SHARE * len(told) or sum(told) < 2:
         return found
     return {
-        path: _doubted(one) if one.verdict == "drawn" and not _sharp(one) else one for path, one in found.items()
+        path: _doubted(one) if one.verdict == "drawn" and not _sharp(one) else one
+        for path, one in found.items()
     }
 
 
@@ -78,5 +79,6 @@ def _sharp(one: Identified) -> bool:
 
 
 def _doubted(one: Identified) -> Identified:
-    why = "the tensors beside it were trained, and so little as this may have moved is not seen in its values"
-    return replace(one, verdict="none", fits=(), reason=f"no law is claimed: {one.fits[0].says} would fit, but {why}")
+    why = "the tensors beside it were trained, and so little as it may have moved is not seen in its values"
+    said = f"no law is claimed: {one.fits[0].says} would fit, but {why}"
+    return replace(one, verdict="none", fits=(), reason=said)

@@ -41,11 +41,11 @@ def _lines(stored: Stored, sample: Sample) -> list[tuple[str, Floats]]:
         return []
     if sample.count == size:
         whole = sample.flat
+    elif len(shape) == 2 and shape[0] <= shape[1]:
+        return [("first", stored.rows(_some(shape[0]), slice(None)))]
     elif size <= MOST:
         rows, _ = matrix_view(shape)
         whole = stored.rows(np.arange(rows), slice(None)).reshape(-1)
-    elif len(shape) == 2 and shape[0] <= shape[1]:
-        return [("first", stored.rows(_some(shape[0]), slice(None)))]
     else:
         return []
     folded = {"first": whole.reshape(shape[0], -1), "last": whole.reshape(-1, shape[-1])}

@@ -63,7 +63,9 @@ def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     identity.  The scale is held against fans of the shape times usual gains, round numbers, and round
     numbers over a root of depth; all that lie within 4.5 standard errors are `fits`, the likeliest first.
     A tensor whose rows or columns differ in size, whose neighbours are correlated, which has directions of
-    its own or another histogram, fits no law: it was trained, or drawn otherwise.
+    its own, correlated lines or another histogram, fits no law: it was trained, or drawn otherwise.
+    Tensors of one source are taken as one model: where others were trained, only laws with a bound or right
+    angles are claimed, since what moved a little is still a normal law to every test.
 
     `fan_rule` says whose shapes they are ("torch": (out, in, k...), "keras" for Keras and JAX, "mlx", ...):
     that reading of the fans comes first, and others after it.
@@ -139,7 +141,9 @@ def _one(stored: Stored, sample: Sample, hints: Hints) -> Identified:
     """One tensor, from the plainest law to none."""
 
     def told(verdict: str, fits: tuple[Fit, ...], reason: str, faults: tuple[str, ...] = ()) -> Identified:
-        return Identified(stored.path, stored.shape, verdict, fits, reason, values=sample.count, faults=faults)
+        return Identified(
+            stored.path, stored.shape, verdict, fits, reason, values=sample.count, faults=faults
+        )
 
     if not np.isfinite(sample.flat).all():
         return told("none", (), "holds NaN or infinities")

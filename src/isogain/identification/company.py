@@ -23,8 +23,8 @@ FEWEST = 8
 LEAST_REACH = 14.0
 """The largest of n uniform draws lies within 14/n of its bound, but for once in a million."""
 SHARE = 0.15
-"""Of moved tensors, from which a model counts as trained.  Libraries' own starts hold computed tables, which look
-like moved ones, but fewer."""
+"""Of moved tensors, from which a model counts as trained.  Libraries' own starts hold computed tables, which
+look like moved ones, but fewer."""
 
 
 def beside_bias(path: str, shapes: Shapes) -> tuple[int, ...]:

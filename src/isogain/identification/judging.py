@@ -111,7 +111,7 @@ def _directions(matrix: Floats) -> Iterator[str]:
 
 
 def _largest(gram: Floats) -> float:
-    """The largest eigenvalue, by Lanczos' method: a tenth of all of them, and no threads that wait for others."""
+    """The largest eigenvalue, by Lanczos' method: all of them cost more, and threads that wait for others."""
     from scipy.sparse.linalg import eigsh
 
     start = np.random.default_rng(0).standard_normal(len(gram))

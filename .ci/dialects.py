@@ -17,7 +17,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import venv
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "paddle": ("paddlepaddle==3.3.1",),
     "mindspore": ("mindspore==2.10.0",),
     "mlx": ("mlx[cpu]==0.32.4", "numpy==2.4.6"),
+    "nnabla": ("nnabla==1.39.0",),
     "tinygrad": ("tinygrad==0.14.0", "numpy==2.4.6"),
     "thinc": ("thinc==9.1.1",),
     "chainer": ("setuptools<60", "wheel", "six", "filelock", "protobuf", "typing_extensions", "numpy==1.23.5",
@@ -42,9 +42,14 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "keras": ("keras==3.15.1", *TORCH),
     "torch": TORCH,
     "sklearn": ("scikit-learn==1.9.1",),
+    "torchrl": ("torchrl==0.14.1", *TORCH),
+    "torchtitan": ("torchtitan==0.3.0", "triton==3.9.0", *TORCH),
+    "ultralytics": ("ultralytics==8.4.190", *TORCH),
     "torch_libraries": ("torch-geometric==2.8.1", "fastai==2.8.12", "neuraloperator==2.0.0",
                         "stable-baselines3==2.9.2", "timm==1.0.31", *TORCH),
 }  # fmt: skip
+INTERPRETERS = {"nnabla": "python3.10"}
+"""Whose wheels end with an older Python, which has to be on the path."""
 ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
     "KERAS_BACKEND": "torch",
@@ -69,12 +74,10 @@ def main() -> int:
             folder = arguments.keep.resolve() / name if arguments.keep else Path(scratch) / "venv"
             try:
                 enter(name, measure(name, folder))
-            except subprocess.CalledProcessError as error:
+            except (subprocess.CalledProcessError, FileNotFoundError) as error:
                 failed.append(name)
-                print(
-                    f"{name}: FAILED {' '.join(map(str, error.cmd))[:200]}\n{(error.stderr or '')[-2000:]}",
-                    flush=True,
-                )
+                told = (getattr(error, "stderr", "") or "")[-2000:]
+                print(f"{name}: FAILED {str(error)[:300]}\n{told}", flush=True)
     return 1 if failed else 0
 
 
@@ -82,7 +85,8 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
     """The records of a library, from inside its environment."""
     python = folder / "bin" / "python"
     if not (folder / "ok").exists():
-        venv.create(folder, with_pip=True)
+        interpreter = INTERPRETERS.get(name, sys.executable)
+        subprocess.run([interpreter, "-m", "venv", folder], check=True, text=True, stderr=subprocess.PIPE)
         *first, last = LIBRARIES[name]
         for packages in (first, [last]) if name == "chainer" else (LIBRARIES[name],):
             isolation = ["--no-build-isolation"] if name == "chainer" else []

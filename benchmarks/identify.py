@@ -1,32 +1,34 @@
 """Does `identify` name the law that a library wrote, and keep silent on trained weights?
 
-    python benchmarks/identify.py own          # transformers' test corpus and 60 of timm, at their own start
-    python benchmarks/identify.py trained      # small networks after training
-    python benchmarks/identify.py file         # seconds and memory for a checkpoint of a billion parameters
+    python benchmarks/identify.py own                  # transformers' corpus and 60 of timm, at their start
+    python benchmarks/identify.py trained MNIST 0 120  # networks of these numbers, after training
+    python benchmarks/identify.py file                 # a checkpoint of a billion parameters
 
 The truth of the first is what `igt.own_plan` reads in the library's own code, tensor by tensor.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-import resource
+import os
 import struct
+import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 import isogain.torch as igt
+from identify_trained import settings
+from identify_trained import trained as train
 from isogain.core.constructions.packed import Packed
 from isogain.core.geometry.layout import implied
 from isogain.core.initializers import Zeros
@@ -37,7 +39,6 @@ from isogain.errors import IsogainError
 ROOT = Path(__file__).resolve().parents[1]
 FEWEST = 1000
 TIMM = 60
-STEPS = 400
 
 
 def same(one: Law, other: Law, count: int) -> bool:
@@ -109,87 +110,70 @@ def own() -> None:
         print(f"{library}: {total} tensors, " + ", ".join(f"{k} {v / total:.2%}" for k, v in counts.items()))
 
 
-def networks() -> Iterator[tuple[str, nn.Module, Callable[[], tuple[Any, Any]]]]:
-    """Small networks and batches that can be learnt."""
-    generator = torch.Generator().manual_seed(0)
-    teacher = torch.randn(64, 10, generator=generator)
-    for width in (64, 128, 256):
-        for act in (nn.ReLU, nn.Tanh, nn.GELU):
-            torch.manual_seed(width)
-            net = nn.Sequential(
-                nn.Linear(64, width), act(), nn.Linear(width, width), act(), nn.Linear(width, 10)
-            )
-            yield f"mlp {width} {act.__name__}", net, lambda: _labelled(teacher, generator)
-    for width in (16, 32):
-        torch.manual_seed(width)
-        first, second = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 2 * width, 3, padding=1)
-        stem = (nn.Unflatten(1, (1, 8, 8)), first, nn.BatchNorm2d(width), nn.ReLU())
-        net = nn.Sequential(*stem, second, nn.ReLU(), nn.Flatten(), nn.Linear(128 * width, 10))
-        yield f"cnn {width}", net, lambda: _labelled(teacher, generator)
-    for width in (32, 64):
-        torch.manual_seed(width)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.0, batch_first=True)
-        net = nn.Sequential(
-            nn.Unflatten(1, (8, 8)),
-            nn.Linear(8, width),
-            nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
-            nn.Flatten(),
-            nn.Linear(8 * width, 10),
-        )
-        yield f"transformer {width}", net, lambda: _labelled(teacher, generator)
-
-
-def _labelled(teacher: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    x = torch.randn(128, 64, generator=generator)
-    return x, (torch.tanh(x) @ teacher).argmax(1)
+MOVED = (0.0, 0.01, 0.03, 0.1, 0.3, math.inf)
+"""Classes of how far a tensor moved, relative to its start's size."""
 
 
 def trained() -> None:
-    """The share of tensors of trained networks of which a law is claimed."""
-    total: Counter[str] = Counter()
-    for optimizer, rate in (("AdamW", 2e-3), ("SGD", 0.1)):
-        for name, net, batch in networks():
-            settings = {"lr": rate} | ({"momentum": 0.9} if optimizer == "SGD" else {})
-            steps = getattr(torch.optim, optimizer)(net.parameters(), **settings)
-            for _ in range(STEPS):
-                x, y = batch()
-                steps.zero_grad()
-                loss = nn.functional.cross_entropy(net(x), y)
-                loss.backward()
-                steps.step()
-            for path, one in igt.identify(net).items():
-                if math.prod(one.shape) >= FEWEST:
-                    total[one.verdict] += 1
-                    if one.verdict == "drawn":
-                        print(f"  {optimizer} {name} {path} {list(one.shape)}: claimed {one.fits[0].says}")
-            print(f"{optimizer} {name}: loss {loss.item():.3f}", flush=True)
-    print(dict(total), f"claimed {total['drawn'] / total.total():.2%}")
+    """The share of tensors of trained networks of which a law is claimed, by how far they moved."""
+    data, first, last = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    seen: list[tuple[int, float, str]] = []
+    for one in list(settings(last))[first:]:
+        tensors, loss = train(one, data)
+        if not all(np.isfinite(tensor.after).all() for tensor in tensors):
+            continue  # diverged: NaN is no law
+        found = igt.identify({tensor.path: torch.from_numpy(tensor.after) for tensor in tensors})
+        told = [(one.number, t.moved, found[t.path].verdict) for t in tensors if t.after.size >= FEWEST]
+        print(one, f"loss {loss:.3f}", Counter(verdict for _, _, verdict in told), flush=True)
+        seen += told
+    for parity, name in ((0, "even"), (1, "odd")):
+        print(f"{name} numbers:")
+        half = [one for one in seen if one[0] % 2 == parity]
+        for low, high in itertools.pairwise(MOVED):
+            _shares(f"moved by more than {low:g}, up to {high:g}", [x for x in half if low < x[1] <= high])
+        _shares("moved at all", [one for one in half if one[1] > 0])
+        _shares("frozen whole", [one for one in half if one[1] == 0])
+
+
+def _shares(name: str, seen: list[tuple[int, float, str]]) -> None:
+    drawn = sum(verdict == "drawn" for _, _, verdict in seen)
+    if seen:
+        print(f"  {name}: {len(seen)} tensors, a law claimed for {drawn} ({drawn / len(seen):.1%})")
+
+
+READER = """
+import resource, sys, time
+start = time.perf_counter()
+import isogain as ig
+found = ig.identify(sys.argv[1])
+print(f"{len(found)} tensors {found.counts}: {time.perf_counter() - start:.1f} s with the import, "
+      f"{time.process_time():.1f} s of processor, peak "
+      f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+"""
 
 
 def file() -> None:
-    """A billion parameters of a Llama's shapes, in bfloat16 and float32, in one file."""
-    import isogain as ig
-
+    """A billion parameters of a Llama's shapes in one file, read by a process that did nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        count = _write(path)
-        before, start, used = (
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-            time.perf_counter(),
-            time.process_time(),
-        )
-        found = ig.identify(path)
-        seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(
-            f"{count / 1e9:.2f} billion parameters, {len(found)} tensors {found.counts}: {seconds:.1f} s, "
-            f"{time.process_time() - used:.1f} s of processor, "
-            f"peak {peak / 1024:.0f} MiB ({before / 1024:.0f} before)"
-        )
+        subprocess.run([sys.executable, __file__, "write", path], check=True)
+        for state in ("not in memory", "in the system's memory"):
+            if state == "not in memory":
+                _forgotten(path)
+            print(f"{state}: ", end="", flush=True)
+            subprocess.run([sys.executable, "-c", READER, path], check=True)
 
 
-def _write(path: Path) -> int:
+def _forgotten(path: Path) -> None:
+    """Lets the system drop what it keeps of a file."""
+    with path.open("rb") as opened:
+        os.fsync(opened.fileno())
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def write() -> None:
     """Repeats one stretch of draws, since drawing is not what is timed."""
-    width, inner, layers = 2048, 8192, 16
+    path, width, inner, layers = Path(sys.argv[2]), 2048, 8192, 17
     shapes = {f"layers.{k}.{name}": shape for k in range(layers) for name, shape in (
         ("q", (width, width)), ("k", (512, width)), ("v", (512, width)), ("o", (width, width)),
         ("gate", (inner, width)),
@@ -211,10 +195,10 @@ def _write(path: Path) -> int:
                 continue
             start = 4 * int(rng.integers(1 << 12))
             out.write(((block[start:] + block[:start]) * (size // len(block) + 1))[:size])
-    return offset // 4
+    print(f"{offset / 4e9:.2f} billion parameters in float32")
 
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    {"own": own, "trained": trained, "file": file}[sys.argv[1]]()
+    {"own": own, "trained": trained, "file": file, "write": write}[sys.argv[1]]()

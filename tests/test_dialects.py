@@ -124,17 +124,10 @@ def test_what_was_measured_says_when_and_with_what():
     assert np.mean([record in SCALED for record in DRAWN]) > 0.3
 
 
-READ = {
-    # read in the sources and not run: no wheel, no compiler, or too heavy
-    "nnabla", "torchrl", "ultralytics", "torchtitan", "tinygrad",
-}  # fmt: skip
-"""Libraries whose rows were not measured; their notes and docs/porting.md say so."""
-
-
 def test_most_rows_of_a_library_were_measured():
     """The others are the same line of the same table: another axis count, gate, norm or bias."""
     measured = {ig.catalog()[record["row"]].name for record in DRAWN}
-    rows = [row for row in ig.catalog() if row.version and row.name.partition(".")[0] not in READ]
+    rows = [row for row in ig.catalog() if row.version]
     laws = {row.formula for row in rows if row.name in measured}
     unseen = [row.name for row in rows if row.name not in measured and row.formula not in laws]
     assert len(unseen) < 0.1 * len(rows), unseen

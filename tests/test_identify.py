@@ -197,3 +197,75 @@ class TestPyTorch:
         assert torch.equal(before, layer.weight)
         with pytest.raises(DataError, match="meta"):
             igt.identify(torch.nn.Linear(4, 4, device="meta"))
+
+
+def _perceptron(seed: int = 0) -> dict[str, np.ndarray]:
+    """He's weights and torch's biases of four layers, and a gain."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, np.ndarray] = {"norm.weight": np.ones(64)}
+    for layer in range(4):
+        found[f"{layer}.weight"] = rng.standard_normal((64, 64)) * math.sqrt(2 / 64)
+        found[f"{layer}.bias"] = rng.uniform(-1 / 8, 1 / 8, 64)
+    return found
+
+
+def _stepped(tensors: dict[str, np.ndarray], size: float) -> dict[str, np.ndarray]:
+    """Every value a step of that size along a sign of its own, as Adam's first steps are."""
+    rng = np.random.default_rng(7)
+    return {name: value + size * rng.choice((-1.0, 1.0), value.shape) for name, value in tensors.items()}
+
+
+def test_what_moved_less_than_it_shows_is_doubted_by_its_company():
+    """A step of a twentieth of a weight's size is in no histogram; biases leave their bound, gains are not 1."""
+    before, after = _perceptron(), _stepped(_perceptron(), 0.008)
+    weights = [name for name in before if name.endswith("weight") and before[name].ndim == 2]
+    assert {ig.identify(before)[name].verdict for name in weights} == {"drawn"}
+    assert ig.identify({"alone": after["0.weight"]})["alone"].verdict == "drawn"
+    found = ig.identify(after)
+    assert {found[name].verdict for name in weights} == {"none"}
+    assert "would fit" in found["0.weight"].reason
+    assert not found["0.weight"].fits
+
+
+def test_a_frozen_uniform_weight_keeps_its_claim_among_trained_ones():
+    """A bound is lost by the first step, so the bound that stands is a proof."""
+    after = _stepped(_perceptron(), 0.008)
+    after["frozen.weight"] = np.random.default_rng(3).uniform(-1 / 8, 1 / 8, (64, 64))
+    assert ig.identify(after)["frozen.weight"].verdict == "drawn"
+
+
+def test_many_weak_directions_are_seen():
+    """None of them stands out of the spectrum of the draw."""
+    rng = np.random.default_rng(5)
+    left, right = (np.linalg.qr(rng.standard_normal((96, 12)))[0] for _ in "ab")
+    drawn = rng.standard_normal((96, 96))
+    told = ig.identify({"w": 0.05 * (drawn + 13 * left @ right.T)})["w"]
+    assert ig.identify({"w": 0.05 * drawn})["w"].verdict == "drawn"
+    assert told.verdict == "none"
+    assert told.faults == ("its lines are correlated",)
+
+
+def test_any_interval_has_ends_of_three_digits():
+    """So they name no law: U[-.254, .259) was nobody's."""
+    values = np.random.default_rng(2).uniform(-0.2538, 0.2587, (32, 64))
+    assert all("[-0.254" not in fit.says for fit in ig.identify({"w": values})["w"].fits)
+
+
+def test_two_columns_at_right_angles_by_chance_are_not_orthogonal():
+    rng = np.random.default_rng(0)
+    one = rng.uniform(-0.5, 0.5, 600)
+    other = rng.uniform(-0.5, 0.5, 600)
+    other -= (one @ other) / (one @ one) * one * (1 - 5e-4)
+    other *= np.linalg.norm(one) / np.linalg.norm(other) * (1 + 2e-4)
+    found = ig.identify({"w": np.stack([one, other], axis=1).reshape(600, 1, 2)})["w"]
+    assert "orthogonal" not in found.reason
+
+
+def test_an_lstms_biases_are_named_by_its_hidden_size():
+    rng = np.random.default_rng(0)
+    bound = 1 / math.sqrt(48)
+    tensors = {
+        f"weight_{part}_l0": rng.uniform(-bound, bound, (192, n)) for part, n in (("ih", 28), ("hh", 48))
+    }
+    tensors["bias_ih_l0"] = rng.uniform(-bound, bound, 192)
+    assert "1/√48" in ig.identify(tensors)["bias_ih_l0"].fits[0].says

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-os.environ.setdefault("DEV", "CPU" if shutil.which("clang") else "PYTHON")
+os.environ.setdefault("DEV", "CPU" if shutil.which("clang") else "CPU:X86")  # its own assembler
 import numpy as np
 from tinygrad import Tensor, nn
 

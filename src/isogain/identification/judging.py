@@ -15,16 +15,21 @@ import numpy as np
 from isogain.identification.sample import Sample
 from isogain.identification.stored import Floats
 
-__all__ = ["faults"]
+__all__ = ["faults_of"]
 
 SMALLEST_P = 1e-6
 Z = 5.5
 SPECTRUM = 6.0
 """In units of the Tracy-Widom scale, whose law has a fatter tail."""
+DEPENDENCE = 6.5
+"""In standard errors; a sum of squares leans to the right where lines are few."""
+TAILS = 6.5
+"""In standard errors; a fourth moment leans to the right."""
+FEWEST_FOR_TAILS = 1000
 SIDE = 256
 
 
-def faults(sample: Sample, cdf: Callable[[Floats], Floats], kurtosis: float) -> Iterator[str]:
+def faults_of(sample: Sample, cdf: Callable[[Floats], Floats], kurtosis: float) -> Iterator[str]:
     """Why the sample is no draw of the law with this distribution function; nothing where it may be."""
     yield from _shape(sample, cdf)
     matrix = (sample.matrix - sample.mean) / max(sample.std, 1e-300)
@@ -32,6 +37,8 @@ def faults(sample: Sample, cdf: Callable[[Floats], Floats], kurtosis: float) -> 
         yield from _lines(name, lines, kurtosis)
     yield from _neighbours(matrix)
     yield from _directions(matrix)
+    if kurtosis == 3:
+        yield from _tails(sample)
 
 
 def _shape(sample: Sample, cdf: Callable[[Floats], Floats]) -> Iterator[str]:
@@ -90,15 +97,44 @@ def _neighbours(matrix: Floats) -> Iterator[str]:
 def _directions(matrix: Floats) -> Iterator[str]:
     """The largest singular value of independent draws is √rows + √columns to a hair (Johnstone 2001)."""
     part = matrix[_strided(matrix.shape[0])][:, _strided(matrix.shape[1])]
-    rows, columns = part.shape
-    if min(rows, columns) < 8:
+    lines = part if part.shape[0] <= part.shape[1] else part.T
+    count, width = lines.shape
+    if count < 8:
         return
-    gram = part @ part.T if rows <= columns else part.T @ part
-    largest = float(np.linalg.eigvalsh(gram)[-1])
-    a, b = math.sqrt(rows - 1), math.sqrt(columns)
+    gram = lines @ lines.T
+    a, b = math.sqrt(count - 1), math.sqrt(width)
     scale = (a + b) * (1 / a + 1 / b) ** (1 / 3)
-    if (largest - (a + b) ** 2) / scale > SPECTRUM:
+    if (_largest(gram) - (a + b) ** 2) / scale > SPECTRUM:
         yield "it has directions that no independent draw has"
+    elif _correlated(gram, width) > DEPENDENCE:
+        yield "its lines are correlated"
+
+
+def _largest(gram: Floats) -> float:
+    """The largest eigenvalue, by Lanczos' method: all of them cost more, and threads that wait for others."""
+    from scipy.sparse.linalg import eigsh
+
+    start = np.random.default_rng(0).standard_normal(len(gram))
+    return float(eigsh(gram, 1, which="LA", v0=start, tol=1e-4, return_eigenvectors=False)[0])
+
+
+def _correlated(gram: Floats, width: int) -> float:
+    """Squared correlations of all pairs of lines, standardised (Schott 2005): sees many weak directions."""
+    count, sizes = len(gram), np.diagonal(gram)
+    total = float((np.square(gram) / np.outer(sizes, sizes)).sum() - count) / 2
+    pairs = count * (count - 1) / 2
+    spread = math.sqrt(2 * pairs * (width - 1) / (width**2 * (width + 2)))
+    return (total - pairs / width) / spread
+
+
+def _tails(sample: Sample) -> Iterator[str]:
+    """Third and fourth moments of a normal law, whose errors are √(6/n) and √(24/n)."""
+    values = (sample.flat - sample.mean) / max(sample.std, 1e-300)
+    if sample.count >= FEWEST_FOR_TAILS:
+        if abs(float((values**3).mean())) > Z * math.sqrt(6 / sample.count):
+            yield "its values lean to one side"
+        if abs(sample.kurtosis - 3) > TAILS * math.sqrt(24 / sample.count):
+            yield "its tails are another law's"
 
 
 def _strided(size: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -15,6 +15,8 @@ from isogain.identification.stored import Floats, Stored, matrix_view
 __all__ = ["orthogonal_fit"]
 
 LINES = 48
+ENOUGH = 8
+"""Lines that are not at right angles by chance; two or three long ones may be, to a thousandth."""
 MOST = 1 << 22
 """Numbers that are read for it."""
 
@@ -26,7 +28,8 @@ def orthogonal_fit(stored: Stored, sample: Sample) -> Fit | None:
             continue
         gram = lines @ lines.T
         gain = math.sqrt(max(float(np.trace(gram)), 0.0) / len(gram))
-        if gain and float(np.abs(gram / gain**2 - np.eye(len(gram))).max()) < 1e-3 + 20 * sample.resolution:
+        off = float(np.abs(gram / gain**2 - np.eye(len(gram))).max()) if gain else math.inf
+        if off < (1e-3 if len(lines) >= ENOUGH else 2e-5) + 20 * sample.resolution:
             return Fit(Orthogonal(rounded(gain, 5), rule), f"orthogonal, gain {gain:.4g}", 0.0)
     return None
 
@@ -38,11 +41,11 @@ def _lines(stored: Stored, sample: Sample) -> list[tuple[str, Floats]]:
         return []
     if sample.count == size:
         whole = sample.flat
+    elif len(shape) == 2 and shape[0] <= shape[1]:
+        return [("first", stored.rows(_some(shape[0]), slice(None)))]
     elif size <= MOST:
         rows, _ = matrix_view(shape)
         whole = stored.rows(np.arange(rows), slice(None)).reshape(-1)
-    elif len(shape) == 2 and shape[0] <= shape[1]:
-        return [("first", stored.rows(_some(shape[0]), slice(None)))]
     else:
         return []
     folded = {"first": whole.reshape(shape[0], -1), "last": whole.reshape(-1, shape[-1])}

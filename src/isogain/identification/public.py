@@ -24,9 +24,10 @@ from isogain.core.initializers import (
 from isogain.core.values.distributions import truncated_std
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DataError
+from isogain.identification.company import beside_bias, moved, without_doubtful
 from isogain.identification.families import Family, families
 from isogain.identification.files import tensors_of_file
-from isogain.identification.judging import faults
+from isogain.identification.judging import faults_of
 from isogain.identification.orthogonality import orthogonal_fit
 from isogain.identification.result import Fit, Identification, Identified
 from isogain.identification.sample import Sample, taken
@@ -62,7 +63,9 @@ def identify(source: Any, *, fan_rule: str = "torch") -> Identification:
     identity.  The scale is held against fans of the shape times usual gains, round numbers, and round
     numbers over a root of depth; all that lie within 4.5 standard errors are `fits`, the likeliest first.
     A tensor whose rows or columns differ in size, whose neighbours are correlated, which has directions of
-    its own or another histogram, fits no law: it was trained, or drawn otherwise.
+    its own, correlated lines or another histogram, fits no law: it was trained, or drawn otherwise.
+    Tensors of one source are taken as one model: where others were trained, only laws with a bound or right
+    angles are claimed, since what moved a little is still a normal law to every test.
 
     `fan_rule` says whose shapes they are ("torch": (out, in, k...), "keras" for Keras and JAX, "mlx", ...):
     that reading of the fans comes first, and others after it.
@@ -87,6 +90,7 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
     owners: dict[Any, str] = {}
     every = list(tensors)
     shapes = {stored.path: stored.shape for stored in every}
+    seen: list[bool | None] = []
     for stored in every:
         if stored.count == 0:
             continue
@@ -95,8 +99,9 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
             found[stored.path] = _again(stored, other, tied=True)
             continue
         sample = taken(stored)
-        weight = shapes.get(stored.path.removesuffix("bias") + "weight", ()) if len(stored.shape) == 1 else ()
+        weight = beside_bias(stored.path, shapes) if len(stored.shape) == 1 else ()
         one = _one(stored, sample, (fan_rule, weight))
+        seen.append(moved(one, sample, FRAMEWORK_RULES[fan_rule](weight).fan_in if weight else 0.0))
         if one.verdict not in ("constant", "pattern", "few"):
             if sample.digest in first:
                 one = _again(stored, found[first[sample.digest]], tied=False)
@@ -104,7 +109,7 @@ def identified(tensors: Iterable[Stored], fan_rule: str = "torch") -> Identifica
         if stored.identity is not None:
             owners[stored.identity] = stored.path
         found[stored.path] = one
-    return Identification(found)
+    return Identification(without_doubtful(found, seen))
 
 
 def _again(stored: Stored, other: Identified, tied: bool) -> Identified:
@@ -135,8 +140,10 @@ def _tensors(source: Any) -> Iterator[Stored]:
 def _one(stored: Stored, sample: Sample, hints: Hints) -> Identified:
     """One tensor, from the plainest law to none."""
 
-    def told(verdict: str, fits: tuple[Fit, ...], reason: str) -> Identified:
-        return Identified(stored.path, stored.shape, verdict, fits, reason, values=sample.count)
+    def told(verdict: str, fits: tuple[Fit, ...], reason: str, faults: tuple[str, ...] = ()) -> Identified:
+        return Identified(
+            stored.path, stored.shape, verdict, fits, reason, values=sample.count, faults=faults
+        )
 
     if not np.isfinite(sample.flat).all():
         return told("none", (), "holds NaN or infinities")
@@ -152,8 +159,11 @@ def _one(stored: Stored, sample: Sample, hints: Hints) -> Identified:
     if orthogonal is not None:
         return told("drawn", (orthogonal,), orthogonal.says)
     sample, without = _without_rows_of_zeros(sample)
-    fits, reason = _drawn(sample, hints)
-    return told("drawn" if fits else "none", fits, reason + without)
+    fits, faults = _drawn(sample, hints)
+    if fits:
+        return told("drawn", fits, fits[0].says + without)
+    why = "; ".join(faults) or "its scale is nobody's, and too few values to be sure"
+    return told("none", (), f"no law fits: trained, or drawn otherwise ({why}){without}", faults)
 
 
 def _constant(sample: Sample) -> Fit | None:
@@ -196,8 +206,8 @@ def _without_rows_of_zeros(sample: Sample) -> tuple[Sample, str]:
     ), f"; {count} of the rows looked at are 0"
 
 
-def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
-    """The laws that fit, of the likeliest family and those it does not beat; else why none does."""
+def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], tuple[str, ...]]:
+    """The laws that fit, of the likeliest family and those it does not beat; and why the others do not."""
     found = families(sample)
     fits: list[tuple[float, Fit]] = []
     reasons: dict[str, None] = {}
@@ -205,16 +215,13 @@ def _drawn(sample: Sample, hints: Hints) -> tuple[tuple[Fit, ...], str]:
         behind = found[0].likelihood - family.likelihood
         if behind > NATS:
             break
-        said = list(faults(sample, family.cdf, family.kurtosis))
+        said = list(faults_of(sample, family.cdf, family.kurtosis))
         if said:
             reasons.update(dict.fromkeys(said))
             continue
         fits += [(rank + behind, fit) for rank, fit in _fits(sample, family, hints)]
     fits.sort(key=lambda one: one[0])
-    if not fits:
-        why = "; ".join(reasons) or "its scale is nobody's, and too few values to be sure"
-        return (), f"no law fits: trained, or drawn otherwise ({why})"
-    return tuple(fit for _, fit in fits[:6]), fits[0][1].says
+    return tuple(fit for _, fit in fits[:6]), tuple(reasons)
 
 
 def _fits(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
@@ -227,8 +234,9 @@ def _fits(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float,
     named = list(_named(sample, family, hints))
     yield from named
     if not named and len(sample.shape) >= 2 and sample.count >= MANY:
-        scale = Scale(rounded(family.std, 4), f"{rounded(family.std, 3):g}", 9.0)
-        yield 9.0, Fit(_law(scale, family), _says(scale, family) + ", a number of its own", 0.0)
+        number = family.std * (math.sqrt(3) if family.name == "uniform" else 1.0)
+        scale = Scale(rounded(family.std, 4), f"{rounded(number, 3):g}", 9.0)
+        yield 9.0, Fit(_law(scale, family), _says(scale, family) + ", a number of its own", 0.0, named=False)
 
 
 def _named(sample: Sample, family: Family, hints: Hints) -> Iterator[tuple[float, Fit]]:
@@ -273,6 +281,8 @@ def _round_ends(sample: Sample) -> tuple[float, float]:
     hair = 15 * (sample.high - sample.low) / sample.count
     for digits in (1, 2, 3):
         step = 10.0 ** math.floor(math.log10(max(abs(sample.high), abs(sample.low)))) / 10 ** (digits - 1)
+        if step < 2 * hair:  # any interval has such ends
+            break
         low, high = math.floor(sample.low / step + 1e-6) * step, math.ceil(sample.high / step - 1e-6) * step
         if sample.low - low < hair and high - sample.high < hair:
             return float(f"{low:.6g}"), float(f"{high:.6g}")

@@ -24,6 +24,8 @@ class Fit:
     """The law as a formula, with what its number may come from."""
     distance: float
     """Between its scale and the values' own, in standard errors."""
+    named: bool = True
+    """Whether its scale is one that somebody writes, and not merely the values' own."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Identified:
     """Whether it shares that one's memory."""
     values: int = 0
     """How many values were looked at."""
+    faults: tuple[str, ...] = ()
+    """What no independent draws of one law do, and these values did."""
 
     @property
     def initializer(self) -> Initializer | None:

@@ -178,14 +178,12 @@ nnabla(
     lambda inmaps, outmaps, kernel=1: _he(outmaps, kernel, False),
     example=MAPS,
 )
-READ = "read in the sources of 1.39.0; not run"
 parametric(
     "affine.W",
     "w ~ U(±√(6 / (in + out)))",
     "Glorot's law.",
     lambda: scaled(1, "fan_avg", "uniform", "keras"),
     layout="in out",
-    uncertain=READ,
 )
 parametric(
     "convolution.W",
@@ -193,7 +191,6 @@ parametric(
     "in of all groups, which a grouped kernel does not show: calc_uniform_lim_glorot takes it.",
     lambda: scaled(1, "fan_avg", "uniform", "torch"),
     layout="out in *",
-    uncertain=READ,
 )
 parametric(
     "embed.W",
@@ -201,7 +198,6 @@ parametric(
     "Variance 1 whatever its width.",
     lambda: bounded(math.sqrt(3)),
     layout="lookup out",
-    uncertain=READ,
 )
-parametric("affine.b", "b = 0", "Zeros.", lambda: Zeros(), "convolution.b", layout="out", uncertain=READ)
-parametric("prelu.slope", "w = .25", "As torch.", lambda: Constant(0.25), layout="out", uncertain=READ)
+parametric("affine.b", "b = 0", "Zeros.", lambda: Zeros(), "convolution.b", layout="out")
+parametric("prelu.slope", "w = .25", "As torch.", lambda: Constant(0.25), layout="out")

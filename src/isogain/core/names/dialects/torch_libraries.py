@@ -245,7 +245,6 @@ titan(
     "wq, wk, wv, w1: .02; wo, w2, w3: .02/√(2(l + 1)); tokens 1; output 1/√d cut at 3σ",
     "Roles weight, branch_end (l counts from 0), embedding, output; ±2 is absolute, so .02 is never cut.",
     llama3,
-    uncertain="read in the sources of 0.3.0",
 )
 neuralop(
     "SpectralConv.weight",

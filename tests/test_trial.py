@@ -28,6 +28,8 @@ def tried(build=shallow, starts=("own", "he_normal"), data=None, **more):
 
 
 BUILT: list[int] = []
+CHECKS = 6
+"""Networks that are built before a trial begins."""
 
 
 def counted():
@@ -274,9 +276,9 @@ class TestKept:
         first = tried(counted, results=tmp_path)
         count = len(BUILT)
         assert tried(counted, results=tmp_path).judged == first.judged
-        assert len(BUILT) == count + 4  # the check before a trial
+        assert len(BUILT) == count + CHECKS  # before a trial
         tried(counted, results=tmp_path, loss=lambda o, t: 2 * nn.functional.cross_entropy(o, t))
-        assert len(BUILT) == 2 * count + 4
+        assert len(BUILT) == 2 * count + CHECKS
 
     def test_more_seeds_run_only_what_is_new(self, tmp_path):
         tried(results=tmp_path)

@@ -16,7 +16,7 @@ from isogain.checking import shown
 from isogain.errors import TrialError
 from isogain.torch.call.guard import random_states, same_random, seeded, set_random_states
 
-__all__ = ["Batch", "Source", "moved", "pair_of", "source_of"]
+__all__ = ["Batch", "Examples", "Source", "moved", "pair_of", "source_of"]
 
 Tensor = torch.Tensor
 Batch = Any

@@ -13,7 +13,7 @@ import torch
 from isogain.checking import shown
 from isogain.errors import TrialError
 
-__all__ = ["Make", "optimizer_rates", "optimizers_of"]
+__all__ = ["Make", "elementwise", "optimizer_rates", "optimizers_of"]
 
 Make = Callable[..., torch.optim.Optimizer]
 """Of (parameters or groups, lr=rate)."""
@@ -39,6 +39,10 @@ NAMED: Mapping[str, Make] = {
     "adamw": _Fused(torch.optim.AdamW),
     "rmsprop": torch.optim.RMSprop,
 }
+ELEMENTWISE = (
+    torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad,
+    torch.optim.Adamax, torch.optim.NAdam, torch.optim.RAdam,
+)  # fmt: skip
 RATES: Mapping[str, tuple[float, ...]] = {"sgd": (0.01, 0.03, 0.1, 0.3), "momentum": (0.003, 0.01, 0.03, 0.1)}
 SIGNED = (3e-4, 1e-3, 3e-3, 1e-2)
 """Of optimizers whose steps are of one size a weight."""
@@ -66,6 +70,12 @@ def _one(given: Any) -> tuple[str, Make]:
         )
     inner = given.func if isinstance(given, partial) else given
     return str(getattr(inner, "__name__", type(inner).__name__)).lower(), given
+
+
+def elementwise(make: Any) -> bool:
+    """Whether this optimizer treats every number by itself, whatever tensor it is in."""
+    inner = make.func if isinstance(make, partial) else make
+    return (inner.kind if isinstance(inner, _Fused) else inner) in ELEMENTWISE
 
 
 def optimizer_rates(given: Any, names: Iterable[str]) -> dict[str, tuple[float, ...]]:

@@ -15,6 +15,7 @@ from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
 from isogain.torch.trial.problem import Problem, laid_out
 from isogain.torch.trial.scoring import score
+from isogain.torch.trial.together import common_form
 
 __all__ = ["Checked", "checked", "digest_of"]
 
@@ -27,6 +28,8 @@ class Checked:
     notes: tuple[str, ...]
     channels_last: bool
     """Whether it runs with images laid out pixel by pixel."""
+    form: str
+    """Of networks whose runs can be made as one computation, and gain by it."""
 
 
 def checked(problem: Problem, seed: int) -> Checked:
@@ -53,7 +56,8 @@ def _checked(problem: Problem, seed: int) -> Checked:
         ) from error
     score(problem, model, [moved(one, device) for one in problem.validation()[:1]])
     fast = _runs_pixelwise(problem, model, batch, float(loss.detach()))
-    return Checked(problem.model(seed), (*_seed_notes(problem, seed), *_note(problem)), fast)
+    notes = (*_seed_notes(problem, seed), *_note(problem))
+    return Checked(problem.model(seed), notes, fast, common_form(problem, seed))
 
 
 def _runs_pixelwise(problem: Problem, model: nn.Module, batch: Any, loss: float) -> bool:
@@ -109,7 +113,7 @@ def digest_of(problem: Problem, model: nn.Module) -> str:
     return content_hash([
         problem.build, repr(model), shapes, own, problem.data, problem.judged_by, problem.loss,
         problem.measure.function, problem.measure.lower_is_better, problem.steps, problem.device,
-        problem.channels_last, problem.threads, _values(model),
+        problem.channels_last, problem.form, problem.threads, _values(model),
     ])  # fmt: skip
 
 

@@ -76,6 +76,8 @@ class Problem:
     threads: int = 1
     channels_last: bool = False
     """Images are laid out pixel by pixel, which processors convolve faster."""
+    form: str = ""
+    """Of networks whose runs at one rate are made as one computation; "": each alone."""
 
     def model(self, seed: int) -> nn.Module:
         """The model as it is built from this seed, nobody else's."""

@@ -24,10 +24,11 @@ from isogain.torch.trial.budget import Budget, budget_of
 from isogain.torch.trial.campaign import Asked, Campaign
 from isogain.torch.trial.devices import devices_of
 from isogain.torch.trial.optimizers import optimizer_rates, optimizers_of
+from isogain.torch.trial.performing import perform
 from isogain.torch.trial.preparing import checked, digest_of
 from isogain.torch.trial.problem import Problem, Start, measure_of, named_loss
 from isogain.torch.trial.result import Trial
-from isogain.torch.trial.running import Job, perform
+from isogain.torch.trial.running import Job
 from isogain.torch.trial.runs import Run
 from isogain.torch.trial.telling import notes_of, settings_of
 from isogain.torch.trial.unpacking import run_of
@@ -111,7 +112,7 @@ def trial(
     )  # fmt: skip
     chosen, bound = _seeds(seeds), budget_of(budget)
     found = checked(problem, chosen[0])
-    problem = replace(problem, channels_last=found.channels_last)
+    problem = replace(problem, channels_last=found.channels_last, form=found.form)
     asked = Asked(
         name or _name(build), optimizer_rates(rates, [one for one, _ in problem.optimizers]), chosen,
         CHECKS.number("confidence", confidence, above=0, below=1), digest_of(problem, found.model),

@@ -162,13 +162,14 @@ def overhead() -> None:
 
 def sleeping(shared: Any, item: int) -> int:
     """A job of half a second that leaves the processor alone, so that other work does not count; the item 20
-    ends its process the first time."""
+    ends its process in the middle, the first time."""
     mark = Path(shared)
     with mark.open("a") as log:
         log.write(f"{item}\n")
+    time.sleep(0.25)
     if item == 20 and mark.name.endswith("killed") and mark.read_text().split().count("20") == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.5)
+    time.sleep(0.25)
     return item
 
 

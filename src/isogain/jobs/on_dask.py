@@ -1,11 +1,12 @@
 """Jobs as tasks of Dask, which begins those of a lost worker again by itself.
 
-Not by joblib's backend: that leaves finished results on the workers until the end, so that a lost worker's
-are computed anew.
+Not by joblib's backend: that leaves finished results on the workers, so that a lost worker's are computed
+anew.  Here each is fetched when it is ready, and forgotten there.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ class OnDask:
         self.width = sum(client.ncores().values())
         few = 0 < workers < self.width  # else Dask itself lets no more run than there are processors
         self.ahead = workers if few else 2 * self.width
-        self.parcel = client.scatter([parcel], broadcast=True, hash=False)[0]
+        self.parcel = _kept(client, parcel)
 
     def begin(self, index: int, item: Any) -> Any:
         """Anywhere."""
@@ -50,3 +51,11 @@ class OnDask:
         """Those that run end when they are done, for nobody."""
         self.client.cancel(list(handles))
         self.parcel.release()
+
+
+def _kept(client: Any, parcel: Parcel) -> Any:
+    """The parcel as the result of a task: one that is lost with its worker is made again, scattered data are
+    not."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return client.submit(Parcel, *parcel, pure=False)

@@ -24,6 +24,8 @@ __all__ = ["Usual", "along"]
 
 Made = Callable[[Point, Network], Mapping[str, Arm]]
 """The arms of one combination, by what else the study changes; "" where that is nothing."""
+MOST = 1e6
+"""Losses of starts that explode are not drawn beyond this; the accuracies tell of them."""
 KEYS = ("setting", "way")
 POINTS = 3
 """Measured at fewer updates than this there is no curve."""
@@ -147,18 +149,16 @@ def _lines(results: Results, way: str, measure: str, title: str) -> Chart:
     return Chart(
         "lines",
         f"{title.capitalize()}, from {len(results.values('start'))} starts",
-        tuple(row for row in rows if row["y"] is not None),
+        tuple(row for row in rows if row["y"] is not None and 0 < row["y"] < MOST),
         x="x",
         y="y",
         x_title="updates",
         y_title=title,
-        color="start",
-        color_title="initial weights",
-        dash="way" if way else None,
-        low=None if way else "low",
-        high=None if way else "high",
+        color="way" if way else "start",
+        color_title=way or "initial weights",
+        facet_row="start" if way else None,
         facet_column="setting",
-        order=tuple(results.values("start")),
+        log_y=measure == "loss",
         caption=f"Mean over seeds. {_conditions(results)}",
         alt=f"{title} against updates from {listed(results.values('start'))}.",
     )

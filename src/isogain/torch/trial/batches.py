@@ -245,7 +245,10 @@ def _tensor(part: Any) -> Tensor:
 
 
 def _of_items(dataset: Any, collate: Callable[[list[Any]], Batch], size: int) -> Source:
-    count = len(dataset)
+    try:
+        count = len(dataset)
+    except Exception as error:
+        raise TrialError(f"data: {shown(dataset)} does not say how many examples it has: {error}") from error
     if count < 2:
         raise TrialError(
             f"data: {count} examples; two or more are needed, to train on one and judge by another"

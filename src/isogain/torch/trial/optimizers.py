@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +9,12 @@ from typing import Any
 
 import torch
 
-from isogain.checking import shown
+from isogain.checking import Checks, shown
 from isogain.errors import TrialError
 
 __all__ = ["Make", "elementwise", "optimizer_rates", "optimizers_of"]
 
+CHECKS = Checks(TrialError)
 Make = Callable[..., torch.optim.Optimizer]
 """Of (parameters or groups, lr=rate)."""
 
@@ -93,7 +93,6 @@ def optimizer_rates(given: Any, names: Iterable[str]) -> dict[str, tuple[float, 
 
 def _rates(given: Any) -> tuple[float, ...]:
     several = given if isinstance(given, (list, tuple)) else (given,)
-    good = [isinstance(one, (int, float)) and not isinstance(one, bool) for one in several]
-    if not several or not all(good) or not all(math.isfinite(one) and one > 0 for one in several):
+    if not several:
         raise TrialError(f"rates must be finite numbers above 0, got {shown(given)}")
-    return tuple(sorted({float(one) for one in several}))
+    return tuple(sorted({CHECKS.number("rates", one, above=0) for one in several}))

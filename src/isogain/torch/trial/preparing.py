@@ -54,10 +54,21 @@ def _checked(problem: Problem, seed: int) -> Checked:
             f"the model or its loss raised on the first batch (inputs: {kind}): "
             f"{type(error).__name__}: {error}"
         ) from error
-    score(problem, model, [moved(one, device) for one in problem.validation()[:1]])
+    _judged(problem, model, device)
     fast = _runs_pixelwise(problem, model, batch, float(loss.detach()))
     notes = (*_seed_notes(problem, seed), *_note(problem))
     return Checked(problem.model(seed), notes, fast, common_form(problem, seed))
+
+
+def _judged(problem: Problem, model: nn.Module, device: torch.device | None) -> None:
+    """One judgement, on the first batch of what judges."""
+    try:
+        score(problem, model, [moved(one, device) for one in problem.validation()[:1]])
+    except TrialError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise TrialError(f"validation: the model or its loss raised on what judges: {told}") from error
 
 
 def _runs_pixelwise(problem: Problem, model: nn.Module, batch: Any, loss: float) -> bool:

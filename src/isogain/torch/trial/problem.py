@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from isogain.checking import shown
+from isogain.checking import Checks, shown
 from isogain.errors import TrialError
 from isogain.torch.call.guard import seeded
 from isogain.torch.call.inputs import plain_module
@@ -32,6 +32,7 @@ __all__ = [
     "outputs_of",
 ]
 
+CHECKS = Checks(TrialError)
 Tensor = torch.Tensor
 Loss = Callable[..., Any]
 
@@ -159,6 +160,8 @@ def named_loss(loss: Any) -> Loss | None:
 
 def measure_of(metric: Any, lower_is_better: bool | None) -> Measure:
     """The Measure of "loss", "accuracy" or a function of (outputs, targets)."""
+    if lower_is_better is not None:
+        lower_is_better = CHECKS.flag("lower_is_better", lower_is_better)
     known: Mapping[str, tuple[Any, bool]] = {"loss": (None, True), "accuracy": (accuracy, False)}
     if isinstance(metric, str) and metric in known:
         function, lower = known[metric]

@@ -175,8 +175,17 @@ def measure_of(metric: Any, lower_is_better: bool | None) -> Measure:
 
 
 def accuracy(outputs: Any, targets: Any) -> float:
-    """The share of examples whose largest output is the target."""
-    scores = outputs if isinstance(outputs, Tensor) else getattr(outputs, "logits", None)
-    if not isinstance(scores, Tensor) or not isinstance(targets, Tensor):
+    """The share of examples whose largest output is the target; of mappings, "logits" and "labels" are
+    these."""
+    scores, classes = _part(outputs, "logits"), _part(targets, "labels", "label")
+    if not isinstance(scores, Tensor) or not isinstance(classes, Tensor):
         raise TypeError(f"accuracy needs tensors of scores and classes, got {shown(outputs)}")
-    return float((scores.argmax(1) == targets).double().mean())
+    return float((scores.argmax(1) == classes).double().mean())
+
+
+def _part(value: Any, *names: str) -> Any:
+    """A tensor itself, or what something larger has under the first of these names."""
+    if isinstance(value, Tensor):
+        return value
+    named = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
+    return next((named[name] for name in names if name in named), None)

@@ -37,7 +37,7 @@ class OnDask:
         from distributed import wait
 
         with self.client.as_current():
-            return list(wait(list(handles), return_when="FIRST_COMPLETED").done)
+            return list(wait(list(handles), return_when="FIRST_COMPLETED").done)  # type: ignore[no-untyped-call]
 
     def result(self, handle: Any) -> tuple[int, Any]:
         """Fetched here, and forgotten there."""

@@ -10,6 +10,7 @@ import pytest
 import isogain.torch as igt
 from isogain.errors import JobError
 from isogain.jobs.executing import Crew
+from isogain.jobs.on_loky import Hand
 from job_functions import identity_of_shared, killing, suicidal
 from trial_problems import Mortal, examples, shallow, small
 
@@ -110,6 +111,16 @@ def test_what_all_jobs_share_is_sent_once():
     with Crew(identity_of_shared, np.arange(1000), workers=2) as crew:
         seen = {result for _, result in crew.run(range(12))}
     assert len({identity for process, identity in seen}) == len({process for process, _ in seen}) <= 2
+
+
+def test_a_process_that_began_anew_while_it_was_idle_is_sent_what_jobs_share():
+    """A fresh process of which the crew believes that it has it: as after its idle time."""
+    with Crew(identity_of_shared, np.arange(1000), workers=2) as crew:
+        hands = [Hand() for _ in range(2)]
+        for hand in hands:
+            hand.holds = crew._place.parcel.digest
+        crew._place.free = hands
+        assert len(list(crew.run(range(6)))) == 6
 
 
 def test_starts_that_are_functions_travel_too():

@@ -21,7 +21,7 @@ class OnDask:
     def __init__(self, parcel: Parcel, client: Any, workers: int) -> None:
         from distributed import KilledWorker
 
-        self.lost = (KilledWorker,)
+        self.lost: tuple[type[BaseException], ...] = (KilledWorker,)
         self.client = client
         self.width = sum(client.ncores().values())
         few = 0 < workers < self.width  # else Dask itself lets no more run than there are processors

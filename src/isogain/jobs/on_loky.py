@@ -47,9 +47,8 @@ class Hand:
 class OnLoky:
     """So many processes."""
 
-    lost = (BrokenProcessPool,)
-
     def __init__(self, parcel: Parcel, count: int) -> None:
+        self.lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
         self.parcel = parcel
         self.ahead = self.width = count
         self.free = [_WARM.pop() if _WARM else Hand() for _ in range(count)]

@@ -25,7 +25,7 @@ class OnRay:
 
         if not ray.is_initialized():
             ray.init(address=address, log_to_driver=False, include_dashboard=None if address else False)
-        self.lost = (WorkerCrashedError,)
+        self.lost: tuple[type[BaseException], ...] = (WorkerCrashedError,)
         self.width = int(dict(ray.cluster_resources()).get("CPU", 1))  # type: ignore[no-untyped-call]
         few = 0 < workers < self.width  # else Ray itself lets no more run than there are processors
         self.ahead = workers if few else 2 * self.width

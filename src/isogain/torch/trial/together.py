@@ -109,10 +109,10 @@ def _agree(problem: Problem, models: Sequence[nn.Module], batches: Sequence[Any]
     before, states = form_of(models[0]), random_states()
     stack = Stack.of(models)
     losses = stack.losses(problem, batches)
-    losses.sum().backward()
+    losses.sum().backward()  # type: ignore[no-untyped-call]
     for place, (model, batch) in enumerate(zip(models, batches, strict=True)):
         loss, _, _ = problem.loss_on(model, batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if not _close(losses[place].detach(), loss.detach()) or not all(
             _close(_row(stack.parameters[name].grad, place), p.grad) for name, p in model.named_parameters()
         ):

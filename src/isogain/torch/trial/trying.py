@@ -267,8 +267,9 @@ def _shown(progress: Progress, title: str) -> Any:
 
 def _told(progress: Any) -> Progress:
     """Whom to tell, if that can be told; TrialError otherwise."""
-    if isinstance(progress, bool) or callable(progress):
-        return progress
+    if progress is None or isinstance(progress, bool) or callable(progress):
+        found: Progress = progress or False
+        return found
     raise TrialError(
         f"progress must be True, False or a function of (text, done, total), got {shown(progress)}"
     )

@@ -2,7 +2,8 @@
 
 python benchmarks/trial.py coverage [--trials 400] # starts of one law: who is declared the winner
 python benchmarks/trial.py power [--trials 50]     # He against std .01 on MNIST-5k: how often He wins
-python benchmarks/trial.py plain [--trials 3]      # 6 starts x 4 rates x 3 seeds of a CNN, and by hand
+python benchmarks/trial.py plain [--trials 3]      # 6 starts x 4 rates x 3 seeds, and as a loop: wall time
+python benchmarks/trial.py cost [--trials 3]       # the same on one thread: processor time, equality
 python benchmarks/trial.py overhead                # what a job costs beside calling the training itself
 python benchmarks/trial.py backends                # 72 jobs on two workers of each backend; one killed
 python benchmarks/trial.py law                     # the judging alone: who chooses the rates, simulated
@@ -34,6 +35,7 @@ QUIET: dict[str, Any] = {"loss": "cross_entropy", "progress": False, "results": 
 STARTS = ("own", "init_", "he_normal", "glorot_normal", "orthogonal", "lecun_normal")
 RATES = (0.003, 0.01, 0.03, 0.1)
 STEPS = 60
+SEEDS = 3
 
 
 def images() -> tuple[torch.Tensor, torch.Tensor]:
@@ -97,49 +99,100 @@ def small(model: nn.Module, seed: int) -> None:
 
 
 def power(trials: int, first: int) -> None:
-    """He against std .01 with three seeds, two rates and 60 updates: the least that judges at all."""
+    """He against std .01 with the usual five seeds, two rates and 60 updates."""
     won = 0
     for number in range(first, first + trials):
         found = igt.trial(
             plain_network, images(), {"he": "he_normal", "std .01": small}, optimizers="sgd",
-            rates=(0.03, 0.1), steps=60, seeds=range(3 * number, 3 * number + 3), workers=1, **QUIET,
+            rates=(0.03, 0.1), steps=60, seeds=range(5 * number, 5 * number + 5), workers=1, **QUIET,
         )  # fmt: skip
         won += found.winner == "he"
     print(f"He found ahead of std .01 in {won} of {trials} trials")
 
 
-def by_hand(data: tuple[torch.Tensor, torch.Tensor], seeds: int) -> None:
-    """The same runs as anyone would write them."""
-    source = source_of(data, 64)
+def by_hand(build: Any, data: Any, seeds: int) -> dict[tuple[str, float, int], list[float]]:
+    """The same runs as anyone would write them; the losses of each."""
+    source, found = source_of(data, 64), {}
     held_out = source.held_out()
     for start in STARTS:
         for rate in RATES:
             for seed in range(seeds):
                 torch.manual_seed(seed)
-                model, stream = network(), source.stream(seed)
+                model, stream = build(), source.stream(seed)
                 first = next(stream)
                 starter(start, first[0])(model, seed)
                 optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+                losses = found[start, rate, seed] = []
                 for step in range(STEPS):
                     inputs, labels = first if step == 0 else next(stream)
                     loss = nn.functional.cross_entropy(model(inputs), labels)
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                    loss.item()
+                    losses.append(loss.item())
                     if (step + 1) % (STEPS // 4) == 0:
                         with torch.no_grad():
                             sum(nn.functional.cross_entropy(model(x), y).item() for x, y in held_out)
+    return found
 
 
-def plain(seeds: int) -> None:
-    """A trial and the loop one after the other, twice, each with what it takes to begin."""
-    data = images()
-    for _ in range(2):
-        settings = {"optimizers": "sgd", "rates": RATES, "steps": STEPS, "seeds": seeds, **QUIET}
-        one = seconds(lambda: igt.trial(network, data, STARTS, **settings))  # noqa: B023
-        other = seconds(lambda: by_hand(data, seeds))
-        print(f"trial {one:.1f} s, plain loop {other:.1f} s: {one / other:.2f} of its time", flush=True)
+def by_trial(build: Any, data: Any, seeds: int, **more: Any) -> Any:
+    settings = {"optimizers": "sgd", "rates": RATES, "steps": STEPS, "seeds": seeds, **QUIET, **more}
+    return igt.trial(build, data, STARTS, **settings)
+
+
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
+    from sklearn.datasets import load_digits
+
+    inputs, labels = load_digits(return_X_y=True)
+    return torch.tensor(inputs / 16, dtype=torch.float32), torch.tensor(labels)
+
+
+def narrow() -> nn.Module:
+    widths = (64, 32, 32, 32, 32, 32, 10)
+    return nn.Sequential(*[part for pair in pairwise(widths) for part in (nn.Linear(*pair), nn.ReLU())][:-1])
+
+
+NETWORKS = {"CNN": (network, images), "784-64x4-10": (plain_network, images), "64-32x5-10": (narrow, digits)}
+
+
+def plain(repeats: int) -> None:
+    """72 runs as a trial in two processes, as one that may spend half of the updates, and as a loop on two
+    threads, in turn."""
+    every = len(STARTS) * len(RATES) * SEEDS * STEPS
+    for name, (build, load_data) in NETWORKS.items():
+        data, times = load_data(), {"loop": [], "trial": [], "halving": []}
+        for _ in range(repeats):
+            times["loop"].append(seconds(lambda: by_hand(build, data, SEEDS)))  # noqa: B023
+            times["trial"].append(seconds(lambda: by_trial(build, data, SEEDS, workers=2)))  # noqa: B023
+            half = {"workers": 2, "budget": every // 2}
+            times["halving"].append(seconds(lambda: by_trial(build, data, SEEDS, **half)))  # noqa: B023
+        loop, whole, halved = (float(np.median(took)) for took in times.values())
+        first = times["trial"][0] / times["loop"][0]
+        print(
+            f"{name}: loop {loop:.1f} s; trial {whole:.1f} s, {whole / loop:.2f} of it (the first time, "
+            f"processes begin: {first:.2f}); half of the updates {halved:.1f} s, {halved / loop:.2f}",
+            flush=True,
+        )
+
+
+def cost(repeats: int) -> None:
+    """Processor time of the same runs in one process on one thread, and how far their losses are apart."""
+    torch.set_num_threads(1)
+    for name, (build, load_data) in NETWORKS.items():
+        data, ratios = load_data(), []
+        for _ in range(repeats):
+            began = time.process_time()
+            losses = by_hand(build, data, SEEDS)
+            between = time.process_time()
+            found = by_trial(build, data, SEEDS, workers=1)
+            ratios.append((time.process_time() - between) / (between - began))
+        apart = [np.max(np.abs(run.losses / losses[run.start, run.rate, run.seed] - 1)) for run in found.runs]
+        print(
+            f"{name}: {np.median(ratios):.2f} of the loop's processor time; every loss within 1e-5 in "
+            f"{sum(one < 1e-5 for one in apart)} of {len(apart)} runs, at most {max(apart):.1e} apart",
+            flush=True,
+        )
 
 
 def seconds(work: Any) -> float:
@@ -162,13 +215,14 @@ def overhead() -> None:
 
 def sleeping(shared: Any, item: int) -> int:
     """A job of half a second that leaves the processor alone, so that other work does not count; the item 20
-    ends its process the first time."""
+    ends its process in the middle, the first time."""
     mark = Path(shared)
     with mark.open("a") as log:
         log.write(f"{item}\n")
+    time.sleep(0.25)
     if item == 20 and mark.name.endswith("killed") and mark.read_text().split().count("20") == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.5)
+    time.sleep(0.25)
     return item
 
 
@@ -229,7 +283,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("coverage", "power", "plain", "overhead", "backends", "law"))
+    parser.add_argument("what", choices=("coverage", "power", "plain", "cost", "overhead", "backends", "law"))
     parser.add_argument("--trials", type=int)
     parser.add_argument(
         "--first", type=int, default=0, help="the first trial, to share the work between processes"
@@ -240,9 +294,9 @@ def main() -> None:
         run, usual = {"coverage": (coverage, 400), "power": (power, 50)}[chosen.what]
         run(chosen.trials or usual, chosen.first)
         return
-    {"plain": partial(plain, chosen.trials or 3), "overhead": overhead, "backends": backends, "law": law}[
-        chosen.what
-    ]()
+    repeats = chosen.trials or 3
+    todo = {"plain": partial(plain, repeats), "cost": partial(cost, repeats)}
+    {**todo, "overhead": overhead, "backends": backends, "law": law}[chosen.what]()
 
 
 if __name__ == "__main__":

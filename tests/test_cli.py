@@ -122,7 +122,15 @@ def test_run_report_and_export(tmp_path):
     assert str(page) in ran.stdout.replace("\n", "")
     assert page.read_text().startswith("<!doctype html>") or page.read_text().startswith("<!DOCTYPE html>")
     assert list((tmp_path / "pictures").glob("*.png"))
-    shown = isogain("lab", "report", "--json", cwd=tmp_path)
+    shown = isogain("lab", "report", "--json", "--pictures", "pdf,svg", cwd=tmp_path)
+    drawn = tmp_path / "isogain-results" / "pictures"
+    (first, *_) = sorted(drawn.glob("*.pdf"))
+    assert first.read_bytes().startswith(b"%PDF")
+    assert {path.stem for path in drawn.glob("*.svg")} == {path.stem for path in drawn.glob("*.pdf")}
+    captions = (drawn / "captions.txt").read_text()
+    assert f"{first.stem}\n" in captions
+    assert "Seeds: 0, 1, 2" in captions
+    assert "isogain lab run activation-distributions --quick" in captions
     assert json.loads(shown.stdout)["outcomes"][0]["experiment"] == "activation-distributions"
     again = isogain("lab", "run", "activation-distributions", "--quick", cwd=tmp_path)
     assert again.returncode == 0

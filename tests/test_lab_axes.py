@@ -75,9 +75,58 @@ def test_an_axis_that_cannot_be_is_refused(asked, message):
         axes_of(**asked)
 
 
-def test_an_experiment_without_axes_says_which_have_them(tmp_path):
-    with pytest.raises(LabError, match=r"clipping takes no axes.*activation-distributions, mnist-training"):
-        lab.run("clipping", widths=3, results=tmp_path, progress=False)
+ASKED = {
+    "strategies": {"widths": 8, "depths": 2, "activations": ("relu", "gelu"), "starts": ("he_normal", 0.01)},
+    "activations": {"widths": (8, 12), "depths": 3, "activations": "tanh", "starts": "he_normal"},
+    "clipping": {"widths": 8, "depths": 3, "starts": ("he_normal", 1.0)},
+    "batch-normalization": {"widths": 8, "depths": 3, "activations": "tanh", "starts": ("he_normal", 0.01)},
+    "decision-boundary": {"widths": 4, "depths": 2, "starts": ("he_normal", 0.01), "seeds": 1},
+    "ten-thousand-layers": {"widths": 8, "depths": (3, 6)},
+    "trainable-depth": {"widths": 8, "depths": (3, 5), "activations": "relu", "starts": "he_normal"},
+}
+ARMS = {
+    "strategies": 2 * 2, "activations": 2 * 3, "clipping": 2 * 4, "batch-normalization": 2 * 2,
+    "decision-boundary": 2, "ten-thousand-layers": 2 * 2, "trainable-depth": 2,
+}  # fmt: skip
+
+
+def test_every_experiment_takes_axes():
+    assert {*ASKED, "mnist-training", "activation-distributions"} == {row.name for row in lab.experiments()}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_combination_is_compared_and_nothing_is_claimed(name, tmp_path):
+    data = {} if name in ("decision-boundary", "ten-thousand-layers") else {"data": "digits"}
+    asked = {"seeds": 2, **ASKED[name], **data, "quick": True, "results": tmp_path, "progress": False}
+    (outcome,) = lab.run(name, **asked)
+    assert (
+        len(outcome.tables[0].rows)
+        == len({tuple(row.values()) for row in outcome.tables[0].rows})
+        == ARMS[name]
+    )
+    assert not outcome.claims
+    settings = {row["setting"] for row in outcome.tables[0].rows}
+    assert f"{np.atleast_1d(ASKED[name]['depths'])[0]} x {np.atleast_1d(ASKED[name]['widths'])[0]}" in str(
+        settings
+    )
+    assert "learning rate" in outcome.charts[0].caption
+    assert all(chart.rows for chart in outcome.charts)
+    (again,) = lab.outcomes(tmp_path)
+    assert again.answer == outcome.answer
+
+
+def test_what_is_not_asked_for_stays_as_it_is():
+    varied = study("strategies").along(axes_of(widths=8), load("digits")).experiment
+    own = study("strategies").experiment
+    assert [arm.weights for arm in varied.arms] == [arm.weights for arm in own.arms]
+    assert {arm.learning_rate for arm in varied.arms} == {arm.learning_rate for arm in own.arms}
+    assert [arm.network.activation for arm in varied.arms] == [arm.network.activation for arm in own.arms]
+    assert {arm.network.sizes for arm in varied.arms} == {(64, 8, 8, 8, 8, 10)}
+
+
+def test_an_activation_without_a_mirrored_start_says_what_to_ask_for():
+    with pytest.raises(LabError, match="tanh has no mirrored start; name others"):
+        study("ten-thousand-layers").along(axes_of(activations="tanh"), load("digits-standard"))
 
 
 def test_processes_come_to_the_same_bits_as_threads(tmp_path):

@@ -28,11 +28,19 @@ def tried(build=shallow, starts=("own", "he_normal"), data=None, **more):
 
 
 BUILT: list[int] = []
+CHECKS = 6
+"""Networks that are built before a trial begins."""
 
 
 def counted():
     BUILT.append(1)
     return shallow()
+
+
+def wide():
+    return nn.Sequential(
+        nn.Linear(FEATURES, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, CLASSES)
+    )
 
 
 def test_a_start_that_does_not_learn_is_behind_and_the_answer_says_so():
@@ -121,8 +129,29 @@ def test_every_kind_of_start_is_taken():
         "own": "own", "init": "init_", "name": "orthogonal", "law": ig.Normal(0.1), "plan": plan, "mine": small,
         "recipe": "mup",
     }  # fmt: skip
-    found = tried(starts={name: kind for name, kind in kinds.items() if name != "recipe"}, steps=3, seeds=1)
-    assert [one.place for one in found.judged.standings] == ["not settled"] * 6
+    found = tried(starts=kinds, steps=3, seeds=1)
+    assert [one.place for one in found.judged.standings] == ["not settled"] * 7
+
+
+def test_a_recipe_trains_at_the_rates_it_prescribes():
+    """muP: with Adam hidden and output weights at rate / width ratio; by its own plan and torch's own optimizer."""
+    build, (inputs, target) = wide, examples()
+    found = tried(build, ("mup",), rates=(0.01,), seeds=(3,), steps=6)
+    batches = source_of((inputs, target), 64).stream(3)
+    first = next(batches)
+    torch.manual_seed(3)
+    model = build()
+    receipt = igt.init_(model, first[0], seed=3, recipe="mup")
+    groups = receipt.plan.param_groups(0.01, "adam", model=model)
+    assert len({group["lr"] for group in groups}) > 1
+    optimizer = torch.optim.Adam(groups)
+    for step in range(6):
+        x, y = first if step == 0 else next(batches)
+        loss = nn.functional.cross_entropy(model(x), y)
+        assert found.runs[0].losses[step] == pytest.approx(loss.item(), rel=1e-4)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 
 
 def test_a_start_that_cannot_start_is_impossible_and_the_others_go_on():
@@ -274,9 +303,9 @@ class TestKept:
         first = tried(counted, results=tmp_path)
         count = len(BUILT)
         assert tried(counted, results=tmp_path).judged == first.judged
-        assert len(BUILT) == count + 4  # the check before a trial
+        assert len(BUILT) == count + CHECKS  # before a trial
         tried(counted, results=tmp_path, loss=lambda o, t: 2 * nn.functional.cross_entropy(o, t))
-        assert len(BUILT) == 2 * count + 4
+        assert len(BUILT) == 2 * count + CHECKS
 
     def test_more_seeds_run_only_what_is_new(self, tmp_path):
         tried(results=tmp_path)
@@ -405,6 +434,40 @@ class TestData:
         found = tried(Named, data=(items, collate), loss=None, steps=5)
         plain = tried(steps=5, seeds=3)
         assert found.runs[0].losses == pytest.approx(plain.runs[0].losses, rel=1e-5)
+
+    def test_accuracy_of_mappings_is_that_of_their_logits_and_labels(self):
+        """A data set by the protocol of Hugging Face's: rows that are mappings, and a collate function."""
+
+        class Rows:
+            def __init__(self, inputs, target):
+                self.columns = {"x": inputs.tolist(), "label": target.tolist()}
+
+            def __len__(self):
+                return len(self.columns["x"])
+
+            def __getitem__(self, index):
+                return {name: column[index] for name, column in self.columns.items()}
+
+        class Named(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = shallow()
+
+            def forward(self, x, labels=None):
+                scores = self.inner(x)
+                return {"loss": nn.functional.cross_entropy(scores, labels), "logits": scores}
+
+        def collate(rows):
+            return {
+                "x": torch.tensor([r["x"] for r in rows]),
+                "labels": torch.tensor([r["label"] for r in rows]),
+            }
+
+        usual = {"metric": "accuracy", "steps": 5, "starts": ("own",)}
+        found = tried(Named, data=(Rows(*examples()), collate), loss=None, **usual)
+        plain = tried(**usual)
+        for one, other in zip(found.runs, plain.runs, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1 / 80)
 
     def test_a_function_that_makes_random_batches_gives_a_seed_the_same_ones(self):
         def batches():

@@ -10,7 +10,8 @@ import pytest
 import isogain.torch as igt
 from isogain.errors import JobError
 from isogain.jobs.executing import Crew
-from job_functions import identity_of_shared, suicidal
+from isogain.jobs.on_loky import Hand
+from job_functions import identity_of_shared, killing, suicidal
 from trial_problems import Mortal, examples, shallow, small
 
 SETTINGS = {
@@ -48,37 +49,48 @@ def ray():
 
 
 def once_killed(tmp_path, **where):
-    """A trial of which one run ends its process the first time: the mark has a line for each construction."""
+    """Networks built by workers, in a trial of which one run ends its process the first time."""
     mark = tmp_path / "mark"
     found = igt.trial(Mortal(str(mark)), examples(), **SETTINGS, **where)
     assert not [run.error for run in found.runs if run.error]
-    return found, len(mark.read_text().splitlines()) - 4  # the check before a trial builds four
+    return found, mark.read_text().split().count("away")
+
+
+RUNS, LOOKS = 12, 3
+MOST_AGAIN = 6
+"""What the killed process had to do: all runs at one rate."""
 
 
 def test_processes_give_the_same_bits(alone):
     assert numbers(igt.trial(shallow, examples(), **SETTINGS, workers=2)) == alone
 
 
-def test_a_killed_process_costs_what_was_running(tmp_path):
+def test_a_killed_process_costs_what_it_was_running(tmp_path):
     found, built = once_killed(tmp_path, workers=2)
-    assert (
-        12 + 3 < built <= 12 + 3 + 4
-    )  # twelve runs, three looks, and at most what two workers had before them
+    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
     assert any("1 worker process died" in note for note in found.notes)
+
+
+def test_neighbours_of_a_killed_process_are_not_run_again(tmp_path):
+    """Two work side by side until one ends its process: the other begins once all the same."""
+    with Crew(killing, str(tmp_path / "log"), workers=2) as crew:
+        assert sorted(result for _, result in crew.run(range(6))) == list(range(6))
+    begun = [int(line) for line in (tmp_path / "log").read_text().split()]
+    assert sorted(begun) == sorted([*range(6), 1])
 
 
 def test_dask_gives_the_same_bits_and_runs_a_lost_job_again(alone, scheduler, tmp_path):
     where = {"backend": "dask", "address": scheduler}
     assert numbers(igt.trial(shallow, examples(), **SETTINGS, **where)) == alone
     _, built = once_killed(tmp_path, **where)
-    assert 12 + 3 < built <= 12 + 3 + 4
+    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
 
 
 def test_ray_gives_the_same_bits_and_runs_a_lost_job_again(alone, ray, tmp_path):
     where = {"backend": "ray", "workers": 2}
     assert numbers(igt.trial(shallow, examples(), **SETTINGS, **where)) == alone
     _, built = once_killed(tmp_path, **where)
-    assert 12 + 3 < built <= 12 + 3 + 2
+    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
 
 
 def test_a_job_that_always_ends_its_process_is_given_up_and_the_finished_ones_are_kept():
@@ -99,6 +111,16 @@ def test_what_all_jobs_share_is_sent_once():
     with Crew(identity_of_shared, np.arange(1000), workers=2) as crew:
         seen = {result for _, result in crew.run(range(12))}
     assert len({identity for process, identity in seen}) == len({process for process, _ in seen}) <= 2
+
+
+def test_a_process_that_began_anew_while_it_was_idle_is_sent_what_jobs_share():
+    """A fresh process of which the crew believes that it has it: as after its idle time."""
+    with Crew(identity_of_shared, np.arange(1000), workers=2) as crew:
+        hands = [Hand() for _ in range(2)]
+        for hand in hands:
+            hand.holds = crew._place.parcel.digest
+        crew._place.free = hands
+        assert len(list(crew.run(range(6)))) == 6
 
 
 def test_starts_that_are_functions_travel_too():

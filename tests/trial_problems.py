@@ -38,16 +38,15 @@ def small(model: nn.Module, seed: int) -> None:
 
 
 class KilledOnce(nn.Module):
-    """A model whose first construction at one seed ends its process, as a lost machine would."""
+    """A model whose first construction at seed 1 away from home ends its process, as a lost machine would."""
 
-    def __init__(self, mark: str, seed: int) -> None:
+    def __init__(self, mark: str, home: int, seed: int) -> None:
         super().__init__()
         file = Path(mark)
         with file.open("a") as log:
-            log.write(f"{seed}\n")
-        if (
-            seed == 1 and f"{file.read_text()}".count("1\n") == 2
-        ):  # the first one was the check before the trial
+            log.write("home\n" if os.getpid() == home else "away\n")
+        if seed == 1 and os.getpid() != home and "killed" not in file.read_text():
+            file.write_text(file.read_text() + "killed\n")
             os.kill(os.getpid(), signal.SIGKILL)
         torch.manual_seed(seed)
         self.inner = shallow()
@@ -61,7 +60,7 @@ class Mortal:
     """A factory of those."""
 
     def __init__(self, mark: str) -> None:
-        self.mark = mark
+        self.mark, self.home = mark, os.getpid()
 
     def __call__(self, seed: int) -> nn.Module:
-        return KilledOnce(self.mark, seed)
+        return KilledOnce(self.mark, self.home, seed)

@@ -50,7 +50,13 @@ Data = Annotated[
 ]
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are kept.")]
 PictureFolder = Annotated[
-    Path | None, typer.Option("--pictures", metavar="DIR", help="Also write every chart as a file here.")
+    str | None,
+    typer.Option(
+        "--pictures",
+        metavar="DIR|FORMATS",
+        help="Also write every chart as a file, and their captions: into this folder, or as pdf,svg,png "
+        "into one beside the results.",
+    ),
 ]
 PictureFormat = Annotated[Pictures, typer.Option("--format", help="Format of --pictures.")]
 Names = Annotated[
@@ -90,7 +96,7 @@ def demo(
     page = page_asked(html or results / "demo.html", open_it, "demo")
     started = time.perf_counter()
     outcomes = lab.demo(data=data, results=results)
-    opened(_show(outcomes, page, pictures, format, as_json), open_it)
+    opened(_show(outcomes, page, _pictures(pictures, format, results), as_json), open_it)
     if not as_json:
         typer.echo(f"Time  {time.perf_counter() - started:.0f} s; `isogain lab run` has more seeds.")
 
@@ -159,7 +165,7 @@ def run(
         activations=_words(activations), starts=_words(starts), backend=backend, address=address,
         workers=workers,
     )  # fmt: skip
-    opened(_show(outcomes, page, pictures, format, as_json), open_it)
+    opened(_show(outcomes, page, _pictures(pictures, format, results), as_json), open_it)
 
 
 def report(
@@ -180,7 +186,7 @@ def report(
 
     page = page_asked(html or results / "report.html", open_it, "report")
     outcomes = lab.outcomes(results, _named(names))
-    opened(_show(outcomes, page, pictures, format, as_json), open_it)
+    opened(_show(outcomes, page, _pictures(pictures, format, results), as_json), open_it)
 
 
 def export(
@@ -228,22 +234,39 @@ def _seeds(text: str | None) -> int | list[int] | None:
     return numbers if "," in text else numbers[0]
 
 
+def _pictures(given: str | None, format: Pictures, results: Path) -> tuple[Path, list[str]] | None:
+    """(folder, formats): of a folder in the format that --format says, or of formats in the usual folder."""
+    words = _words(given)
+    if not words:
+        return None
+    known = set(Pictures)
+    return (results / "pictures", words) if set(words) <= known else (Path(str(given)), [format.value])
+
+
 def _show(
-    outcomes: Sequence[Outcome], page: Path | None, pictures: Path | None, format: Pictures, as_json: bool
+    outcomes: Sequence[Outcome], page: Path | None, pictures: tuple[Path, list[str]] | None, as_json: bool
 ) -> Path:
     from isogain import report as reports
 
     assert page is not None
     written = reports.write_page(outcomes, page).resolve()
     if pictures is not None:
-        reports.write_pictures(outcomes, pictures, format.value)
+        _draw(outcomes, *pictures)
     if as_json:
         typer.echo(reports.to_json(outcomes))
         return written
     reports.print_summary(outcomes, page=written)
     if pictures is not None:
-        typer.echo(f"Pictures  {pictures.resolve()}")
+        typer.echo(f"Pictures  {pictures[0].resolve()}")
     return written
+
+
+def _draw(outcomes: Sequence[Outcome], folder: Path, formats: Sequence[str]) -> None:
+    from isogain import report as reports
+
+    for format in formats:
+        reports.write_pictures(outcomes, folder, format)  # type: ignore[arg-type]
+    reports.write_captions(outcomes, folder)
 
 
 def _duration(seconds: float) -> str:

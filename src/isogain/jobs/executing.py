@@ -1,26 +1,25 @@
-"""Where jobs run: here, in other processes or on Dask through joblib, or on Ray.
+"""Who runs jobs: this process, others of this machine (joblib's loky), Dask or Ray.
 
 A job is a function of (shared, item): what all jobs share is sent to a process once.  Results come back as
 they are ready, whatever their order, so that the caller can keep each at once.  When a process dies, what
-it was running is run again; what had come back is not.
+it was running is run again, and nothing else is.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from isogain.checking import shown
 from isogain.errors import JobError
-from isogain.jobs.on_ray import caller, joined, on_ray
+from isogain.jobs.on_dask import OnDask
+from isogain.jobs.on_loky import OnLoky
+from isogain.jobs.on_ray import OnRay
+from isogain.jobs.places import Place
+from isogain.jobs.working import packed
 
 __all__ = ["BACKENDS", "Crew", "cores"]
 
@@ -60,6 +59,7 @@ class Crew:
         self.alone = here and self.workers == 1
         self.lost = 0
         """Processes that died so far."""
+        self._running: dict[Any, tuple[int, Any]] = {}
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -68,7 +68,8 @@ class Crew:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._disband()
+        if not self.alone:
+            self._place.abandon(list(self._running))
         self._stack.close()
 
     def run(
@@ -78,65 +79,42 @@ class Crew:
         if self.alone:
             yield from self._here(items, go_on)
             return
-        waiting = dict(enumerate(items))
-        in_a_row = 0
-        while waiting and go_on():
-            try:
-                for index, result in self._round(waiting, go_on):
-                    del waiting[index]
-                    in_a_row = 0
-                    yield index, result
-                return
-            except ModuleNotFoundError as error:
-                raise JobError(
-                    f"the workers cannot import {error.name or error}: install it there"
-                ) from error
-            except _lost_worker() as error:
-                self._disband()
-                self.lost, in_a_row = self.lost + 1, in_a_row + 1
-                if in_a_row >= MOST_LOSSES:
-                    raise JobError(_hopeless(error)) from error
+        waiting = deque(enumerate(items))
+        self._in_a_row = 0
+        self._fill(waiting, go_on)
+        while self._running:
+            done = [
+                one for handle in self._place.ready(list(self._running)) for one in self._of(handle, waiting)
+            ]
+            self._fill(waiting, go_on)
+            yield from done
+
+    def _fill(self, waiting: deque[tuple[int, Any]], go_on: Callable[[], bool]) -> None:
+        while waiting and len(self._running) < self._place.ahead and go_on():
+            one = waiting.popleft()
+            self._running[self._place.begin(*one)] = one
+
+    def _of(self, handle: Any, waiting: deque[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+        """What came of a job that is done; one whose process died waits again."""
+        job = self._running.pop(handle)
+        try:
+            found = self._place.result(handle)
+        except ModuleNotFoundError as error:
+            raise JobError(f"the workers cannot import {error.name or error}: install it there") from error
+        except self._place.lost as error:
+            waiting.appendleft(job)
+            self.lost, self._in_a_row = self.lost + 1, self._in_a_row + 1
+            if self._in_a_row >= MOST_LOSSES:
+                raise JobError(_hopeless(error)) from error
+            return
+        self._in_a_row = 0
+        yield found
 
     def _here(self, items: Iterable[Any], go_on: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
         for index, item in enumerate(items):
             if not go_on():
                 return
             yield index, self.function(self.shared, item)
-
-    def _round(self, waiting: Mapping[int, Any], go_on: Callable[[], bool]) -> Iterator[tuple[int, Any]]:
-        todo = list(waiting.items())
-        if self.backend == "ray":
-            yield from on_ray(self._call, self._ahead, todo, go_on)
-            return
-        from joblib import delayed
-
-        call = delayed(_perform)
-        parallel = self._gathered()
-        yield from parallel(call(self.digest, self.payload, *one) for one in todo if go_on())
-
-    def _gathered(self) -> Any:
-        """The workers, kept from call to call."""
-        from joblib import Parallel, parallel_config
-
-        if self._parallel is None:
-            with parallel_config(backend=self.backend, **self._settings):
-                how = {"return_as": "generator_unordered", "batch_size": 1, "pre_dispatch": "2*n_jobs"}
-                self._parallel = Parallel(self.workers, **how)
-                self._parallel.__enter__()
-        return self._parallel
-
-    _parallel: Any = None
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        if self.backend == "dask":
-            return {"client": self._client}
-        return {"inner_max_num_threads": 1} if self.backend == "loky" else {}
-
-    def _disband(self) -> None:
-        parallel, self._parallel = self._parallel, None
-        if parallel is not None:
-            parallel.__exit__(None, None, None)
 
     def _explained(self, connect: Callable[[], None]) -> None:
         try:
@@ -152,16 +130,16 @@ class Crew:
             raise JobError(f"no {self.backend} cluster answers{where}: {error}") from error
 
     def _connect(self) -> None:
-        self.payload = _packed((self.function, self.shared))
-        self.digest = hashlib.sha256(self.payload.tobytes()).hexdigest()
+        self._place = self._placed()
+        self.width = self._place.width
+
+    def _placed(self) -> Place:
+        parcel = packed((self.function, self.shared))
         if self.backend == "dask":
-            self._client = self._stack.enter_context(_dask_client(self.address))
-            self.width = sum(self._client.ncores().values())
-        elif self.backend == "ray":
-            self.width = joined(self.address)
-            self._call = caller(_perform, self.digest, self.payload, self.gpus)
-            few = 0 < self.workers < self.width  # else Ray itself lets no more run than there are processors
-            self._ahead = self.workers if few else 2 * self.width
+            return OnDask(parcel, self._stack.enter_context(_dask_client(self.address)), self.workers)
+        if self.backend == "ray":
+            return OnRay(parcel, self.address, self.workers, self.gpus)
+        return OnLoky(parcel, self.width)
 
 
 def _dask_client(address: str | None) -> AbstractContextManager[Any]:
@@ -183,44 +161,6 @@ def _client(*where: Any, **settings: Any) -> AbstractContextManager[Any]:
 
     made: Callable[..., AbstractContextManager[Any]] = Client
     return made(*where, **settings, set_as_default=False)
-
-
-def _packed(value: Any) -> NDArray[np.uint8]:
-    """The value as bytes in an array, after where its modules are: joblib sends a large array once."""
-    import cloudpickle
-
-    return np.frombuffer(pickle.dumps((sys.path, cloudpickle.dumps(value))), dtype=np.uint8)
-
-
-_UNPACKED: dict[str, Any] = {}
-"""In a worker: what the jobs of the present crew share."""
-
-
-def _perform(digest: str, payload: NDArray[np.uint8], index: int, item: Any) -> tuple[int, Any]:
-    """Runs in the worker."""
-    if digest not in _UNPACKED:
-        places, content = pickle.loads(payload.tobytes())
-        sys.path.extend(place for place in places if place not in sys.path)
-        _UNPACKED.clear()
-        _UNPACKED[digest] = pickle.loads(content)
-    function, shared = _UNPACKED[digest]
-    return index, function(shared, item)
-
-
-def _lost_worker() -> tuple[type[BaseException], ...]:
-    """How the backends in use say that a process died."""
-    from concurrent.futures.process import BrokenProcessPool
-
-    found: list[type[BaseException]] = [BrokenProcessPool]
-    if "distributed" in sys.modules:
-        from distributed import KilledWorker
-
-        found.append(KilledWorker)
-    if "ray" in sys.modules:
-        from ray.exceptions import WorkerCrashedError
-
-        found.append(WorkerCrashedError)
-    return tuple(found)
 
 
 def _hopeless(error: BaseException) -> str:

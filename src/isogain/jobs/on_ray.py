@@ -6,46 +6,52 @@ would cost every job of the call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["caller", "joined", "on_ray"]
+from isogain.jobs.working import Parcel, work
+
+__all__ = ["OnRay"]
 
 RETRIES = 3
-Call = Callable[[int, Any], Any]
-"""Begins the job of this index; gives what to wait for."""
 
 
-def joined(address: str | None) -> int:
-    """Join the cluster at this address, or begin one here unless there is one; its number of processors."""
-    import ray
+class OnRay:
+    """The cluster at this address, the one in use, or a new one here."""
 
-    if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False, include_dashboard=None if address else False)
-    return int(dict(ray.cluster_resources()).get("CPU", 1))  # type: ignore[no-untyped-call]
+    def __init__(self, parcel: Parcel, address: str | None, workers: int, gpus: bool) -> None:
+        import ray
+        from ray.exceptions import WorkerCrashedError
 
+        if not ray.is_initialized():
+            ray.init(address=address, log_to_driver=False, include_dashboard=None if address else False)
+        self.lost: tuple[type[BaseException], ...] = (WorkerCrashedError,)
+        self.width = int(dict(ray.cluster_resources()).get("CPU", 1))  # type: ignore[no-untyped-call]
+        few = 0 < workers < self.width  # else Ray itself lets no more run than there are processors
+        self.ahead = workers if few else 2 * self.width
+        self.parcel = ray.put(parcel)
+        self.task = ray.remote(work).options(num_cpus=1, num_gpus=int(gpus), max_retries=RETRIES)
 
-def caller(perform: Callable[..., Any], digest: str, payload: Any, gpus: bool) -> Call:
-    """What begins a job: a task of one processor, and one GPU where `gpus`."""
-    import ray
+    def begin(self, index: int, item: Any) -> Any:
+        """A task of one processor, and one GPU where asked for."""
+        return self.task.remote(self.parcel, index, item)
 
-    there = ray.put(payload)
-    task = ray.remote(perform).options(num_cpus=1, num_gpus=int(gpus), max_retries=RETRIES)
-    return lambda index, item: task.remote(digest, there, index, item)
+    def ready(self, handles: Sequence[Any]) -> Sequence[Any]:
+        """One."""
+        import ray
 
+        return list(ray.wait(list(handles), num_returns=1)[0])
 
-def on_ray(
-    call: Call, ahead: int, todo: Sequence[tuple[int, Any]], go_on: Callable[[], bool]
-) -> Iterator[tuple[int, Any]]:
-    """Results as they are ready, never more than `ahead` jobs begun and not done."""
-    import ray
+    def result(self, handle: Any) -> tuple[int, Any]:
+        """Fetched here."""
+        import ray
 
-    running: list[Any] = []
-    items = iter(todo)
-    while True:
-        while len(running) < ahead and go_on() and (one := next(items, None)) is not None:
-            running.append(call(*one))
-        if not running:
-            return
-        ready, running = ray.wait(running, num_returns=1)
-        yield from ray.get(ready)
+        found: tuple[int, Any] = ray.get(handle)
+        return found
+
+    def abandon(self, handles: Sequence[Any]) -> None:
+        """Those that run are told to end."""
+        import ray
+
+        for handle in handles:
+            ray.cancel(handle)

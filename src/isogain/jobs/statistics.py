@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 __all__ = ["CONFIDENCE", "METHOD", "Interval", "interval", "intervals", "paired", "separated"]
 
@@ -81,7 +81,7 @@ def intervals(
         mean = numbers.mean(0)
         if count < 2:
             return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
-        half = stats.t.ppf((1 + confidence) / 2, count - 1) * numbers.std(0, ddof=1) / np.sqrt(count)
+        half = stdtrit(count - 1, (1 + confidence) / 2) * numbers.std(0, ddof=1) / np.sqrt(count)
         return mean, mean - half, mean + half
 
 

@@ -49,10 +49,12 @@ class Axes:
         given = [(name, values) for name, values in asdict(self).items() if values]
         return [word for name, values in given for word in (f"--{name}", ",".join(map(str, values)))]
 
-    def points(self, width: int, depth: int, name: str, starts: Mapping[str, Initializer]) -> Iterator[Point]:
+    def points(
+        self, width: int, depth: int, names: Sequence[str], starts: Mapping[str, Initializer]
+    ) -> Iterator[Point]:
         """Every combination; what was not asked for is as given here."""
         laws = {start: law_of(start) for start in self.starts} or dict(starts)
-        axes = (self.activations or (name,), self.widths or (width,), self.depths or (depth,))
+        axes = (self.activations or names, self.widths or (width,), self.depths or (depth,))
         for which, wide, deep in product(*axes):
             for start, law in laws.items():
                 yield Point(_setting(which, wide, deep), start, wide, deep, which, law)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from isogain.errors import ReportError
 from isogain.lab.outcome import Outcome
+from isogain.report.captions import write_captions
 from isogain.report.document import SCHEMA_VERSION, to_json
 from isogain.report.files import write_atomically
 from isogain.report.terminal import print_summary
@@ -24,6 +25,7 @@ __all__ = [
     "section_of",
     "sections_of",
     "to_json",
+    "write_captions",
     "write_page",
     "write_pictures",
 ]

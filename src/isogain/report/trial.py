@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ __all__ = ["figure", "fragment", "outcome", "write_trial"]
 
 POINTS = 60
 """Windows of a curve."""
+ROOM = 2.0
+"""So many times what the best start gains is shown above it."""
 FORMATS = ("svg", "pdf", "png")
 
 
@@ -80,14 +83,26 @@ def _caption(trial: Trial) -> str:
 
 
 def _curves(trial: Trial) -> Chart:
-    rows = [row for one in trial.judged.standings for row in _curve(trial, one)]
+    rows = _readable([list(_curve(trial, one)) for one in trial.judged.standings])
     return Chart(
         "lines", "Training loss of each start at its rate", tuple(rows), "x", "y", "updates",
         "loss of the update's batch", color="start", color_title="start", low="low", high="high",
         order=trial.starts, log_y=_positive(rows),
-        caption=f"Mean over seeds with {trial.confidence:.0%} interval, in windows. {_caption(trial)}",
+        caption=f"Mean over seeds with {trial.confidence:.0%} interval, in windows; what explodes ends "
+        f"where it leaves the picture. {_caption(trial)}",
         alt="One line for each start: training loss against updates.",
     )  # fmt: skip
+
+
+def _readable(curves: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """All curves up to where one is above the best one's first losses by several times what that one gains:
+    a start that explodes would else flatten the others."""
+    best = [row["y"] for row in next(filter(None, curves), [])]
+    if not best:
+        return []
+    most = max(best) + ROOM * max(max(best) - min(best), 0.1 * abs(max(best)))
+    kept = [row for curve in curves for row in takewhile(lambda row: row["y"] <= most, curve)]
+    return [row | {"high": None if row["high"] is None else min(row["high"], most)} for row in kept]
 
 
 def _positive(rows: list[dict[str, Any]]) -> bool:

@@ -99,7 +99,7 @@ def vary(study: Study, axes: Axes, data: Dataset) -> Study:
             ),
             point.law, keys=(("activation", point.setting), ("start", point.start)),
         )
-        for point in axes.points(100, LAYERS, "relu", STARTS)
+        for point in axes.points(100, LAYERS, ("relu",), STARTS)
     )  # fmt: skip
     return Study(replace(study.experiment, arms=arms), analyse_varied)
 

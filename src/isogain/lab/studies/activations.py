@@ -8,11 +8,13 @@ import numpy as np
 
 from isogain.core.names.catalog import get
 from isogain.jobs.statistics import Interval, paired
+from isogain.lab.axes import Point
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import ahead, claim, dot, dots, listed, outcome
+from isogain.lab.studies.varied import Usual, along
 
 ACTIVATIONS = ("logistic", "tanh", "relu", "leaky_relu", "rrelu", "prelu", "elu")
 STARTS = {"Xavier/Glorot": get("glorot_normal"), "He/Kaiming": get("he_normal")}
@@ -49,7 +51,12 @@ EXPERIMENT = Experiment(
 )
 
 
-@register(EXPERIMENT)
+def _rated(point: Point, network: Network) -> dict[str, Arm]:
+    """At every learning rate."""
+    return {f"{rate:g}": Arm("", network, point.law, learning_rate=rate) for rate in RATES}
+
+
+@register(EXPERIMENT, along(Usual(WIDTH, DEPTHS[0] + 1, ACTIVATIONS, STARTS, "learning rate"), _rated))
 def analyse(results: Results) -> Outcome:
     """Accuracy of each activation at its best rate, the measured ranking, and the claimed one."""
     return outcome(

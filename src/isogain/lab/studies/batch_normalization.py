@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import numpy as np
 from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
 from isogain.jobs.statistics import Interval, interval
+from isogain.lab.axes import Point
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import claim, curve, dot, dots, listed, outcome
+from isogain.lab.studies.varied import Usual, along
 
 SCALES = tuple(float(scale) for scale in np.logspace(0, -4, 16))
 DENSE = tuple(SCALES[place] for place in (1, 5, 7, 9, 11, 13, 14))
@@ -83,7 +86,18 @@ EXPERIMENT = Experiment(
 )
 
 
-@register(EXPERIMENT)
+def _normalized(point: Point, network: Network) -> dict[str, Arm]:
+    """Without and with it."""
+    return {said: Arm("", replace(network, batch_norm=norm), point.law) for norm, said in NORM.items()}
+
+
+USUAL = Usual(
+    100, len(SIZES) - 1, ("relu",), {f"std {scale:.3g}": Normal(scale) for scale in SCALES},
+    "batch normalization",
+)  # fmt: skip
+
+
+@register(EXPERIMENT, along(USUAL, _normalized))
 def analyse(results: Results) -> Outcome:
     """Accuracy by scale and by learning rate, curves of chosen scales, and each claim with its figure."""
     return outcome(

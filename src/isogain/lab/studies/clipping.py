@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
 from isogain.jobs.statistics import Interval, paired
+from isogain.lab.axes import Point
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import CHANCE_RULE, claim, curve, dot, dots, listed, outcome, smoothed
+from isogain.lab.studies.varied import Usual, along
 
 SMALL, HE, LARGE, HUGE = "small: std 0.01", "He", "large: std 0.3", "huge: std 1"
 STARTS: dict[str, Initializer] = {
@@ -59,7 +62,13 @@ EXPERIMENT = Experiment(
 )
 
 
-@register(EXPERIMENT)
+def _clipped(point: Point, network: Network) -> dict[str, Arm]:
+    """Every kind of clipping."""
+    plain = Arm("", network, point.law, learning_rate=0.05)
+    return {name: replace(plain, **limits) for name, limits in CLIPPING.items()}  # type: ignore[arg-type]
+
+
+@register(EXPERIMENT, along(Usual(100, 5, ("relu",), STARTS, "clipping"), _clipped))
 def analyse(results: Results) -> Outcome:
     """Accuracy of every start with every clipping, loss curves, and what was mended."""
     return outcome(

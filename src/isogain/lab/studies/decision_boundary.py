@@ -16,6 +16,7 @@ from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import beats, claim, curve, listed, number, outcome
+from isogain.lab.studies.varied import Usual, along
 
 ZEROS, LARGE, HE = "zeros", "large: N(0, 1) x 10", "He, √(2/n)"
 SMALL, XAVIER = "small: N(0, 1) x 0.01", "Xavier (book) = LeCun, √(1/n)"
@@ -57,7 +58,13 @@ EXPERIMENT = Experiment(
 )
 
 
-@register(EXPERIMENT)
+VARIED = along(
+    Usual(10, 3, ("relu",), STARTS),
+    lambda point, network: {"": Arm("", network, point.law, learning_rate=0.01)},
+)
+
+
+@register(EXPERIMENT, VARIED)
 def analyse(results: Results) -> Outcome:
     """Cost curves, regions of the published draw, and how often each start solves the task."""
     return outcome(

@@ -61,7 +61,7 @@ def vary(study: Study, axes: Axes, data: Dataset) -> Study:
             Network((data.features, *[point.width] * (point.depth - 1), classes), point.activation),
             point.law, learning_rate=0.01, keys=(("start", point.start), ("setting", point.setting)),
         )
-        for point in axes.points(100, NETWORK.depth, NETWORK.activation, CLASSIC_STARTS)
+        for point in axes.points(100, NETWORK.depth, (NETWORK.activation,), CLASSIC_STARTS)
     )  # fmt: skip
     return Study(replace(study.experiment, arms=arms), analyse_varied)
 

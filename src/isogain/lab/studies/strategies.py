@@ -26,6 +26,7 @@ from isogain.lab.studies.common import (
     smoothed,
 )
 from isogain.lab.studies.mnist_training import final_loss, learns
+from isogain.lab.studies.varied import Usual, along
 
 CHANCE = 0.1
 STRATEGIES: dict[str, Initializer] = {
@@ -69,7 +70,13 @@ EXPERIMENT = Experiment(
 )
 
 
-@register(EXPERIMENT)
+VARIED = along(
+    Usual(100, 5, tuple(NETWORKS), STRATEGIES),
+    lambda point, network: {"": Arm("", network, point.law, learning_rate=0.05)},
+)
+
+
+@register(EXPERIMENT, VARIED)
 def analyse(results: Results) -> Outcome:
     """Accuracy of each strategy with each activation, loss curves, and the ranking."""
     return outcome(

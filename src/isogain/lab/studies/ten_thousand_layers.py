@@ -9,11 +9,14 @@ import numpy as np
 from isogain.core.constructions.orthogonals import MirroredOrthogonal
 from isogain.core.names.catalog import get
 from isogain.core.values.initializer import Initializer
+from isogain.errors import LabError
+from isogain.lab.axes import Point
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Rule, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import CHANCE_LOSS, CHANCE_RULE, claim, curve, outcome
+from isogain.lab.studies.varied import Usual, along
 from isogain.theory import deep_start
 
 WIDTH = 64
@@ -33,21 +36,37 @@ HE, MIRRORED = "He", "mirrored orthogonal"
 def _arms(depth: int) -> tuple[Arm, ...]:
     """The starts at one depth, trained alike."""
     network = Network((64, *(WIDTH,) * depth, 10), "relu")
-    start = deep_start("relu", depth=depth, width=WIDTH)
+    made = {MIRRORED: _mirrored(network), HE: _trained(network, get("he_normal"))}
+    starts = (HE, MIRRORED) if depth <= HE_UP_TO else (MIRRORED,)
+    return tuple(
+        replace(made[name], label=f"{name}, {depth} layers", keys=(("depth", depth), ("start", name)))
+        for name in starts
+    )
+
+
+def _trained(network: Network, weights: Initializer) -> Arm:
+    return Arm("", network, weights, RATE / network.hidden, 0.9)
+
+
+def _mirrored(network: Network) -> Arm:
+    """Mirrored orthogonal matrices at the gains of this depth; LabError for an activation without them."""
+    start = deep_start(network.activation, depth=network.hidden, width=network.sizes[1])
+    if start.kind != "mirrored":
+        raise LabError(f"starts: {network.activation} has no mirrored start; name others, such as he_normal")
 
     def mirrored(position: str, gain: float) -> MirroredOrthogonal:
-        return MirroredOrthogonal("relu", position, gain)
+        return MirroredOrthogonal(network.activation, position, gain)
 
-    def arm(name: str, weights: Initializer) -> Arm:
-        keys = (("depth", depth), ("start", name))
-        return Arm(f"{name}, {depth} layers", network, weights, RATE / depth, 0.9, keys=keys)
-
-    paired = replace(
-        arm(MIRRORED, mirrored("hidden", start.gain)),
+    return replace(
+        _trained(network, mirrored("hidden", start.gain)),
         input_weights=mirrored("first", start.first_gain),
         output_weights=mirrored("last", start.last_gain),
     )
-    return (arm(HE, get("he_normal")), paired) if depth <= HE_UP_TO else (paired,)
+
+
+def _varied(point: Point, network: Network) -> dict[str, Arm]:
+    own = point.start == MIRRORED
+    return {"": _mirrored(network) if own else _trained(network, point.law)}
 
 
 EXPERIMENT = Experiment(
@@ -83,7 +102,11 @@ class Reached:
         return f"{self.accuracy:.3f} at {self.depth:,}"
 
 
-@register(EXPERIMENT)
+USUAL = Usual(WIDTH, DEPTHS[0] + 1, ("relu",), {HE: get("he_normal"), MIRRORED: get("orthogonal")})
+"""The second by its name: its law is that of the network it starts."""
+
+
+@register(EXPERIMENT, along(USUAL, _varied))
 def analyse(results: Results) -> Outcome:
     """Test accuracy and training loss over depth, and what is left of the signal at the last layer."""
     reached = [_reached(results, arm) for arm in results.experiment.arms]

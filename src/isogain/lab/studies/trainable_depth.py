@@ -9,11 +9,13 @@ import numpy as np
 from isogain.core.activations import activation
 from isogain.core.initializers import Normal
 from isogain.core.names.catalog import get
+from isogain.lab.axes import Point
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
 from isogain.lab.studies.common import claim, listed, outcome
+from isogain.lab.studies.varied import Usual, along
 from isogain.theory import FixedPoint, MeanField
 
 WIDTH = 300
@@ -74,7 +76,20 @@ def fixed_point(variance: float) -> FixedPoint:
     return MeanField(activation("tanh"), variance, BIAS_VARIANCE).settle(variance + BIAS_VARIANCE)
 
 
-@register(EXPERIMENT)
+def _rated(point: Point, network: Network) -> dict[str, Arm]:
+    """With the biases and the rate of its depth."""
+    bias = Normal(math.sqrt(BIAS_VARIANCE))
+    rate = rate_at(point.depth - 1)
+    return {"": Arm("", network, point.law, learning_rate=rate, momentum=0.9, bias=bias)}
+
+
+USUAL = Usual(
+    WIDTH, DEPTHS[0] + 1, ("tanh",),
+    {f"weight variance {one:g}": get("variance_scaling", scale=one) for one in WEIGHT_VARIANCES},
+)  # fmt: skip
+
+
+@register(EXPERIMENT, along(USUAL, _rated))
 def analyse(results: Results) -> Outcome:
     """Accuracy over depth and weight variance, beside six correlation depths."""
     accuracies = {

@@ -16,7 +16,7 @@ from isogain.checking import shown
 from isogain.errors import TrialError
 from isogain.torch.call.guard import random_states, same_random, seeded, set_random_states
 
-__all__ = ["Batch", "Source", "moved", "pair_of", "source_of"]
+__all__ = ["Batch", "Examples", "Source", "moved", "pair_of", "source_of"]
 
 Tensor = torch.Tensor
 Batch = Any
@@ -245,7 +245,10 @@ def _tensor(part: Any) -> Tensor:
 
 
 def _of_items(dataset: Any, collate: Callable[[list[Any]], Batch], size: int) -> Source:
-    count = len(dataset)
+    try:
+        count = len(dataset)
+    except Exception as error:
+        raise TrialError(f"data: {shown(dataset)} does not say how many examples it has: {error}") from error
     if count < 2:
         raise TrialError(
             f"data: {count} examples; two or more are needed, to train on one and judge by another"

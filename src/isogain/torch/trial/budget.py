@@ -14,6 +14,7 @@ from isogain.errors import TrialError
 __all__ = ["Budget", "budget_of"]
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+MOST = 2**63
 _TIME = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)\s*$")
 
 
@@ -60,7 +61,7 @@ def budget_of(given: object) -> Budget:
     """ "90s", "10m", "1h": time; a whole number: updates over all runs; None: no bound."""
     if given is None:
         return Budget()
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+    if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < MOST:
         return Budget(updates=given)
     if isinstance(given, str) and (match := _TIME.match(given)):
         return Budget(seconds=float(match[1]) * _UNITS[match[2]])

@@ -20,6 +20,7 @@ from isogain.jobs.identity import content_hash, json_hash
 from isogain.jobs.store import Store, StoredRun
 from isogain.torch.trial.budget import Budget
 from isogain.torch.trial.judging import Configuration, scores_of
+from isogain.torch.trial.performing import gathered
 from isogain.torch.trial.problem import Problem
 from isogain.torch.trial.running import ENGINE, Done, Job
 from isogain.torch.trial.runs import Dropped, Look, Run
@@ -145,10 +146,11 @@ class Campaign:
         for job in [job for job in jobs if keys[job] in present]:
             yield job, Done(self.store.arrays(keys[job]), self.store.elapsed(keys[job]))
         missing = [job for job in jobs if keys[job] not in present]
-        for index, result in self.crew.run(missing, go_on):
-            if not result.error:
-                self.store.save([self._stored(keys[missing[index]], missing[index], result)])
-            yield missing[index], result
+        parts = gathered(missing, bool(self.problem.form), self.crew.width, self.budget.bounded)
+        for index, results in self.crew.run(parts, go_on):
+            found = list(zip(parts[index], results, strict=True))
+            self.store.save(self._stored(keys[job], job, done) for job, done in found if not done.error)
+            yield from found
 
     def key(self, job: Job) -> str:
         """The hash of all that decides the job's numbers."""

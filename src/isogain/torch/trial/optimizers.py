@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +9,12 @@ from typing import Any
 
 import torch
 
-from isogain.checking import shown
+from isogain.checking import Checks, shown
 from isogain.errors import TrialError
 
-__all__ = ["Make", "optimizer_rates", "optimizers_of"]
+__all__ = ["Make", "elementwise", "optimizer_rates", "optimizers_of"]
 
+CHECKS = Checks(TrialError)
 Make = Callable[..., torch.optim.Optimizer]
 """Of (parameters or groups, lr=rate)."""
 
@@ -39,6 +39,10 @@ NAMED: Mapping[str, Make] = {
     "adamw": _Fused(torch.optim.AdamW),
     "rmsprop": torch.optim.RMSprop,
 }
+ELEMENTWISE = (
+    torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad,
+    torch.optim.Adamax, torch.optim.NAdam, torch.optim.RAdam,
+)  # fmt: skip
 RATES: Mapping[str, tuple[float, ...]] = {"sgd": (0.01, 0.03, 0.1, 0.3), "momentum": (0.003, 0.01, 0.03, 0.1)}
 SIGNED = (3e-4, 1e-3, 3e-3, 1e-2)
 """Of optimizers whose steps are of one size a weight."""
@@ -68,6 +72,12 @@ def _one(given: Any) -> tuple[str, Make]:
     return str(getattr(inner, "__name__", type(inner).__name__)).lower(), given
 
 
+def elementwise(make: Any) -> bool:
+    """Whether this optimizer treats every number by itself, whatever tensor it is in."""
+    inner = make.func if isinstance(make, partial) else make
+    return (inner.kind if isinstance(inner, _Fused) else inner) in ELEMENTWISE
+
+
 def optimizer_rates(given: Any, names: Iterable[str]) -> dict[str, tuple[float, ...]]:
     """The rates of each optimizer, ascending: those given for all or by name, or the usual grid."""
     if given is None:
@@ -83,7 +93,6 @@ def optimizer_rates(given: Any, names: Iterable[str]) -> dict[str, tuple[float, 
 
 def _rates(given: Any) -> tuple[float, ...]:
     several = given if isinstance(given, (list, tuple)) else (given,)
-    good = [isinstance(one, (int, float)) and not isinstance(one, bool) for one in several]
-    if not several or not all(good) or not all(math.isfinite(one) and one > 0 for one in several):
+    if not several:
         raise TrialError(f"rates must be finite numbers above 0, got {shown(given)}")
-    return tuple(sorted({float(one) for one in several}))
+    return tuple(sorted({CHECKS.number("rates", one, above=0) for one in several}))

@@ -15,6 +15,7 @@ from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
 from isogain.torch.trial.problem import Problem, laid_out
 from isogain.torch.trial.scoring import score
+from isogain.torch.trial.together import common_form
 
 __all__ = ["Checked", "checked", "digest_of"]
 
@@ -27,6 +28,8 @@ class Checked:
     notes: tuple[str, ...]
     channels_last: bool
     """Whether it runs with images laid out pixel by pixel."""
+    form: str
+    """Of networks whose runs can be made as one computation, and gain by it."""
 
 
 def checked(problem: Problem, seed: int) -> Checked:
@@ -51,9 +54,21 @@ def _checked(problem: Problem, seed: int) -> Checked:
             f"the model or its loss raised on the first batch (inputs: {kind}): "
             f"{type(error).__name__}: {error}"
         ) from error
-    score(problem, model, [moved(one, device) for one in problem.validation()[:1]])
+    _judged(problem, model, device)
     fast = _runs_pixelwise(problem, model, batch, float(loss.detach()))
-    return Checked(problem.model(seed), (*_seed_notes(problem, seed), *_note(problem)), fast)
+    notes = (*_seed_notes(problem, seed), *_note(problem))
+    return Checked(problem.model(seed), notes, fast, common_form(problem, seed))
+
+
+def _judged(problem: Problem, model: nn.Module, device: torch.device | None) -> None:
+    """One judgement, on the first batch of what judges."""
+    try:
+        score(problem, model, [moved(one, device) for one in problem.validation()[:1]])
+    except TrialError:
+        raise
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise TrialError(f"validation: the model or its loss raised on what judges: {told}") from error
 
 
 def _runs_pixelwise(problem: Problem, model: nn.Module, batch: Any, loss: float) -> bool:
@@ -109,7 +124,7 @@ def digest_of(problem: Problem, model: nn.Module) -> str:
     return content_hash([
         problem.build, repr(model), shapes, own, problem.data, problem.judged_by, problem.loss,
         problem.measure.function, problem.measure.lower_is_better, problem.steps, problem.device,
-        problem.channels_last, problem.threads, _values(model),
+        problem.channels_last, problem.form, problem.threads, _values(model),
     ])  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from isogain.checking import shown
+from isogain.checking import Checks, shown
 from isogain.errors import TrialError
 from isogain.torch.call.guard import seeded
 from isogain.torch.call.inputs import plain_module
@@ -32,6 +32,7 @@ __all__ = [
     "outputs_of",
 ]
 
+CHECKS = Checks(TrialError)
 Tensor = torch.Tensor
 Loss = Callable[..., Any]
 
@@ -76,6 +77,8 @@ class Problem:
     threads: int = 1
     channels_last: bool = False
     """Images are laid out pixel by pixel, which processors convolve faster."""
+    form: str = ""
+    """Of networks whose runs at one rate are made as one computation; "": each alone."""
 
     def model(self, seed: int) -> nn.Module:
         """The model as it is built from this seed, nobody else's."""
@@ -157,6 +160,8 @@ def named_loss(loss: Any) -> Loss | None:
 
 def measure_of(metric: Any, lower_is_better: bool | None) -> Measure:
     """The Measure of "loss", "accuracy" or a function of (outputs, targets)."""
+    if lower_is_better is not None:
+        lower_is_better = CHECKS.flag("lower_is_better", lower_is_better)
     known: Mapping[str, tuple[Any, bool]] = {"loss": (None, True), "accuracy": (accuracy, False)}
     if isinstance(metric, str) and metric in known:
         function, lower = known[metric]
@@ -170,8 +175,17 @@ def measure_of(metric: Any, lower_is_better: bool | None) -> Measure:
 
 
 def accuracy(outputs: Any, targets: Any) -> float:
-    """The share of examples whose largest output is the target."""
-    scores = outputs if isinstance(outputs, Tensor) else getattr(outputs, "logits", None)
-    if not isinstance(scores, Tensor) or not isinstance(targets, Tensor):
+    """The share of examples whose largest output is the target; of mappings, "logits" and "labels" are
+    these."""
+    scores, classes = _part(outputs, "logits"), _part(targets, "labels", "label")
+    if not isinstance(scores, Tensor) or not isinstance(classes, Tensor):
         raise TypeError(f"accuracy needs tensors of scores and classes, got {shown(outputs)}")
-    return float((scores.argmax(1) == targets).double().mean())
+    return float((scores.argmax(1) == classes).double().mean())
+
+
+def _part(value: Any, *names: str) -> Any:
+    """A tensor itself, or what something larger has under the first of these names."""
+    if isinstance(value, Tensor):
+        return value
+    named = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
+    return next((named[name] for name in names if name in named), None)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isogain.checking import shown
 from isogain.errors import TrialError
 from isogain.jobs.statistics import CONFIDENCE
 from isogain.rendering import rendered
@@ -80,8 +81,8 @@ class Trial:
 
         >>> trial.objective("own", rate=0.01, seed=3)  # doctest: +SKIP
         """
-        if start not in self.starts:
-            raise TrialError(f"no start {start!r} is in this trial; there are {', '.join(self.starts)}")
+        if not isinstance(start, str) or start not in self.starts:
+            raise TrialError(f"no start {shown(start)} is in this trial; there are {', '.join(self.starts)}")
         if self.compute is None:
             raise TrialError(
                 "this trial was read from a file: it knows no model to train; call igt.trial again"

@@ -1,12 +1,10 @@
-"""One job: a start trained at one rate from one seed, or looked at before training."""
+"""One job by itself: a start trained at one rate from one seed, or looked at before training."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,25 +13,29 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from isogain.errors import IsogainError, TrialError
+from isogain.errors import TrialError
 from isogain.graph.groups import optimizer_kind
 from isogain.graph.plan import Plan
 from isogain.graph.receipt import Receipt
-from isogain.torch.call.guard import same_random, seeded
+from isogain.torch.call.guard import seeded
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.schemes import starter
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
 from isogain.torch.trial.problem import Problem, laid_out, loss_of
-from isogain.torch.trial.scoring import score
+from isogain.torch.trial.scoring import Scored, score
 
-__all__ = ["ENGINE", "LOOKS", "Done", "Job", "perform", "trained"]
+__all__ = [
+    "ENGINE", "LOOKS", "Arrays", "Done", "Job", "judged_at", "looked", "next_of", "numbers", "optimizer_of",
+    "own_rates", "started", "trained",
+]  # fmt: skip
 
-ENGINE = 1
+ENGINE = 2
 """Part of every key: raised whenever the same words would give other numbers."""
 LOOKS = 4
 """How often a run is judged after its start, its end included."""
 Arrays = dict[str, NDArray[Any]]
+First = dict[tuple[int, int], Scored]
 
 
 @dataclass(frozen=True)
@@ -56,31 +58,7 @@ class Done:
     error: str = ""
 
 
-def perform(problem: Problem, job: Job) -> Done:
-    """Runs one job; a run that raises says so, and raises nothing."""
-    began = time.perf_counter()
-    try:
-        with _alone(problem.threads):
-            arrays = trained(problem, job) if job.kind == "train" else looked(problem, job)
-        return Done(arrays, time.perf_counter() - began)
-    except Exception as error:
-        said = str(error) if isinstance(error, IsogainError) else f"{type(error).__name__}: {error}"
-        return Done({}, time.perf_counter() - began, said[:600])
-
-
-@contextmanager
-def _alone(threads: int) -> Iterator[None]:
-    """As many threads as the problem says, so that bits are the same everywhere; all put back afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with same_random(), torch.enable_grad():
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
+def started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
     """The model of this seed, started, and what its start returned."""
     start = problem.starts[job.start]
     model = problem.model(job.seed).to(leased(problem.device))
@@ -92,34 +70,50 @@ def _started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
     return laid_out(model, problem.channels_last), said
 
 
-def trained(problem: Problem, job: Job) -> Arrays:
-    """The losses of every update and what the judge said on the way; stops at a loss that is no number."""
+def trained(problem: Problem, job: Job, known: First | None = None) -> Arrays:
+    """The losses of every update and what the judge said on the way; stops at a loss that is no number.
+
+    `known`: what the judge says before training, by start and seed, which no rate changes; added to.
+    """
     stream, place = problem.data.stream(job.seed), (leased(problem.device), problem.channels_last)
     first = next(stream)
-    model, said = _started(problem, job, first)
-    optimizer = _optimizer(problem, job, model, said)
+    model, said = started(problem, job, first)
+    optimizer = optimizer_of(problem, job, _groups(problem, job, model, said))
     validation = [moved(batch, *place) for batch in problem.validation()]
-    judged = {round(problem.steps * part / LOOKS) for part in range(LOOKS + 1)}
-    losses, at, scores = np.full(problem.steps, np.nan), [0], [score(problem, model, validation)]
+    known, which, looks = {} if known is None else known, (job.start, job.seed), judged_at(problem.steps)
+    if which not in known:
+        known[which] = score(problem, model, validation)
+    losses, at, scores = np.full(problem.steps, np.nan), [0], [known[which]]
     seeded(job.seed)
     model.train()
     for step in range(problem.steps):
-        batch = moved(first if step == 0 else _next(stream, step, problem.steps), *place)
+        batch = moved(first if step == 0 else next_of(stream, step, problem.steps), *place)
         losses[step] = _update(problem, model, optimizer, batch)
         if not math.isfinite(losses[step]):
             break
-        if step + 1 in judged:
+        if step + 1 in looks:
             at.append(step + 1)
             scores.append(score(problem, model, validation))
-    sound = math.isfinite(losses[step]) and all(map(math.isfinite, scores[-1]))
+    return numbers(losses, at, scores, step)
+
+
+def judged_at(steps: int) -> set[int]:
+    """After which updates a run is judged, none among them."""
+    return {round(steps * part / LOOKS) for part in range(LOOKS + 1)}
+
+
+def numbers(losses: NDArray[np.float64], at: Sequence[int], scores: Sequence[Scored], last: int) -> Arrays:
+    """What a run is kept as; `last`: its last update, at which it diverged unless all there is a number."""
+    sound = math.isfinite(losses[last]) and all(map(math.isfinite, scores[-1]))
     return {
         "loss": losses, "evaluated_at": np.array(at), "validation.loss": np.array([one[0] for one in scores]),
         "validation.metric": np.array([one[1] for one in scores]),
-        "diverged_at": np.array([-1 if sound else step]),
+        "diverged_at": np.array([-1 if sound else last]),
     }  # fmt: skip
 
 
-def _next(stream: Iterator[Any], step: int, steps: int) -> Any:
+def next_of(stream: Iterator[Any], step: int, steps: int) -> Any:
+    """The next batch; TrialError says after how many steps there was none."""
     try:
         return next(stream)
     except TrialError as error:
@@ -140,23 +134,34 @@ def _update(problem: Problem, model: nn.Module, optimizer: torch.optim.Optimizer
     return value
 
 
-def _optimizer(problem: Problem, job: Job, model: nn.Module, said: Any) -> torch.optim.Optimizer:
-    """At one rate for all parameters, or at those that the start's recipe prescribes relative to it."""
-    name, make = problem.optimizers[job.optimizer]
-    parameters: Any = [one for one in model.parameters() if one.requires_grad]
+def own_rates(said: Any) -> Plan | None:
+    """The plan of what a start returned, if that prescribes rates for parameters."""
     plan = said.plan if isinstance(said, Receipt) else said
-    if isinstance(plan, Plan) and any(entry.rates for entry in plan.values()):
-        parameters = plan.param_groups(job.rate, optimizer_kind(name), model=model)
+    return plan if isinstance(plan, Plan) and any(entry.rates for entry in plan.values()) else None
+
+
+def _groups(problem: Problem, job: Job, model: nn.Module, said: Any) -> list[Any]:
+    """All parameters that train, at one rate or at those that the start's recipe prescribes."""
+    plan = own_rates(said)
+    if plan is None:
+        return [one for one in model.parameters() if one.requires_grad]
+    kind = optimizer_kind(problem.optimizers[job.optimizer][0])
+    groups: list[Any] = plan.param_groups(job.rate, kind, model=model)
+    return groups
+
+
+def optimizer_of(problem: Problem, job: Job, parameters: list[Any]) -> torch.optim.Optimizer:
+    """The job's optimizer over these parameters or groups."""
     if not parameters:
         raise TrialError("the model has no parameter that trains: all of them are frozen")
-    made: torch.optim.Optimizer = make(parameters, lr=job.rate)
+    made: torch.optim.Optimizer = problem.optimizers[job.optimizer][1](parameters, lr=job.rate)
     return made
 
 
 def looked(problem: Problem, job: Job) -> Arrays:
     """What `inspect` says of a start on its first batch, as JSON in bytes."""
     batch = moved(next(problem.data.stream(job.seed)), leased(problem.device), problem.channels_last)
-    model, said = _started(problem, job, batch)
+    model, said = started(problem, job, batch)
     inputs, target = pair_of(batch)
     report = inspect(model.train(), inputs, lambda output: loss_of(problem.loss, output, target))
     told = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,24 +17,40 @@ from isogain.torch.call.guard import random_states, seeded, set_random_states
 from isogain.torch.trial.batches import pair_of
 from isogain.torch.trial.problem import Measure, Problem
 
-__all__ = ["score"]
+__all__ = ["Scored", "evaluating", "score", "scored"]
 
 Tensor = torch.Tensor
+Scored = tuple[float, float]
+"""Loss and metric."""
 
 
 @torch.no_grad()
-def score(problem: Problem, model: nn.Module, batches: Sequence[Any]) -> tuple[float, float]:
+def score(problem: Problem, model: nn.Module, batches: Sequence[Any]) -> Scored:
     """(loss, metric) over all of these batches, the model in evaluation mode; mode and random state as
     before.
 
     A metric of tensors sees the outputs of all batches at once; of anything else it is averaged by examples.
     """
-    model.eval()
+    with evaluating(model):
+        seen = [problem.loss_on(model, batch) for batch in batches]
+    return scored(problem, seen, batches)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A model as it is when it is judged, random numbers from a seed of their own; then as before."""
     states = random_states()
+    model.eval()
     seeded(0)
-    seen = [problem.loss_on(model, batch) for batch in batches]
-    set_random_states(states)
-    model.train()
+    try:
+        yield
+    finally:
+        set_random_states(states)
+        model.train()
+
+
+def scored(problem: Problem, seen: Sequence[tuple[Tensor, Any, Any]], batches: Sequence[Any]) -> Scored:
+    """(loss, metric) of what a model gave: loss, output and target of each batch."""
     sizes = [batch_of((pair_of(batch)[0],), {}) for batch in batches]
     loss = _mean([float(value) for value, _, _ in seen], sizes)
     if problem.measure.function is None:

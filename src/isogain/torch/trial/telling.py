@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from isogain._version import __version__
+from isogain.jobs.statistics import interval
 from isogain.torch.trial.budget import Budget
+from isogain.torch.trial.judging import Standing
 from isogain.torch.trial.problem import Problem
 from isogain.torch.trial.result import Trial
 
@@ -93,8 +95,16 @@ def _same(trial: Trial) -> Iterator[str]:
 
 def _edges(trial: Trial) -> Iterator[str]:
     for one in trial.judged.standings:
-        if one.at_edge:
+        if one.at_edge and _learns(trial, one):
             yield f"{one.start} does best at the {one.at_edge} rate tried, {one.rate:g}: try some beyond it"
+
+
+def _learns(trial: Trial, one: Standing) -> bool:
+    """Whether this start's runs are better than before training: of one that stands still no rate is best."""
+    where = (one.start, one.optimizer, one.rate)
+    own = [run for run in trial.runs if (run.start, run.optimizer, run.rate) == where and len(run.metric)]
+    gains = interval([run.metric[-1] - run.metric[0] for run in own], trial.confidence)
+    return gains.below_zero if trial.lower_is_better else gains.above_zero
 
 
 def _lost(lost: int) -> Iterator[str]:

@@ -24,10 +24,11 @@ from isogain.torch.trial.budget import Budget, budget_of
 from isogain.torch.trial.campaign import Asked, Campaign
 from isogain.torch.trial.devices import devices_of
 from isogain.torch.trial.optimizers import optimizer_rates, optimizers_of
+from isogain.torch.trial.performing import perform
 from isogain.torch.trial.preparing import checked, digest_of
 from isogain.torch.trial.problem import Problem, Start, measure_of, named_loss
 from isogain.torch.trial.result import Trial
-from isogain.torch.trial.running import Job, perform
+from isogain.torch.trial.running import Job
 from isogain.torch.trial.runs import Run
 from isogain.torch.trial.telling import notes_of, settings_of
 from isogain.torch.trial.unpacking import run_of
@@ -35,6 +36,8 @@ from isogain.torch.trial.unpacking import run_of
 __all__ = ["trial"]
 
 CHECKS = Checks(TrialError)
+LAST_SEED, MOST_SEEDS = 2**31 - 2, 10_000
+MOST_STEPS, MOST_WORKERS, MOST_THREADS = 10**9, 4096, 1024
 Progress = bool | Report
 Starts = Sequence[Scheme] | Mapping[str, Scheme]
 
@@ -106,19 +109,20 @@ def trial(
     problem = Problem(
         build, source_of(data, CHECKS.whole("batch_size", batch_size)),
         None if validation is None else source_of(validation, batch_size), named_loss(loss),
-        measure_of(metric, lower_is_better), CHECKS.whole("steps", steps), starts_of(starts),
-        optimizers_of(optimizers), _device(device), CHECKS.whole("threads", threads),
+        measure_of(metric, lower_is_better), CHECKS.whole("steps", steps, most=MOST_STEPS), starts_of(starts),
+        optimizers_of(optimizers), _device(device), CHECKS.whole("threads", threads, most=MOST_THREADS),
     )  # fmt: skip
     chosen, bound = _seeds(seeds), budget_of(budget)
     found = checked(problem, chosen[0])
-    problem = replace(problem, channels_last=found.channels_last)
+    problem = replace(problem, channels_last=found.channels_last, form=found.form)
     asked = Asked(
-        name or _name(build), optimizer_rates(rates, [one for one, _ in problem.optimizers]), chosen,
+        _name(build) if name is None else CHECKS.text("name", name, "mnist"),
+        optimizer_rates(rates, [one for one, _ in problem.optimizers]), chosen,
         CHECKS.number("confidence", confidence, above=0, below=1), digest_of(problem, found.model),
         CHECKS.flag("inspect", inspect),
     )  # fmt: skip
     crew = _crew(problem, backend, workers, address, len(chosen))
-    return _tried(problem, asked, crew, bound, results, progress, found.notes)
+    return _tried(problem, asked, crew, bound, results, _told(progress), found.notes)
 
 
 def _tried(
@@ -154,9 +158,15 @@ class _Objective:
 
     def __call__(self, start: str, rate: float, seed: int, optimizer: str | None) -> float:
         names = [name for name, _ in self.problem.optimizers]
-        place = names.index(CHECKS.choice("optimizer", optimizer or names[0], names))
+        place = names.index(names[0] if optimizer is None else CHECKS.choice("optimizer", optimizer, names))
         which = [one.name for one in self.problem.starts].index(start)
-        job = Job("train", which, seed, place, CHECKS.number("rate", rate, above=0))
+        job = Job(
+            "train",
+            which,
+            CHECKS.whole("seed", seed, least=0, most=LAST_SEED),
+            place,
+            CHECKS.number("rate", rate, above=0),
+        )
         with _folder(self.results) as folder, Store(folder) as store:
             crew = Crew(perform, self.problem, workers=1)
             campaign = Campaign(self.problem, self.asked, store, crew, Budget(), _silent)
@@ -199,9 +209,9 @@ def _several(given: Any) -> tuple[Any, ...]:
 
 def _seeds(given: Any) -> tuple[int, ...]:
     if isinstance(given, int) and not isinstance(given, bool):
-        return tuple(range(CHECKS.whole("seeds", given)))
+        return tuple(range(CHECKS.whole("seeds", given, most=MOST_SEEDS)))
     found = tuple(
-        CHECKS.whole("seeds", one, least=0, most=2**31 - 2) for one in CHECKS.series("seeds", given, "seeds")
+        CHECKS.whole("seeds", one, least=0, most=LAST_SEED) for one in CHECKS.series("seeds", given, "seeds")
     )
     if not found or len(set(found)) < len(found):
         raise TrialError(f"seeds must be one or more that differ, got {shown(given)}")
@@ -213,7 +223,7 @@ def _device(device: Any) -> str | None:
         return None
     try:
         wanted = torch.device(device)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise TrialError(f"device must be such as 'cpu' or 'cuda', got {shown(device)}") from error
     if wanted.type == "cuda" and not torch.cuda.is_available():
         raise TrialError(f"device {shown(device)}: no GPU is visible here")
@@ -225,7 +235,7 @@ def _crew(
 ) -> Callable[[], Crew]:
     CHECKS.choice("backend", backend, BACKENDS)
     if workers is not None:
-        CHECKS.whole("workers", workers)
+        CHECKS.whole("workers", workers, most=MOST_WORKERS)
     if address is not None:
         CHECKS.text("address", address, "tcp://scheduler:8786")
     here = devices_of(problem.device) or max(cores() // problem.threads, 1)
@@ -253,6 +263,16 @@ def _folder(results: Any) -> Iterator[Path]:
 
 def _shown(progress: Progress, title: str) -> Any:
     return bar(title) if progress is True else nullcontext(progress or None)
+
+
+def _told(progress: Any) -> Progress:
+    """Whom to tell, if that can be told; TrialError otherwise."""
+    if progress is None or isinstance(progress, bool) or callable(progress):
+        found: Progress = progress or False
+        return found
+    raise TrialError(
+        f"progress must be True, False or a function of (text, done, total), got {shown(progress)}"
+    )
 
 
 def _silent(text: str, done: int, total: int) -> None: ...

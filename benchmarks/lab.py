@@ -24,9 +24,10 @@ from torch import nn
 
 from isogain.jobs.store import Store
 from isogain.lab.datasets import Dataset, load
+from isogain.lab.grouping import Run
 from isogain.lab.runner import complete, run_key
 from isogain.lab.spec import Experiment
-from isogain.lab.starts import Run, initial_weights
+from isogain.lab.starts import initial_weights
 from isogain.lab.streams import batch_indices
 from isogain.lab.studies import study
 

@@ -57,3 +57,22 @@ def test_keras_brings_its_backend_and_no_adapter_of_another(backend):
     alone = loaded("import keras", KERAS_BACKEND=backend)
     ours = loaded("import isogain.keras as k; k.to_keras('he_normal', seed=0)((3, 2))", KERAS_BACKEND=backend)
     assert ours == alone
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def test_what_experiments_there_are_needs_no_framework():
+    """`isogain lab list` where PyTorch is not installed."""
+    code = WITHOUT_TORCH + "from isogain import lab; print(len(lab.experiments()))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(said.stdout) == 9

@@ -216,3 +216,22 @@ def test_recurrent_layers_are_followed():
     report = igt.inspect(Net(), torch.randn(4, 5, 8))
     assert report.coverage.share == 1
     assert any(layer.kind == "recurrent" and layer.gradient_rms > 0 for layer in report.layers)
+
+
+def test_a_cast_to_the_type_it_has_is_no_operation_and_a_bias_stands_with_its_layer():
+    """As Keras on torch writes a layer out: casts that do nothing hide no activation from the weight before it."""
+
+    class Written(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8)
+
+        def forward(self, x):
+            made = torch.matmul(x.to(torch.float32), self.layer.weight.t()).to(torch.float32)
+            made = torch.add(made.to(torch.float32), self.layer.bias).to(torch.float32).contiguous()
+            return torch.relu(made)
+
+    nodes = igt.inspect(Written(), torch.randn(16, 8)).table.graph.nodes
+    assert [(node.kind, node.path) for node in nodes if node.kind != "input"] == [
+        ("weight", "layer"), ("add", "layer"), ("activation", ""),
+    ]  # fmt: skip

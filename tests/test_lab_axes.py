@@ -30,7 +30,7 @@ def test_figure_6_15_runs_on_other_digits_and_is_reported_again(tmp_path):
     (outcome,) = lab.run("mnist-training", data="digits", results=tmp_path, progress=False, **asked)
     chart = outcome.charts[0]
     assert {row["setting"] for row in chart.rows} == {"relu, 2 x 12", "relu, 3 x 12"}
-    assert {row["start"] for row in chart.rows} == {"he_normal", "0.01"}
+    assert {row["start"] for row in chart.rows} == {"he_normal", "std 0.01"}
     assert len(outcome.tables[0].rows) == 4
     assert "Digits" in chart.caption
     assert "--widths 12 --depths 2,3 --starts he_normal,0.01" in outcome.command

@@ -10,10 +10,11 @@ from torch import nn
 from isogain.core.initializers import Constant, Normal
 from isogain.core.names.catalog import get
 from isogain.lab.datasets import Dataset
+from isogain.lab.grouping import Run
 from isogain.lab.networks import Networks
 from isogain.lab.nonlinear import RRELU_RANGE, leaky
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record
-from isogain.lab.starts import Run, initial_weights
+from isogain.lab.starts import initial_weights
 from isogain.lab.streams import batch_indices, permutation
 from isogain.lab.training import Interrupted, train
 

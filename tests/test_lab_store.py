@@ -21,11 +21,11 @@ from isogain.jobs.store import FILE_NAME, Store, StoredRun
 from isogain.lab import public, runner
 from isogain.lab.axes import Axes
 from isogain.lab.datasets import load
+from isogain.lab.grouping import Run, groups
 from isogain.lab.outcome import Outcome
 from isogain.lab.registry import STUDIES, Study
-from isogain.lab.runner import Where, complete, groups, run_key
+from isogain.lab.runner import Where, complete, run_key
 from isogain.lab.spec import Arm, Batches, Experiment, Network, Record, Reduction
-from isogain.lab.starts import Run
 from isogain.lab.studies import studies, study
 
 NETWORK = Network((64, 16, 10))

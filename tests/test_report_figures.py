@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from string import Formatter
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from isogain.lab.outcome import Chart, Outcome
 from isogain.lab.studies.common import curve
 from isogain.report import render_page, sections_of, theme, words, write_pictures
 from isogain.report.charts import full_specification
-from isogain.report.chinese import CHINESE
 from isogain.report.prepare import prepare
 from isogain.report.records import bar_top
 
@@ -147,13 +145,3 @@ def test_a_language_without_words_is_refused(monkeypatch):
     monkeypatch.setenv("ISOGAIN_LANG", "fr")
     with pytest.raises(ReportError, match="ISOGAIN_LANG"):
         words.say("layer")
-
-
-def test_the_table_of_words_is_whole():
-    """What is put into a sentence is put into its translation; numbers and names in braces alike."""
-    for english, chinese in CHINESE.items():
-        places = [[name for _, name, _, _ in Formatter().parse(text)] for text in (english, chinese)]
-        assert [name for name in places[0] if name is not None] == [
-            name for name in places[1] if name is not None
-        ]
-        assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese), english

@@ -30,15 +30,17 @@ __all__: list[str] = []
 @register("report.text")
 def _report_text(report: Report) -> str:
     from isogain.inspect.text import as_text
+    from isogain.report.words import say
 
-    return as_text(report)
+    return as_text(report, say)
 
 
 @register("table.text")
 def _table_text(table: Measured, full: bool) -> str:
     from isogain.inspect.layer_text import table_lines
+    from isogain.report.words import say
 
-    return "\n".join(table_lines(table, full=full))
+    return "\n".join(table_lines(table, full=full, say=say))
 
 
 @register("report.outcome")

@@ -6,16 +6,32 @@ So a Report can be printed or written as a page though nothing it is made of kno
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
+from unicodedata import east_asian_width
 
-__all__ = ["MOST_LINES", "Shown", "Text", "register", "rendered", "shortened"]
+__all__ = [
+    "MOST_LINES",
+    "Say",
+    "Shown",
+    "Text",
+    "cells",
+    "filled",
+    "padded",
+    "register",
+    "rendered",
+    "shortened",
+]
 
 MOST_LINES = 60
 """Lines of text that any result prints at most."""
 
+Say = Callable[[str], str]
+"""Words in the language of the reader, for the English ones."""
 Renderer = Callable[..., Any]
 _RENDERERS: dict[str, Renderer] = {}
 
@@ -47,6 +63,32 @@ def shortened(lines: Sequence[str], most: int, more: str) -> list[str]:
     return [*lines[:kept], f"... and {len(lines) - kept} more; {more}"]
 
 
+def cells(text: str) -> int:
+    """Columns of a terminal that text takes: a Chinese character takes two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def padded(text: str, width: int, right: bool = False) -> str:
+    """Text with spaces up to so many columns, behind it or, with `right`, before it."""
+    spaces = " " * (width - cells(text))
+    return spaces + text if right else text + spaces
+
+
+def filled(text: str, width: int, first: str = "", rest: str = "") -> str:
+    """Text in lines of so many columns, indented; Chinese breaks between any two characters."""
+    if text.isascii() or cells(text) == len(text):
+        return textwrap.fill(
+            text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+        )
+    lines = [first]
+    for part in re.findall(r"[\u2e80-\uffef][\uff01-\uff1f\u3002]?|[^\s\u2e80-\uffef]+|\s+", text):
+        if cells(lines[-1] + part) > width and lines[-1].strip():
+            lines[-1] = lines[-1].rstrip()
+            lines.append(rest)
+        lines[-1] += part if lines[-1] != rest else part.lstrip()
+    return "\n".join(lines)
+
+
 class Text(str):
     """Text of several lines, which prompts and notebooks show as it is."""
 
@@ -55,6 +97,13 @@ class Text(str):
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self)}</pre>"
+
+
+class Line:
+    """A part of a result: a line of words where a prompt or a notebook would list its fields."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
 
 
 class Shown:

@@ -30,6 +30,7 @@ def playground(
     """Write a page on which every knob of an untrained network can be turned; --open shows it at once.
 
     Example:  isogain playground --open
+
     Example:  isogain playground --html playground.html --lang zh --set activation=tanh --set law=lecun_normal
     """
     from isogain.playground.shown import Playground

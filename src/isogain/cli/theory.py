@@ -112,6 +112,7 @@ def theory(
     """Predict variance, correlation and gradients of every layer, with bands, and how deep one can train.
 
     Example:  isogain theory gelu --depth 50 --width 256 --html gelu.html
+
     Example:  isogain theory relu --depth 24 --width 64 --kernel 3 --size 32x32 --residual auto
     """
     from isogain.core.activations import activation

@@ -11,12 +11,13 @@ from typing import Any
 from isogain.checking import shown
 from isogain.core.values.initializer import Initializer
 from isogain.errors import DataError
+from isogain.rendering import Line
 
 __all__ = ["Fit", "Identification", "Identified"]
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fit(Line):
     """A law that the values could have been drawn from."""
 
     initializer: Initializer
@@ -26,6 +27,9 @@ class Fit:
     """Between its scale and the values' own, in standard errors."""
     named: bool = True
     """Whether its scale is one that somebody writes, and not merely the values' own."""
+
+    def __str__(self) -> str:
+        return f"{self.says}, {self.distance:.2g} standard errors off"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from isogain.inspect.fixes import Fix
+from isogain.rendering import Line
 
 __all__ = ["CODES", "SEVERITIES", "Finding", "Severity", "Verdict", "at_least", "verdict_of"]
 
@@ -23,7 +24,7 @@ CODES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Line):
     """One thing that is wrong with this start (or worth knowing: severity info)."""
 
     code: str
@@ -55,6 +56,9 @@ class Finding:
     def key(self) -> str:
         """'code:path', by which pyproject.toml accepts a finding."""
         return f"{self.code}:{self.path}"
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.code} at {self.path}: {self.why}"
 
 
 def at_least(severity: Severity, threshold: Severity) -> bool:

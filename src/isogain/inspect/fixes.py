@@ -91,8 +91,16 @@ def _said(change: Change, dialect: Dialect) -> str:
     if not change.values:
         return template.format(text=change.text)
     if "{values}" in template:
-        return template.format(values="{" + ", ".join(f"{n!r}: {v:.6g}" for n, v in change.values) + "}")
+        return template.format(values=_mapping(change))
     return _over_parameters(change, template, dialect.parameter)
+
+
+def _mapping(change: Change) -> str:
+    """The numbers by name, as an expression; one number for many is written once."""
+    several = {f"{value:.6g}" for _, value in change.values}
+    if len(several) == 1 and len(change.values) > 2:
+        return f"dict.fromkeys({list(change.names)!r}, {several.pop()})"
+    return "{" + ", ".join(f"{name!r}: {value:.6g}" for name, value in change.values) + "}"
 
 
 def _over_parameters(change: Change, template: str, parameter: str) -> str:

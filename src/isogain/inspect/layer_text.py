@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from isogain.inspect.layers import Fold, fold, layers_of
 from isogain.inspect.table import Table
-from isogain.rendering import shortened
+from isogain.rendering import Say, cells, padded, shortened
 
 __all__ = ["WIDTH", "table_lines", "totals"]
 
@@ -19,15 +19,15 @@ WORDS = 3
 """How many of these columns hold words."""
 
 
-def table_lines(table: Table, most: int | None = None, full: bool = False) -> list[str]:
+def table_lines(table: Table, most: int | None = None, full: bool = False, say: Say = str) -> list[str]:
     """The layers, one line each, or those that repeat in one; then the totals."""
     layers = [one for one in layers_of(table) if one.kind in LISTED or one.parameters]
     if not layers:
         return []
     folds = [Fold(one.path, (one,)) for one in layers] if full else list(fold(layers))
-    lines = _aligned([HEADINGS, *map(_row, folds)])
+    lines = _aligned([tuple(map(say, HEADINGS)), *(_row(one, say) for one in folds)])
     kept = lines[1:] if most is None else shortened(lines[1:], max(most - 2, 4), MORE)
-    return [lines[0], *kept, totals(table)]
+    return [lines[0], *kept, say(totals(table))]
 
 
 MORE = "print(report.table(full=True)) and report.to_frame() have them all"
@@ -42,17 +42,17 @@ def totals(table: Table) -> str:
     return f"{total:,} parameters in all{frozen}"
 
 
-def _row(one: Fold) -> tuple[str, ...]:
+def _row(one: Fold, say: Say) -> tuple[str, ...]:
     first = one.members[0]
     count = f"{first.parameters:,}" if first.parameters else ""
-    shape = "x".join(map(str, first.shape)) or "one number"
+    shape = "x".join(map(str, first.shape)) or say("one number")
     numbers = (_range([getattr(m, name) for m in one.members]) for name in ("gain", "rms", "gradient_rms"))
-    return (one.name, first.role, shape, count, *numbers)
+    return (one.name, say(first.role), shape, count, *numbers)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Columns side by side; the names give way where the line would be longer than the page."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    widths = [max(cells(row[place]) for row in rows) for place in range(len(rows[0]))]
     widths[0] = max(min(widths[0], WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1)), 16)
     return [
         "  ".join(_cell(*cell) for cell in zip(row, widths, range(len(row)), strict=True)).rstrip()
@@ -61,9 +61,9 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _cell(text: str, width: int, place: int) -> str:
-    if len(text) > width:
+    if cells(text) > width:
         return "…" + text[1 - width :]
-    return text.ljust(width) if place < WORDS else text.rjust(width)
+    return padded(text, width, right=place >= WORDS)
 
 
 def _range(values: Sequence[float]) -> str:

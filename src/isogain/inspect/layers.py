@@ -9,12 +9,13 @@ from typing import Any
 
 from isogain.graph import Graph, Node, family
 from isogain.inspect.table import Backward, Forward, Table
+from isogain.rendering import Line
 
 __all__ = ["Fold", "Layer", "fold", "layer_record", "layers_of", "parameters_by_node"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Line):
     """One measured operation, as a row of the table."""
 
     index: int
@@ -43,6 +44,12 @@ class Layer:
     def gradient_rms(self) -> float:
         """Root mean square of the gradient with respect to what it hands on."""
         return self.backward.rms if self.backward else math.nan
+
+    def __str__(self) -> str:
+        shape = "x".join(map(str, self.shape)) or "one number"
+        numbers = (("gain", self.gain), ("rms", self.rms), ("gradient", self.gradient_rms))
+        known = [f"{name} {value:.3g}" for name, value in numbers if math.isfinite(value)]
+        return ", ".join([f"{self.path or '(model)'} ({self.op}): {self.role or self.kind}", shape, *known])
 
 
 def layers_of(table: Table) -> tuple[Layer, ...]:

@@ -56,9 +56,8 @@ class Report(Shown):
         followed = f"{self.coverage.share:.1%} of the parameters followed"
         if self.coverage.share < 0.5:
             return f"too little was seen to call it healthy: only {followed}"
-        checked = (
-            f"{len(self.coverage.skipped)} checks not run" if self.coverage.skipped else "all checks run"
-        )
+        left = len(self.coverage.skipped)
+        checked = f"{left} check{'s' * (left > 1)} not run" if left else "all checks run"
         return f"nothing found; {followed}, {checked}"
 
     @cached_property

@@ -11,7 +11,7 @@ from isogain.graph import Graph, Node, trunks
 from isogain.inspect.formats import Scales
 from isogain.inspect.looks import BufferState, Look
 from isogain.inspect.slices import Slices
-from isogain.rendering import Text, rendered
+from isogain.rendering import Line, Text, rendered
 
 __all__ = [
     "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
@@ -221,7 +221,7 @@ class ParameterState:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(Line):
     """What was followed, and what was not."""
 
     parameters: int
@@ -240,6 +240,10 @@ class Coverage:
     def share(self) -> float:
         """followed / parameters, by element; 1 for a model without parameters."""
         return self.followed / self.parameters if self.parameters else 1.0
+
+    def __str__(self) -> str:
+        left = f"; not run: {'; '.join(self.skipped)}" if self.skipped else ""
+        return f"{self.share:.1%} of {self.parameters:,} parameters followed{left}"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from isogain.inspect.findings import Finding
 from isogain.inspect.layer_text import WIDTH, table_lines
 from isogain.inspect.report import Report
-from isogain.rendering import MOST_LINES, shortened
+from isogain.rendering import MOST_LINES, Say, filled, padded, shortened
 
 __all__ = ["SIGNS", "as_text"]
 
@@ -17,21 +16,21 @@ FINDING_LINES = 30
 SIGNS = {"critical": "✗", "warning": "!", "info": "i", "healthy": "✓"}
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report, say: Say = str) -> str:
     """Verdict and cause, the findings, the layers with repeats folded, the coverage: at most sixty lines."""
-    head = [_wrapped(f"{SIGNS[report.verdict]} {report.verdict}: {report.cause}", "", "  ")]
-    found = "\n\n".join(head + _findings(report)).split("\n")
-    seen = [line for part in _coverage(report) for line in part.split("\n")]
+    head = f"{SIGNS[report.verdict]} {say(f'{report.verdict}: {report.cause}')}"
+    found = "\n\n".join([filled(head, WIDTH, "", "  "), *_findings(report, say)]).split("\n")
+    seen = [line for part in _coverage(report, say) for line in part.split("\n")]
     seen = shortened(seen, 12, "report.coverage has them all")
-    if "decade" in "".join(found):
-        seen.append("a decade is a factor of 10")
-    layers = table_lines(report.table, most=MOST_LINES - len(found) - len(seen) - 2)
+    if any("decade" in finding.measured + finding.expected for finding in report.findings):
+        seen.append(say("a decade is a factor of 10"))
+    layers = table_lines(report.table, MOST_LINES - len(found) - len(seen) - 2, say=say)
     return "\n\n".join("\n".join(part) for part in (found, layers, seen) if part)
 
 
-def _findings(report: Report) -> list[str]:
+def _findings(report: Report, say: Say) -> list[str]:
     """The worst in full, as long as there is room, then one line for each."""
-    whole = [_finding(one, _first_with(one, report)) for one in report.findings]
+    whole = [_finding(one, _first_with(one, report), say) for one in report.findings]
     room = FINDING_LINES - len(whole)
     shown: list[str] = []
     for text in whole:
@@ -39,15 +38,12 @@ def _findings(report: Report) -> list[str]:
         if room < 0:
             break
         shown.append(text)
-    rest = [
-        f"{SIGNS[f.severity]} {f.severity} {f.code} at {f.path}"[:WIDTH]
-        for f in report.findings[len(shown) :]
-    ]
+    rest = [_headed(one, say)[:WIDTH] for one in report.findings[len(shown) :]]
     return [*shown, *(["\n".join(shortened(rest, 8, "report.findings has them all"))] if rest else [])]
 
 
-def _wrapped(text: str, first: str, rest: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+def _headed(finding: Finding, say: Say) -> str:
+    return f"{SIGNS[finding.severity]} {say(finding.severity)} {finding.code} at {finding.path}"
 
 
 def _first_with(finding: Finding, report: Report) -> Finding:
@@ -55,28 +51,33 @@ def _first_with(finding: Finding, report: Report) -> Finding:
     return next((one for one in report.findings if one.fix and one.fix == finding.fix), finding)
 
 
-def _finding(finding: Finding, first: Finding) -> str:
-    head = f"{SIGNS[finding.severity]} {finding.severity} {finding.code} at {finding.path}"
-    lines = [_wrapped(head, "", "  ")]
-    lines.append(_wrapped(f"{finding.measured}; expected {finding.expected}", "  measured  ", " " * 12))
-    lines.append(_wrapped(finding.why, "  why       ", " " * 12))
-    said = finding.fix if first is finding else f"that of {first.key} mends this too"
-    if said or finding.remark:
-        lines.append(_wrapped(said or f"({finding.remark})", "  fix       ", " " * 12))
+def _finding(finding: Finding, first: Finding, say: Say) -> str:
+    lines = [filled(_headed(finding, say), WIDTH, "", "  ")]
+    seen = say(f"{finding.measured}; expected {finding.expected}")
+    fix = finding.fix if first is finding else say(f"that of {first.key} mends this too")
+    said = {"measured": seen, "why": say(finding.why), "fix": fix or say(finding.remark)}
+    if not fix and finding.remark:
+        said["fix"] = f"({said['fix']})"
+    for name, text in said.items():
+        if text:
+            lines.append(filled(text, WIDTH, f"  {padded(say(name), 8)}  ", " " * 12))
     return "\n".join(lines)
 
 
-def _coverage(report: Report) -> Iterator[str]:
+def _coverage(report: Report, say: Say) -> Iterator[str]:
     coverage = report.coverage
-    yield (
-        f"coverage  {coverage.share:.1%} of {coverage.parameters:,} parameters followed; "
-        f"{coverage.measured} of {coverage.operations} operations measured"
-    )
+    followed = f"{coverage.share:.1%} of {coverage.parameters:,} parameters followed"
+    measured = f"{coverage.measured} of {coverage.operations} operations measured"
+    yield f"{padded(say('coverage'), 8)}  {say(f'{followed}; {measured}')}"
     for name, entries in (("not followed", coverage.unfollowed), ("not measured", coverage.unmeasured)):
         if entries:
             listed = ", ".join(entries[:8]) + (f" and {len(entries) - 8} more" if len(entries) > 8 else "")
-            yield _wrapped(f"{name}: {listed}", "          ", " " * 12)
+            yield _under(f"{name}: {listed}", say)
     for reason in coverage.skipped:
-        yield _wrapped(f"not run: {reason}", "          ", " " * 12)
+        yield _under(f"not run: {reason}", say)
     for finding in report.accepted:
-        yield _wrapped(f"accepted: {finding.key}", "          ", " " * 12)
+        yield _under(f"accepted: {finding.key}", say)
+
+
+def _under(text: str, say: Say) -> str:
+    return filled(say(text), WIDTH, " " * 10, " " * 12)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isogain.core.initializers import Normal, Orthogonal
 from isogain.drawing import draw
-from isogain.errors import InspectError
+from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
 from isogain.inspect.fixes import Dialect, Fix
 from isogain.inspect.proving import proved
@@ -116,10 +116,14 @@ def rescale(params: Any, factors: Mapping[str, float]) -> Any:
     return _replaced(params, factors, lambda name, leaf: factors[name] * leaf)
 
 
-def carried_out(fix: Fix, params: Any, inputs: Any) -> tuple[Any, Any]:
-    """Parameters and inputs as the Fix has them."""
+def carried_out(
+    fix: Fix, params: Any, inputs: Any, restarted: Callable[[], Any] | None = None
+) -> tuple[Any, Any]:
+    """Parameters and inputs as the Fix has them; `restarted` gives those of a new start."""
     for change in fix.changes:
-        if change.verb == "inputs":
+        if change.verb == "restart" and restarted is not None:
+            params = restarted()
+        elif change.verb == "inputs":
             inputs = inputs / float(change.text)
         else:
             params = _changed(params, change.verb, {n: float(f"{v:.6g}") for n, v in change.values})
@@ -127,14 +131,15 @@ def carried_out(fix: Fix, params: Any, inputs: Any) -> tuple[Any, Any]:
 
 
 def with_fixes(
-    report: Report, params: Any, inputs: Any, look: Callable[[Any, Any], Report], dialect: Dialect = JAX
-) -> Report:
+    report: Report, params: Any, inputs: Any, look: Callable[[Any, Any], Report], dialect: Dialect = JAX,
+    restarted: Callable[[], Any] | None = None,
+) -> Report:  # fmt: skip
     """The report with a line of JAX for every finding that a mended copy of the parameters lost."""
 
     def attempt(fix: Fix) -> Report | None:
         try:
-            return look(*carried_out(fix, params, inputs))
-        except (InspectError, TypeError, ValueError):
+            return look(*carried_out(fix, params, inputs, restarted))
+        except (IsogainError, TypeError, ValueError):
             return None
 
     return proved(report, attempt, dialect) if report.findings else report

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from isogain.rendering import Line
+
 __all__ = ["CONFIDENCE", "METHOD", "Interval", "interval", "intervals", "paired", "separated"]
 
 CONFIDENCE = 0.95
@@ -17,7 +19,7 @@ METHOD = "95 % intervals over seeds, Student's t"
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Line):
     """A mean over seeds and where it lies with 95 % confidence; one seed gives no interval (None)."""
 
     mean: float
@@ -54,6 +56,9 @@ class Interval:
     def below_zero(self) -> bool:
         """Whether the whole interval is below 0."""
         return self.high is not None and self.high < 0
+
+    def __str__(self) -> str:
+        return self.written()
 
 
 def interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:

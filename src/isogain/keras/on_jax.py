@@ -29,7 +29,8 @@ KERAS = Dialect(
     {
         verb: line.replace("params = isogain.jax.mend(params, ", "igk.mend_(model, ")
         for verb, line in JAX.verbs.items()
-    },
+    }
+    | {"restart": "igk.init_(model, inputs{text})"},
 )
 
 
@@ -40,7 +41,12 @@ def inspect(model: Any, inputs: Any, loss: Any, *, training: bool) -> Report:
     def look(parameters: Any, batch: Any) -> Report:
         return judge(measure(about.function, parameters, batch, about.loss))
 
-    return with_fixes(look(about.params, about.inputs), about.params, about.inputs, look, KERAS)
+    def restarted() -> Any:
+        return started(about, 0, exclude=(), recipe="default", keep_healthy=True, options={},
+                       declared=_declared(model))[0]  # fmt: skip
+
+    report = look(about.params, about.inputs)
+    return with_fixes(report, about.params, about.inputs, look, KERAS, restarted)
 
 
 def plan(model: Any, inputs: Any, *, exclude: Any = (), recipe: str = "default", **options: Any) -> Plan:

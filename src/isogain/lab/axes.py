@@ -53,7 +53,7 @@ class Axes:
         self, width: int, depth: int, names: Sequence[str], starts: Mapping[str, Initializer]
     ) -> Iterator[Point]:
         """Every combination; what was not asked for is as given here."""
-        laws = {start: law_of(start) for start in self.starts} or dict(starts)
+        laws = {_called(start): law_of(start) for start in self.starts} or dict(starts)
         axes = (self.activations or names, self.widths or (width,), self.depths or (depth,))
         for which, wide, deep in product(*axes):
             for start, law in laws.items():
@@ -62,6 +62,11 @@ class Axes:
 
 def _setting(name: str, width: int, depth: int) -> str:
     return f"{name}, {depth} x {width}"
+
+
+def _called(start: str) -> str:
+    """A start's name on figures: that of the catalog, or "std 0.01"."""
+    return f"std {start}" if start.replace(".", "", 1).isdigit() else start
 
 
 def law_of(start: str) -> Initializer:
@@ -94,6 +99,8 @@ def _several(name: str, given: Any) -> Sequence[Any]:
         return ()
     if isinstance(given, (str, int, float)):
         return (given,)
+    if callable(given):
+        raise LabError(f"{name} are given by name, got {shown(given)}; a function of one's own: igt.trial")
     found: Sequence[Any] = CHECKS.series(name, given, "values")
     if len(set(map(str, found))) < len(found):
         raise LabError(f"{name}: every value once, got {shown(given)}")

@@ -23,7 +23,7 @@ from isogain.lab import idx
 from isogain.lab.download import cache_folder, fetch_mnist
 from isogain.lab.streams import permutation
 
-__all__ = ["MNIST_VARIABLE", "Dataset", "load", "names"]
+__all__ = ["MNIST_VARIABLE", "Dataset", "load", "names", "region_grid"]
 
 MNIST_VARIABLE = "ISOGAIN_MNIST"
 HELD_OUT = 1000
@@ -305,3 +305,10 @@ _BY_NAME: dict[str, Callable[[], Dataset]] = {
     "circles": _circles,
     "gaussian": _gaussian,
 }
+
+
+def region_grid(inputs: NDArray[Any], points: int) -> NDArray[np.float64]:
+    """points^2 x 2 places that cover two-dimensional inputs with a margin, x changing fastest."""
+    low, high = inputs.min(0) - 0.25, inputs.max(0) + 0.25
+    x, y = (np.linspace(low[axis], high[axis], points) for axis in (0, 1))
+    return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)

@@ -22,7 +22,10 @@ def _inputs(network: Network, data: Dataset) -> str:
     if network.sizes[0] == data.features:
         return ""
     right = (data.features, *network.sizes[1:])
-    return f"{data.title} has {data.features} inputs, the network {network.sizes[0]}: sizes={right}"
+    return (
+        f"{data.title} has {data.features} inputs, the network {network.sizes[0]}: sizes={right}, or with "
+        "lab.run an axis of your own, widths=100, say, which fits the network to the data"
+    )
 
 
 def _outputs(network: Network, data: Dataset, classes: int) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from isogain.lab.networks import Networks
 from isogain.lab.spec import Loss
 
-__all__ = ["evaluate", "layer_measures", "loss_gradient", "losses", "region_grid"]
+__all__ = ["evaluate", "layer_measures", "loss_gradient", "losses"]
 
 _AT_ONCE = 1000
 """Examples evaluated in one computation."""
@@ -128,10 +128,3 @@ def _histogram(values: Tensor, bins: Bins) -> tuple[NDArray[Any], NDArray[Any]]:
         low, high = low - 0.5, high + 0.5
     counts = torch.histc(values.double(), bins, low, high)
     return counts.long().numpy(), np.linspace(low, high, bins + 1)
-
-
-def region_grid(inputs: NDArray[Any], points: int) -> NDArray[np.float64]:
-    """points^2 x 2 places that cover two-dimensional inputs with a margin, x changing fastest."""
-    low, high = inputs.min(0) - 0.25, inputs.max(0) + 0.25
-    x, y = (np.linspace(low[axis], high[axis], points) for axis in (0, 1))
-    return np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,21 +13,18 @@ from isogain.jobs.store import DEFAULT_FOLDER, Request, Store
 from isogain.lab import exporting
 from isogain.lab.axes import Axes, axes_of
 from isogain.lab.datasets import Dataset, load
+from isogain.lab.grouping import Run
 from isogain.lab.outcome import Outcome, Outcomes
 from isogain.lab.progress import terminal_progress
 from isogain.lab.registry import Study
 from isogain.lab.results import Results
 from isogain.lab.runner import Progress, Where, complete, run_key
 from isogain.lab.spec import Experiment
-from isogain.lab.starts import Run
 from isogain.lab.studies import studies
-from isogain.lab.timing import estimated_seconds
 from isogain.lab.training import ENGINE_VERSION
 
 __all__ = [
-    "ExperimentRow",
     "demo",
-    "experiments",
     "export",
     "outcomes",
     "run",
@@ -39,44 +36,6 @@ NO_AXES = Axes()
 Names = str | Iterable[str] | None
 Data = str | Path | Dataset | tuple[Any, Any] | None
 Seeds = int | Sequence[int] | None
-
-
-@dataclass(frozen=True)
-class ExperimentRow:
-    """One experiment of the list."""
-
-    name: str
-    title: str
-    question: str
-    runs: int
-    """Networks trained or probed in full."""
-    quick_runs: int
-    """The same in the shortened version."""
-    estimated_s: float
-    """A rough time on two cores; the shortened version takes `quick_estimated_s`."""
-    quick_estimated_s: float
-
-
-def experiments() -> tuple[ExperimentRow, ...]:
-    """Every experiment there is, in the order they are best read.
-
-    >>> [row.name for row in experiments()][:2]
-    ['activation-distributions', 'mnist-training']
-    """
-    return tuple(_row(study.experiment) for study in studies())
-
-
-def _row(experiment: Experiment) -> ExperimentRow:
-    quick = experiment.reduced()
-    return ExperimentRow(
-        experiment.name,
-        experiment.title,
-        experiment.question,
-        experiment.runs,
-        quick.runs,
-        estimated_seconds(experiment),
-        estimated_seconds(quick),
-    )
 
 
 def run(

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TypeVar
 
 import torch
 
@@ -24,20 +22,15 @@ from isogain.jobs.executing import Crew
 from isogain.jobs.store import Store, StoredRun
 from isogain.lab.datasets import Dataset
 from isogain.lab.fitting import check_fits
+from isogain.lab.grouping import Group, Run, groups
 from isogain.lab.measures import Arrays
-from isogain.lab.spec import Arm, Experiment, content_hash
-from isogain.lab.starts import Run
+from isogain.lab.spec import Experiment, content_hash
 from isogain.lab.training import ENGINE_VERSION, Examples, train
 
-__all__ = ["ARMS_AT_ONCE", "Group", "Progress", "Ticker", "Where", "complete", "groups", "run_key"]
-
-ARMS_AT_ONCE = 8
-"""More arms of one structure than this are trained in several computations, for the caches' sake."""
+__all__ = ["Progress", "Ticker", "Where", "complete", "run_key"]
 
 Progress = Callable[[str, int, int], None]
 """Told the experiment's title, updates done and updates in all."""
-Item = TypeVar("Item")
-Group = tuple[Run, ...]
 
 
 def run_key(experiment: Experiment, run: Run, data_digest: str) -> str:
@@ -50,26 +43,6 @@ def run_key(experiment: Experiment, run: Run, data_digest: str) -> str:
         "engine": ENGINE_VERSION,
     }
     return content_hash(content)
-
-
-def groups(experiment: Experiment) -> list[Group]:
-    """All runs, cut into computations; seeds outermost, so that early results cover every arm."""
-    by_network: dict[object, list[Arm]] = {}
-    for arm in experiment.arms:
-        by_network.setdefault(arm.network, []).append(arm)
-    return [
-        tuple(Run(arm, seed) for seed in seeds for arm in arms)
-        for seeds in _cut(experiment.seeds, experiment.seed_block)
-        for alike in by_network.values()
-        for arms in _cut(alike, ARMS_AT_ONCE)
-    ]
-
-
-def _cut(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """Parts of at most `size`, as equal as can be."""
-    parts = -(-len(items) // size)
-    edges = [len(items) * part // parts for part in range(parts + 1)]
-    yield from (items[low:high] for low, high in pairwise(edges))
 
 
 class Ticker:

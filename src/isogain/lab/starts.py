@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,12 @@ from torch import Tensor
 from isogain.core.values.initializer import Initializer
 from isogain.drawing import draw
 from isogain.errors import LabError
-from isogain.lab.spec import Arm, Experiment
+from isogain.lab.grouping import Run
+from isogain.lab.spec import Experiment
 
-__all__ = ["Run", "initial_biases", "initial_weights"]
+__all__ = ["initial_biases", "initial_weights"]
 
 _LAYOUT = "out in"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One arm at one seed."""
-
-    arm: Arm
-    seed: int
 
 
 def initial_weights(experiment: Experiment, runs: Sequence[Run]) -> list[Tensor]:

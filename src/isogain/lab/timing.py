@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from isogain.lab.runner import Group, groups
+from isogain.lab.grouping import Group, groups
 from isogain.lab.spec import Experiment
 
 __all__ = ["estimated_seconds"]

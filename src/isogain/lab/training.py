@@ -13,19 +13,19 @@ from torch import Tensor
 
 from isogain.core.initializers import Normal
 from isogain.drawing import draw
-from isogain.lab.datasets import Dataset
+from isogain.lab.datasets import Dataset, region_grid
+from isogain.lab.grouping import Run
 from isogain.lab.measures import (
     Arrays,
     evaluate,
     layer_measures,
     loss_gradient,
     losses,
-    region_grid,
 )
 from isogain.lab.networks import Networks
 from isogain.lab.optimizer import Descent
 from isogain.lab.spec import Experiment
-from isogain.lab.starts import Run, initial_biases, initial_weights
+from isogain.lab.starts import initial_biases, initial_weights
 from isogain.lab.streams import batch_indices, torch_seed
 
 __all__ = ["ENGINE_VERSION", "Examples", "Interrupted", "train"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from isogain.checking import Checks, shown
 from isogain.errors import DataError
+from isogain.rendering import MOST_LINES, Line, shortened
 
 __all__ = ["Atlas", "Kind", "ModelStart", "atlas"]
 
@@ -67,7 +68,7 @@ class ModelStart:
         return "\n".join(lines)
 
 
-class Atlas(Sequence[ModelStart]):
+class Atlas(Line, Sequence[ModelStart]):
     """All models, by name and version; prints as a list."""
 
     def __init__(self, models: Sequence[ModelStart]) -> None:
@@ -109,11 +110,18 @@ class Atlas(Sequence[ModelStart]):
         return counts
 
     def __str__(self) -> str:
-        return "\n".join(
+        lines = [
             f"{one.model}  {one.version}  {len({kind.law for kind in one.starts})} laws"
             f"{f'  {one.verdict}' if one.verdict else ''}"
             for one in self._models
+        ]
+        return "\n".join(
+            shortened(lines, MOST_LINES, "search() narrows them down, and iterating has them all")
         )
+
+    def __repr__(self) -> str:
+        names = {one.model for one in self._models}
+        return f"<Atlas of {len(names)} models of {len(self.libraries)} libraries, {len(self)} with versions>"
 
 
 def _text(model: ModelStart) -> str:

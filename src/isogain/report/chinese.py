@@ -1,167 +1,86 @@
-"""The words on figures and pages in Chinese (simplified), by the English ones."""
+"""Words and sentences of figures, pages and findings in Chinese (simplified), by the English ones.
+
+They are pairs in `chinese.txt`.  A sentence is the one that its rule writes, with places for what is filled in;
+so what is said in Chinese has the numbers that were said in English, also of a report read from a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import NamedTuple
 
-__all__ = ["CHINESE"]
+__all__ = ["Pair", "chinese", "pairs"]
 
-CHINESE: Mapping[str, str] = {
-    "Findings": "发现的问题",
-    "None.": "没有。",
-    "Signals and gradients": "信号与梯度",
-    "Network": "网络结构",
-    "Layers": "各层",
-    "Parameters": "参数",
-    "At a glance": "概览",
-    "In other number formats": "换成其他数值格式",
-    "What was looked at": "检查范围",
-    "To repeat it": "如何重现",
-    "Steps": "训练步",
-    "Course of training": "训练过程",
-    "Measured": "实测",
-    "Expected": "预期",
-    "Fix": "修正方法",
-    "Copy": "复制",
-    "Critical": "严重",
-    "Warning": "警告",
-    "Note": "提示",
-    "Healthy": "健康",
-    "order of execution": "执行顺序",
-    "signals": "信号",
-    "gradients": "梯度",
-    "signal": "信号",
-    "gradient": "梯度",
-    "samples": "样本",
-    "positions": "位置",
-    "input": "输入",
-    "attention": "注意力",
-    "pool": "池化",
-    "concatenate": "拼接",
-    "embedding": "嵌入",
-    "parameters": "个参数",
-    "of these": "个相同",
-    "gain": "增益",
-    "out : in": "输出 : 输入",
-    "rms": "均方根",
-    "sizes": "大小分布",
-    "zeros": "零的比例",
-    "flat": "饱和比例",
-    "apart": "样本间差异",
-    "rank": "有效秩",
-    "layer": "层",
-    "role": "角色",
-    "output shape": "输出形状",
-    "loss": "损失",
-    "step": "步",
-    "verdict": "结论",
-    "last signal": "末层信号",
-    "first gradient": "首层梯度",
-    "update : data": "更新量 : 参数",
-    "Weights by their gain, out : in": "权重按增益着色(输出 : 输入)",
-    "Broad arrows are the trunk; a dashed frame is a block that repeats. Hover over a box for numbers.": "粗箭头为主干;虚线框为重复的模块。将鼠标停在方框上可看到数值。",
-    "Skip to the findings": "跳到发现的问题",
-    "Skip to the results": "跳到结果",
-    "Filter findings and layers": "筛选问题与层",
-    "Filter the sections": "筛选章节",
-    "Filter": "筛选",
-    "Dark colours": "深色",
-    "Light or dark (t)": "浅色或深色 (t)",
-    "Keyboard (?)": "键盘 (?)",
-    "Keyboard help": "键盘帮助",
-    "No layer has these words.": "没有符合的层。",
-    "scroll sideways for more": "左右滑动查看更多",
-    "Contents": "目录",
-    "Sections": "章节",
-    "Asked": "问题",
-    "Answer": "回答",
-    "Results at a glance": "结果一览",
-    "Nothing has been run yet.": "还没有运行任何实验。",
-    "What was claimed": "已有的说法",
-    "Numbers behind the picture": "图中的数值",
-    "Save data (CSV)": "保存数据 (CSV)",
-    "Save picture (SVG)": "保存图片 (SVG)",
-    "Settings": "设置",
-    "took": "用时",
-    "No section holds these words.": "没有符合的章节。",
-    "no data": "没有数据",
-    "holds": "成立",
-    "holds in part": "部分成立",
-    "does not hold": "不成立",
-    "not settled": "未有定论",
-    "Across": "横轴",
-    "Upwards": "纵轴",
-    "and {} more rows: .to_frame() has them": "还有 {} 行:见 .to_frame()",
-    "A picture is drawn here where Altair and vl-convert are: pip install 'isogain[lab]'.": "安装 Altair 与 vl-convert 后,此处显示图片:pip install 'isogain[lab]'。",
-    "initial weights": "初始权重",
-    "start": "初始化",
-    "strategy": "策略",
-    "activation": "激活值",
-    "share": "比例",
-    "updates": "更新次数",
-    "cross-entropy": "交叉熵",
-    "test accuracy": "测试准确率",
-    "training accuracy": "训练准确率",
-    "train accuracy": "训练准确率",
-    "accuracy": "准确率",
-    "standard deviation of the activations": "激活值的标准差",
-    "standard deviation of the gradients dL/dz": "梯度 dL/dz 的标准差",
-    "Breadth of the activations, layer by layer": "逐层激活值的标准差",
-    "Breadth of the gradients dL/dz, layer by layer": "逐层梯度的标准差",
-    "Activations of relu, layer by layer": "ReLU 各层的激活值分布",
-    "Activations of tanh, layer by layer": "tanh 各层的激活值分布",
-    "Activations of sigmoid, layer by layer": "sigmoid 各层的激活值分布",
-    "Training loss": "训练损失",
-    "Training loss by strategy": "各策略的训练损失",
-    "std": "标准差",
-    "mean": "均值",
-    "variance": "方差",
-    "typical variance": "典型方差",
-    "typical gradient variance": "典型梯度方差",
-    "correlation": "相关系数",
-    "relative to the last layer": "相对于最后一层",
-    "Forward: typical variance of the pre-activations": "前向:预激活值的典型方差",
-    "Backward: typical variance of the gradient": "反向:梯度的典型方差",
-    "Correlation of two unlike inputs": "两个不同输入的相关系数",
-    "Trainable depth by scale of weights and biases": "不同权重与偏置尺度下的可训练深度",
-    "std of biases": "偏置的标准差",
-    "layers": "层数",
-    "Layer by layer": "逐层数值",
-    "Moments": "矩",
-    "What to use": "如何初始化",
-    "What to expect": "预期结果",
-    "Questions": "问题",
-    "question": "问题",
-    "answer": "回答",
-    "initializer": "初始化方法",
-    "because": "理由",
-    "why": "理由",
-    "shape": "形状",
-    "parameter": "参数",
-    "width": "宽度",
-    "slope": "斜率",
-    "decades": "数量级",
-    "before": "之前",
-    "after": "之后",
-    "measure": "指标",
-    "layers with weights": "有权重的层",
-    "root mean square": "均方根",
-    "Signals and gradients before and after": "前后对比:信号与梯度",
-    "Signals and gradients along the trunk": "沿主干的信号与梯度",
-    "Sizes that changed": "变化的大小",
-    "Findings gone": "已消除的问题",
-    "Findings new": "新出现的问题",
-    "Best first": "从好到差",
-    "severity": "严重程度",
-    "code": "代码",
-    "path": "位置",
-    "name": "名称",
-    "formula": "公式",
-    "group": "类别",
-    "source": "来源",
-    "Initializers": "初始化方法",
-    "lower end": "下限",
-    "upper end": "上限",
-    "from": "从",
-    "to": "到",
-}
+PLACE = re.compile(r"\{(\w)\}")
+
+
+class Pair(NamedTuple):
+    """An English sentence and the Chinese one, with the same places, as `chinese.txt` explains them."""
+
+    english: str
+    chinese: str
+
+
+@cache
+def pairs() -> tuple[Pair, ...]:
+    """All of them, those with most words of their own first."""
+    text = files("isogain.report").joinpath("chinese.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    found = map(Pair, lines[::2], lines[1::2])
+    return tuple(sorted(found, key=lambda pair: -len(PLACE.sub("", pair.english))))
+
+
+@lru_cache(4096)
+def chinese(text: str) -> str:
+    """The text in Chinese; as it is where nothing is known of it."""
+    word = _words().get(text)
+    return word if word is not None else next(_fitting(text), text)
+
+
+@cache
+def _words() -> Mapping[str, str]:
+    return {pair.english: pair.chinese for pair in pairs() if not PLACE.search(pair.english)}
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], Pair], ...]:
+    return tuple((_pattern(pair.english), pair) for pair in pairs() if PLACE.search(pair.english))
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    """What the sentence looks like, filled in; a place that comes again holds the same."""
+    parts, seen = PLACE.split(english), set[str]()
+    for number in range(1, len(parts), 2):
+        name = parts[number]
+        parts[number] = f"(?P=_{name})" if name in seen else f"(?P<_{name}>{_held(name)})"
+        seen.add(name)
+    parts[::2] = map(re.escape, parts[::2])
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _held(name: str) -> str:
+    """What a place may hold: a number or a word, words without a joint, anything."""
+    return r"\S+?" if name.isdigit() else ".+?" if name.isupper() else "(?:(?![:;] ).)+?"
+
+
+def _fitting(text: str) -> Iterator[str]:
+    for pattern, pair in _patterns():
+        found = pattern.fullmatch(text)
+        if found is None:
+            continue
+        said = {name[1:]: chinese(part) for name, part in found.groupdict().items()}
+        if _says_something(pair) or any(said[name[1:]] != part for name, part in found.groupdict().items()):
+            yield _spaced(PLACE.sub(lambda place, said=said: said[place[1]], pair.chinese))  # type: ignore[misc]
+
+
+def _spaced(text: str) -> str:
+    """With a space between Chinese characters and a word or number of another script."""
+    return re.sub("(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])", " ", text)
+
+
+def _says_something(pair: Pair) -> bool:
+    """Whether it has words of its own, and does not only join others."""
+    return re.search(r"\b(?!and\b)[^\W\d_]{3}", PLACE.sub("", pair.english)) is not None

@@ -30,6 +30,17 @@ from isogain.report.words import say, tag
 
 __all__ = ["fragment", "render_inspection", "write_inspection"]
 
+APART = (
+    "1 − cosine between different samples (solid, discs) and between positions of one sample (dashed, "
+    "diamonds) along the trunk: where it falls towards 0, different inputs become one."
+)
+FOOTER = "This page holds everything it shows and fetches nothing."
+SCALES = (
+    "Root mean square of what each layer hands on (solid, discs) and of the gradient of the loss with "
+    "respect to it (dashed, diamonds), in order of execution, on one log axis. Lines follow the trunk, "
+    "small marks are its branches; the shaded band is where theory expects signals on the trunk, from the "
+    "scale they start with, for these activations and widths. Dotted lines are the limits of number formats."
+)
 WORDS = {"critical": "Critical", "warning": "Warning", "info": "Note", "healthy": "Healthy"}
 
 
@@ -41,7 +52,7 @@ def write_inspection(report: Report, path: str | Path) -> Path:
 def render_inspection(report: Report) -> str:
     """The whole page as HTML; every name is escaped and a policy forbids anything to be fetched."""
     script = _asset("common.js") + _asset("inspection.js")
-    title = f"Inspection of {report.table.settings.get('model', 'a model')}"
+    title = say(f"Inspection of {report.table.settings.get('model', 'a model')}")
     return "".join([
         f'<!doctype html>\n<html lang="{tag()}" data-scrolls="{say("scroll sideways for more")}">\n',
         '<head>\n<meta charset="utf-8">\n',
@@ -54,8 +65,8 @@ def render_inspection(report: Report) -> str:
         _lead(report, title), _findings(report.findings), glance_section(report), _scales(report),
         _network(report),
         layers_section(report), formats_section(report), parameters_section(report), _coverage(report),
-        _repeat(report), f"<footer>Made by isogain {__version__}. This page holds everything it shows and "
-        f"fetches nothing.</footer>\n</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
+        _repeat(report), f"<footer>{say(f'Made by isogain {__version__}. {FOOTER}')}</footer>\n",
+        f"</main></div>\n<script>{script}</script>\n</body>\n</html>\n",
     ])  # fmt: skip
 
 
@@ -63,7 +74,7 @@ def fragment(report: Report) -> str:
     """The report for a notebook: verdict, findings, both pictures; its text for the layers."""
     rows = "".join(
         f"<tr><td>{SIGNS[f.severity]} {say(WORDS[f.severity])}</td><td><strong>{escape(f.code)}</strong><br>"
-        f"<code>{escape(f.path)}</code></td><td>{escape(f.why)}<br><code>{escape(f.fix)}</code></td></tr>"
+        f"<code>{escape(f.path)}</code></td><td>{escape(say(f.why))}<br><code>{escape(f.fix)}</code></td></tr>"
         for f in report.findings
     )
     table = f'<div class="scroll"><table>{rows}</table></div>' if rows else ""
@@ -71,7 +82,7 @@ def fragment(report: Report) -> str:
     verdict = f"<strong>{SIGNS[report.verdict]} {say(WORDS[report.verdict])}</strong>"
     layers = f"<pre>{escape(report.table(full=True))}</pre>"
     return framed(
-        f"<p>{verdict} {escape(report.cause)}</p>{table}{picture(report)}{_folded('Network', network)}"
+        f"<p>{verdict} {escape(say(report.cause))}</p>{table}{picture(report)}{_folded('Network', network)}"
         f"{_folded('Layers', layers)}"
     )
 
@@ -110,12 +121,12 @@ def _lead(report: Report, title: str) -> str:
     return (
         f'<div class="lead"><h1>{escape(title)}</h1><p class="verdict-line" '
         f'id="verdict">{_badge(report.verdict)}</p>'
-        f'<p class="summary">{escape(_sentence(report.cause))}</p></div>\n'
+        f'<p class="summary">{escape(_sentence(say(report.cause)))}</p></div>\n'
     )
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else say("."))
 
 
 def _findings(findings: Sequence[Finding]) -> str:
@@ -136,17 +147,20 @@ def _finding(finding: Finding) -> str:
             '<button type="button" class="copy" hidden>' + say("Copy") + "</button></p></div>"
         )
     elif finding.remark:
-        fix = f'<p class="fix">{escape(_sentence(finding.remark))}</p>'
+        fix = f'<p class="fix">{escape(_sentence(say(finding.remark)))}</p>'
     words = escape(f"{finding.code} {finding.path} {finding.severity}".lower())
     places = ""
     if len(finding.paths) > 1:
         listed = "".join(f"<li><code>{escape(path)}</code></li>" for path in finding.paths)
-        places = f"<details><summary>{len(finding.paths)} places</summary><ul>{listed}</ul></details>"
+        places = (
+            f"<details><summary>{say(f'{len(finding.paths)} places')}</summary><ul>{listed}</ul></details>"
+        )
     return (
         f'<li class="finding" data-words="{words}">'
         f"<h3>{_badge(finding.severity)} {escape(finding.code)} <code>{escape(finding.path)}</code></h3>"
-        f'<p class="why">{escape(_sentence(finding.why))}</p>'
-        f"<dl><dt>{say('Measured')}</dt><dd>{escape(finding.measured)}</dd><dt>{say('Expected')}</dt><dd>{escape(finding.expected)}</dd>"
+        f'<p class="why">{escape(_sentence(say(finding.why)))}</p>'
+        f"<dl><dt>{say('Measured')}</dt><dd>{escape(say(finding.measured))}</dd>"
+        f"<dt>{say('Expected')}</dt><dd>{escape(say(finding.expected))}</dd>"
         f"</dl>{fix}{places}</li>"
     )
 
@@ -158,18 +172,10 @@ def _scales(report: Report) -> str:
     apart = apart_picture(report)
     second = ""
     if apart:
-        second = (
-            f'<figure><div class="picture">{apart}</div><figcaption>1 − cosine between different samples '
-            "(solid, discs) and between positions of one sample (dashed, diamonds) along the trunk: where it "
-            "falls towards 0, different inputs become one.</figcaption></figure>"
-        )
+        second = f'<figure><div class="picture">{apart}</div><figcaption>{say(APART)}</figcaption></figure>'
     return (
         f'<section id="scales"><h2>{say("Signals and gradients")}</h2><figure><div class="picture">'
-        f"{drawn}</div><figcaption>Root mean square of what each layer hands on (solid, discs) and of the "
-        "gradient of the loss with respect to it (dashed, diamonds), in order of execution, on one log axis. "
-        "Lines follow the trunk, small marks are its branches; the shaded band is where theory expects "
-        "signals on the trunk, from the scale they start with, for these activations and widths. Dotted "
-        f"lines are the limits of number formats.</figcaption></figure>{second}</section>\n"
+        f"{drawn}</div><figcaption>{say(SCALES)}</figcaption></figure>{second}</section>\n"
     )
 
 
@@ -201,7 +207,7 @@ def _coverage(report: Report) -> str:
         *(f"not run: {reason}" for reason in coverage.skipped),
         *(f"accepted: {finding.key}" for finding in report.accepted),
     ]
-    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
+    listed = "".join(f"<li>{escape(say(item))}</li>" for item in items)
     return f'<section id="coverage"><h2>{say("What was looked at")}</h2><ul>{listed}</ul></section>\n'
 
 

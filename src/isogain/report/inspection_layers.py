@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -27,6 +28,8 @@ COLUMNS = {
     "apart": "1 - cosine between different samples: 0 means they have become one",
     "rank": "effective rank, of at most min(observations, units)",
 }  # fmt: skip
+KEYS = "Filter with /, walk with j and k, open a row with Enter."
+AXIS = "Sizes share one axis: signals upwards, gradients downwards; the dotted line is where float16 ends."
 WORDS = ("layer", "sizes")
 WIDE, HIGH = 150, 34
 
@@ -38,19 +41,22 @@ def layers_section(report: Report) -> str:
     groups = list(fold(report.layers))
     bodies = "".join(_group(one.path, one.members, i, frame) for i, one in enumerate(groups))
     return (
-        f'<section id="layers"><h2>{say("Layers")}</h2><p class="note">{len(report.layers)} measured '
-        "operations; those that repeat are folded into one row. Filter with <kbd>/</kbd>, walk with "
-        "<kbd>j</kbd> and "
-        "<kbd>k</kbd>, open a row with <kbd>Enter</kbd>. Sizes share one axis: signals upwards, "
-        'gradients downwards; the dotted line is where float16 ends.</p><div class="scroll" '
-        'tabindex="0" role="region" '
+        f'<section id="layers"><h2>{say("Layers")}</h2><p class="note">'
+        f"{say(f'{len(report.layers)} measured operations; those that repeat are folded into one row.')} "
+        f"{_keys()} {say(AXIS)}</p>"
+        '<div class="scroll" tabindex="0" role="region" '
         f'aria-label="Layers"><table><thead><tr>{heads}</tr></thead>{bodies}</table></div>'
         '<p id="nothing" class="none" hidden>' + say("No layer has these words.") + "</p></section>\n"
     )
 
 
+def _keys() -> str:
+    """How to walk through the table, with its keys marked."""
+    return re.sub("/|\\bj\\b|\\bk\\b|Enter", lambda key: f"<kbd>{key[0]}</kbd>", say(KEYS))
+
+
 def _head(name: str, frame: SizeAxis) -> str:
-    hint = f' title="{escape(COLUMNS[name])}"' if COLUMNS[name] else ""
+    hint = f' title="{escape(say(COLUMNS[name]))}"' if COLUMNS[name] else ""
     numeric = "" if name in WORDS else ' class="n"'
     axis = f"<br>{frame.scale()}" if name == "sizes" else ""
     return f'<th scope="col"{hint}{numeric}>{say(name)}{axis}</th>'
@@ -89,7 +95,7 @@ def _row(layer: Layer, attributes: str, frame: SizeAxis) -> str:
 
 
 def _about(role: str, shape: str) -> str:
-    return f'<div class="about">{escape(role)} · {shape or "one number"}</div>'
+    return f'<div class="about">{escape(say(role))} · {shape or say("one number")}</div>'
 
 
 def _cell(members: Sequence[Layer], column: str) -> str:

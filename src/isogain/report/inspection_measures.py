@@ -16,9 +16,16 @@ from isogain.report.words import say
 __all__ = ["formats_section", "glance_section", "parameters_section"]
 
 
+HEADS = ("signals to 0", "signals overflow", "gradients to 0", "gradients overflow")
+SHARES = (
+    "Shares of the elements that would round to 0 or overflow (float8_e4m3fn: be clipped) without any "
+    "scaling, and in parentheses the share in the worst layer."
+)
+
+
 def glance_section(report: Report) -> str:
     """A few numbers that say most."""
-    pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in _glance(report))
+    pairs = "".join(f"<div><dt>{say(name)}</dt><dd>{value}</dd></div>" for name, value in _glance(report))
     return (
         f'<section id="glance"><h2>{say("At a glance")}</h2><dl class="glance">{pairs}</dl></section>\n'
         if pairs
@@ -29,14 +36,14 @@ def glance_section(report: Report) -> str:
 def _glance(report: Report) -> Iterator[tuple[str, str]]:
     for use in report.table.losses[:3]:
         if math.isfinite(use.value):
-            what = f"ln {use.classes}" if use.classes else "variance of the targets"
+            what = f"ln {use.classes}" if use.classes else say("variance of the targets")
             yield f"{escape(use.kind)}", f"{number(use.value)} <small>{what} = {number(use.chance)}</small>"
     slopes = report.slopes
     for name, words in (("signal", "signal"), ("gradient", "gradient")):
         if math.isfinite(slopes[name]):
             yield (
                 f"{words} along the trunk",
-                f"{number(round(slopes[name], 3))} <small>decades a layer</small>",
+                f"{number(round(slopes[name], 3))} <small>{say('decades a layer')}</small>",
             )
     last = [layer.forward for layer in report.layers if layer.on_trunk and layer.forward]
     ranked = [one.spectrum for one in last if one.spectrum]
@@ -44,8 +51,8 @@ def _glance(report: Report) -> Iterator[tuple[str, str]]:
         rank = ranked[-1]
         yield (
             "rank at the end",
-            f"{rank.effective_rank:.1f} <small>effective, {rank.stable_rank:.1f} stable, of "
-            f"{rank.cap}</small>",
+            f"{rank.effective_rank:.1f} "
+            f"<small>{say(f'effective, {rank.stable_rank:.1f} stable, of {rank.cap}')}</small>",
         )
     known = [one.correlation for one in last if not math.isnan(one.distance)]
     if known:
@@ -54,7 +61,7 @@ def _glance(report: Report) -> Iterator[tuple[str, str]]:
     if ratios:
         yield (
             "gradient : weight",
-            f"10<sup>{math.log10(ratios[len(ratios) // 2]):.1f}</sup> <small>median</small>".replace(
+            f"10<sup>{math.log10(ratios[len(ratios) // 2]):.1f}</sup> <small>{say('median')}</small>".replace(
                 "-", "−"
             ),
         )
@@ -62,7 +69,7 @@ def _glance(report: Report) -> Iterator[tuple[str, str]]:
     if jacobian is not None:
         yield (
             f"Jacobian by {escape(jacobian.start)}",
-            f"{number(jacobian.frobenius)} ± {number(jacobian.error)} <small>‖J‖² / outputs</small>",
+            f"{number(jacobian.frobenius)} ± {number(jacobian.error)} <small>{say('‖J‖² / outputs')}</small>",
         )
         if math.isfinite(jacobian.sigma_max):
             yield "its largest gain", number(jacobian.sigma_max)
@@ -83,16 +90,15 @@ def formats_section(report: Report) -> str:
     gradients = [layer.backward for layer in report.layers if layer.backward and layer.backward.scales]
     if not signals:
         return ""
+    heads = "".join(f'<th scope="col" class="n">{say(name)}</th>' for name in HEADS)
     rows = "".join(_format_row(name, signals, gradients) for name in FORMATS if name != "float32")
     return (
         f'<section id="formats"><h2>{say("In other number formats")}</h2><div class="scroll" tabindex="0" '
         'role="region" '
-        'aria-label="Number formats"><table><thead><tr><th scope="col">format</th>'
-        '<th scope="col" class="n">signals to 0</th><th scope="col" class="n">signals overflow</th>'
-        '<th scope="col" class="n">gradients to 0</th><th scope="col" class="n">gradients overflow</th></tr>'
-        f'</thead><tbody>{rows}</tbody></table></div><p class="note">Shares of the elements that would round '
-        "to 0 or overflow (float8_e4m3fn: be clipped) without any scaling, and in parentheses the share in "
-        "the worst layer.</p></section>\n"
+        'aria-label="Number formats"><table><thead><tr>'
+        f'<th scope="col">{say("format")}</th>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<p class="note">{say(SHARES)}</p></section>\n'
     )
 
 
@@ -128,14 +134,15 @@ def parameters_section(report: Report) -> str:
     if not rows:
         return ""
     heads = "".join(
-        f'<th scope="col" class="n">{h}</th>'
+        f'<th scope="col" class="n">{say(h)}</th>'
         for h in ("mean", "std", "zeros", "gradient", "gradient : weight")
     )
     return (
         f'<section id="parameters"><details><summary><h2>{say("Parameters")}</h2> <span class="times">'
         f"{len(report.table.parameters)}</span></summary>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Parameters"><table><thead><tr>'
-        f'<th scope="col">parameter</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details>'
+        f'<th scope="col">{say("parameter")}</th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details>"
         "</section>\n"
     )
 

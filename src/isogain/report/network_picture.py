@@ -123,7 +123,7 @@ def _colours(node: Node, members: Sequence[Layer]) -> tuple[str, str]:
 def _facts(node: Node, members: Sequence[Layer]) -> Iterator[str]:
     """What hovering tells: place, operation, role, shape, parameters, and every number measured."""
     yield f"{node.path or '(model)'} ({node.op})"
-    yield f"{node.role}, {' x '.join(map(str, node.shape)) or 'one number'}".strip(", ")
+    yield f"{say(node.role)}, {' x '.join(map(str, node.shape)) or say('one number')}".strip(", ")
     if len(members) > 1:
         yield f"{len(members)} {say('of these')}"
     if members and members[0].parameters:

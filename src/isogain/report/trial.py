@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isogain.errors import ReportError
 from isogain.jobs.statistics import interval, intervals
 from isogain.lab.outcome import Chart, Column, Outcome, Table
 from isogain.report import write_page
 from isogain.report.trial_text import as_text
+from isogain.report.words import say
 
 if TYPE_CHECKING:
     from isogain.torch.trial.judging import Standing
@@ -32,7 +34,7 @@ FORMATS = ("svg", "pdf", "png")
 
 def write_trial(trial: Trial, path: str | Path) -> Path:
     """Writes the page of a trial; returns its absolute path."""
-    return write_page([outcome(trial)], path, title=f"Trial of {trial.name}", summary="")
+    return write_page([outcome(trial)], path, title=say(f"Trial of {trial.name}"), summary="")
 
 
 def fragment(trial: Trial) -> str:
@@ -75,7 +77,7 @@ def charts(trial: Trial) -> tuple[Chart, Chart, Chart]:
 def _caption(trial: Trial) -> str:
     told = trial.settings
     parts = [
-        f"{name.lower()}: {told[name]}"
+        f"{say(name).lower()}: {told[name]}"
         for name in ("Optimizers and rates", "Updates", "Seeds")
         if name in told
     ]
@@ -117,11 +119,21 @@ def _curve(trial: Trial, one: Standing) -> Iterator[dict[str, Any]]:
     windows = np.array_split(np.arange(trial.steps), min(POINTS, trial.steps))
     seen = np.array([[losses[window].mean() for window in windows] for losses in runs])
     mean, low, high = intervals(seen, trial.confidence)
+    low = np.maximum(low, _least(seen))
     for place, window in enumerate(windows):
         if np.isfinite(mean[place]):
             ends = [float(end[place]) if np.isfinite(end[place]) else None for end in (low, high)]
             yield {"x": int(window[-1]) + 1, "y": float(mean[place]), "low": ends[0], "high": ends[1],
                    "start": one.start}  # fmt: skip
+
+
+def _least(values: ArrayLike) -> float:
+    """Where intervals end: at 0 for what is never below it, a loss or an accuracy."""
+    return 0.0 if bool((np.asarray(values) >= 0).all()) else -np.inf
+
+
+def _ended(row: dict[str, Any], least: float) -> dict[str, Any]:
+    return row if row["y_low"] is None else row | {"y_low": max(row["y_low"], least)}
 
 
 def _runs_of(trial: Trial, one: Standing) -> list[Run]:
@@ -140,7 +152,7 @@ def _rates(trial: Trial) -> Chart:
             "rate": rate,
             "optimizer": optimizer,
             "start": start,
-            **interval(values, trial.confidence).columns("y"),
+            **_ended(interval(values, trial.confidence).columns("y"), _least(values)),
         }
         for (start, optimizer, rate), values in sorted(found.items())
     ]
@@ -176,7 +188,7 @@ def _standings(trial: Trial) -> Table:
         Column("lag", "behind the first", ".3g", "lag_low", "lag_high"), Column("diverged", "diverged", "d"),
         Column("runs", "runs", "d"),
     )  # fmt: skip
-    rows = tuple(_row(one.to_dict()) for one in trial.judged.standings)
+    rows = tuple(_row(one.to_dict() | {"place": say(one.place)}) for one in trial.judged.standings)
     return Table("Standings", columns, rows, "Diverged: of all its runs, at every rate.")
 
 
@@ -195,12 +207,12 @@ def _looks(trial: Trial) -> Table:
     rows = []
     for one in trial.judged.standings:
         look = trial.looks.get(one.start)
-        said = "" if look is None else look.error or ", ".join(look.findings[:6]) or "none"
+        said = "" if look is None else look.error or ", ".join(look.findings[:6]) or say("none")
         rows.append(
             {
                 "start": one.start,
-                "place": one.place,
-                "verdict": look.verdict if look else "",
+                "place": say(one.place),
+                "verdict": say(look.verdict) if look else "",
                 "findings": said,
             }
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isogain.rendering import filled, padded
 from isogain.report.terminal import sparkline
+from isogain.report.words import say
 
 if TYPE_CHECKING:
     from isogain.torch.trial.judging import Standing
@@ -29,19 +30,20 @@ def as_text(trial: Trial) -> str:
 
 def _head(trial: Trial) -> Iterator[str]:
     seeds = max((one.score.seeds for one in trial.judged.standings), default=0)
-    yield f"Trial of {trial.name[:40]}: {len(trial.starts)} starts, {trial.steps:,} updates, {seeds} seeds"
-    yield from wrap(trial.judged.answer, WIDTH)[:6]
+    about = f"{len(trial.starts)} starts, {trial.steps:,} updates, {seeds} seeds"
+    yield say(f"Trial of {trial.name[:40]}: {about}")
+    yield from filled(say(trial.judged.answer), WIDTH).split("\n")[:6]
 
 
 def _table(trial: Trial) -> Iterator[str]:
     shown = trial.judged.standings[:MOST_STARTS]
     name = min(max((len(one.start) for one in shown), default=5), 22)
     what = ("val. loss" if trial.metric == "loss" else trial.metric)[:10]
-    yield f"{'start':{name}}  {'at step 0':10}  {'rate':>8}  {what:>24}  {'behind the first':>24}  diverged"
+    yield _columns(name, *map(say, ("start", "at step 0", "rate", what, "behind the first", "diverged")))
     for one in shown:
         yield _line(one, trial, name)
     if len(trial.judged.standings) > MOST_STARTS:
-        yield f"… {len(trial.judged.standings) - MOST_STARTS} more in to_frame()"
+        yield say(f"… {len(trial.judged.standings) - MOST_STARTS} more in to_frame()")
     yield ""
     yield from (
         f"{one.start[:name]:{name}}  {curve}"
@@ -50,20 +52,25 @@ def _table(trial: Trial) -> Iterator[str]:
     )
 
 
+def _columns(name: int, start: str, *texts: str) -> str:
+    """A line of the table, names `name` wide: at step 0, rate, score, lag and how many diverged."""
+    seen, rate, score, lag, diverged = texts
+    numbers = (padded(text, width, right=True) for text, width in ((rate, 8), (score, 24), (lag, 24)))
+    return "  ".join((padded(start[:name], name), padded(seen, 10), *numbers, diverged))
+
+
 def _line(one: Standing, trial: Trial, name: int) -> str:
     look = trial.looks.get(one.start)
     seen = look.verdict if look else "–"
     if one.place == "impossible":
-        return f"{one.start[:name]:{name}}  {'impossible':10}  {one.why}"[:WIDTH]
-    lag = "first" if one.lag is None else one.lag.written("+.3g")
+        return f"{one.start[:name]:{name}}  {padded(say('impossible'), 10)}  {one.why}"[:WIDTH]
+    lag = say("first") if one.lag is None else one.lag.written("+.3g")
     lag = lag if one.place in ("first", "behind") or one.lag is None else f"{lag} ="
     rate = f"{one.rate:g}" + (
         "" if len({run.optimizer for run in trial.runs}) < 2 else f" {one.optimizer[:6]}"
     )
-    diverged = f"{one.diverged} of {one.runs}" if one.diverged else "–"
-    return (
-        f"{one.start[:name]:{name}}  {seen:10}  {rate:>8}  {one.score.written():>24}  {lag:>24}  {diverged}"
-    )
+    diverged = say(f"{one.diverged} of {one.runs}") if one.diverged else "–"
+    return _columns(name, one.start, say(seen), rate, one.score.written(), lag, diverged)
 
 
 def _range(trial: Trial, shown: tuple[Standing, ...]) -> tuple[float, float]:
@@ -78,7 +85,7 @@ def _curve(trial: Trial, one: Standing, range_: tuple[float, float]) -> str:
     good = losses[np.isfinite(losses) & (losses > 0)]
     if len(good) < 2 or len(good) < len(losses):
         return ""
-    ends = f"training loss {good[0]:.3g} → {good[-1]:.3g}"
+    ends = say(f"training loss {good[0]:.3g} → {good[-1]:.3g}")
     return f"{sparkline([float(value) for value in np.log(good)], *range_)}  {ends}"
 
 
@@ -98,6 +105,6 @@ def _is_of(run: object, one: Standing) -> bool:
 def _notes(trial: Trial) -> Iterator[str]:
     yield from ([""] if trial.notes else [])
     for note in trial.notes[:MOST_NOTES]:
-        yield from wrap(note, WIDTH - 2, initial_indent="- ", subsequent_indent="  ")[:2]
+        yield from filled(say(note), WIDTH - 2, "- ", "  ").split("\n")[:2]
     if len(trial.notes) > MOST_NOTES:
-        yield f"- … {len(trial.notes) - MOST_NOTES} more in .notes"
+        yield say(f"- … {len(trial.notes) - MOST_NOTES} more in .notes")

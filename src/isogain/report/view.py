@@ -113,10 +113,10 @@ def section_of(outcome: Outcome, identifier: str | None = None) -> Section:
     except ReportError as error:
         raise ReportError(f"{outcome.experiment}: {error}") from error
     return Section(
-        identifier=anchor, name=outcome.experiment, title=outcome.title, question=outcome.question,
-        answer=outcome.answer, figures=figures, claims=tuple(outcome.claims), tables=tables,
-        settings=tuple((str(key), str(value)) for key, value in outcome.settings.items()),
-        command=outcome.command, notes=tuple(outcome.notes), elapsed=_duration(outcome.elapsed_s),
+        identifier=anchor, name=outcome.experiment, title=say(outcome.title), question=say(outcome.question),
+        answer=say(outcome.answer), figures=figures, claims=tuple(outcome.claims), tables=tables,
+        settings=tuple((say(str(key)), say(str(value))) for key, value in outcome.settings.items()),
+        command=outcome.command, notes=tuple(map(say, outcome.notes)), elapsed=_duration(outcome.elapsed_s),
     )  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def _figure(chart: Chart, identifier: str) -> Figure:
         identifier=identifier,
         prepared=prepared,
         title=say(chart.title),
-        description=chart.alt or f"{chart.title}. {chart.caption}".strip(),
+        description=say(chart.alt) or f"{say(chart.title)}. {say(chart.caption)}".strip(),
         captions=(*_captions(prepared), *prepared.notes),
         table=_figure_table(prepared),
     )
@@ -203,7 +203,7 @@ def _figure(chart: Chart, identifier: str) -> Figure:
 
 def _captions(prepared: Prepared) -> list[str]:
     chart = prepared.chart
-    found = [chart.caption] if chart.caption else []
+    found = [say(chart.caption)] if chart.caption else []
     if chart.kind == "histograms":
         what = f"Across: {chart.x_title}. " if chart.x_title else ""
         own = "Each panel has its own range and height: compare shapes, and read sizes off the axes."

@@ -1,4 +1,4 @@
-"""The words on figures and pages, in English and Chinese: one table, asked by the English word.
+"""The words of figures, pages and findings, in English and Chinese: one table, asked by the English ones.
 
 The language is what `speak` says, else ISOGAIN_LANG, else English.  What the table does not have stays
 English: names of experiments, laws and layers are the same in every language.
@@ -10,7 +10,7 @@ import os
 from contextvars import ContextVar
 
 from isogain.errors import ReportError
-from isogain.report.chinese import CHINESE
+from isogain.report.chinese import chinese
 
 __all__ = ["HTML", "LANGUAGES", "language", "say", "speak", "tag"]
 
@@ -35,7 +35,7 @@ def language() -> str:
 
 def say(text: str) -> str:
     """The text in the language spoken; as it is where the table does not have it."""
-    return CHINESE.get(text, text) if language() == "zh" else text
+    return chinese(text) if language() == "zh" else text
 
 
 def tag() -> str:

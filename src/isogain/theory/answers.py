@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from isogain.core.activations import Activation
+from isogain.rendering import Line
 from isogain.theory.critical import CriticalPoint
 from isogain.theory.maps import log_second
 from isogain.theory.mirrored import Mirrored
@@ -15,11 +16,14 @@ __all__ = ["Answer", "answer_all"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Line):
     """One question and its answer for the network at hand."""
 
     question: str
     answer: str
+
+    def __str__(self) -> str:
+        return f"{self.question} {self.answer}"
 
 
 def answer_all(

@@ -17,6 +17,7 @@ import numpy as np
 
 from isogain.checking import Checks
 from isogain.core.activations import Activation, activation
+from isogain.rendering import Line
 from isogain.theory.maps import VARIANCES, is_homogeneous
 from isogain.theory.mirrored import mirrored
 from isogain.theory.pairs import TheoryError
@@ -28,7 +29,7 @@ SCHEMA = "isogain.theory.critical-point/1"
 
 
 @dataclass(frozen=True)
-class CriticalPoint:
+class CriticalPoint(Line):
     """Where signals and gradients travel unchanged, or the plain statement that there is no such place.
 
     `weight_variance` is fan_in * Var[w]; `q` the pre-activation variance it holds (0: reached in the

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from isogain.rendering import Shown
+from isogain.rendering import Line, Shown
 from isogain.theory.blocks import Structure
 from isogain.theory.maps import FixedPoint
 from isogain.theory.outlook import Weights
@@ -23,7 +23,7 @@ LAYERS = 12
 
 
 @dataclass(frozen=True)
-class LayerPrediction:
+class LayerPrediction(Line):
     """One layer: pre-activation variance, correlation of two inputs, gradient variance, with 95 % bands.
 
     `variance` is the mean field's, `typical_variance` exp E[ln q] over networks of this width.
@@ -45,6 +45,12 @@ class LayerPrediction:
     log_variance_spread: float
     """Standard deviation of ln q over networks."""
     log_gradient_spread: float
+
+    def __str__(self) -> str:
+        return (
+            f"layer {self.layer} of {self.width}: variance {self.typical_variance:.3g}, correlation "
+            f"{self.correlation:.3g}, gradient variance {self.typical_gradient_variance:.3g}"
+        )
 
 
 @dataclass(frozen=True)

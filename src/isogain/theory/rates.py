@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from isogain.checking import Checks, shown
+from isogain.rendering import Line
 from isogain.theory.deep_start import LOGITS
 from isogain.theory.pairs import TheoryError
 
@@ -40,7 +41,7 @@ BATCH, COHESION = 128, 0.1
 
 
 @dataclass(frozen=True)
-class RateRange:
+class RateRange(Line):
     """Learning rates that train from this start with one optimizer.
 
     `middle` is the one to take; below `low` training crawls, above `high` the loss stops falling or rises.

@@ -9,8 +9,7 @@ import numpy as np
 from isogain.core.initializers import Normal, Zeros
 from isogain.core.names.catalog import get
 from isogain.jobs.statistics import interval, paired
-from isogain.lab.datasets import load
-from isogain.lab.measures import region_grid
+from isogain.lab.datasets import load, region_grid
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
 from isogain.lab.registry import register
 from isogain.lab.results import Results

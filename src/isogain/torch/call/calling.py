@@ -133,11 +133,18 @@ def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None
             value = called(lambda: loss(output), "the loss raised")
         if not isinstance(value, Tensor):
             raise InspectError(f"the loss must give a tensor, got {type(value).__name__}")
-        return (value if value.dim() == 0 else value.mean()), "loss"
+        return _one_number(value)
     given = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if isinstance(given, Tensor) and given.is_floating_point():
         return (given if given.dim() == 0 else given.mean()), "output.loss"
     return _projection(output), "random projection"
+
+
+def _one_number(value: Tensor) -> tuple[Tensor, str]:
+    """A loss as it is, or the mean of one that has a number for each sample, and that it is that."""
+    if value.dim() == 0:
+        return value, "loss"
+    return value.mean(), f"the mean of a loss of {'x'.join(map(str, value.shape))} numbers"
 
 
 def _projection(output: Any) -> Tensor | None:

@@ -55,6 +55,8 @@ __all__ = ["Recorder"]
 Tensor = torch.Tensor
 _NORM_MODULE = re.compile("norm", re.IGNORECASE)
 _SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
+OWNED = frozenset(["weight", "embedding", "recurrent", "norm", "add"])
+"""Kinds that stand where their parameters do, whichever module's code runs them."""
 _TURNED = frozenset(["t", "T", "mT", "H", "mH", "transpose", "permute", "adjoint", "swapaxes"])
 
 
@@ -62,6 +64,11 @@ def _from_left(name: str, weight: WeightUse | None, result: Tensor) -> bool:
     """Whether a weight is a product's left factor, so that its outputs are the rows of the result."""
     left = weight is not None and kind_of(name) == "product" and weight.layout.endswith("out in")
     return left and plain_name(name) != "einsum" and result.dim() > 1
+
+
+def _nothing_done(name: str, args: tuple[Any, ...], result: Any) -> bool:
+    """Whether the very tensor that was given came back: a cast to the type it has, a copy not needed."""
+    return bool(args) and result is args[0] and isinstance(result, Tensor) and kind_of(name) == "shape"
 
 
 def _learnt(known: KnownTensors, nodes: list[Node], tensor: Any) -> bool:
@@ -165,6 +172,8 @@ class Recorder(Watch):
         count = len(self.nodes)
         result = func(*args, **kwargs)
         self.operations += 1
+        if content and _nothing_done(name, args, result):
+            return result
         if content:
             self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units))
         else:
@@ -274,7 +283,7 @@ class Recorder(Watch):
         if kind in ("multiply", "add") and self._normalizes(sources, result, scope):
             kind = "norm"
         path = scope.path
-        if kind in ("weight", "embedding", "recurrent", "norm") and parameters:
+        if kind in OWNED and parameters:
             path = stable_path(owner_of(weight.name if weight else parameters[0]))
         learnt = bool(parameters) or any(self.nodes[one].learnt for one in inputs)
         return Node(

@@ -14,7 +14,7 @@ from torch import nn
 
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
-from isogain.rendering import rendered
+from isogain.rendering import Line, rendered
 from isogain.theory.rates import RateRange
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import LossLike
@@ -33,13 +33,16 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Line):
     """One inspected step."""
 
     step: int
     report: Report
     update_to_data: dict[str, float] = field(default_factory=dict)
     """log10 of std(change) / std(parameter) over the step just taken; about -3 is usual."""
+
+    def __str__(self) -> str:
+        return f"step {self.step}: {self.report.verdict}, {self.report.cause}"
 
 
 def is_due(step: int) -> bool:

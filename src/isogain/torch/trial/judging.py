@@ -17,6 +17,7 @@ import numpy as np
 
 from isogain.jobs.comparing import Compared, compared
 from isogain.jobs.statistics import Interval, interval
+from isogain.rendering import Line
 from isogain.torch.trial.runs import Dropped, Look, Run
 
 __all__ = ["Configuration", "Judged", "Standing", "Terms", "judged", "scores_of"]
@@ -41,7 +42,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Standing(Line):
     """One start at the rate that served it best."""
 
     start: str
@@ -71,9 +72,17 @@ class Standing:
             "runs": self.runs, "diverged_at_rate": self.diverged_here, "why": self.why,
         }  # fmt: skip
 
+    def __str__(self) -> str:
+        if self.place == "impossible":
+            return f"{self.start}: impossible, {self.why}"
+        lag = f", {self.lag.written()} behind the first" if self.lag else ""
+        diverged = f"; {self.diverged} of {self.runs} runs diverged" if self.diverged else ""
+        at = f"{self.score.written()} at {self.optimizer} {self.rate:g}"
+        return f"{self.start}: {self.place}, {at}{lag}{diverged}"
+
 
 @dataclass(frozen=True)
-class Judged:
+class Judged(Line):
     """All starts, the leader first."""
 
     standings: tuple[Standing, ...]
@@ -83,6 +92,9 @@ class Judged:
 
     def __getitem__(self, start: str) -> Standing:
         return next(one for one in self.standings if one.start == start)
+
+    def __str__(self) -> str:
+        return "\n".join([self.answer, *map(str, self.standings)])
 
 
 def scores_of(runs: Sequence[Run], lower_is_better: bool) -> dict[Configuration, dict[int, float]]:

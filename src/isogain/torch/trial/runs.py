@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isogain.jobs.statistics import Interval
+from isogain.rendering import Line
 
 __all__ = ["Dropped", "Look", "Run"]
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Line):
     """One training from one start, at one rate, from one seed."""
 
     start: str
@@ -42,9 +43,13 @@ class Run:
         """Whether it left the numbers."""
         return self.diverged_at >= 0
 
+    def __str__(self) -> str:
+        score = f"diverged at update {self.diverged_at}" if self.diverged else f"{self.score:.4g}"
+        return f"{self.start} at {self.optimizer} {self.rate:g}, seed {self.seed}: {self.error or score}"
+
 
 @dataclass(frozen=True)
-class Dropped:
+class Dropped(Line):
     """A start that was left out on the way, because it could not win any more."""
 
     start: str
@@ -54,9 +59,12 @@ class Dropped:
     lag: Interval
     """By how much, at the rate that served it best, corrected for all that was looked at."""
 
+    def __str__(self) -> str:
+        return f"{self.start}: left out after {self.seeds} seeds, {self.lag.written()} behind {self.leader}"
+
 
 @dataclass(frozen=True)
-class Look:
+class Look(Line):
     """What `inspect` says of a start before training."""
 
     start: str
@@ -67,3 +75,7 @@ class Look:
     """Why init_ left the model as it was, if it did."""
     digest: str = ""
     error: str = ""
+
+    def __str__(self) -> str:
+        said = self.error or ", ".join(self.findings) or self.left or "nothing found"
+        return f"{self.start}: {self.verdict}, {said}"

@@ -17,6 +17,8 @@ __all__ = ["SATURATED", "dead_units", "saturated_units"]
 
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)
+SHUT = 0.9
+"""Share of elements without any slope from which an activation is no gate held open and no prior: it is shut."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -138,7 +140,7 @@ def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:
     """A gate held open, or an output held at a prior, by its bias: an offset, not a spread."""
-    if forward.shifted_fraction < 0.7 * forward.saturated_fraction:
+    if forward.shifted_fraction < 0.7 * forward.saturated_fraction or forward.shut_fraction > SHUT:
         return False
     before = table.graph.preceding(node.index, ("weight",), 4)
     if before is None or before.weight is None or before.index not in table.forward:

@@ -11,6 +11,7 @@ from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_b
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
+from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.propagation import (
     exploding_backward,
@@ -39,10 +40,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "exploding-forward": (exploding_forward,),
     "vanishing-forward": (vanishing_forward,),
     "time-scale": (time_scale,),
-    "attention-collapse": (attention_collapse,),
+    "attention-collapse": (attention_collapse, loud_mixtures),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),
-    "saturated-units": (saturated_units, saturated_gates),
+    "saturated-units": (saturated_units, saturated_gates, shut_mixtures),
     "dead-units": (dead_units,),
     "rank-collapse": (rank_collapse,),
     "constant-output": (constant_output,),

@@ -8,6 +8,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_buffers
+from isogain.inspect.rules.codebooks import idle_codes
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
@@ -50,7 +51,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "adapter-not-neutral": (adapter_not_neutral,),
     "initial-loss": (initial_loss,),
     "identical-layers": (identical_layers, same_slices),
-    "idle-slices": (idle_slices,),
+    "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unused_parameter,),
     "dtype-headroom": (dtype_headroom, buffer_precision),
 }

@@ -109,20 +109,36 @@ def _mixtures(table: Table) -> Iterator[Mixture]:
 
 
 def _weighs(table: Table, node: Node) -> bool:
-    """Whether its shares multiply another signal that is learnt, or that weights read later."""
-    mine, frontier = {node.index}, [node.index]
+    """Whether its shares weigh what is none of them, before the loss does anything."""
+    shares = {node.index}
     for _ in range(STEPS):
-        readers = [table.node(i) for one in frontier for i in table.graph.consumers[one]]
-        for reader in readers:
-            others = [table.node(i) for i in reader.inputs if i not in mine]
-            if reader.kind in ("multiply", "product") and not table.in_loss(reader):
-                if any(one.learnt for one in others) or (others and table.graph.weighed_later(reader.index)):
-                    return True
-            if reader.weight is not None and reader.weight.mixed and reader.inputs[0] not in mine:
-                return True
-        frontier = [one.index for one in readers if one.kind in ("shape", "dropout", "add", "multiply")]
-        mine.update(frontier)
+        readers = {i for one in shares for i in table.graph.consumers[one]} - shares
+        if any(_mixes(table, node, shares, table.node(one)) for one in readers):
+            return True
+        shares |= {one for one in readers if _hands_on(table.node(one))}
     return False
+
+
+def _hands_on(node: Node) -> bool:
+    return node.kind in ("shape", "dropout", "add", "multiply") or node.op in ("topk", "sort", "max")
+
+
+def _mixes(table: Table, node: Node, shares: set[int], reader: Node) -> bool:
+    if table.in_loss(reader):
+        return False
+    if reader.weight is not None and reader.weight.mixed:  # shares of experts, in one product
+        return reader.inputs[0] not in shares
+    others = [one for one in reader.inputs if one not in shares]
+    read = table.graph.weighed_later(reader.index)
+    return reader.kind in ("multiply", "product") and any(_another(table, node, i, read) for i in others)
+
+
+def _another(table: Table, node: Node, other: int, read: bool) -> bool:
+    """Whether weights make a signal apart from the softmax, or later ones read what the shares make of it."""
+    if not table.makers[other] >> node.index & 1:
+        return read or table.node(other).learnt
+    apart = table.makers[other] & ~table.makers[node.index]
+    return any(apart >> one.index & 1 and one.kind == "weight" for one in table.graph.nodes)
 
 
 def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ __all__ = ["of_fused_recurrence"]
 Tensor = torch.Tensor
 SAMPLES, STEPS = 4, 64
 LETTERS = {"lstm": "ifgo", "gru": "rzn", "rnn_tanh": "h"}
+FEWEST = 8
+"""Units of a plain recurrence from which a usual draw never forgets in one step."""
 _FLAT = 0.06
 ENDS = {"sigmoid": float(2 * np.arccosh(_FLAT**-0.5)), "tanh": float(np.arccosh(_FLAT**-0.5))}
 """|z| beyond which the slope, 1 / cosh^2(z / 2) or 1 / cosh^2(z) of the steepest, is below 6 %."""
@@ -26,23 +30,28 @@ def of_fused_recurrence(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     cell = op.removesuffix("_cell")
     if cell not in LETTERS:
         return None
-    found = [_gates(cell, z) for z in (_cell if op.endswith("_cell") else _layers)(cell, args)]
-    return max(found, key=lambda one: max(one.flat)) if found else None
+    calls = (_cell if op.endswith("_cell") else _layers)(cell, args)
+    found = [_gates(cell, z, turned) for z, turned in calls]
+    if not found:
+        return None
+    kept = max(one.kept for one in found)
+    return replace(max(found, key=lambda one: max(one.flat)), kept=kept)
 
 
-def _cell(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
+def _cell(cell: str, args: tuple[Any, ...]) -> Iterator[tuple[list[Tensor], Tensor]]:
     """Of (input, state, w_ih, w_hh, b_ih, b_hh)."""
     x, state = args[0], args[1]
     h = state[0] if isinstance(state, (tuple, list)) else state
     if x.dim() == 2:
-        yield _received(cell, x[:256].detach(), h[:256].detach(), [w.detach() for w in args[2:] if _is(w)])
+        own = [w.detach() for w in args[2:] if _is(w)]
+        yield _received(cell, x[:256].detach(), h[:256].detach(), own), own[1]
 
 
 def _is(value: Any) -> bool:
     return isinstance(value, Tensor)
 
 
-def _layers(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
+def _layers(cell: str, args: tuple[Any, ...]) -> Iterator[tuple[list[Tensor], Tensor]]:
     """Of (input, state, weights, biases, layers, dropout, training, both ways, batch first)."""
     if len(args) < 9 or not isinstance(args[-1], bool) or not args[0].is_floating_point():
         return
@@ -62,7 +71,7 @@ def _layers(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
             seen = x.flip(0) if way else x
             h = _run(cell, seen, own)
             before = torch.cat([torch.zeros_like(h[:1]), h[:-1]])
-            yield _received(cell, seen.flatten(0, 1), before.flatten(0, 1), own)
+            yield _received(cell, seen.flatten(0, 1), before.flatten(0, 1), own), own[1]
             ways.append(h.flip(0) if way else h)
         x = torch.cat(ways, -1)
 
@@ -89,7 +98,7 @@ def _received(cell: str, x: Tensor, h: Tensor, weights: Sequence[Tensor]) -> lis
     return gates
 
 
-def _gates(cell: str, received: list[Tensor]) -> Gates:
+def _gates(cell: str, received: list[Tensor], turned: Tensor) -> Gates:
     letters = LETTERS[cell]
     ends = [ENDS["tanh" if letter in "gnh" else "sigmoid"] for letter in letters]
     flat, held, size = [], [], []
@@ -100,4 +109,13 @@ def _gates(cell: str, received: list[Tensor]) -> Gates:
         held.append(float((over & offset).float().mean()))
         size.append(float(z.float().square().mean().sqrt()))
     expected = tuple(float(erfc(end / 2**0.5)) for end in ends)
-    return Gates(letters, tuple(size), tuple(flat), tuple(held), expected)
+    kept = _kept(turned) if cell == "rnn_tanh" and len(turned) >= FEWEST else math.nan
+    return Gates(letters, tuple(size), tuple(flat), tuple(held), expected, kept)
+
+
+def _kept(turned: Tensor) -> float:
+    """The most that a step leaves of the last state: a bound on what eight steps do, so delays count whole."""
+    power = turned.double()
+    for _ in range(3):
+        power = power @ power
+    return float(torch.linalg.matrix_norm(power)) ** (1 / 8)

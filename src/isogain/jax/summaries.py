@@ -107,8 +107,8 @@ def parameter_state(
     return ParameterState(
         name, _rms(part), float(part.mean()), float(part.std()), float(np.abs(flat).max()),
         float((part == 0).mean()), bool(np.isfinite(flat).all()), constant,
-        implausible=_decades(part), scattered=scattering(part), duplicate_units=duplicates, units=units, twin_gradients=twins,
-        orthogonal=orthogonal, fingerprint=_fingerprint(values, part, constant),
+        implausible=_decades(part), scattered=scattering(part), duplicate_units=duplicates, units=units,
+        twin_gradients=twins, orthogonal=orthogonal, fingerprint=_fingerprint(values, part, constant),
         gradient=None if gradient is None else backward_summary(gradient), requested=trainable,
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ by the first steps (U(-1/n, 1/n), as codebooks are drawn); beyond it all but one
 
 
 def idle_codes(table: Table) -> Iterator[Finding]:
-    """Trained rows of which one is the nearest for every sample: the others get no gradient, and keep none."""
+    """Trained rows of which one is the nearest for every sample, so that no other ever gets a gradient."""
     for look, seen, source in _chosen_by_the_model(table):
         if seen.used == 1 and seen.rows >= MANY and seen.observations >= ENOUGH:
             yield _collapsed(table, look, seen, source)
@@ -60,8 +60,8 @@ def _collapsed(table: Table, look: Look, seen: Choices, source: Node) -> Finding
         "idle-slices", severity, pattern([name]),
         f"one of {seen.rows} rows is chosen by all of {seen.observations}",
         f"a fair share of the rows among {seen.observations}",
-        f"the rows of {name} have root mean square {codes:.3g}, and what chooses among them {asked:.3g}: one is "
-        "the nearest to everything, and the others get no gradient that would bring them nearer",
+        f"the rows of {name} have root mean square {codes:.3g}, and what chooses among them {asked:.3g}: "
+        "one is the nearest to everything, and the others get no gradient that would bring them nearer",
         paths=(name,), mends=mends,
     )  # fmt: skip
 

@@ -69,8 +69,8 @@ def loud_mixtures(table: Table) -> Iterator[Finding]:
         f"logits of standard deviation {size:.3g} over {worst.seen.keys} to choose from; largest share "
         f"{max(worst.seen.largest):.2f}",
         f"about 1, and below sqrt(2 ln {worst.seen.keys}) = {bar:.2g}, where a softmax condenses",
-        f"the logits that {place(worst.weight)} makes are too large: each sample takes one, picked by chance, "
-        "and softmax's slope is near 0",
+        f"the logits that {place(worst.weight)} makes are too large: each sample takes one, "
+        "picked by chance, and softmax's slope is near 0",
         paths=tuple(_places(found)), mends=(sized(table, factors),),
     )  # fmt: skip
 
@@ -88,9 +88,9 @@ def shut_mixtures(table: Table) -> Iterator[Finding]:
         "saturated-units", "critical", pattern(_places(found)),
         f"one of {worst.seen.keys} gets all but {SHUT:g} of the weight, the same for every sample",
         f"shares that differ from sample to sample, or near 1/{worst.seen.keys}",
-        f"{place(worst.weight)} favours one of {worst.seen.keys} for every input (what is added to its logits "
-        f"reaches {added:.3g}): softmax has no slope left, so neither {place(worst.weight)} nor what the "
-        "others make gets a gradient",
+        f"{place(worst.weight)} favours one for every input (what is added to its logits reaches "
+        f"{added:.3g}): softmax has no slope left, so neither {place(worst.weight)} nor what the others "
+        "make gets a gradient",
         paths=tuple(_places(found)), mends=(zeroed(table, names), sized(table, factors)),
     )  # fmt: skip
 

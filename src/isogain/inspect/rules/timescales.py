@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.looks import Angles, Decays, Gates, Look
 from isogain.inspect.fixes import Change, Fix
+from isogain.inspect.looks import Angles, Decays, Gates, Look
 from isogain.inspect.mending import changeable, sized
 from isogain.inspect.table import Table
 
@@ -227,7 +227,7 @@ def _unmoved(found: list[tuple[Look, Decays]], length: int) -> Finding:
 
 
 def _forgotten(table: Table) -> Iterator[Finding]:
-    """Plain recurrences whose weights leave less of the last state than exp(-1), on sequences of many steps."""
+    """Plain recurrences whose weights leave less than exp(-1) of the last state, on many steps."""
     for look in table.looks:
         if not isinstance(look.seen, Gates) or look.node is None or not 0 <= look.seen.kept < math.inf:
             continue
@@ -247,8 +247,8 @@ def _short(table: Table, look: Look, kept: float, steps: int) -> Finding:
         "time-scale", "warning", pattern(names or [look.path]),
         f"a step leaves at most {kept:.2g} of the last state",
         f"near 1, for sequences of {steps} steps",
-        "the recurrent weights are too small: what the state held is gone after a step or two, and no gradient "
-        "reaches earlier ones",
+        "the recurrent weights are too small: what the state held is gone after a step or two, and no "
+        "gradient reaches earlier ones",
         paths=tuple(names), mends=(Fix((change,)),) if change.values else (),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ __all__ = ["SATURATED", "dead_units", "saturated_units"]
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)
 SHUT = 0.9
-"""Share of elements without any slope from which an activation is no gate held open and no prior: it is shut."""
+"""Share of elements without any slope from which an activation is shut: no gate held open, and no prior."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 

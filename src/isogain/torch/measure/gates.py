@@ -30,28 +30,25 @@ def of_fused_recurrence(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     cell = op.removesuffix("_cell")
     if cell not in LETTERS:
         return None
-    calls = (_cell if op.endswith("_cell") else _layers)(cell, args)
-    found = [_gates(cell, z, turned) for z, turned in calls]
+    found = [_gates(cell, z) for z in (_cell if op.endswith("_cell") else _layers)(cell, args)]
     if not found:
         return None
-    kept = max(one.kept for one in found)
-    return replace(max(found, key=lambda one: max(one.flat)), kept=kept)
+    return replace(max(found, key=lambda one: max(one.flat)), kept=_kept(cell, _recurrent(op, args)))
 
 
-def _cell(cell: str, args: tuple[Any, ...]) -> Iterator[tuple[list[Tensor], Tensor]]:
+def _cell(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
     """Of (input, state, w_ih, w_hh, b_ih, b_hh)."""
     x, state = args[0], args[1]
     h = state[0] if isinstance(state, (tuple, list)) else state
     if x.dim() == 2:
-        own = [w.detach() for w in args[2:] if _is(w)]
-        yield _received(cell, x[:256].detach(), h[:256].detach(), own), own[1]
+        yield _received(cell, x[:256].detach(), h[:256].detach(), [w.detach() for w in args[2:] if _is(w)])
 
 
 def _is(value: Any) -> bool:
     return isinstance(value, Tensor)
 
 
-def _layers(cell: str, args: tuple[Any, ...]) -> Iterator[tuple[list[Tensor], Tensor]]:
+def _layers(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
     """Of (input, state, weights, biases, layers, dropout, training, both ways, batch first)."""
     if len(args) < 9 or not isinstance(args[-1], bool) or not args[0].is_floating_point():
         return
@@ -71,7 +68,7 @@ def _layers(cell: str, args: tuple[Any, ...]) -> Iterator[tuple[list[Tensor], Te
             seen = x.flip(0) if way else x
             h = _run(cell, seen, own)
             before = torch.cat([torch.zeros_like(h[:1]), h[:-1]])
-            yield _received(cell, seen.flatten(0, 1), before.flatten(0, 1), own), own[1]
+            yield _received(cell, seen.flatten(0, 1), before.flatten(0, 1), own)
             ways.append(h.flip(0) if way else h)
         x = torch.cat(ways, -1)
 
@@ -98,7 +95,7 @@ def _received(cell: str, x: Tensor, h: Tensor, weights: Sequence[Tensor]) -> lis
     return gates
 
 
-def _gates(cell: str, received: list[Tensor], turned: Tensor) -> Gates:
+def _gates(cell: str, received: list[Tensor]) -> Gates:
     letters = LETTERS[cell]
     ends = [ENDS["tanh" if letter in "gnh" else "sigmoid"] for letter in letters]
     flat, held, size = [], [], []
@@ -109,13 +106,21 @@ def _gates(cell: str, received: list[Tensor], turned: Tensor) -> Gates:
         held.append(float((over & offset).float().mean()))
         size.append(float(z.float().square().mean().sqrt()))
     expected = tuple(float(erfc(end / 2**0.5)) for end in ends)
-    kept = _kept(turned) if cell == "rnn_tanh" and len(turned) >= FEWEST else math.nan
-    return Gates(letters, tuple(size), tuple(flat), tuple(held), expected, kept)
+    return Gates(letters, tuple(size), tuple(flat), tuple(held), expected)
 
 
-def _kept(turned: Tensor) -> float:
-    """The most that a step leaves of the last state: a bound on what eight steps do, so delays count whole."""
-    power = turned.double()
+def _recurrent(op: str, args: tuple[Any, ...]) -> list[Tensor]:
+    """The weights that read the last state, layer by layer."""
+    if op.endswith("_cell"):
+        return [args[3]]
+    return list(args[2][1 :: 4 if args[3] else 2])
+
+
+def _kept(cell: str, turned: Sequence[Tensor]) -> float:
+    """The most that a step leaves of a state: a bound on what eight do, so that delay lines count whole."""
+    if cell != "rnn_tanh" or len(turned[0]) < FEWEST:
+        return math.nan
+    powers = [w.detach().double() for w in turned]
     for _ in range(3):
-        power = power @ power
-    return float(torch.linalg.matrix_norm(power)) ** (1 / 8)
+        powers = [w @ w for w in powers]
+    return max(float(torch.linalg.matrix_norm(w)) ** (1 / 8) for w in powers)

@@ -209,6 +209,10 @@ class ParameterState:
     """Mean cosine between its gradient and those of other parameters with the same fingerprint."""
     slices: Slices | None = None
     """For a stack of maps: its slices along the first axis."""
+    kept: float = math.nan
+    """For a square matrix that is applied over and over: |W^8|^(1/8), what one time leaves at most."""
+    reached: int | None = None
+    """For a matrix of which an index takes rows: how many of them got a gradient."""
     gradient: Backward | None = None
     requested: bool = True
     """Whether a gradient was asked for (a trainable parameter)."""

@@ -20,6 +20,7 @@ from isogain.inspect.rules.propagation import (
     vanishing_backward,
     vanishing_forward,
 )
+from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
@@ -40,7 +41,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (exploding_forward,),
     "vanishing-forward": (vanishing_forward,),
-    "time-scale": (time_scale,),
+    "time-scale": (time_scale, forgotten_states),
     "attention-collapse": (attention_collapse, loud_mixtures),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),

@@ -26,27 +26,21 @@ by the first steps (U(-1/n, 1/n), as codebooks are drawn); beyond it all but one
 
 def idle_codes(table: Table) -> Iterator[Finding]:
     """Trained rows of which one is the nearest for every sample, so that no other ever gets a gradient."""
-    for look, seen, source in _chosen_by_the_model(table):
-        if seen.used == 1 and seen.rows >= MANY and seen.observations >= ENOUGH:
-            yield _collapsed(table, look, seen, source)
-
-
-def _chosen_by_the_model(table: Table) -> Iterator[tuple[Look, Choices, Node]]:
-    """Lookups in a trained matrix by an index that is all that is made of something learnt."""
     for look in table.looks:
-        if look.node is None or not isinstance(look.seen, Choices) or len(look.parameters) != 1:
+        if not isinstance(look.seen, Choices) or look.node is None or len(look.parameters) != 1:
             continue
-        state = table.parameters.get(look.parameters[0])
-        sources = [table.node(i) for i in table.node(look.node).inputs if table.node(i).learnt]
-        learns = state is not None and state.requested and state.gradient is not None
-        if learns and len(sources) == 1 and _only_chooses(table, sources[0], look):
-            yield look, look.seen, sources[0]
+        enough = look.seen.rows >= MANY and look.seen.observations >= ENOUGH
+        source = _chooser(table, look)
+        if look.seen.used == 1 and enough and source is not None:
+            yield _collapsed(table, look, look.seen, source)
 
 
-def _only_chooses(table: Table, source: Node, look: Look) -> bool:
-    """Whether distances or scores are read by lookups alone: then rows learn only where they are taken."""
-    lookups = {one.node for one in table.looks if isinstance(one.seen, Choices)}
-    return source.index not in table.graph.outputs and lookups >= set(table.graph.consumers[source.index])
+def _chooser(table: Table, look: Look) -> Node | None:
+    """What computes the index, where the model learns it and rows learn only where they are taken."""
+    state = table.parameters.get(look.parameters[0])
+    if look.node is None or state is None or not state.requested or state.reached != 1:
+        return None
+    return next((table.node(i) for i in table.node(look.node).inputs if table.node(i).learnt), None)
 
 
 def _collapsed(table: Table, look: Look, seen: Choices, source: Node) -> Finding:

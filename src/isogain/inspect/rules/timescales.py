@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.fixes import Change, Fix
-from isogain.inspect.looks import Angles, Decays, Gates, Look
-from isogain.inspect.mending import changeable, sized
+from isogain.inspect.looks import Angles, Decays, Look
+from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
 __all__ = ["time_scale"]
@@ -37,7 +36,6 @@ def time_scale(table: Table) -> Iterator[Finding]:
     yield from _aliased(table, angles)
     yield from _sine_layers(table, angles)
     yield from _decays(table)
-    yield from _forgotten(table)
 
 
 def _finding(look: Look, severity: Severity, measured: str, expected: str, why: str,
@@ -223,33 +221,6 @@ def _unmoved(found: list[tuple[Look, Decays]], length: int) -> Finding:
         "memories from a step up to the whole sequence",
         "rates (time step times decay) are too small: the state sums up all steps alike, and each step "
         "writes as little as it forgets", paths=_paths(found),
-    )  # fmt: skip
-
-
-def _forgotten(table: Table) -> Iterator[Finding]:
-    """Plain recurrences whose weights leave less than exp(-1) of the last state, on many steps."""
-    for look in table.looks:
-        if not isinstance(look.seen, Gates) or look.node is None or not 0 <= look.seen.kept < math.inf:
-            continue
-        steps = max(
-            table.node(look.node).steps, sum(one.parameters == look.parameters for one in table.looks)
-        )
-        rate = -math.log(look.seen.kept) if look.seen.kept else math.inf
-        if steps >= ROWS and rate > FORGETS[1]:
-            yield _short(table, look, look.seen.kept, steps)
-            return
-
-
-def _short(table: Table, look: Look, kept: float, steps: int) -> Finding:
-    names = [name for name in look.parameters if name.rpartition(".")[2].startswith("weight_hh")]
-    change = Change("orthogonal", tuple((name, 1.0) for name in changeable(table, names)))
-    return Finding(
-        "time-scale", "warning", pattern(names or [look.path]),
-        f"a step leaves at most {kept:.2g} of the last state",
-        f"near 1, for sequences of {steps} steps",
-        "the recurrent weights are too small: what the state held is gone after a step or two, and no "
-        "gradient reaches earlier ones",
-        paths=tuple(names), mends=(Fix((change,)),) if change.values else (),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import torch
 
 from isogain.inspect.looks import Angles, Attention, Choices, Decays, Gates, Sum
 from isogain.torch.measure.attention import of_fused, of_softmax
-from isogain.torch.measure.choices import of_embedding, of_index, of_selection
+from isogain.torch.measure.choices import of_embedding, of_index, of_product, of_selection
 from isogain.torch.measure.gates import LETTERS, of_fused_recurrence
 from isogain.torch.measure.waves import of_exponential, of_sine
 
@@ -28,6 +28,7 @@ LOOKS: dict[str, Reader] = {
     "__getitem__": of_index,
     "embedding": of_embedding,
     "index_select": of_selection,
+    **dict.fromkeys(("matmul", "__matmul__", "mm"), of_product),
     **{name: partial(of_fused_recurrence, name) for cell in LETTERS for name in (cell, f"{cell}_cell")},
 }
 

@@ -18,15 +18,15 @@ HUGE = 1e6
 def scattering(numbers: np.ndarray[Any, Any]) -> float:
     """Decades between the quartiles of |x|: .55 for a normal draw, .48 for a uniform one; 0 of few numbers.
 
-    0, too, where none is huge, where all have one sign (rates, frequencies and time steps are spread evenly
-    over decades, and are positive) or where most are one value (a mask).
+    0, too, where none is huge, and where the large ones have one sign: rates, frequencies and time steps are
+    spread evenly over decades and are positive, and a mask is negative.
     """
     if not np.abs(numbers).max(initial=0.0) > HUGE:
         return 0.0
     known = numbers[np.isfinite(numbers) & (numbers != 0)]
     sizes = np.abs(known).astype(np.float64)
-    mixed = 0.1 < float((known > 0).mean()) < 0.9 if len(known) else False
-    if len(known) < FEWEST or not mixed or len(np.unique(sizes)) < 0.5 * len(sizes):
+    if len(known) < FEWEST:
         return 0.0
     low, high = np.quantile(sizes, (0.25, 0.75))
-    return math.log10(float(high) / float(low))
+    large = known[sizes >= high] > 0
+    return math.log10(float(high) / float(low)) if large.any() and not large.all() else 0.0

@@ -35,6 +35,12 @@ class Mixture:
     """Parameters added to the logits."""
 
     @property
+    def name(self) -> str:
+        """The layer, or the parameter of a layer without a name."""
+        use = self.weight.weight
+        return self.weight.path or (use.name if use else place(self.weight))
+
+    @property
     def sizes(self) -> tuple[float, ...]:
         """Of each head, what differs from sample to sample; of a single sample, all there is."""
         return tuple(
@@ -69,7 +75,7 @@ def loud_mixtures(table: Table) -> Iterator[Finding]:
         f"logits of standard deviation {size:.3g} over {worst.seen.keys} to choose from; largest share "
         f"{max(worst.seen.largest):.2f}",
         f"about 1, and below sqrt(2 ln {worst.seen.keys}) = {bar:.2g}, where a softmax condenses",
-        f"the logits that {place(worst.weight)} makes are too large: each sample takes one, "
+        f"the logits that {worst.name} makes are too large: each sample takes one, "
         "picked by chance, and softmax's slope is near 0",
         paths=tuple(_places(found)), mends=(sized(table, factors),),
     )  # fmt: skip
@@ -88,15 +94,15 @@ def shut_mixtures(table: Table) -> Iterator[Finding]:
         "saturated-units", "critical", pattern(_places(found)),
         f"one of {worst.seen.keys} gets all but {SHUT:g} of the weight, the same for every sample",
         f"shares that differ from sample to sample, or near 1/{worst.seen.keys}",
-        f"{place(worst.weight)} favours one for every input (what is added to its logits reaches "
-        f"{added:.3g}): softmax has no slope left, so neither {place(worst.weight)} nor what the others "
+        f"{worst.name} favours one for every input (what is added to its logits reaches "
+        f"{added:.3g}): softmax has no slope left, so neither {worst.name} nor what the others "
         "make gets a gradient",
         paths=tuple(_places(found)), mends=(zeroed(table, names), sized(table, factors)),
     )  # fmt: skip
 
 
 def _places(found: list[Mixture]) -> list[str]:
-    return list(dict.fromkeys(place(one.weight) for one in found))
+    return list(dict.fromkeys(one.name for one in found))
 
 
 def _mixtures(table: Table) -> Iterator[Mixture]:

@@ -18,7 +18,7 @@ from isogain.inspect.table import Table
 __all__ = ["forgotten_states"]
 
 LEFT = math.exp(-1)
-"""Share of the state after one step below which it remembers less than that; usual draws leave .58 or more."""
+"""Share of the state left by a step below which it remembers less than that; usual draws leave over .58."""
 STEPS = 8
 """Steps from which there is something to be remembered."""
 

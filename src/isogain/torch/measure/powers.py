@@ -10,7 +10,7 @@ __all__ = ["kept_by"]
 
 Tensor = torch.Tensor
 FEWEST, MOST = 8, 4096
-"""Units of a plain recurrence from which a usual draw never forgets in one step; and up to which it is asked."""
+"""Units of a recurrence from which a usual draw never forgets in one step, and up to which it is asked."""
 DOUBLED = 3
 
 

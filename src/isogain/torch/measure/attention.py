@@ -32,7 +32,7 @@ def _rows(logits: Tensor) -> Tensor:
     """Rows of samples (a few of each part of the batch) as queries of fewer samples."""
     samples = min(SAMPLES, logits.shape[0])
     each = min(logits.shape[0] // max(samples, 1), QUERIES)
-    return logits[: samples * each].unflatten(0, (samples, each))
+    return logits[: samples * each].reshape(samples, each, -1)
 
 
 def of_fused(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from isogain.inspect.looks import Choices
@@ -62,4 +63,4 @@ def _choices(matrix: Any, index: Any) -> Choices | None:
         return None
     some = index.detach().reshape(-1)
     some = some[:: -(-len(some) // SAMPLE)]
-    return Choices(matrix.shape[0], len(some), len(some.unique()))
+    return Choices(matrix.shape[0], len(some), len(np.unique(some.numpy(force=True))))

@@ -26,4 +26,4 @@ def kept_by(matrix: Tensor) -> float:
     power = matrix.detach().double()
     for _ in range(DOUBLED):
         power = power @ power
-    return float(torch.linalg.matrix_norm(power)) ** (1 / 2**DOUBLED)
+    return math.pow(float(torch.linalg.matrix_norm(power)), 1 / 2**DOUBLED)

@@ -241,6 +241,7 @@ def test_a_discriminator_that_is_sure_hands_nothing_on():
     seen = found(model, z, loss)["saturated-units"]
     assert seen.severity == "critical"
     assert "judge.2" in seen.why
+    assert "its bias has mean -30" in seen.why
     assert "saturated-units" not in found(Adversary(0.0), z, loss)
 
 

@@ -77,12 +77,17 @@ def _why_dead(table: Table, node: Node) -> str:
     if before is None or before.index not in table.forward:
         return f"what {place(node)} receives is never above 0"
     z = table.forward[before.index]
-    bias = table.parameters.get(before.weight.bias) if before.weight and before.weight.bias else None
-    offset = f"; its bias has mean {bias.mean:.3g}" if bias and abs(bias.mean) > 0.5 * z.std else ""
+    offset = _offset_said(table, before, 0.5 * z.std)
     return (
         f"{place(before)} hands on mean {z.mean:.3g} with standard deviation {z.std:.3g}{offset}: "
         "units pushed below 0 for every input get no gradient and stay there"
     )
+
+
+def _offset_said(table: Table, before: Node, bar: float) -> str:
+    """What to say of a bias whose mean is beyond the bar."""
+    bias = table.parameters.get(before.weight.bias) if before.weight and before.weight.bias else None
+    return f"; its bias has mean {bias.mean:.3g}" if bias and abs(bias.mean) > bar else ""
 
 
 def _mend_dead(table: Table, nodes: Sequence[Node], weights: Sequence[Node]) -> tuple[Fix, ...]:
@@ -178,9 +183,10 @@ def _why_saturated(table: Table, node: Node) -> str:
     z = table.forward[before.index]
     inputs = [table.forward[i].rms for i in before.inputs if i in table.forward]
     seen = f" on inputs of root mean square {inputs[0]:.3g}" if inputs else ""
+    offset = _offset_said(table, before, 0.5 * z.rms)
     return (
         f"{place(before)} has {gain_name(before.weight.gain)}{seen}: pre-activations of "
-        f"{z.rms:.3g}, where {node.op} is flat"
+        f"{z.rms:.3g}, where {node.op} is flat{offset}"
     )
 
 

@@ -197,6 +197,30 @@ def test_a_loud_router_takes_one_for_each_sample():
     assert mended(model, finding, x, loss)
 
 
+class Chosen(Routed):
+    """A router that takes one for each sample by design: the best score alone, by noise, or from a memory."""
+
+    def forward(self, x):
+        scores = self.router(x)
+        if self.spelling == "best":
+            best = torch.full_like(scores, -math.inf).scatter(1, scores.argmax(1, True), 1.0)
+            shares = (best + scores * 0).softmax(-1)
+        elif self.spelling == "noise":
+            shares = F.gumbel_softmax(scores, tau=0.1, hard=True)
+        else:
+            shares = torch.softmax(
+                30 * F.normalize(x, dim=-1) @ F.normalize(self.router.weight, dim=-1).T, -1
+            )
+        return sum(shares[:, k : k + 1] * expert(x) for k, expert in enumerate(self.experts))
+
+
+@pytest.mark.parametrize("spelling", ["best", "noise", "memory"])
+def test_one_for_each_sample_by_design(spelling):
+    torch.manual_seed(17)
+    seen = found(Chosen(spelling), torch.randn(128, SIZE), classes(128))
+    assert not {"attention-collapse", "saturated-units"} & set(seen)
+
+
 class Head(nn.Module):
     """Probabilities of classes that nothing is weighed by, though they are divided and multiplied by their logs."""
 

@@ -156,11 +156,26 @@ def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
             return
         node = table.node(sources[0])
         if node.kind == "weight" and node.weight is not None:
-            state = table.parameters.get(node.weight.name)
             added += [node.weight.bias] if node.weight.bias else []
-            if state is not None and state.requested and table.gets_gradient(node):
+            if _sets_size(table, node):
                 yield Mixture(seen, node, tuple(added))
             return
         if node.kind not in ("shape", "add", "dropout") and node.op != "where":
             return
         added += node.parameters
+
+
+def _sets_size(table: Table, node: Node) -> bool:
+    """Whether a trained weight makes the logits as large as they are: no norm, no number before it."""
+    use = node.weight
+    state = table.parameters.get(use.name) if use else None
+    if use is None or use.bound or state is None or not state.requested or not table.gets_gradient(node):
+        return False
+    return not any(_multiplied(table, one) for one in node.inputs)
+
+
+def _multiplied(table: Table, index: int) -> bool:
+    node = table.node(index)
+    while node.kind == "shape" and len(node.inputs) == 1:
+        node = table.node(node.inputs[0])
+    return node.kind == "multiply" and len(node.inputs) == 1 and not node.parameters

@@ -91,11 +91,13 @@ def test_loud_queries_and_keys(gain, verdict):
         assert {path.rpartition(".")[2] for path in finding.paths} == {"q", "k"}
 
 
-def test_a_router_is_no_attention():
+@pytest.mark.parametrize("times", [1, 40])
+def test_a_router_is_judged_by_the_shares_it_gives(times):
     torch.manual_seed(5)
     model = closer.Experts("soft", 8)
-    model.router.weight.data *= 40
-    assert "attention-collapse" not in {f.code for f in igt.inspect(*closer.vectors(model)).findings}
+    model.router.weight.data *= times
+    found = [f.path for f in igt.inspect(*closer.vectors(model)).findings if f.code == "attention-collapse"]
+    assert found == (["router"] if times > 1 else [])
 
 
 class Codes(nn.Module):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
 from isogain.graph.paths import family
+from isogain.graph.recurrences import plain_steps
 from isogain.graph.roles import assign_roles
 from isogain.graph.trunk import trunks
 
-__all__ = ["Graph", "Node", "ParameterUse", "WeightUse", "assign_roles", "family", "trunks"]
+__all__ = ["Graph", "Node", "ParameterUse", "WeightUse", "assign_roles", "family", "plain_steps", "trunks"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from isogain.graph.nodes import Graph, Node
 from isogain.graph.scene import Scene, Site
 
-__all__ = ["Reading", "chained", "reading", "reads_cell"]
+__all__ = ["Reading", "chained", "plain_steps", "reading", "reads_cell"]
 
 _ON = frozenset(["add", "shape"])
 """What hands a sum on."""
@@ -39,6 +39,20 @@ def chained(graph: Graph, steps: Mapping[int, int]) -> int:
         if before or node.index in steps:
             longest[node.index] = before + steps.get(node.index, 0)
     return max(longest.values(), default=0)
+
+
+def plain_steps(graph: Graph, uses: Iterable[Node]) -> int:
+    """How many of a weight's uses read, through activations alone, a sum with what another of them made.
+
+    >>> plain_steps(Graph((), ()), [])
+    0
+    """
+    uses = list(uses)
+    mine = {node.index for node in uses}
+    return sum(
+        any(mine & {part.index for part in _parts(graph, graph.nodes[one])} for one in _passed(graph, [node]))
+        for node in uses
+    )
 
 
 def reads_cell(graph: Graph, cells: Iterable[Node]) -> bool:

@@ -62,10 +62,14 @@ def _empty(table: Table, node: Node) -> list[Node]:
 
 def _why(names: tuple[str, ...]) -> str:
     """The sentence that names them."""
-    one = len(names) == 1
+    if len(names) == 1:
+        return (
+            f"{names[0]} is 0 everywhere and nothing goes around it: the layers behind get no signal, and "
+            "those in front no gradient"
+        )
     return (
-        f"{pattern(names)} {'is' if one else 'are'} 0 everywhere and nothing goes around "
-        f"{'it' if one else 'them'}: the layers behind get no signal, and those in front no gradient"
+        f"{pattern(names)} are 0 everywhere and nothing goes around them: the layers behind get no signal, "
+        "and those in front no gradient"
     )
 
 
@@ -90,8 +94,8 @@ def _whispering(table: Table, trunk: Iterable[Node]) -> Iterator[str]:
 def _why_quiet(table: Table, names: tuple[str, ...]) -> str:
     size = max(table.parameters[name].rms for name in names)
     return (
-        f"{pattern(names)} scale{'s' if len(names) == 1 else ''} the only way by {size:.2g}: little of the "
-        "signal reaches what lies behind, and little of the gradient what lies in front"
+        f"the only way is scaled by {pattern(names)}, of size {size:.2g}: little of the signal reaches what "
+        "lies behind, and little of the gradient what lies in front"
     )
 
 

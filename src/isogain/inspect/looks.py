@@ -1,10 +1,11 @@
-"""What single operations do beside handing on a signal: attention, gates, angles, decays."""
+"""What single operations do beside handing on a signal: attention, gates, angles, decays, choices."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-__all__ = ["Angles", "Attention", "BufferState", "Decays", "Gates", "Look", "Sum"]
+__all__ = ["Angles", "Attention", "BufferState", "Choices", "Decays", "Gates", "Look", "Sum"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Gates:
     """Share where the unit's own mean offset explains it: a gate held open or shut by its bias."""
     expected: tuple[float, ...]
     """The share for a standard normal."""
+    kept: float = math.nan
+    """What a step leaves of the last state at most, |W^8|^(1/8); nan with gates, and for a few units."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,16 @@ class Decays:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """Rows of a matrix that an index takes."""
+
+    rows: int
+    observations: int
+    used: int
+    """How many different ones."""
+
+
+@dataclass(frozen=True)
 class Sum:
     """A sum of two signals, looked at where some parameters are frozen."""
 
@@ -84,7 +97,7 @@ class Look:
     op: str
     node: int | None
     """Its node; None for what is computed of parameters and constants alone."""
-    seen: Attention | Gates | Angles | Decays | Sum
+    seen: Attention | Gates | Angles | Decays | Choices | Sum
     parameters: tuple[str, ...] = ()
     """Parameters that it reads directly."""
 

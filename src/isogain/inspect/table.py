@@ -84,6 +84,8 @@ class Forward:
     """Share of elements where the slope is below .06 of its maximum; bounded activations only."""
     shifted_fraction: float = math.nan
     """The part of it that a unit's own constant offset explains."""
+    shut_fraction: float = math.nan
+    """Share of elements where the slope is below 1e-6 of its maximum: no gradient passes to speak of."""
     observations: int = 0
     """Samples times positions behind each unit."""
     scales: Scales | None = None
@@ -190,6 +192,8 @@ class ParameterState:
     """Of size 0 by its own shape: nothing to train, and nothing wrong."""
     implausible: float = 0.0
     """Decades between the 1 % and the 99 % quantile of |x| over the non-zero elements."""
+    scattered: float = 0.0
+    """Decades between the quartiles of |x| where both signs and huge numbers occur; 0 elsewhere."""
     duplicate_units: float = 0.0
     """Share of output units whose incoming weights and bias equal another unit's, bit for bit."""
     units: int = 0
@@ -205,6 +209,10 @@ class ParameterState:
     """Mean cosine between its gradient and those of other parameters with the same fingerprint."""
     slices: Slices | None = None
     """For a stack of maps: its slices along the first axis."""
+    kept: float = math.nan
+    """For a square matrix that is applied over and over: |W^8|^(1/8), what one time leaves at most."""
+    reached: int | None = None
+    """For a matrix of which an index takes rows: how many of them got a gradient."""
     gradient: Backward | None = None
     requested: bool = True
     """Whether a gradient was asked for (a trainable parameter)."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.formats import Scales
+from isogain.inspect.scattering import scattering
 from isogain.inspect.table import Backward, Forward, ParameterState
 from isogain.jax.ranks import channels, observations, spectrum
 
@@ -20,6 +21,8 @@ Array = NDArray[Any]
 SAMPLE, SAMPLES, FEATURES = 1 << 14, 16, 2048
 SATURATED = 0.06
 """A slope below this share of the steepest one counts as flat."""
+SHUT = 1e-6
+"""And below this one nothing is learnt through it."""
 STEEP = 8.0
 """Slopes are compared on (-STEEP, STEEP)."""
 
@@ -77,6 +80,7 @@ def unit_summary(inputs: Array, name: str, settings: dict[str, float], axis: int
         "observations": len(rows),
         "saturated_fraction": float(flat.mean()),
         "shifted_fraction": float((flat & constant).mean()),
+        "shut_fraction": float((slopes < SHUT * steepest).mean()),
     }
     if (phi.derivative(np.linspace(-40, 40, 4001)) == 0).any():
         slopes = np.abs(phi.derivative(rows[:: max(len(rows) // 4096, 1)]))
@@ -103,8 +107,8 @@ def parameter_state(
     return ParameterState(
         name, _rms(part), float(part.mean()), float(part.std()), float(np.abs(flat).max()),
         float((part == 0).mean()), bool(np.isfinite(flat).all()), constant,
-        implausible=_decades(part), duplicate_units=duplicates, units=units, twin_gradients=twins,
-        orthogonal=orthogonal, fingerprint=_fingerprint(values, part, constant),
+        implausible=_decades(part), scattered=scattering(part), duplicate_units=duplicates, units=units,
+        twin_gradients=twins, orthogonal=orthogonal, fingerprint=_fingerprint(values, part, constant),
         gradient=None if gradient is None else backward_summary(gradient), requested=trainable,
     )  # fmt: skip
 

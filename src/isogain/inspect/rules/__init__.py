@@ -8,10 +8,12 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_buffers
+from isogain.inspect.rules.codebooks import idle_codes
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
+from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.propagation import (
     exploding_backward,
@@ -19,6 +21,7 @@ from isogain.inspect.rules.propagation import (
     vanishing_backward,
     vanishing_forward,
 )
+from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
@@ -39,11 +42,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (exploding_forward,),
     "vanishing-forward": (vanishing_forward,),
-    "time-scale": (time_scale,),
-    "attention-collapse": (attention_collapse,),
+    "time-scale": (time_scale, forgotten_states),
+    "attention-collapse": (attention_collapse, loud_mixtures),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),
-    "saturated-units": (saturated_units, saturated_gates),
+    "saturated-units": (saturated_units, saturated_gates, shut_mixtures),
     "dead-units": (dead_units,),
     "rank-collapse": (rank_collapse,),
     "constant-output": (constant_output,),
@@ -51,7 +54,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "initial-loss": (initial_loss,),
     "loss-floor": (loss_floor,),
     "identical-layers": (identical_layers, same_slices),
-    "idle-slices": (idle_slices,),
+    "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unused_parameter,),
     "dtype-headroom": (dtype_headroom, buffer_precision),
 }

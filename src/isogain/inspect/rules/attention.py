@@ -15,7 +15,7 @@ from isogain.inspect.looks import Attention, Look
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
-__all__ = ["attention_collapse"]
+__all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "condensation"]
 
 BEYOND = (1.2, 4.0)
 """Times sqrt(2 ln n) from which one-hot attention is a warning, and critical."""
@@ -36,9 +36,14 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
             found = _kind(look.seen, ends)
             if found:
                 groups[found].append((look, look.seen, ends))
-    judged = sum(isinstance(look.seen, Attention) and look.node is not None for look in table.looks)
+    judged = sum(isinstance(look.seen, Attention) and _of_positions(table, look) for look in table.looks)
     for kind, members in groups.items():
         yield _sharp(table, members, judged) if kind == "sharp" else _flat(table, members)
+
+
+def _of_positions(table: Table, look: Look) -> bool:
+    """Whether there are places beside samples: of two axes it is no attention over keys."""
+    return look.node is not None and len(table.node(look.node).shape) > 2
 
 
 def condensation(keys: int) -> float:
@@ -69,7 +74,7 @@ def _sizes(seen: Attention) -> tuple[float, ...]:
 
 def _ends(table: Table, look: Look) -> tuple[Node, ...] | None:
     """The weights that make queries and keys; None for a softmax of anything else."""
-    if look.node is None:
+    if look.node is None or not _of_positions(table, look):
         return None
     node = table.node(look.node)
     if node.kind == "softmax":

@@ -78,27 +78,27 @@ def _floor(use: LossUse, low: float, high: float) -> float:
 
 def _shut(node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -> Finding:
     low, high = bounds
-    what = (
-        "cosines, which need a scale of 10 or more before a softmax"
+    why = (
+        "the logits are cosines, which need a scale of 10 or more before a softmax"
         if node.kind == "weight"
-        else f"those of {node.op}, and the loss applies {_own(use)} to them once more"
+        else f"the logits come out of {node.op}, and the loss applies {_own(use)} to them once more"
     )
     return Finding(
         "loss-floor", "warning", place(node),
         f"logits between {low:g} and {high:g}: a loss of {floor:.3g} or more, whatever is learnt",
         f"logits without bounds; {use.chance:.3g} is what knowing nothing costs",
-        f"the logits are {what}", paths=(place(node), *node.parameters),
+        why, paths=(place(node), *node.parameters),
     )  # fmt: skip
 
 
 def _own(use: LossUse) -> str:
-    return "a softmax" if use.kind == "cross_entropy" else "a sigmoid"
+    return "softmax" if use.kind == "cross_entropy" else "sigmoid"
 
 
 def _not_logarithms(node: Node) -> Finding:
     return Finding(
         "loss-floor", "warning", place(node), "probabilities between 0 and 1",
         "their logarithms, at most 0",
-        f"nll_loss reads the probabilities of {node.op} as logarithms: use log_softmax, or cross_entropy on "
-        "the logits",
+        f"nll_loss reads the probabilities of {node.op} as logarithms: use log_softmax, or cross_entropy "
+        "of the logits",
     )  # fmt: skip

@@ -22,7 +22,8 @@ def saturated_gates(table: Table) -> Iterator[Finding]:
     """Gates of fused LSTM, GRU and tanh layers in their flat ends, by spread and not by a chosen offset."""
     found = [
         (look, look.seen) for look in table.looks
-        if isinstance(look.seen, Gates) and max(look.seen.flat) > SATURATED[0] and look.node is not None
+        if isinstance(look.seen, Gates) and look.node is not None
+        and max(look.seen.flat, default=0.0) > SATURATED[0]
     ]  # fmt: skip
     if not found:
         return

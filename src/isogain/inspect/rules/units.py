@@ -17,6 +17,8 @@ __all__ = ["SATURATED", "dead_units", "saturated_units"]
 
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)
+SHUT = 0.9
+"""Share of elements without any slope from which an activation is shut: no gate held open, and no prior."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -75,12 +77,17 @@ def _why_dead(table: Table, node: Node) -> str:
     if before is None or before.index not in table.forward:
         return f"what {place(node)} receives is never above 0"
     z = table.forward[before.index]
-    bias = table.parameters.get(before.weight.bias) if before.weight and before.weight.bias else None
-    offset = f"; its bias has mean {bias.mean:.3g}" if bias and abs(bias.mean) > 0.5 * z.std else ""
+    offset = _offset_said(table, before, 0.5 * z.std)
     return (
         f"{place(before)} hands on mean {z.mean:.3g} with standard deviation {z.std:.3g}{offset}: "
         "units pushed below 0 for every input get no gradient and stay there"
     )
+
+
+def _offset_said(table: Table, before: Node, bar: float) -> str:
+    """What to say of a bias whose mean is beyond the bar."""
+    bias = table.parameters.get(before.weight.bias) if before.weight and before.weight.bias else None
+    return f"; its bias has mean {bias.mean:.3g}" if bias and abs(bias.mean) > bar else ""
 
 
 def _mend_dead(table: Table, nodes: Sequence[Node], weights: Sequence[Node]) -> tuple[Fix, ...]:
@@ -138,7 +145,7 @@ def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:
     """A gate held open, or an output held at a prior, by its bias: an offset, not a spread."""
-    if forward.shifted_fraction < 0.7 * forward.saturated_fraction:
+    if forward.shifted_fraction < 0.7 * forward.saturated_fraction or forward.shut_fraction > SHUT:
         return False
     before = table.graph.preceding(node.index, ("weight",), 4)
     if before is None or before.weight is None or before.index not in table.forward:
@@ -176,9 +183,10 @@ def _why_saturated(table: Table, node: Node) -> str:
     z = table.forward[before.index]
     inputs = [table.forward[i].rms for i in before.inputs if i in table.forward]
     seen = f" on inputs of root mean square {inputs[0]:.3g}" if inputs else ""
+    offset = _offset_said(table, before, 0.5 * z.rms)
     return (
         f"{place(before)} has {gain_name(before.weight.gain)}{seen}: pre-activations of "
-        f"{z.rms:.3g}, where {node.op} is flat"
+        f"{z.rms:.3g}, where {node.op} is flat{offset}"
     )
 
 

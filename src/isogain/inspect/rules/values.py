@@ -20,6 +20,8 @@ HEADROOM = 8.0
 """How many times a signal may still grow before it overflows."""
 IMPLAUSIBLE = 12.0
 """Decades between the 1 % and the 99 % quantile of |x|; drawn weights span about 2.3."""
+SCATTERED = 3.0
+"""Decades between the quartiles of |x|: six times what any drawn weight has."""
 
 
 def non_finite(table: Table) -> Iterator[Finding]:
@@ -125,7 +127,7 @@ def _said(line: str) -> Fix:
 
 
 def _garbage(state: ParameterState) -> bool:
-    return state.implausible > IMPLAUSIBLE
+    return state.implausible > IMPLAUSIBLE or state.scattered > SCATTERED
 
 
 def dtype_headroom(table: Table) -> Iterator[Finding]:

@@ -9,7 +9,8 @@ from torch import nn
 
 from isogain.graph import Graph, ParameterUse
 from isogain.inspect.causes import pattern
-from isogain.inspect.looks import Decays, Gates, Look
+from isogain.inspect.looks import Choices, Decays, Gates, Look
+from isogain.inspect.rules.codebooks import ENOUGH
 from isogain.torch.draw.codes import codes_of
 
 __all__ = ["gaps"]
@@ -56,16 +57,26 @@ def _others(graph: Graph, looks: list[Look]) -> Iterator[str]:
         name for look in looks if isinstance(look.seen, Decays) and look.node is not None
         for i in graph.nodes[look.node].inputs for name in graph.nodes[i].parameters
     }  # fmt: skip
+    counted = _counted(looks)
     codes: list[str] = []
     rest: list[str] = []
     for use in graph.parameters:
         if _unjudged(graph, use) and use.name not in known | decays:
             chosen = any(graph.nodes[i].op in CHOICES for i in use.nodes)
-            (codes if chosen else rest).append(use.name)
+            if not chosen or use.name not in counted:
+                (codes if chosen else rest).append(use.name)
     if codes:
         yield f"codebooks: how the entries of {_listed(codes)} are chosen was not judged"
     if rest:
         yield f"the sizes of {_listed(rest)}: no operation uses them as a weight whose law is known"
+
+
+def _counted(looks: list[Look]) -> set[str]:
+    """Matrices whose rows were seen to be chosen often enough to tell."""
+    return {
+        name for look in looks if isinstance(look.seen, Choices) and look.seen.observations >= ENOUGH
+        for name in look.parameters
+    }  # fmt: skip
 
 
 def _unjudged(graph: Graph, use: ParameterUse) -> bool:

@@ -34,6 +34,7 @@ from isogain.torch.call.inputs import INPUTS, plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.call.processes import processes_of
 from isogain.torch.call.tensors import tensors_in
+from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.merging import together
@@ -41,7 +42,6 @@ from isogain.torch.inspection.priors import prior_use, pulled
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
-from isogain.torch.measure.stacks import stacked
 from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.gathering import gathered, is_parallel
@@ -239,12 +239,7 @@ def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str
         asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad))
     with torch.no_grad():
         states = parameter_states(asked)
-        return {
-            one.name: replace(
-                states[one.name], slices=stacked(one.parameter, one.gradient, uses.get(one.name))
-            )
-            for one in asked
-        }
+        return closer_states(asked, states, recorder.nodes, recorder.meter.looks)
 
 
 def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: list[str]) -> Coverage:

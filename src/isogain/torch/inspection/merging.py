@@ -37,7 +37,7 @@ def _forward(seen: Sequence[Forward]) -> Forward:
         finite=all(one.finite for one in seen),
         distance=_mean(seen, "distance"), position_distance=_mean(seen, "position_distance"),
         dead_fraction=min(one.dead_fraction for one in seen),
-        saturated_fraction=_mean(seen, "saturated_fraction"),
+        saturated_fraction=_mean(seen, "saturated_fraction"), shut_fraction=_mean(seen, "shut_fraction"),
         observations=sum(one.observations for one in seen),
     )  # fmt: skip
 

@@ -15,16 +15,24 @@ __all__ = ["of_fused", "of_softmax"]
 Tensor = torch.Tensor
 SAMPLES, HEADS, QUERIES, KEYS = 4, 16, 8, 2048
 FORBIDDEN = 5e3
-"""How far below the largest logit of its row one lies that a mask put there."""
+"""How far below the largest logit of its row, and half of it below 0, one lies that a mask put there."""
 
 
 def of_softmax(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
-    """Of softmax(logits, dim): queries before the last axis, heads before those."""
+    """Of softmax(logits, dim): queries before the last axis, heads before those; of two axes, samples."""
     logits: Any = args[0] if args else kwargs.get("input")
     dim = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", -1))
-    if not _readable(logits) or not isinstance(dim, int) or logits.dim() < 3:
+    if not _readable(logits) or not isinstance(dim, int) or logits.dim() < 2:
         return None
-    return _attention(_few(logits.detach().movedim(dim, -1)))
+    logits = logits.detach().movedim(dim, -1)
+    return _attention(_few(logits if logits.dim() > 2 else _rows(logits)))
+
+
+def _rows(logits: Tensor) -> Tensor:
+    """Rows of samples (a few of each part of the batch) as queries of fewer samples."""
+    samples = min(SAMPLES, logits.shape[0])
+    each = min(logits.shape[0] // max(samples, 1), QUERIES)
+    return logits[: samples * each].reshape(samples, each, -1)
 
 
 def of_fused(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
@@ -85,7 +93,7 @@ def _attention(logits: Tensor) -> Attention | None:
     logits = logits.float()
     if not bool(torch.isfinite(top := logits.amax(-1, keepdim=True)).all()):
         return None
-    allowed = logits > top - FORBIDDEN
+    allowed = logits > (top - FORBIDDEN).clamp_max(-FORBIDDEN / 2)  # logits that loud are no mask
     count = allowed.sum(-1)
     keys = int(count.float().quantile(0.5)) if count.numel() else 0
     if keys < 2:

@@ -48,7 +48,7 @@ def wanted(tensor: Tensor, batch: int, axis: int | None, rows: int) -> Wanted:
     """What can be known of a tensor whose units lie along `axis`."""
     shape = tensor.shape
     along = next((i for i, size in enumerate(shape[:2]) if size == batch), 0)
-    channels = None if axis is None else axis % len(shape) - len(shape)
+    channels = None if axis is None or not shape else axis % len(shape) - len(shape)
     several = channels is not None and len(shape) > 1 and shape[channels] > 1 and not tensor.is_complex()
     if several and channels is not None:
         several = math.prod(shape) // shape[channels] > 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,15 @@ import torch
 from scipy.special import erfc
 
 from isogain.inspect.looks import Gates
+from isogain.torch.measure.powers import kept_by
 
 __all__ = ["of_fused_recurrence"]
 
 Tensor = torch.Tensor
 SAMPLES, STEPS = 4, 64
-LETTERS = {"lstm": "ifgo", "gru": "rzn", "rnn_tanh": "h"}
+LETTERS = {"lstm": "ifgo", "gru": "rzn", "rnn_tanh": "h", "rnn_relu": ""}
+"""Of what has flat ends."""
+PLAIN = ("rnn_tanh", "rnn_relu")
 _FLAT = 0.06
 ENDS = {"sigmoid": float(2 * np.arccosh(_FLAT**-0.5)), "tanh": float(np.arccosh(_FLAT**-0.5))}
 """|z| beyond which the slope, 1 / cosh^2(z / 2) or 1 / cosh^2(z) of the steepest, is below 6 %."""
@@ -27,7 +32,10 @@ def of_fused_recurrence(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     if cell not in LETTERS:
         return None
     found = [_gates(cell, z) for z in (_cell if op.endswith("_cell") else _layers)(cell, args)]
-    return max(found, key=lambda one: max(one.flat)) if found else None
+    if not found:
+        return None
+    kept = max(map(kept_by, _recurrent(op, args))) if cell in PLAIN else math.nan
+    return replace(max(found, key=lambda one: max(one.flat, default=0.0)), kept=kept)
 
 
 def _cell(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
@@ -78,7 +86,7 @@ def _run(cell: str, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
 
 def _received(cell: str, x: Tensor, h: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     """What each gate receives, (observations, units)."""
-    parts = len(LETTERS[cell])
+    parts = max(len(LETTERS[cell]), 1)
     zero = x.new_zeros(())
     from_x = x @ weights[0].T + (weights[2] if len(weights) > 2 else zero)
     from_h = h @ weights[1].T + (weights[3] if len(weights) > 3 else zero)
@@ -93,7 +101,7 @@ def _gates(cell: str, received: list[Tensor]) -> Gates:
     letters = LETTERS[cell]
     ends = [ENDS["tanh" if letter in "gnh" else "sigmoid"] for letter in letters]
     flat, held, size = [], [], []
-    for z, end in zip(received, ends, strict=True):
+    for z, end in zip(received, ends, strict=False):  # a ReLU has no end
         over = z.float().abs() > end
         offset = z.float().mean(0).abs() > end
         flat.append(float((over & ~offset).float().mean()))
@@ -101,3 +109,10 @@ def _gates(cell: str, received: list[Tensor]) -> Gates:
         size.append(float(z.float().square().mean().sqrt()))
     expected = tuple(float(erfc(end / 2**0.5)) for end in ends)
     return Gates(letters, tuple(size), tuple(flat), tuple(held), expected)
+
+
+def _recurrent(op: str, args: tuple[Any, ...]) -> list[Tensor]:
+    """The weights that read the last state, layer by layer."""
+    if op.endswith("_cell"):
+        return [args[3]]
+    return list(args[2][1 :: 4 if args[3] else 2])

@@ -8,14 +8,15 @@ from typing import Any
 
 import torch
 
-from isogain.inspect.looks import Angles, Attention, Decays, Gates, Sum
+from isogain.inspect.looks import Angles, Attention, Choices, Decays, Gates, Sum
 from isogain.torch.measure.attention import of_fused, of_softmax
+from isogain.torch.measure.choices import of_embedding, of_index, of_product, of_selection
 from isogain.torch.measure.gates import LETTERS, of_fused_recurrence
 from isogain.torch.measure.waves import of_exponential, of_sine
 
 __all__ = ["LOOKS", "closer_look"]
 
-Seen = Attention | Gates | Angles | Decays | Sum
+Seen = Attention | Gates | Angles | Decays | Choices | Sum
 ROWS = 64
 Reader = Callable[[tuple[Any, ...], Mapping[str, Any]], "Seen | None"]
 LOOKS: dict[str, Reader] = {
@@ -24,6 +25,10 @@ LOOKS: dict[str, Reader] = {
     "sin": of_sine,
     "cos": of_sine,
     "exp": of_exponential,
+    "__getitem__": of_index,
+    "embedding": of_embedding,
+    "index_select": of_selection,
+    **dict.fromkeys(("matmul", "__matmul__", "mm"), of_product),
     **{name: partial(of_fused_recurrence, name) for cell in LETTERS for name in (cell, f"{cell}_cell")},
 }
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from isogain.inspect.scattering import scattering
 from isogain.inspect.slices import mean_cosine
 from isogain.inspect.table import Backward, ParameterState
 from isogain.torch.measure.cuts import KEPT
@@ -98,7 +99,8 @@ def _state(one: Asked, values: Values, back: Backward | None) -> ParameterState:
     return ParameterState(
         one.name, values.rms, values.mean, values.std, max(abs(values.low), abs(values.high)),
         values.zero_fraction, values.finite, values.constant,
-        implausible=_implausible(one.parameter, values.sample[:KEPT]), duplicate_units=duplicates,
+        implausible=_implausible(one.parameter, values.sample[:KEPT]),
+        scattered=scattering(values.sample[:KEPT]), duplicate_units=duplicates,
         units=units, distinct_units=distinct, twin_gradients=twins,
         orthogonal=orthogonal,
         fingerprint="" if values.constant else _fingerprint(one.parameter, values.sample),

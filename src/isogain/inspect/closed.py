@@ -34,8 +34,10 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     if not names:
         return list(findings)
     why = why or _why(names)
-    cause = {"why": why, "paths": names, "mends": _opened(table, names)}
-    return [replace(one, **cause) if one.code in FOLLOWING else one for one in findings]
+    mends = _opened(table, names)
+    return [
+        replace(one, why=why, paths=names, mends=mends) if one.code in FOLLOWING else one for one in findings
+    ]
 
 
 def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern
+from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh
@@ -27,17 +27,28 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     if not FOLLOWING.intersection(finding.code for finding in findings):
         return list(findings)
     trunk = [table.node(index) for index in sorted({one for trunk in table.trunks for one in trunk})]
-    names, why = closed(table, trunk), ""
-    if not names:
-        names = tuple(dict.fromkeys(_whispering(table, trunk)))
-        why = _why_quiet(table, names) if names else ""
-    if not names:
+    why, names, mends = _cause(table, trunk)
+    if not why:
         return list(findings)
-    why = why or _why(names)
-    mends = _opened(table, names)
     return [
         replace(one, why=why, paths=names, mends=mends) if one.code in FOLLOWING else one for one in findings
     ]
+
+
+def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], tuple[Fix, ...]]:
+    """What closes the way, in words, the places, and what opens it; '' where nothing does."""
+    if names := closed(table, trunk):
+        return _why(names), names, _opened(table, names)
+    if names := tuple(dict.fromkeys(_whispering(table, trunk))):
+        return _why_quiet(table, names), names, _opened(table, names)
+    lone = next((n for n in trunk if n.op == "layer_norm" and n.shape and n.shape[-1] == 1), None)
+    if lone is None:
+        return "", (), ()
+    why = (
+        f"{place(lone)} normalises over a single number, which leaves 0 of whatever it gets: only its bias "
+        "is handed on"
+    )
+    return why, (place(lone),), ()
 
 
 def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:

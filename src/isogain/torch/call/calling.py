@@ -102,28 +102,41 @@ def called(run: Callable[[], Any], what: str, hint: Callable[[], str] = str) -> 
 
 
 def differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool = False) -> Sequence[Tensor | None]:
-    """The gradients of the leaves; by `backward` where a re-entrant checkpoint forbids to ask for them."""
-    if not is_reentrant(value):
+    """The gradients of the leaves, those among them that a pass of the model's own left in `.grad`.
+
+    Reversible blocks run such a pass on the way back, whatever gradients are asked for, and a re-entrant
+    checkpoint forbids to ask: there `backward` leaves all of them.  To be called where the caller's own
+    gradients are put back.
+    """
+    plain = all(leaf.is_leaf for leaf in leaves)
+    if not is_reentrant(value) and not (plain and _has_own_functions(value)):
         return torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again)
     for leaf in leaves:
         if leaf.is_leaf:
-            leaf.grad = None  # the caller's own are put back at the end
-    torch.autograd.backward(value)
+            leaf.grad = None
+    torch.autograd.backward(value, retain_graph=again)
     return [leaf.grad if leaf.is_leaf else None for leaf in leaves]
 
 
 def is_reentrant(value: Tensor) -> bool:
     """Whether a checkpoint on the way back runs a backward pass of its own."""
+    return any(type(one).__name__ == "CheckpointFunctionBackward" for one in _way_back(value))
+
+
+def _has_own_functions(value: Tensor) -> bool:
+    """Whether a step of the way back is written in Python, where a pass of its own may be hidden."""
+    return any(isinstance(one, torch.autograd.function.BackwardCFunction) for one in _way_back(value))
+
+
+def _way_back(value: Tensor) -> Iterator[Any]:
     seen, stack = set(), [value.grad_fn]
     while stack:
         function = stack.pop()
         if function is None or function in seen:
             continue
-        if type(function).__name__ == "CheckpointFunctionBackward":
-            return True
+        yield function
         seen.add(function)
         stack += [before for before, _ in function.next_functions]
-    return False
 
 
 def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:

@@ -13,7 +13,15 @@ from torch import nn
 
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
-from isogain.torch.call.calling import applied, arguments_of, called, check_call, eager, loss_of
+from isogain.torch.call.calling import (
+    applied,
+    arguments_of,
+    called,
+    check_call,
+    differentiated,
+    eager,
+    loss_of,
+)
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
@@ -71,7 +79,7 @@ class Walker:
         if value is None or source == "random projection" or not value.requires_grad:
             raise RateError("a range of learning rates needs a loss that can be differentiated: give loss=")
         found = called(
-            lambda: torch.autograd.grad(value, self.parameters, allow_unused=True),
+            lambda: differentiated(value, self.parameters),
             "the backward pass raised",
         )
         gradients = [

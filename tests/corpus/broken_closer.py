@@ -354,3 +354,16 @@ for _sizes in ((96, 4, 4), (4, 96)):
                source="kaiming fan_in counts the outputs of a transposed kernel")  # fmt: skip
     def _upward(sizes: tuple[int, ...] = _sizes) -> Made:
         return closer.pictures(closer.Upward(_swapped, sizes), channels=sizes[0], size=8)
+
+
+FLOORS = "a softmax or a sigmoid in the model and once more in the loss; cosines without a scale"
+for _last in (nn.Softmax(1), nn.Sigmoid(), nn.Tanh()):
+
+    @broken_as(f"logits_behind_{type(_last).__name__.lower()}", "loss-floor", source=FLOORS)
+    def _floor(last: nn.Module = _last) -> Made:
+        inputs, labels = torch.randn(64, 32), torch.randint(0, 10, (64,))
+        model = nn.Sequential(*mlp(2, 64, nn.ReLU, inputs=32), last)
+        if isinstance(last, nn.Sigmoid):
+            yes = nn.functional.one_hot(labels, 10).float()
+            return model, inputs, lambda out: nn.functional.binary_cross_entropy_with_logits(out, yes)
+        return model, inputs, lambda out: nn.functional.cross_entropy(out, labels)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from types import NoneType
 
 from isogain.core.initializers import Constant, Normal, Orthogonal, Zeros
 from isogain.core.values.initializer import Initializer
@@ -21,7 +20,7 @@ from isogain.inspect import Report
 from isogain.inspect.findings import Finding, at_least
 from isogain.torch.draw.targets import public_path
 
-__all__ = ["alone", "settled", "with_settled"]
+__all__ = ["alone", "settled", "unplanned", "with_settled"]
 
 REASONS = {
     "adapter-not-neutral": "the end of a part around frozen layers, which it changes by {}: neutral at 0",
@@ -58,6 +57,15 @@ def _reason(finding: Finding) -> str:
     return REASONS[finding.code].format(size)
 
 
+def unplanned(found: Settled, made: Plan) -> Settled:
+    """Those among them that the plan itself does not draw: what it draws fits its place better."""
+    return {
+        path: (law, reason)
+        for path, (law, reason) in found.items()
+        if isinstance(law, (Constant, Zeros)) or path not in made or made[path].initializer in (None, Zeros())
+    }
+
+
 def with_settled(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
     """The plan with these values; what is frozen or excluded keeps what it has."""
     return _remade(made, lambda entry: _settled(entry, found, fixed) or entry)
@@ -78,8 +86,6 @@ def _settled(entry: Entry, found: Settled, fixed: frozenset[str]) -> Entry | Non
     if entry.path not in found or entry.path in fixed:
         return None
     law, reason = found[entry.path]
-    if not isinstance(law, (Constant, Zeros)) and not isinstance(entry.initializer, (Zeros, NoneType)):
-        return entry  # what the plan draws by itself fits its place better
     return replace(
         entry, initializer=law, reason=reason, gain=math.nan, signal=math.nan, drawn_as="", packing=None
     )

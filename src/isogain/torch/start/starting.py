@@ -34,7 +34,7 @@ from isogain.torch.start.calibration import Measured, calibrate
 from isogain.torch.start.planning import plan, planned
 from isogain.torch.start.quieting import quietened
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
-from isogain.torch.start.settling import alone, settled, with_settled
+from isogain.torch.start.settling import alone, settled, unplanned, with_settled
 from isogain.torch.start.short_run import trained
 from isogain.torch.start.standing import Contest, Snapshot
 
@@ -121,7 +121,8 @@ def _started(
         why = "its own start is healthy, and its depth does it no harm"
         return _receipt(made, seed, before, before, {}, contest, why)
     trial = Trial(model, seed, before, given, loss, contest, ends(scene))
-    found = settled(contest.own) if contest.own is not None and recipe == DEFAULT else {}
+    seen = settled(contest.own) if contest.own is not None and recipe == DEFAULT else {}
+    found = unplanned(seen, made)
     if found and compared and not contest.hurt:
         receipt = trial.of(alone(made, found, scene.fixed))
         if not receipt.left and receipt.verdict_after == "healthy":
@@ -156,7 +157,9 @@ class Trial:
         try:
             apply_(self.model, made, self.seed)
             scaled, after = calibrate(self.before, made, *self.given, self.loss, self.contest.processes)
-            found = self.contest.unsettled(after) if fixed is not None and self.loss is not None else {}
+            found: Mapping[str, Any] = {}
+            if fixed is not None and self.loss is not None:
+                found = unplanned(self.contest.unsettled(after), made)
             if not found:
                 scaled, after = self._quietened(made, scaled, after)
             left = "" if found else self.contest.lost(made, self.before, after, kept)

@@ -1,4 +1,4 @@
-"""Losses that cannot fall, gradients that a model's own backward pass leaves, norms over one number."""
+"""Losses that cannot fall, gradients of a model's own backward pass, and parts that hand on nothing."""
 
 from __future__ import annotations
 
@@ -171,3 +171,56 @@ def test_a_norm_over_one_number_is_named() -> None:
     )
     report = igt.inspect(model, task()[0], lambda out: out.square().mean())
     assert any("over a single number" in one.why and "3" in one.paths for one in report.findings)
+
+
+def test_a_dropout_of_everything_is_named() -> None:
+    for probability, named in ((1.0, True), (0.9, False)):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Dropout(probability), nn.Linear(64, CLASSES))
+        findings = igt.inspect(model, task()[0], cross).findings
+        assert any("drops everything" in one.why and "2" in one.paths[0] for one in findings) == named
+
+
+def test_components_that_start_as_one_are_symmetric_and_zero_heads_are_not() -> None:
+    class Mixture(nn.Module):
+        def __init__(self, alike: bool, zero: bool = False) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.body, self.mean = nn.Linear(16, 32), nn.Linear(32, 4)
+            if alike:
+                self.mean.weight.data[:] = self.mean.weight.data[:1].clone()
+                nn.init.zeros_(self.mean.bias)
+            if zero:
+                nn.init.zeros_(self.mean.weight)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return -torch.logsumexp(-(self.mean(torch.tanh(self.body(x))) - x[:, :1]).square(), -1).mean()
+
+    for model, expected in ((Mixture(True), True), (Mixture(False), False), (Mixture(True, True), False)):
+        found = igt.inspect(model, task()[0], lambda out: out).findings
+        assert any(one.code == "symmetric-units" and one.path == "mean.weight" for one in found) == expected
+
+
+def test_a_head_that_is_frozen_is_no_fault_of_the_start() -> None:
+    model = mlp()
+    nn.init.normal_(model[2].weight, std=3)
+    assert igt.inspect(model, task()[0], cross).verdict != "healthy"
+    model[2].requires_grad_(False)
+    assert igt.inspect(model, task()[0], cross).verdict == "healthy"
+
+
+def test_a_candidate_held_by_a_bias_is_told_and_a_forget_gate_is_not() -> None:
+    class Last(nn.Module):
+        def __init__(self, gate: int) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.lstm, self.head = nn.LSTM(16, 32, batch_first=True), nn.Linear(32, CLASSES)
+            self.lstm.bias_hh_l0.data[32 * gate : 32 * gate + 32] = 5.0
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.lstm(x)[0][:, -1])
+
+    x = torch.randn(64, 20, 16, generator=torch.Generator().manual_seed(0))
+    found = igt.inspect(Last(2), x, cross).findings
+    assert any(one.code == "saturated-units" and "candidate" in one.why for one in found)
+    assert igt.inspect(Last(1), x, cross).verdict == "healthy"

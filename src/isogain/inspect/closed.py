@@ -24,9 +24,9 @@ SHUT = 0.01
 
 def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     """The findings, those that follow from zeros on the only way with these as their cause and mend."""
-    if not FOLLOWING.intersection(finding.code for finding in findings):
-        return list(findings)
     trunk = [table.node(index) for index in sorted({one for trunk in table.trunks for one in trunk})]
+    if not FOLLOWING.intersection(finding.code for finding in findings):
+        return [*findings, *_alone(table, trunk)]
     why, names, mends = _cause(table, trunk)
     if not why:
         return list(findings)
@@ -35,12 +35,28 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
+def _alone(table: Table, trunk: Sequence[Node]) -> Iterator[Finding]:
+    """Scales of zeros on the only way of which nothing else tells: all outputs are 0, as of a zero head."""
+    scaling = [n for n in trunk if n.kind in ("norm", "multiply") and table.gated(n.index)]
+    if names := closed(table, scaling):
+        yield Finding(
+            "vanishing-forward", "warning", pattern(names), "root mean square 0",
+            "a signal for the weights behind", _why(names), paths=names, mends=_opened(table, names),
+        )  # fmt: skip
+
+
 def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], tuple[Fix, ...]]:
     """What closes the way, in words, the places, and what opens it; '' where nothing does."""
     if names := closed(table, trunk):
         return _why(names), names, _opened(table, names)
     if names := tuple(dict.fromkeys(_whispering(table, trunk))):
         return _why_quiet(table, names), names, _opened(table, names)
+    if (dropping := next((n for n in trunk if _drops_all(table, n)), None)) is not None:
+        why = (
+            f"{place(dropping)} drops everything: its probability is that of dropping, not of keeping, and 1 "
+            "leaves nothing"
+        )
+        return why, (place(dropping),), ()
     lone = next((n for n in trunk if n.op == "layer_norm" and n.shape and n.shape[-1] == 1), None)
     if lone is None:
         return "", (), ()
@@ -49,6 +65,16 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         "is handed on"
     )
     return why, (place(lone),), ()
+
+
+def _drops_all(table: Table, node: Node) -> bool:
+    """Whether the weight behind a dropout reads zeros alone, by its gradient, though there is a signal."""
+    reader = table.graph.following(node.index, ("weight",), 2) if node.kind == "dropout" else None
+    if reader is None or reader.weight is None or all(_nothing(table, one) for one in node.inputs):
+        return False
+    weight, bias = (table.parameters.get(name or "") for name in (reader.weight.name, reader.weight.bias))
+    read = weight is not None and weight.gradient is not None and weight.gradient.largest == 0
+    return read and bias is not None and bias.gradient is not None and bias.gradient.largest > 0
 
 
 def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:

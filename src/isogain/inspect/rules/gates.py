@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.fixes import Fix
-from isogain.inspect.looks import Gates
+from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.looks import Gates, Look
 from isogain.inspect.mending import sized
 from isogain.inspect.rules.units import SATURATED
 from isogain.inspect.table import Table
@@ -16,30 +16,55 @@ __all__ = ["saturated_gates"]
 
 NAMES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate", "r": "reset gate",
          "z": "update gate", "n": "candidate", "h": "tanh"}  # fmt: skip
+CANDIDATES = "gnh"
+"""What a cell is told, and no gate."""
 
 
 def saturated_gates(table: Table) -> Iterator[Finding]:
-    """Gates of fused LSTM, GRU and tanh layers in their flat ends, by spread and not by a chosen offset."""
+    """Gates of fused LSTM, GRU and tanh layers in their flat ends; an offset may hold gates alone."""
     found = [
         (look, look.seen) for look in table.looks
         if isinstance(look.seen, Gates) and look.node is not None
-        and max(look.seen.flat, default=0.0) > SATURATED[0]
+        and max(_flat(look.seen), default=0.0) > SATURATED[0]
     ]  # fmt: skip
     if not found:
         return
-    look, gates = max(found, key=lambda one: max(one[1].flat))
-    worst = gates.flat.index(max(gates.flat))
-    severity: Severity = "critical" if gates.flat[worst] > SATURATED[1] else "warning"
+    look, gates = max(found, key=lambda one: max(_flat(one[1])))
+    flat = _flat(gates)
+    worst = flat.index(max(flat))
+    severity: Severity = "critical" if flat[worst] > SATURATED[1] else "warning"
     paths = list(dict.fromkeys(one.path for one, _ in found))
+    if gates.held[worst] > gates.flat[worst] and gates.letters[worst] in CANDIDATES:
+        yield _pushed(look, gates, worst, severity, paths)
+        return
     yield Finding(
         "saturated-units", severity, pattern(paths) or look.op,
-        f"{gates.flat[worst]:.0%} of the {NAMES[gates.letters[worst]]} where its slope is below 6 "
+        f"{flat[worst]:.0%} of the {NAMES[gates.letters[worst]]} where its slope is below 6 "
         "% of the steepest",
         f"{gates.expected[worst]:.1%} for what it receives of variance 1",
         f"at sampled steps its gates receive {gates.size[worst]:.3g} (root mean square): the weights of "
         f"{look.path or look.op} are that much too large, and no gradient passes gates that are flat",
         paths=tuple(paths),
         mends=_scaled(table, [one.node for one, _ in found if one.node is not None], 1 / gates.size[worst]),
+    )  # fmt: skip
+
+
+def _flat(gates: Gates) -> list[float]:
+    """The share of each in its flat ends that nobody chose."""
+    rows = zip(gates.letters, gates.flat, gates.held, strict=False)
+    return [flat + held * (letter in CANDIDATES) for letter, flat, held in rows]
+
+
+def _pushed(look: Look, gates: Gates, worst: int, severity: Severity, paths: list[str]) -> Finding:
+    """A candidate that a bias holds: a constant for the forget gate, say, in another's slice."""
+    name = NAMES[gates.letters[worst]]
+    return Finding(
+        "saturated-units", severity, pattern(paths) or look.op,
+        f"{gates.held[worst]:.0%} of the {name} where its slope is below 6 % of the steepest",
+        f"{gates.expected[worst]:.1%} for what it receives of variance 1",
+        f"the bias of the {name} holds it at one end whatever comes in, so the cell is told nothing: is it "
+        f"meant for another gate? (order in {look.path or look.op}: {', '.join(gates.letters)})",
+        paths=tuple(paths), mends=(RESTART,),
     )  # fmt: skip
 
 

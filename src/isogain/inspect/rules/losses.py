@@ -22,6 +22,8 @@ RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
 HOTTEST = 30.0
 """Standard deviation of logits up to which a factor on cosines is a temperature that somebody chose."""
+UNIT = 0.05
+"""How far the length of normalised rows may seem to be from 1, by a sample of them."""
 NEAREST = 8
 """Steps back from a loss to the norms that make its logits cosines."""
 
@@ -102,10 +104,12 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     # spread logits are the mistake; a mean offset (a prior on rare classes) is a choice
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
-    temperature = _temperature(table, use)
-    if temperature is not None and use.spread <= HOTTEST:
+    cosines, temperature = _temperature(table, use)
+    if cosines and use.spread <= HOTTEST:
         return None  # a temperature is a choice
     severity: Severity = "critical" if excess > EXCESS[1] else "warning"
+    if _frozen_head(table, use):
+        severity = "info"  # no start of the rest is at fault
     name, path, mends = _head(table, use, 0.5) if temperature is None else _cooled(table, temperature)
     return Finding(
         "initial-loss", severity, path, f"{use.value:.3g}",
@@ -115,18 +119,32 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     )  # fmt: skip
 
 
-def _temperature(table: Table, use: LossUse) -> Node | None:
-    """The learnt factor on logits that are cosines but for it: a size that no weight decides."""
-    stack, scale = [] if use.node is None else [use.node], None
-    for _ in range(NEAREST):
+def _temperature(table: Table, use: LossUse) -> tuple[bool, Node | None]:
+    """Whether logits are cosines but for a factor, which no weight decides; and that factor if learnt."""
+    stack, scale, steps = [] if use.node is None else [use.node], None, 0
+    while stack and steps < NEAREST:
         before = [table.node(k) for one in stack for k in table.node(one).inputs if table.node(k).learnt]
         scale = next((n for n in before if n.kind == "multiply" and n.parameters), scale)
-        if before and all(one.kind == "norm" and one.op == "normalize" for one in before):
-            return scale
-        stack = [one.index for one in before if one.kind != "norm" or one.op != "normalize"]
-        if any(one.kind in ("weight", "embedding", "recurrent") for one in before):
-            return None
-    return None
+        if before and all(one.op == "normalize" for one in before):
+            return True, scale
+        if any(one.kind in ("weight", "embedding", "recurrent") and not _of_unit_rows(one) for one in before):
+            return False, None
+        stack = [one.index for one in before if one.op != "normalize"]
+        steps += 1
+    return False, None
+
+
+def _of_unit_rows(node: Node) -> bool:
+    """Whether a product with class weights that were normalised: rows of length 1."""
+    return node.kind == "weight" and node.weight is not None and abs(node.weight.gain - 1) < UNIT
+
+
+def _frozen_head(table: Table, use: LossUse) -> bool:
+    """Whether the last weight before the loss is not trained."""
+    node = None if use.node is None else table.graph.preceding(use.node, ("weight",), 8)
+    if node is None or node.weight is None or node.weight.name not in table.graph.by_parameter:
+        return False
+    return not table.graph.by_parameter[node.weight.name].trainable
 
 
 def _cooled(table: Table, scale: Node) -> tuple[str, str, tuple[Fix, ...]]:

@@ -69,5 +69,16 @@ def _written(table: Table) -> Iterator[Recurrence]:
             uses[node.weight.name].append(node)
     for name, nodes in uses.items():
         state = table.parameters.get(name)
-        if len(nodes) >= STEPS and state is not None and state.kept >= 0:
+        if len(nodes) >= STEPS and state is not None and state.kept >= 0 and _fed(table, nodes):
             yield Recurrence((name,), state.kept, 1 + plain_steps(table.graph, nodes))
+
+
+def _fed(table: Table, nodes: list[Node]) -> bool:
+    """Whether steps add what is new: an iteration towards a fixed point adds the same each time."""
+    added = {
+        frozenset(table.node(reader).inputs) - {node.index}
+        for node in nodes
+        for reader in table.graph.consumers[node.index]
+        if table.node(reader).kind == "add"
+    }
+    return len(added - {frozenset()}) > 1

@@ -40,13 +40,21 @@ def symmetric_units(table: Table) -> Iterator[Finding]:
 
 
 def _hidden(table: Table) -> Iterator[Node]:
-    """One use of each weight; heads are told apart by their targets, so they may start equal."""
+    """One use of each weight; heads that their targets tell apart may start equal."""
     seen: set[str] = set()
     for node in table.graph.nodes:
-        hidden = node.kind == "weight" and node.role not in ("head", "tied head")
+        head = node.role in ("head", "tied head") and not _alike_for_good(table.state_of(node))
+        hidden = node.kind == "weight" and not head
         if hidden and node.weight and node.weight.name not in seen:
             seen.add(node.weight.name)
             yield node
+
+
+def _alike_for_good(state: ParameterState | None) -> bool:
+    """Whether the units of a head are one, and get one gradient: components of a mixture, say."""
+    if state is None or state.zero or state.gradient is None or state.gradient.largest == 0:
+        return False
+    return _one_unit(state) and state.units > 1 and state.twin_gradients > 0.99
 
 
 def _twins(node: Node, state: ParameterState) -> bool:

@@ -224,3 +224,47 @@ def test_a_candidate_held_by_a_bias_is_told_and_a_forget_gate_is_not() -> None:
     found = igt.inspect(Last(2), x, cross).findings
     assert any(one.code == "saturated-units" and "candidate" in one.why for one in found)
     assert igt.inspect(Last(1), x, cross).verdict == "healthy"
+
+
+def test_loud_log_variances_are_told_and_quiet_ones_are_not() -> None:
+    class Encoder(nn.Module):
+        def __init__(self, std: float) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.body, self.mean, self.logvar = nn.Linear(16, 64), nn.Linear(64, 8), nn.Linear(64, 8)
+            self.back = nn.Linear(8, 16)
+            nn.init.normal_(self.logvar.weight, std=std)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.relu(self.body(x))
+            mean, logvar = self.mean(h), self.logvar(h)
+            z = mean + torch.randn_like(mean) * (logvar / 2).exp()
+            cost = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(1)
+            return ((self.back(z) - x).square().sum(1) + cost).mean()
+
+    def said(model: nn.Module) -> list[Any]:
+        return [
+            one for one in igt.inspect(model, task()[0], lambda out: out).findings if "logarithms" in one.why
+        ]
+
+    model = Encoder(1.5)
+    (finding,) = said(model)
+    assert (finding.code, finding.paths) == ("exploding-forward", ("logvar",))
+    exec(finding.fix, {"torch": torch, "model": model, "igt": igt})
+    assert not said(model)
+    assert not said(Encoder(0.1))
+
+
+def test_a_softmax_of_the_callers_own_that_is_sure_at_once_is_told() -> None:
+    rewards = torch.randn(64, CLASSES, generator=torch.Generator().manual_seed(1))
+
+    def expected(out: Tensor) -> Tensor:
+        return -(torch.softmax(out, 1) * rewards).sum(1).mean()
+
+    model = mlp()
+    assert igt.inspect(model, task()[0], expected).verdict == "healthy"
+    model[2].weight.data *= 100
+    (finding,) = igt.inspect(model, task()[0], expected).findings
+    assert (finding.code, finding.path) == ("initial-loss", "2")
+    model[2].requires_grad_(False)  # a teacher's answers may be as sure as they like
+    assert igt.inspect(model, task()[0], expected).verdict == "healthy"

@@ -9,6 +9,7 @@ from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_buffers
 from isogain.inspect.rules.codebooks import idle_codes
+from isogain.inspect.rules.exponentials import loud_logarithms
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
@@ -40,7 +41,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "uninitialized": (stale_buffers, uninitialized),
     "symmetric-units": (symmetric_units, saddles),
     "off-peers": (off_peers, odd_slices, wrong_fans),
-    "exploding-forward": (exploding_forward,),
+    "exploding-forward": (exploding_forward, loud_logarithms),
     "vanishing-forward": (vanishing_forward,),
     "time-scale": (time_scale, forgotten_states),
     "attention-collapse": (attention_collapse, loud_mixtures),

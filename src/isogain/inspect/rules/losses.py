@@ -20,6 +20,8 @@ EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
 RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
+SURE = 8.0
+"""Root mean square of logits from which on a softmax of several is one-hot."""
 HOTTEST = 30.0
 """Standard deviation of logits up to which a factor on cosines is a temperature that somebody chose."""
 UNIT = 0.05
@@ -34,6 +36,27 @@ def initial_loss(table: Table) -> Iterator[Finding]:
         finding = _judged(table, _differentiated(table, use))
         if finding is not None:
             yield finding
+    if not table.losses:
+        yield from _sure(table)
+
+
+def _sure(table: Table) -> Iterator[Finding]:
+    """A softmax at the end, or in a loss of the caller's own, that picks one answer for sure (a policy's)."""
+    for node in table.graph.nodes:
+        last = node.kind == "softmax" and (table.in_loss(node) or node.index in table.graph.outputs)
+        head = table.graph.preceding(node.index, ("weight",), 2) if last else None
+        seen = table.forward.get(head.index) if head is not None else None
+        if head is None or head.weight is None or seen is None or not seen.finite or seen.rms < SURE:
+            continue
+        if table.graph.by_parameter[head.weight.name].trainable:
+            yield Finding(
+                "initial-loss", "warning", place(head), f"logits of root mean square {seen.rms:.3g}",
+                "about 1 or less before anything is learnt",
+                f"{place(head)} has gain {head.weight.gain:.3g}: the softmax behind it picks one answer for "
+                "sure, and its slope is near 0",
+                mends=(sized(table, {head.weight.name: 0.5 / seen.rms}), RESTART),
+            )  # fmt: skip
+            return
 
 
 def _judged(table: Table, use: LossUse) -> Finding | None:

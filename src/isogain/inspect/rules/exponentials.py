@@ -1,0 +1,50 @@
+"""exploding-forward where a weight makes logarithms: variances and scales as exponentials of loud numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.mending import sized
+from isogain.inspect.table import Forward, Table
+
+__all__ = ["loud_logarithms"]
+
+LOUD = (3.0, 8.0)
+"""Root mean square of logarithms from which on exponentials spread over a factor exp(6), and exp(16)."""
+QUIET = 0.1
+"""What they are brought to: exponentials near 1."""
+
+
+def loud_logarithms(table: Table) -> Iterator[Finding]:
+    """Weights whose results are exponentiated, straight or halved, and far too large for that."""
+    found = [(w, table.forward[w.index]) for w in _makers(table) if table.forward[w.index].rms > LOUD[0]]
+    if not found:
+        return
+    weight, seen = max(found, key=lambda pair: pair[1].rms)
+    severity: Severity = "critical" if seen.rms > LOUD[1] else "warning"
+    paths = tuple(place(one) for one, _ in found)
+    yield Finding(
+        "exploding-forward", severity, pattern(paths),
+        f"exponentials of numbers of root mean square {seen.rms:.3g}",
+        "logarithms near 0, whose exponentials are near 1",
+        f"{place(weight)} makes logarithms up to {seen.maximum:.3g}: the variances or scales that become of "
+        "them drown everything else",
+        paths=paths, mends=(sized(table, dict(_factors(found))),),
+    )  # fmt: skip
+
+
+def _makers(table: Table) -> list[Node]:
+    """The measured, finite weights right in front of an exponential."""
+    exponentials = (node for node in table.graph.nodes if node.op == "exp" and not table.in_loss(node))
+    before = (table.graph.preceding(node.index, ("weight",), 2) for node in exponentials)
+    found = {one.index: one for one in before if one is not None and one.index in table.forward}
+    return [one for one in found.values() if table.forward[one.index].finite]
+
+
+def _factors(found: list[tuple[Node, Forward]]) -> Iterator[tuple[str, float]]:
+    for node, seen in found:
+        if node.weight is not None:
+            yield node.weight.name, QUIET / seen.rms

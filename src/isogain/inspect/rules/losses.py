@@ -22,8 +22,8 @@ RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
 SURE = 8.0
 """Root mean square of logits from which on a softmax of several is one-hot."""
-HOTTEST = 30.0
-"""Standard deviation of logits up to which a factor on cosines is a temperature that somebody chose."""
+HOTTEST = 100.0
+"""Largest logit up to which a factor on cosines is a temperature that somebody chose: CLIP's own limit."""
 UNIT = 0.05
 """How far the length of normalised rows may seem to be from 1, by a sample of them."""
 NEAREST = 8
@@ -128,7 +128,7 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
     cosines, temperature = _temperature(table, use)
-    if cosines and use.spread <= HOTTEST:
+    if cosines and _largest(table, use) <= HOTTEST:
         return None  # a temperature is a choice
     severity: Severity = "critical" if excess > EXCESS[1] else "warning"
     if _frozen_head(table, use):
@@ -155,6 +155,13 @@ def _temperature(table: Table, use: LossUse) -> tuple[bool, Node | None]:
         stack = [one.index for one in before if one.op != "normalize"]
         steps += 1
     return False, None
+
+
+def _largest(table: Table, use: LossUse) -> float:
+    """The largest logit: that of the product which makes them, times a constant behind it."""
+    node = None if use.node is None else table.graph.preceding(use.node, ("product", "weight"), NEAREST)
+    seen = table.forward.get(node.index) if node is not None else None
+    return seen.largest * use.spread / seen.std if seen is not None and seen.std > 0 else math.inf
 
 
 def _of_unit_rows(node: Node) -> bool:

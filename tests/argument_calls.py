@@ -10,6 +10,7 @@ import inspect
 import itertools
 import math
 import random
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -21,6 +22,7 @@ import numpy as np
 
 import isogain as ig
 from isogain import theory
+from isogain.errors import IsogainError
 
 
 class Hostile:
@@ -74,6 +76,18 @@ def _text(value: Any) -> str:
         return repr(value)[:80]
     except Exception:
         return object.__repr__(value)
+
+
+def judge(call: Spoiled) -> None:
+    """The one question: another exception than ours fails the test by itself."""
+    refused = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            call.make()
+        except IsogainError as error:
+            refused = str(error)
+    assert refused is None or 0 < len(refused) < 2000, call
 
 
 def spoiled(subject: Subject, choose: random.Random) -> Spoiled:

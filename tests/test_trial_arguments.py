@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 import torch
 from torch import nn
 
 import isogain.torch as igt
-from argument_calls import ODD, Spoiled, Subject
-from isogain.errors import IsogainError
+from argument_calls import ODD, Spoiled, Subject, judge
 
 GOOD = {
     "build": lambda: nn.Linear(3, 2), "data": (torch.randn(12, 3), torch.arange(12) % 2), "starts": ("own", "zeros"),
@@ -43,12 +40,4 @@ SUBJECTS = (
 def test_an_argument_is_taken_or_refused_by_name(subject, name):
     subject.call(**subject.good)
     for odd in ODD:
-        call = Spoiled(subject, {**subject.good, name: odd})
-        refused = None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                call.make()
-            except IsogainError as error:
-                refused = str(error)
-        assert refused is None or 0 < len(refused) < 2000, call
+        judge(Spoiled(subject, {**subject.good, name: odd}))

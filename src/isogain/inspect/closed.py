@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from isogain.graph import Node
+from isogain.graph.rules.deliberate import SHUT
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
-from isogain.inspect.mending import filled, fresh
+from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
 __all__ = ["closed", "explained"]
@@ -18,8 +19,6 @@ FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
 )
 """What such zeros bring about."""
-SHUT = 0.01
-"""Size of a scale on the only way up to which it closes it."""
 
 
 def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
@@ -114,7 +113,7 @@ def _why(names: tuple[str, ...]) -> str:
 
 def _opened(table: Table, names: tuple[str, ...]) -> tuple[Fix, ...]:
     """Scales of 1 and weights drawn instead; then a new start."""
-    matrices = [name for name in names if sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1]
+    matrices = [name for name in names if is_matrix(table, name)]
     scales = [name for name in names if name not in matrices]
     return filled(table, scales, 1.0) + fresh(table, matrices), RESTART
 

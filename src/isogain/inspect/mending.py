@@ -15,8 +15,8 @@ from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.table import Table
 
 __all__ = [
-    "changeable", "drawn", "filled", "fresh", "frozen", "offsets", "raw_size", "sized", "smaller_inputs",
-    "stack", "zeroed",
+    "changeable", "drawn", "filled", "fresh", "frozen", "is_matrix", "offsets", "raw_size", "sized",
+    "smaller_inputs", "stack", "zeroed",
 ]  # fmt: skip
 
 OFFSET = 0.3
@@ -55,6 +55,11 @@ def changeable(table: Table, names: Iterable[str]) -> list[str]:
         name for name, state in table.parameters.items()
         if name in wanted and state.requested and state.on_device and not state.empty
     ]  # fmt: skip
+
+
+def is_matrix(table: Table, name: str) -> bool:
+    """Whether a parameter has more than one axis of more than one place: a map, and no scale or bias."""
+    return sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1
 
 
 def filled(table: Table, names: Iterable[str], value: float) -> Fix:

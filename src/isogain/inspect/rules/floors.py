@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding
+from isogain.inspect.rules.losses import of_unit_rows
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["loss_floor"]
@@ -17,8 +18,6 @@ HIGH = 0.25
 RANGES = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 UNIT = 1.0 + 1e-4
 """Cosines, with room for rounding."""
-NEAR = 0.05
-"""How far the length of rows may seem to be from 1, by a sample of them."""
 
 
 def loss_floor(table: Table) -> Iterator[Finding]:
@@ -60,11 +59,10 @@ def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
 def _cosines(table: Table, node: Node) -> bool:
     """Whether it is a product of normalised features and normalised class weights, with no scale on it."""
     seen = table.forward.get(node.index)
-    if node.kind != "weight" or node.weight is None or seen is None:
+    if not of_unit_rows(node) or seen is None:
         return False
-    unit = abs(node.weight.gain - 1) < NEAR
     before = table.graph.preceding(node.index, ("norm",), 2)
-    return before is not None and before.op == "normalize" and unit and seen.largest <= UNIT
+    return before is not None and before.op == "normalize" and seen.largest <= UNIT
 
 
 def _floor(use: LossUse, low: float, high: float) -> float:

@@ -14,7 +14,7 @@ from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["initial_loss"]
+__all__ = ["initial_loss", "of_unit_rows"]
 
 EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
@@ -150,7 +150,7 @@ def _temperature(table: Table, use: LossUse) -> tuple[bool, Node | None]:
         scale = next((n for n in before if n.kind == "multiply" and n.parameters), scale)
         if before and all(one.op == "normalize" for one in before):
             return True, scale
-        if any(one.kind in ("weight", "embedding", "recurrent") and not _of_unit_rows(one) for one in before):
+        if any(one.kind in ("weight", "embedding", "recurrent") and not of_unit_rows(one) for one in before):
             return False, None
         stack = [one.index for one in before if one.op != "normalize"]
         steps += 1
@@ -164,7 +164,7 @@ def _largest(table: Table, use: LossUse) -> float:
     return seen.largest * use.spread / seen.std if seen is not None and seen.std > 0 else math.inf
 
 
-def _of_unit_rows(node: Node) -> bool:
+def of_unit_rows(node: Node) -> bool:
     """Whether a product with class weights that were normalised: rows of length 1."""
     return node.kind == "weight" and node.weight is not None and abs(node.weight.gain - 1) < UNIT
 

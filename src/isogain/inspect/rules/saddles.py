@@ -8,7 +8,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
-from isogain.inspect.mending import filled, fresh
+from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
 __all__ = ["saddles", "stuck_weights"]
@@ -102,13 +102,9 @@ def _opened(table: Table, groups: Mapping[str, set[str]]) -> tuple[Fix, ...]:
     """One factor of each product drawn, a matrix where there is one; then every factor; then a new start."""
     order = {use.name: place for place, use in enumerate(table.graph.parameters)}
     chosen: list[str] = []
-    for name in sorted(groups, key=lambda name: (not _is_matrix(table, name), order[name])):
+    for name in sorted(groups, key=lambda name: (not is_matrix(table, name), order[name])):
         if not groups[name].intersection(chosen):
             chosen.append(name)
-    drawn = [name for name in chosen if _is_matrix(table, name)]
+    drawn = [name for name in chosen if is_matrix(table, name)]
     ones = [name for name in chosen if name not in drawn]
     return fresh(table, drawn) + filled(table, ones, 1.0), fresh(table, list(groups)), RESTART
-
-
-def _is_matrix(table: Table, name: str) -> bool:
-    return sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1

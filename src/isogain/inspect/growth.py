@@ -44,7 +44,9 @@ def between(table: Table, start: Node, end: Node, change: float) -> Growth | Non
     made: Counter[tuple[str, ...]] = Counter()
     for before, after in pairwise(one for one in _way(table, end) if one.index >= start.index):
         if after.kind not in _LAYERS and after.kind != "norm" and not is_residual_sum(table, after):
-            made[tuple(_scales(table, before, after))] += _step(table, before, after) * (1 if change > 0 else -1)
+            made[tuple(_scales(table, before, after))] += _step(table, before, after) * (
+                1 if change > 0 else -1
+            )
     made.pop((), None)
     if not made or not math.isfinite(change):
         return None
@@ -83,7 +85,7 @@ def _way(table: Table, node: Node) -> list[Node]:
 def _measured(table: Table, node: Node) -> list[Node]:
     """The nearest nodes in front of it whose outputs were measured, learnt scales aside, and are numbers."""
     passed = [one for one in _passed(table, node) if one.index != node.index and one.index in table.forward]
-    known = [one for one in passed if one.kind != "multiply" or one.learnt and one.inputs]
+    known = [one for one in passed if one.kind != "multiply" or (one.learnt and one.inputs)]
     return [one for one in known if table.forward[one.index].finite and table.forward[one.index].rms > 0]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -41,37 +41,43 @@ class Growth:
 
 def between(table: Table, start: Node, end: Node, change: float) -> Growth | None:
     """The scales and time constants outside layers that make most of a change of the signal, if they do."""
-    made: Counter[tuple[str, ...]] = Counter()
+    made: dict[tuple[str, ...], float] = defaultdict(float)
     for before, after in pairwise(one for one in _way(table, end) if one.index >= start.index):
         if after.kind not in _LAYERS and after.kind != "norm" and not is_residual_sum(table, after):
-            made[tuple(_scales(table, before, after))] += _step(table, before, after) * (
-                1 if change > 0 else -1
-            )
+            step = _step(table, before, after)
+            made[tuple(_scales(table, before, after))] += step if change > 0 else -step
     made.pop((), None)
     if not made or not math.isfinite(change):
         return None
-    names, most = made.most_common(1)[0]
+    names, most = max(made.items(), key=lambda one: one[1])
     return Growth(names, math.copysign(most, change)) if most > MOST_OF_IT * abs(change) else None
 
 
 def grown(table: Table, node: Node) -> Growth | None:
     """The layers and scales that made what a node reads loud, where it was not when it came in."""
     way = _way(table, node)[:-1]
-    norms = [place for place, one in enumerate(way) if one.kind == "norm" and table.normalises(one)]
+    norms = [number for number, one in enumerate(way) if one.kind == "norm" and table.normalises(one)]
     way = way[norms[-1] :] if norms else way
-    if not way or table.forward[way[-1].index].rms < LOUD or not _step(table, way[0], way[-1]) > GROWN:
+    change = _step(table, way[0], way[-1]) if way else 0.0
+    if change <= GROWN or table.forward[way[-1].index].rms < LOUD:
         return None
-    if (scales := between(table, way[0], way[-1], _step(table, way[0], way[-1]))) is not None:
+    if (scales := between(table, way[0], way[-1], change)) is not None:
         return scales
-    made: Counter[tuple[str, ...]] = Counter()
+    made: dict[tuple[str, ...], float] = defaultdict(float)
     for before, after in pairwise(way):
         made[tuple(_makers(table, before, after))] += max(_step(table, before, after), 0.0)
     made.pop((), None)
-    named, left = dict[str, None](), (1 - REST) * made.total()
-    for names, step in made.most_common():
+    named = tuple(_most(made))
+    return Growth(named, change) if named else None
+
+
+def _most(made: Mapping[tuple[str, ...], float]) -> dict[str, None]:
+    """Those that made most of it, the largest share first."""
+    named, left = dict[str, None](), (1 - REST) * sum(made.values())
+    for names, step in sorted(made.items(), key=lambda one: -one[1]):
         named |= dict.fromkeys(names) if left > 0 else {}
         left -= step
-    return Growth(tuple(named), _step(table, way[0], way[-1])) if named else None
+    return named
 
 
 def _way(table: Table, node: Node) -> list[Node]:

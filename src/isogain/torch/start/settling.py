@@ -27,6 +27,7 @@ REASONS = {
     "adapter-not-neutral": "the end of a part around frozen layers, which it changes by {}: neutral at 0",
     "initial-loss": "a first loss of {}: the constant answer that costs least is where it starts",
     "exploding-forward": "{} through what it scales: at 0 that is 1",
+    "vanishing-backward": "{}: it held the only way shut",
     "symmetric-units": "{}: one factor is drawn, and both learn",
     "uninitialized": "{}: memory that was never drawn",
 }

@@ -33,7 +33,10 @@ def samples():
     yield "pyg.GCNConv.lin.weight", {}, GCNConv(1000, 640).lin.weight.detach()
     yield "pyg.GCNConv.bias", {}, GCNConv(1000, 640).bias.detach()
     yield "pyg.GATConv.att_src", {}, GATConv(4, 25_000, heads=8).att_src.detach()
-    from fastai.layers import BatchNorm, ConvLayer
+    from fastai.layers import BatchNorm, ConvLayer, Embedding, trunc_normal_
+
+    yield "fastai.trunc_normal_", {"std": 0.3}, trunc_normal_(torch.empty(1000, 640), std=0.3)
+    yield "fastai.Embedding.weight", {}, Embedding(1000, 640).weight.detach()
 
     yield "fastai.BatchNorm.bias", {}, BatchNorm(8).bias.detach()
     yield "fastai.BatchNorm.weight", {}, BatchNorm(8).weight.detach()

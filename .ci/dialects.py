@@ -87,6 +87,15 @@ def main() -> int:
 
 def measure(name: str, folder: Path) -> list[dict[str, Any]]:
     """The records of a library, from inside its environment."""
+    command = [installed(name, folder), "-W", "ignore", SCRIPTS / "_measure.py", f"of_{name}"]
+    done = subprocess.run(
+        command, cwd=SCRIPTS, env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def installed(name: str, folder: Path) -> Path:
+    """The Python of a library's environment, which is made where it is not there."""
     python = folder / "bin" / "python"
     if not (folder / "ok").exists():
         interpreter = INTERPRETERS.get(name, sys.executable)
@@ -101,11 +110,7 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
                 stderr=subprocess.PIPE,
             )
         (folder / "ok").touch()
-    command = [python, "-W", "ignore", SCRIPTS / "_measure.py", f"of_{name}"]
-    done = subprocess.run(
-        command, cwd=SCRIPTS, env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return python
 
 
 def enter(name: str, records: list[dict[str, Any]]) -> None:

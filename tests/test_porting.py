@@ -21,7 +21,7 @@ INPUTS, OUTPUTS = 400, 320
 @pytest.mark.parametrize("own", FRAMEWORKS)
 def test_every_pair_of_dialects_says_something_true(own, to):
     """Exact means the same std at a size that was not looked at, nearest says what differs."""
-    names = {"torch": "torch.kaiming_uniform_", "keras": "keras.GlorotUniform", "jax": "jax.glorot_uniform", "haiku": "haiku.VarianceScaling",
+    names = {"torch": "torch.kaiming_uniform_", "keras": "keras.GlorotUniform", "jax": "jax.glorot_uniform", "equinox": "equinox.nn.Linear.weight", "haiku": "haiku.VarianceScaling",
              "sonnet": "sonnet.VarianceScaling", "tf": "tf.glorot_uniform_initializer", "paddle": "paddle.XavierUniform",
              "mindspore": "mindspore.XavierUniform", "mlx": "mlx.glorot_uniform", "mxnet": "mxnet.Xavier", "chainer": "chainer.GlorotUniform",
              "nnabla": "nnabla.NormalInitializer", "caffe": "caffe.xavier", "timm": "timm.variance_scaling_", "pyg": "pyg.inits.glorot",

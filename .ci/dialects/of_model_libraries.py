@@ -51,7 +51,9 @@ def _transformers():
     from vit_pytorch import ViT
     from x_transformers import Decoder, TransformerWrapper
 
-    made = TransformerWrapper(num_tokens=1000, max_seq_len=1000, attn_layers=Decoder(dim=640, depth=1, heads=4))
+    made = TransformerWrapper(
+        num_tokens=1000, max_seq_len=1000, attn_layers=Decoder(dim=640, depth=1, heads=4)
+    )
     yield "x_transformers.TokenEmbedding.emb.weight", {}, made.token_emb.emb.weight.detach()
     yield "x_transformers.AbsolutePositionalEmbedding.emb.weight", {}, made.pos_emb.emb.weight.detach()
     made = ViT(image_size=256, patch_size=8, num_classes=10, dim=640, depth=1, heads=4, mlp_dim=64)

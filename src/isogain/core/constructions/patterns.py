@@ -18,7 +18,16 @@ from isogain.core.values.initializer import (
     require_positive,
 )
 
-__all__ = ["Bilinear", "Dirac", "GateBias", "Identity", "MaskedNormal", "PositiveUnitball", "RemainderNormal", "Sparse"]
+__all__ = [
+    "Bilinear",
+    "Dirac",
+    "GateBias",
+    "Identity",
+    "MaskedNormal",
+    "PositiveUnitball",
+    "RemainderNormal",
+    "Sparse",
+]
 
 
 @final

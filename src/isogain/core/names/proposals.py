@@ -77,12 +77,12 @@ def _numbers(law: Law) -> Facts:
     return {}
 
 
-def arguments_for(row: Row, facts: Facts) -> Iterator[dict[str, Any]]:
-    """Arguments worth trying, the fewest first; those that equal a default are left out."""
+def arguments_for(row: Row, facts: Facts, always: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Arguments worth trying, the fewest first; those that equal a default are left out, `always` is not."""
     names, choices = [], []
     for name, parameter in inspect.signature(row.make).parameters.items():
-        wanted = _values(name, facts)
-        needed = parameter.default is parameter.empty
+        wanted = [always[name]] if name in always else _values(name, facts)
+        needed = parameter.default is parameter.empty or name in always
         if needed and not wanted:
             return
         names.append(name)

@@ -49,7 +49,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
                         "stable-baselines3==2.9.2", "timm==1.0.31", *TORCH),
     "fla": ("flash-linear-attention==0.6.0", "triton==3.9.0", *TORCH),
     "model_libraries": ("open-clip-torch==3.3.0", "pytorch-tabnet==4.1.0", "x-transformers==2.31.10",
-                        "vit-pytorch==1.26.11", "xlstm==2.0.6", "e3nn==0.6.0", "spikingjelly==2.0.0", "snntorch==1.0.0", "norse==1.1.0", "speechbrain==1.1.2",
+                        "vit-pytorch==1.26.11", "xlstm==2.0.6", "e3nn==0.6.0", "spikingjelly==2.0.0", "h5py",
+                        "snntorch==1.0.0", "norse==1.1.0", "speechbrain==1.1.2",
                         "pytorch-forecasting==1.8.0", "gensim==4.4.0", *TORCH),
 }  # fmt: skip
 INTERPRETERS = {"nnabla": "python3.10"}

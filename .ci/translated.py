@@ -87,10 +87,12 @@ def quantiles(law: Any) -> list[float]:
 
 def built(framework: str, python: Path) -> list[dict[str, Any]]:
     """The records of a framework's layers, from inside its environment."""
-    done = subprocess.run(
-        [python, "-W", "ignore", SCRIPTS / "_layers.py", framework], input=json.dumps(wanted(framework)), cwd=SCRIPTS,
-        env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True,
-    )  # fmt: skip
+    command, asked = (
+        [python, "-W", "ignore", SCRIPTS / "_layers.py", framework],
+        json.dumps(wanted(framework)),
+    )
+    settings = {"cwd": SCRIPTS, "env": {**os.environ, **ENVIRONMENT}, "text": True, "capture_output": True}
+    done = subprocess.run(command, input=asked, check=True, **settings)
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 

@@ -90,12 +90,19 @@ def lines(role: str, entries: list[tuple[Any, str]]) -> Iterator[Record]:
         if len(laws) <= MOST_LAWS:
             break
     for same in laws.values():
-        places, told = dict.fromkeys(entry.reason for entry, _ in same), {law for _, law in same}
+        places, told = dict.fromkeys(within(entry.reason) for entry, _ in same), {law for _, law in same}
         more = f", and {len(places) - 1} more" if len(places) > 1 else ""
         first = same[0][0]
         yield {"kind": role, "law": told.pop() if len(told) == 1 else spread([entry for entry, _ in same]),
                "where": next(iter(places)) + more, "count": len(same), "example": first.path,
                "shape": list(first.shape)}  # fmt: skip
+
+
+def within(where: str) -> str:
+    """A place without the folder that the library happens to be in."""
+    for folder in filter(None, sys.path):
+        where = where.replace(f"{folder}/", "")
+    return where
 
 
 def law_of(entry: Any, plan: Any) -> str:

@@ -19,7 +19,8 @@ TEXT = {"context_length": 32, "vocab_size": 256, "width": 64, "heads": 4, "layer
 LATENTS = {"depth": 2, "num_latents": 16, "latent_dim": 32}
 TABLES = {"categories": (10, 5, 6), "num_continuous": 4, "dim": 32, "depth": 2, "heads": 4, "dim_out": 1}
 MORE: tuple[tuple[str, str, dict[str, Make]], ...] = (
-    ("open-clip-torch", "open_clip", {"CLIP": lambda m: m.CLIP(embed_dim=32, vision_cfg=IMAGE, text_cfg=TEXT)}),
+    ("open-clip-torch", "open_clip", {
+        "CLIP": lambda m: m.CLIP(embed_dim=32, vision_cfg=IMAGE, text_cfg=TEXT)}),
     ("ultralytics", "ultralytics.nn.tasks", {
         name: lambda m, name=name: m.DetectionModel(f"{name}.yaml", nc=20, verbose=False)
         for name in ("yolov8n", "yolov10n", "yolo11n")}),
@@ -38,11 +39,13 @@ MORE: tuple[tuple[str, str, dict[str, Make]], ...] = (
     ("efficientnet-pytorch", "efficientnet_pytorch", {
         "efficientnet-b0": lambda m: m.EfficientNet.from_name("efficientnet-b0", num_classes=10)}),
     ("pytorchcv", "pytorchcv.model_provider", {
-        name: lambda m, name=name: m.get_model(name) for name in ("resnet10", "mobilenet_w1", "shufflenetv2_wd2")}),
+        name: lambda m, name=name: m.get_model(name)
+        for name in ("resnet10", "mobilenet_w1", "shufflenetv2_wd2")}),
     ("geffnet", "geffnet", {
         name: lambda m, name=name: getattr(m, name)() for name in ("mobilenetv3_small_100", "mnasnet_a1")}),
     ("kornia", "kornia.feature", {
-        name: lambda m, name=name: getattr(m, name)() for name in ("HardNet", "SOSNet", "HyNet")}),
+        name: lambda m, name=name: getattr(m, name)(pretrained=False)
+        for name in ("HardNet", "SOSNet", "HyNet")}),
     ("fastai", "fastai.vision.models.xresnet", {"xresnet18": lambda m: m.xresnet18(n_out=10)}),
     ("fastai", "fastai.tabular.model", {
         "TabularModel": lambda m: m.TabularModel([(10, 6), (5, 3)], n_cont=4, out_sz=2, layers=[64, 32])}),

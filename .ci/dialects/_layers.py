@@ -44,6 +44,7 @@ def torch(call: str) -> Any:
 
 @builder
 def timm(call: str) -> Any:
+    import _operators  # noqa: F401
     from timm.layers import weight_init
 
     class Timm:

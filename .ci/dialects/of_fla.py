@@ -1,5 +1,6 @@
 """flash-linear-attention's GatedDeltaNet."""
 
+import _operators  # noqa: F401
 import torch
 from fla.models import GatedDeltaNetConfig, GatedDeltaNetForCausalLM
 

@@ -1,13 +1,9 @@
 """Libraries of models on PyTorch, and gensim."""
 
-import contextlib
-
+import _operators  # noqa: F401
 import numpy as np
 import torch
 
-for operator in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-    with contextlib.suppress(RuntimeError):  # torchvision's wheel may be for another torch
-        torch.library.define(f"torchvision::{operator}", "(Tensor x) -> Tensor")
 torch.manual_seed(0)
 
 

@@ -1,14 +1,8 @@
 """Libraries on PyTorch: graphs, agents, operators, fastai."""
 
-import contextlib
-
+import _operators  # noqa: F401
 import torch
 
-for operator in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-    with contextlib.suppress(
-        RuntimeError
-    ):  # fastai imports torchvision, whose wheel may be for another torch
-        torch.library.define(f"torchvision::{operator}", "(Tensor x) -> Tensor")
 torch.manual_seed(0)
 
 

@@ -75,19 +75,22 @@ class Sparse(Initializer):
     """For every input, ceil(sparsity * out) of its outgoing weights are 0, the others N(mean, std^2).
 
     Martens 2010, section 5; torch's `sparse_`.  With of='outputs': for every output, ceil(sparsity * in) of
-    its incoming weights (MLX).
+    its incoming weights (MLX).  `axis`, where no layout is given, is the one along which a framework counts
+    its zeros, whatever it means there.
     """
 
     sparsity: float = 0.9
     std: float = 0.01
     mean: float = 0.0
     of: str = "inputs"
-    quiet: ClassVar[tuple[str, ...]] = ("mean", "of")
+    axis: int | None = None
+    quiet: ClassVar[tuple[str, ...]] = ("mean", "of", "axis")
 
     def __post_init__(self) -> None:
         require_positive(self, std=self.std, sparsity=self.sparsity)
         require_finite(self, mean=self.mean)
         require_choice(self, "of", ("inputs", "outputs"))
+        require(self.axis in (None, 0, 1), f"Sparse: axis is 0 or 1 of a matrix, got {self.axis!r}")
         require(self.sparsity <= 1, f"Sparse: sparsity is a share, at most 1, got {self.sparsity!r}")
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
@@ -98,7 +101,8 @@ class Sparse(Initializer):
             f"Sparse needs a matrix of one 'out' and one 'in' axis, but the layout {str(geometry.layout)!r} "
             f"gives the shape {geometry.shape} {' '.join(axes)}",
         )
-        axis = axes.index("out" if self.of == "inputs" else "in")
+        bare = self.axis if self.axis is not None and not geometry.told else None
+        axis = axes.index("out" if self.of == "inputs" else "in") if bare is None else bare
         length = geometry.shape[axis]
         return SparseLaw(self.std, math.ceil(self.sparsity * length), length, axis, self.mean)
 

@@ -100,7 +100,9 @@ def _values(name: str, facts: Facts) -> list[Any]:
     """Values that an argument of this name could need."""
     if name in CHOICES:
         return list(CHOICES[name]) if "variance" in facts else []
-    found = [facts[NAMES[name]]] if name in NAMES and NAMES[name] in facts else []
+    found: list[Any] = [facts[NAMES[name]]] if name in NAMES and NAMES[name] in facts else []
+    if name == "lim" and "low" in facts:
+        found.append((_tidy(facts["low"]), _tidy(facts["high"])))
     if name in SCALES:
         found += _scales(facts)
     if name in SLOPES:

@@ -54,7 +54,7 @@ row(
     "sparse",
     "⌈sparsity·in⌉ of each output's weights 0, others N(mean, std²)",
     "By rows, where torch zeroes by columns; the standard normal by default, where torch has .01.",
-    lambda sparsity, mean=0.0, std=1.0: Sparse(sparsity, std, mean, "outputs"),
+    lambda sparsity, mean=0.0, std=1.0: Sparse(sparsity, std, mean, "outputs", 1),
     example={"sparsity": 0.5},
 )
 row(

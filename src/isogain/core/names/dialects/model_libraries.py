@@ -12,7 +12,6 @@ from isogain.core.initializers import (
     Orthogonal,
     PowerScaling,
     RemainderNormal,
-    Uniform,
     Zeros,
 )
 from isogain.core.names.dialects.forms import one_over_root, scaled
@@ -32,7 +31,9 @@ spiking = table("spikingjelly", "SpikingJelly", "spikingjelly.activation_based.n
 snntorch = table("snntorch", "snnTorch", "snntorch", "snntorch 1.0.0")
 norse = table("norse", "Norse", "norse.torch", "norse 1.1.0")
 speechbrain = table("speechbrain", "SpeechBrain", "speechbrain.nnet.RNN", "speechbrain 1.1.2")
-forecasting = table("pytorch_forecasting", "PyTorch Forecasting", "pytorch_forecasting", "pytorch-forecasting 1.8.0")  # fmt: skip
+forecasting = table(
+    "pytorch_forecasting", "PyTorch Forecasting", "pytorch_forecasting", "pytorch-forecasting 1.8.0"
+)
 gensim = table("gensim", "gensim", "gensim.models", "gensim 4.4.0")
 
 REMAINDER = "A remainder, not a cut: draws beyond 2σ start again at 0, and the std is .866 of the one given."
@@ -98,7 +99,13 @@ x(
     lambda: scaled(2, "fan_out", "normal", "keras"),
     layout="lookup out",
 )
-x("AbsolutePositionalEmbedding.emb.weight", "w ~ N(0, 1)", "Times 1/√d in forward.", lambda: Normal(1.0), layout="lookup out")  # fmt: skip
+x(
+    "AbsolutePositionalEmbedding.emb.weight",
+    "w ~ N(0, 1)",
+    "Times 1/√d in forward.",
+    lambda: Normal(1.0),
+    layout="lookup out",
+)
 vit(
     "ViT.pos_embedding",
     "w ~ N(0, 1)",
@@ -107,7 +114,13 @@ vit(
     "ViT.cls_token",
     layout="lookup out",
 )
-xlstm("small_init_init_", "w ~ N(0, 2/(5 dim))", "Of the model's width, whatever the shape.", lambda dim: Normal(math.sqrt(2 / (5 * dim))), example={"dim": 64})  # fmt: skip
+xlstm(
+    "small_init_init_",
+    "w ~ N(0, 2/(5 dim))",
+    "Of the model's width, whatever the shape.",
+    lambda dim: Normal(math.sqrt(2 / (5 * dim))),
+    example={"dim": 64},
+)
 xlstm(
     "wang_init_",
     "w ~ N(0, (2/(blocks √dim))²)",
@@ -115,8 +128,21 @@ xlstm(
     lambda dim, num_blocks: Normal(2 / num_blocks / math.sqrt(dim)),
     example={"dim": 64, "num_blocks": 4},
 )
-xlstm("mLSTMCell.igate.weight", "w = 0", "Gates by their biases alone.", lambda: Zeros(), "mLSTMCell.fgate.weight", layout="out in")  # fmt: skip
-xlstm("mLSTMCell.igate.bias", "b ~ N(0, .1²)", "The forget gate's run evenly from 3 to 6.", lambda: Normal(0.1), layout="out")  # fmt: skip
+xlstm(
+    "mLSTMCell.igate.weight",
+    "w = 0",
+    "Gates by their biases alone.",
+    lambda: Zeros(),
+    "mLSTMCell.fgate.weight",
+    layout="out in",
+)
+xlstm(
+    "mLSTMCell.igate.bias",
+    "b ~ N(0, .1²)",
+    "The forget gate's run evenly from 3 to 6.",
+    lambda: Normal(0.1),
+    layout="out",
+)
 fla(
     "GatedDeltaNetForCausalLM.weight",
     "w ~ N(0, .02²)",
@@ -124,7 +150,13 @@ fla(
     lambda initializer_range=0.02: Normal(initializer_range),
     layout="out in",
 )
-e3nn("o3.Linear.weight", "w ~ N(0, 1)", "Fans are divided by in forward.", lambda: Normal(1.0), "nn.FullyConnectedNet.layer0.weight")  # fmt: skip
+e3nn(
+    "o3.Linear.weight",
+    "w ~ N(0, 1)",
+    "Fans are divided by in forward.",
+    lambda: Normal(1.0),
+    "nn.FullyConnectedNet.layer0.weight",
+)
 
 
 def reciprocal_tau(init_tau: float = 2.0) -> Initializer:
@@ -132,12 +164,14 @@ def reciprocal_tau(init_tau: float = 2.0) -> Initializer:
     return Constant(-math.log(init_tau - 1))
 
 
-spiking("ParametricLIFNode.w", "w = -ln(τ - 1)", "1/τ is its sigmoid: 0 at τ = 2.", reciprocal_tau, layout="out")  # fmt: skip
+spiking(
+    "ParametricLIFNode.w", "w = -ln(τ - 1)", "1/τ is its sigmoid: 0 at τ = 2.", reciprocal_tau, layout="out"
+)
 snntorch("Leaky.threshold", "θ = 1", "beta is given by the user.", lambda: Ones(), layout="out")
 norse(
     "LIFRecurrentCell.input_weights",
     "w ~ N(0, 2/hidden)",
-    "The hidden size counts, not the inputs.  The recurrent weights are of the same law, with a diagonal of 0.",
+    "The hidden size counts, not the inputs.  Recurrent weights have the same law, with a diagonal of 0.",
     lambda hidden_size: Normal(math.sqrt(2 / hidden_size)),
     example={"hidden_size": 256},
     layout="out in",

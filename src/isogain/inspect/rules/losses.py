@@ -11,6 +11,7 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
+from isogain.inspect.growth import grown
 from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs
 from isogain.inspect.table import LossUse, Table
 
@@ -200,8 +201,11 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
         return "no weight was seen before the loss", "loss", (RESTART,)
     before = [table.forward[i].rms for i in node.inputs if i in table.forward]
     seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
-    mends = (smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART)
-    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), mends
+    mends = [smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART]
+    if (made := grown(table, node)) is not None:
+        seen += f"; {pattern(made.names)} made what it reads {made.factor:.3g} times as large"
+        mends = mends[::-1]  # a new start before a quiet head, which leaves the rest as loud as it is
+    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), tuple(mends)
 
 
 def _inputs(table: Table) -> str:

@@ -46,8 +46,8 @@ zuko/BPF
 CHANGES = """# What changed between releases
 
 The same models in two versions of their library, kind by kind of parameter; lines that only moved are not
-shown. A class that was renamed is gone under its old name and comes under the new one; so is a tied weight that
-another module holds now. "Computed" and "nothing is known" are what could be read, not laws.
+shown. A class that was renamed is gone under its old name and comes under the new one; so does a tied weight
+that another module holds now. "Computed" and "nothing is known" are what could be read, not laws.
 
 Made from the table of [the atlas](atlas.md), to which each version was added by its own environment:
 

@@ -32,7 +32,9 @@ SIGMAS, RESOLUTION = 5.0, 0.01
 def law_of(record: dict[str, Any], shape: list[int] | None = None) -> Law:
     layout = ig.catalog()[record["row"]].layout
     return ig.get(record["row"], **record["parameters"]).law(
-        tuple(shape or record["shape"]), layout=implied(layout) if layout else None, is_complex=record["complex"]
+        tuple(shape or record["shape"]),
+        layout=implied(layout) if layout else None,
+        is_complex=record["complex"],
     )
 
 
@@ -56,7 +58,9 @@ def judge(record: dict[str, Any], law: Law, factor: float = 1.0) -> None:
         assert record["high"] == pytest.approx(mean, rel=1e-6, abs=1e-9)
         return
     if isinstance(law, StructuredLaw | SparseLaw):
-        whole = math.hypot(record["std"], record["mean"] - mean)  # entries are not independent, nor of one law
+        whole = math.hypot(
+            record["std"], record["mean"] - mean
+        )  # entries are not independent, nor of one law
         assert whole == pytest.approx(std, rel=0.02)
         return
     error = SIGMAS * math.sqrt((kurtosis(law) - 1) / (4 * count))

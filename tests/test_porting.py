@@ -64,6 +64,8 @@ def test_what_differs_is_said():
     found = ig.translate("keras.HeNormal", to="torch")
     assert not found.exact
     assert found.difference == "normal instead of truncated normal"
+    found = ig.translate("fastai.Embedding.weight", to="torch")
+    assert (found.exact, found.initializer.law((9, 9)).std) == (False, pytest.approx(0.00865886, rel=1e-4))
     assert "1.732 times as wide" in ig.translate("torch.kaiming_uniform_", a=5**0.5, to="caffe").difference
 
 

@@ -72,7 +72,7 @@ def _by_box(
         return _complex(law, Dtype.of(part), key, threads)
     target = Dtype.of(dtype)
     if isinstance(law, SparseLaw):
-        scaled = recipe_for(NormalLaw(0.0, law.scale), target)
+        scaled = recipe_for(NormalLaw(law.location, law.scale), target)
         _check_sparse(law, region)
         return lambda box, out: _sparse(law, key, scaled, box, threads, _bits(out))
     recipe = recipe_for(law, target)

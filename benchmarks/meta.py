@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import inspect
 import json
 import math
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -197,10 +198,15 @@ def state_hash(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def models(library: str) -> dict[str, tuple[Build, Loss]]:
-    """Name -> (builder, loss of a model) of a library."""
-    known = {"transformers": _transformers, "timm": _timm, "torchvision": _torchvision}
-    return known[library]() if library in known else dict(_surveyed(library))
+def models(library: str, names: Sequence[str] = ()) -> dict[str, tuple[Build, Loss]]:
+    """Name -> (builder, loss of a model) of a library; of timm and torchvision any names that they know."""
+    if library in ("timm", "torchvision"):
+        from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
+
+        row, usual = (_timm, TIMM) if library == "timm" else (_torchvision, TORCHVISION)
+        return {name: row(name) for name in names or usual}
+    every = _transformers() if library == "transformers" else dict(_surveyed(library))
+    return {name: every[name] for name in names or every}
 
 
 def _surveyed(library: str) -> Iterator[tuple[str, tuple[Build, Loss]]]:
@@ -258,14 +264,11 @@ TIMM = (
 )  # fmt: skip
 
 
-def _timm() -> dict[str, tuple[Build, Loss]]:
+def _timm(name: str) -> tuple[Build, Loss]:
     import timm
 
-    def row(name: str) -> tuple[Build, Loss]:
-        build = partial(timm.create_model, name, pretrained=False, num_classes=10)
-        return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
-
-    return {name: row(name) for name in TIMM}
+    build = partial(timm.create_model, name, pretrained=False, num_classes=10)
+    return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
 
 
 TORCHVISION = (
@@ -276,16 +279,19 @@ TORCHVISION = (
 )  # fmt: skip
 
 
-def _torchvision() -> dict[str, tuple[Build, Loss]]:
+def _torchvision(name: str) -> tuple[Build, Loss]:
     import torchvision
 
-    def row(name: str) -> tuple[Build, Loss]:
-        more = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-        build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
-        size = 299 if name == "inception_v3" else 224
-        return build, lambda model: _loss(model, _image(size))
+    more: dict[str, Any] = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    if _takes_backbone(torchvision.models.get_model_builder(name)):
+        more["weights_backbone"] = None
+    build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
+    size = 299 if name == "inception_v3" else 224
+    return build, lambda model: _loss(model, _image(size))
 
-    return {name: row(name) for name in TORCHVISION}
+
+def _takes_backbone(builder: Callable[..., Any]) -> bool:
+    return "weights_backbone" in inspect.signature(builder).parameters
 
 
 def _image(size: int) -> torch.Tensor:
@@ -305,7 +311,7 @@ def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> No
     found = {}
     for name in names:
         try:
-            model = igt.deferred(models(library)[name][0])
+            model = igt.deferred(models(library, [name])[name][0])
             for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
                 for layer in block:
                     is_list = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # which has no forward
@@ -335,8 +341,8 @@ def main() -> int:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    every = models(chosen.library)
-    names = chosen.names or list(every)
+    every = models(chosen.library, chosen.names)
+    names = list(every)
     if chosen.sharded:
         return _compare_sharded(names, chosen.library)
     rows = [_row(name, *every[name], chosen.bare) for name in names]
@@ -372,7 +378,7 @@ def _compare_sharded(names: list[str], library: str) -> int:
 
 
 def _started(name: str, library: str) -> nn.Module:
-    return igt.materialize_(igt.deferred(models(library)[name][0]), seed=1)
+    return igt.materialize_(igt.deferred(models(library, [name])[name][0]), seed=1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.own.origins import bind
 from isogain.torch.own.recorder import Recorder
+from isogain.torch.own.repeating import Repeater
 
 __all__ = ["run_recipes"]
 
@@ -34,8 +34,14 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     asked = {(id(module), name) for places in wanted for module, name in places.owners}
     recorder, said = Recorder(), list[str]()
     with _stand_ins(model, recorder) as join, _unmarked(model):
-        said += _run(recorder, _resets(model))
-        whole = [found for module in _inner_first(model) for found in _of_whole(module)]
+        repeater = Repeater(model, recorder, _reset)
+        modules = list(_inner_first(model))
+        with recorder:
+            for module in modules:
+                repeater.repeat(module)
+        said += repeater.said
+        left = [module for module in modules if id(module) not in repeater.ran_recipes]
+        whole = [found for module in left for found in _of_whole(module)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
@@ -50,16 +56,6 @@ def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -
                 recipe()
             except Exception as error:
                 yield f"{name} raised {type(error).__name__}: {error}"
-
-
-def _resets(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Of all modules, inner ones first."""
-    for module in _inner_first(model):
-        for name in ("reset_parameters", "_reset_parameters"):
-            reset = getattr(module, name, None)
-            if callable(reset):
-                yield f"{type(module).__name__}.{name}", partial(_reset, module, reset)
-                break
 
 
 def _reset(module: nn.Module, reset: Callable[[], Any]) -> None:

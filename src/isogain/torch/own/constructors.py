@@ -33,6 +33,7 @@ class Code(NamedTuple):
     body: list[ast.stmt]
     names: Mapping[str, Any]
     parameters: tuple[str, ...]
+    defaults: Mapping[str, Any]
     place: str
     """Its file, shown to people."""
     first_line: int
@@ -56,9 +57,9 @@ def code_of(function: FunctionType) -> Code | None:
         return None
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
     names = {**function.__globals__, **{name: _content(cell) for name, cell in cells}}
-    arguments = tree.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return Code(tree.body, names, tuple(one.arg for one in every), function.__code__.co_filename, first)
+    given = inspect.signature(function).parameters
+    defaults = {name: one.default for name, one in given.items()}
+    return Code(tree.body, names, tuple(given), defaults, function.__code__.co_filename, first)
 
 
 def _content(cell: Any) -> Any:
@@ -99,8 +100,11 @@ class Reach:
 
     def writes(self, node: ast.AST, names: Mapping[str, Any], *, is_own: bool = True) -> bool:
         """Whether running the node may write values; of the constructor's own code, recipes' calls too."""
-        if isinstance(node, ast.Call) and not is_own and is_recipe_call(node):
-            return False  # the recipe is run as such
+        if isinstance(node, ast.Call) and _calls_recipe(node):
+            if is_own:
+                return True
+            if _is_plain_call(node):
+                return False  # the recipe is run as such
         if self._writes_itself(node) or any(map(self._does, self._called(node, names))):
             return True
         return any(self.writes(one, names, is_own=is_own) for one in ast.iter_child_nodes(node))
@@ -163,11 +167,17 @@ def resolved(node: ast.AST, names: Mapping[str, Any]) -> Any:
     return None
 
 
-def is_recipe_call(node: ast.Call) -> bool:
+def _calls_recipe(node: ast.Call) -> bool:
+    """Whether it calls, or hands to `apply`, what starts a model by its name."""
+    named = (one for one in (node.func, *node.args[:1]) if isinstance(one, ast.Attribute))
+    return any(one.attr in (*RECIPES, *RESETS) for one in named)
+
+
+def _is_plain_call(node: ast.Call) -> bool:
     """A recipe called as it is run without a constructor: with nothing, or by `apply`."""
     called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    if called == "apply" and len(node.args) == 1 and isinstance(node.args[0], ast.Attribute):
-        return node.args[0].attr == "_init_weights"
+    if called == "apply":
+        return len(node.args) == 1 and not node.keywords
     return called in (*RECIPES, *RESETS) and not node.args and not node.keywords
 
 

@@ -115,6 +115,11 @@ class Recorder(TorchDispatchMode):
         last = self.record.last_write(self._number(tensor), len(self.record.steps))
         return last is not None and last >= since
 
+    def steps_of(self, tensor: Tensor, since: int) -> list[Step]:
+        """What wrote to the tensor's memory after that time."""
+        written = self.record.writers.get(self._number(tensor), [])
+        return [self.record.steps[index] for index in written if index >= since]
+
     def lose(self, tensor: Tensor) -> None:
         """From now on nobody knows what is in the tensor."""
         ref = self.ref(tensor)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 __all__ = [
     "assigned",
     "created",
+    "handed",
     "is_none",
     "is_reset",
     "needed_names",
@@ -63,6 +64,18 @@ def created(one: ast.stmt) -> tuple[str, ast.expr] | None:
     registers = call.func.attr in ("register_buffer", "register_parameter") and _is_self(call.func.value)
     name = call.args[0].value if registers and isinstance(call.args[0], ast.Constant) else None
     return (name, call.args[1]) if isinstance(name, str) else None
+
+
+def handed(one: ast.stmt) -> list[ast.expr]:
+    """What is handed to a function that, as its name says by its underscore, writes what it is given."""
+    call = one.value if isinstance(one, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return []
+    func = call.func
+    name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    if not name.endswith("_") or name.endswith("__"):
+        return []
+    return [*call.args[:1], *(one.value for one in call.keywords if one.arg == "tensor")]
 
 
 def is_none(value: ast.expr) -> bool:

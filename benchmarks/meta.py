@@ -10,8 +10,9 @@ standard deviation and bound those of the eager weights (1 %, or 5 standard erro
 small); a forward pass runs, and its loss lies where those of eager models with other seeds lie.  With
 --sharded, two gloo processes shard each model with `fully_shard`, materialise it, and gather: the bits of
 one process.  With --bare, models are built on meta without a record, so that their own recipes have to tell
-their start: the same comparisons of tensors, without losses.  The survey's models (benchmarks/survey), all
-of them or those of one library, are compared without losses too.
+their start: the same comparisons of tensors, without losses; a model may also be refused by name, but not be
+other than the eager one.  The survey's models (benchmarks/survey), all of them or those of one library, are
+compared without losses too.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import torch
 from torch import nn
 
 import isogain.torch as igt
+from isogain.errors import DrawError
 from isogain.torch.draw.materialize import places_of
 from isogain.torch.own.beginning import known_start
 
@@ -85,14 +87,20 @@ def compare(name: str, build: Build, loss: Loss) -> dict[str, Any]:
 
 def compare_bare(name: str, build: Build) -> dict[str, Any]:
     """The same of a model that was built on meta without a record."""
+    try:
+        with torch.device("meta"):
+            model = build()
+    except Exception as error:  # its constructor asks for values
+        return {"name": name, "problems": [], "is_out": f"not built on meta: {error}", **_counts({})}
     torch.manual_seed(0)
     theirs = named(build())
-    with torch.device("meta"):
-        model = build()
     places = places_of(model)
-    start, said = known_start(model, places, places)
-    ours = named(igt.materialize_(model, seed=1))
-    problems = list(said)
+    start, _ = known_start(model, places, places)
+    try:
+        ours = named(igt.materialize_(model, seed=1))
+    except DrawError as error:
+        return {"name": name, "problems": [], "is_out": f"refused: {error}", **_counts({})}
+    problems: list[str] = []
     kinds = {path: piece.kind for path, piece in start.pieces.items()}
     for path in ours.keys() & theirs.keys():
         is_random = kinds.get(path, "computed") != "computed"
@@ -346,8 +354,8 @@ def main() -> int:
     if chosen.sharded:
         return _compare_sharded(names, chosen.library)
     rows = [_row(name, *every[name], chosen.bare) for name in names]
-    good = sum(not row["problems"] for row in rows)
-    print(f"{good} of {len(rows)} of {chosen.library} start the same")
+    good, out = sum(not row["problems"] for row in rows), sum("is_out" in row for row in rows)
+    print(f"{good - out} of {len(rows)} of {chosen.library} start the same, {out} are refused by name")
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1))
     return int(good < len(rows))
@@ -359,7 +367,8 @@ def _row(name: str, build: Build, loss: Loss, bare: bool) -> dict[str, Any]:
     except Exception as error:
         row = {"name": name, "problems": [f"{type(error).__name__}: {error}"], **_counts({})}
     counts = ", ".join(f"{row[kind]} {kind}" for kind in KINDS)
-    print(f"{name:32} {counts}  {'; '.join(row['problems'][:4])[:600] or 'same'}", flush=True)
+    found = "; ".join(row["problems"][:4])[:600] or row.get("is_out") or "same"
+    print(f"{name:32} {counts}  {found}", flush=True)
     return row
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from isogain.torch.own.constructors import Code
-from isogain.torch.own.statements import assigned, stored_names
+from isogain.torch.own.statements import assigned, statements_of, stored_names
 
 __all__ = ["kept", "passed_on"]
 
@@ -18,19 +18,14 @@ def kept(module: nn.Module, code: Code) -> dict[str, Any]:
     """Parameter -> value, where the constructor keeps it as it came."""
     found = dict(_in_config(module, code))
     changed = {name for one in code.body for name in stored_names(one)}
-    places = [assigned(one) for one in _statements(code)]
-    for one in _statements(code):
+    places = [assigned(one) for one in statements_of(code.body)]
+    for one in statements_of(code.body):
         name, value = assigned(one), getattr(one, "value", None)
         if not name or not isinstance(value, ast.Name) or value.id in changed:
             continue
         if value.id in code.parameters and places.count(name) == 1 and hasattr(module, name):
             found[value.id] = getattr(module, name)
     return found
-
-
-def _statements(code: Code) -> Iterator[ast.stmt]:
-    for one in code.body:
-        yield from (node for node in ast.walk(one) if isinstance(node, ast.stmt))
 
 
 def _in_config(module: nn.Module, code: Code) -> Iterator[tuple[str, Any]]:
@@ -52,7 +47,7 @@ def passed_on(code: Code, parameters: tuple[str, ...], known: Mapping[str, Any])
 
 
 def _calls_of_base(code: Code) -> Iterator[ast.Call]:
-    for one in _statements(code):
+    for one in statements_of(code.body):
         call = one.value if isinstance(one, ast.Expr) else None
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
             yield call

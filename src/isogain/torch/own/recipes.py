@@ -43,7 +43,7 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
         with recorder:
             for module in modules:
                 repeater.repeat(module)
-        said += repeater.said
+        said += repeater.said + _lose(recorder, counts)
         left = [module for module in modules if id(module) not in repeater.own_way]
         whole = [found for module in left for found in _of_whole(module)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
@@ -53,11 +53,23 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
+    for owner in counts.beyond:
+        held = _held(*owner)
+        if held is not None:
+            recorder.lose(held)
+    number = len(counts.beyond)
+    said = f"code outside of the modules' constructors wrote to {number} of the tensors"
+    return [said] if number else []
+
+
 @dataclass(frozen=True)
 class _Counts:
     """What the model's own tensors say about how they were started."""
 
     fits: Mapping[Key, Sequence[int]]
+    beyond: tuple[tuple[nn.Module, str], ...]
+    """Those that others wrote than the constructors of the modules that are there."""
 
 
 def _counted(model: nn.Module) -> _Counts:
@@ -76,7 +88,9 @@ def _counted(model: nn.Module) -> _Counts:
             if (held := now.get(one.path)) is not None and id(held) not in witness.unknown
             if not is_dtensor(one.tensor)
         }
-    return _Counts(witness.fitting(counts))
+    fits = witness.fitting(counts)
+    beyond = witness.beyond(counts, fits)
+    return _Counts(fits, tuple(one.owners[0] for one in places if id(now.get(one.path)) in beyond))
 
 
 def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -> Iterator[str]:

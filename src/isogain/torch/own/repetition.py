@@ -12,12 +12,13 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import product
+from types import FunctionType
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from isogain.torch.own.constructors import RECIPES, Code, Reach, resolved
+from isogain.torch.own.constructors import RECIPES, Code, Reach, code_of, resolved
 from isogain.torch.own.kept import kept, passed_on
 from isogain.torch.own.places import shown_file
 from isogain.torch.own.statements import (
@@ -27,8 +28,10 @@ from isogain.torch.own.statements import (
     is_none,
     is_reset,
     needed_names,
+    own_call,
     root_of,
     sized,
+    statements_of,
     stored_names,
     targets_of,
 )
@@ -121,13 +124,22 @@ class Repetition:
             self.setting.reset(self.module)
         elif self._is_local(one):
             self._keep(one)
-        elif self._writes(one):
+        elif self._writes(one) or self._makes(one):
             self._write(one)
         else:
             self._forget(one)
 
     def _writes(self, one: ast.stmt) -> bool:
         return self.setting.reach.writes(one, self.names)
+
+    def _makes(self, one: ast.stmt) -> bool:
+        """Whether it calls a method that makes tensors of the module's own, and no layers."""
+        called = own_call(one)
+        function = getattr(type(self.module), called, None) if called else None
+        code = code_of(function) if isinstance(function, FunctionType) else None
+        made = [found[0] for each in statements_of(code.body) if (found := created(each))] if code else []
+        layers = (isinstance(getattr(self.module, name, None), nn.Module) for name in made)
+        return any(self._own(name) is not None for name in made) and not any(layers)
 
     # branches -----------------------------------------------------------------------------------------
 
@@ -197,8 +209,7 @@ class Repetition:
 
     def _sites(self, name: str) -> int:
         """In how many places of the constructors the tensor is made."""
-        nodes = (node for code in self._chain for one in code.body for node in ast.walk(one))
-        made = filter(None, (created(one) for one in nodes if isinstance(one, ast.stmt)))
+        made = filter(None, (created(one) for code in self._chain for one in statements_of(code.body)))
         return sum(one == name and not is_none(value) for one, value in made)
 
     # names --------------------------------------------------------------------------------------------

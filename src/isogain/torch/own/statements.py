@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "assigned",
@@ -12,8 +12,10 @@ __all__ = [
     "is_none",
     "is_reset",
     "needed_names",
+    "own_call",
     "root_of",
     "sized",
+    "statements_of",
     "stored_names",
     "targets_of",
 ]
@@ -83,17 +85,24 @@ def is_none(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and value.value is None
 
 
+def own_call(one: ast.stmt) -> str:
+    """The method of `self` that a statement calls, and does nothing else."""
+    call = one.value if isinstance(one, ast.Expr) else None
+    func = call.func if isinstance(call, ast.Call) else None
+    return func.attr if isinstance(func, ast.Attribute) and _is_self(func.value) else ""
+
+
 def is_reset(one: ast.stmt) -> bool:
     """Whether it is `self.reset_parameters()` and nothing else."""
-    call = one.value if isinstance(one, ast.Expr) else None
-    if not isinstance(call, ast.Call) or call.args or call.keywords:
-        return False
-    func = call.func
-    return (
-        isinstance(func, ast.Attribute)
-        and _is_self(func.value)
-        and func.attr in ("reset_parameters", "_reset_parameters")
-    )
+    is_named = own_call(one) in ("reset_parameters", "_reset_parameters")
+    call = getattr(one, "value", None)
+    return is_named and isinstance(call, ast.Call) and not call.args and not call.keywords
+
+
+def statements_of(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those of a body, and within them."""
+    for one in body:
+        yield from (node for node in ast.walk(one) if isinstance(node, ast.stmt))
 
 
 def stored_names(one: ast.AST) -> set[str]:

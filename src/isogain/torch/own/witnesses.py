@@ -81,6 +81,14 @@ class Counting:
                 users[one] = users.get(one, 0) + 1
         return {key: _fitting(ways, counts, users) for key, ways in self.tried.items()}
 
+    def beyond(self, counts: Mapping[int, int], fits: Mapping[Key, Collection[int]]) -> set[int]:
+        """The tensors that were written more often than any way of their constructors does."""
+        most: Counts = {}
+        for key, ways in self.tried.items():
+            for one in set().union(*filter(None, ways)):
+                most[one] = most.get(one, 0) + max((ways[number] or {}).get(one, 0) for number in fits[key])
+        return {one for one, number in counts.items() if number > most.get(one, 0)}
+
 
 def _fitting(ways: Sequence[Counts | None], counts: Mapping[int, int], users: Mapping[int, int]) -> list[int]:
     possible = [number for number, one in enumerate(ways) if one is not None]

@@ -87,13 +87,13 @@ def compare(name: str, build: Build, loss: Loss) -> dict[str, Any]:
 
 def compare_bare(name: str, build: Build) -> dict[str, Any]:
     """The same of a model that was built on meta without a record."""
+    torch.manual_seed(0)
+    theirs = named(build())
     try:
         with torch.device("meta"):
             model = build()
     except Exception as error:  # its constructor asks for values
         return {"name": name, "problems": [], "is_out": f"not built on meta: {error}", **_counts({})}
-    torch.manual_seed(0)
-    theirs = named(build())
     places = places_of(model)
     start, _ = known_start(model, places, places)
     try:
@@ -219,6 +219,7 @@ def models(library: str, names: Sequence[str] = ()) -> dict[str, tuple[Build, Lo
 
 def _surveyed(library: str) -> Iterator[tuple[str, tuple[Build, Loss]]]:
     """Models of the survey whose library is installed."""
+    from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
     from survey.models import every
 
     for name, one in every().items():

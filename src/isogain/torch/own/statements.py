@@ -157,19 +157,19 @@ def _factory(node: ast.Call, name: str, shape: tuple[int, ...]) -> ast.expr:
     if name not in _FACTORIES:
         return node
     number = node.args[1:2] or [one.value for one in node.keywords if one.arg == "fill_value"]
-    return ast.Call(node.func, [ast.Constant(shape), *(number if name == "full" else [])], [])
+    size = ast.Tuple([ast.Constant(one) for one in shape], ast.Load())
+    return ast.Call(node.func, [size, *(number if name == "full" else [])], [])
 
 
 def _method(node: ast.Call, shape: tuple[int, ...], is_number: Callable[[ast.expr], bool]) -> ast.expr:
     """A method that leaves the shape: one in place, or a change of kind."""
     func = node.func
-    keeps = isinstance(func, ast.Attribute) and (
-        func.attr in ("float", "double", "half", "clone", "contiguous")
-        or (func.attr.endswith("_") and all(map(is_number, node.args)))
-    )
-    if not keeps:
+    if not isinstance(func, ast.Attribute):
         return node
-    inner = sized(func.value, shape, is_number)  # type: ignore[attr-defined]
-    if inner is func.value:  # type: ignore[attr-defined]
+    is_in_place = func.attr.endswith("_") and all(map(is_number, node.args))
+    if not is_in_place and func.attr not in ("float", "double", "half", "clone", "contiguous"):
         return node
-    return ast.Call(ast.Attribute(inner, func.attr, ast.Load()), node.args, node.keywords)  # type: ignore[attr-defined]
+    inner = sized(func.value, shape, is_number)
+    if inner is func.value:
+        return node
+    return ast.Call(ast.Attribute(inner, func.attr, ast.Load()), node.args, node.keywords)

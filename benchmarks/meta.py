@@ -309,6 +309,14 @@ def _image(size: int) -> torch.Tensor:
         return torch.randn(2, 3, size, size)
 
 
+def blocks(model: nn.Module) -> list[nn.Module]:
+    """What is sharded by itself: the layers of lists, then the parts of the model; inner ones first."""
+    lists = [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]
+    found = [layer for one in lists for layer in one] + list(model.children())
+    has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict))
+    return list(dict.fromkeys(one for one in has_forward if any(True for _ in one.parameters())))
+
+
 def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> None:
     """One of two processes: each model sharded, materialised and gathered."""
     import torch.distributed as dist
@@ -321,11 +329,8 @@ def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> No
     for name in names:
         try:
             model = igt.deferred(models(library, [name])[name][0])
-            for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
-                for layer in block:
-                    is_list = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # which has no forward
-                    if not is_list and any(True for _ in layer.parameters()):
-                        fully_shard(layer, mesh=mesh)
+            for block in blocks(model):
+                fully_shard(block, mesh=mesh)
             fully_shard(model, mesh=mesh)
             igt.materialize_(model, seed=1)
             state = {

@@ -172,6 +172,16 @@ class Made(nn.Module):
         self.layer = nn.Linear(5, 5)
 
 
+class Given(nn.Module):
+    """Started by a function that it does not keep, out of sight of counts."""
+
+    def __init__(self, start: Callable[[torch.Tensor], object]) -> None:
+        super().__init__()
+        self.layer, self.other = nn.Linear(5, 5), nn.Linear(5, 5)
+        for layer in (self.layer,):
+            start(layer.weight.data)
+
+
 def outside() -> nn.Module:
     """A function that starts the model when it is there."""
     model = nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))
@@ -189,7 +199,8 @@ def taken_out() -> nn.Module:
     ("build", "lost"),
     [
         (Gain, ["norm.weight"]), (Signed, ["layer.bias"]), (Hidden, ["layer.weight"]),
-        (partial(Made, 0.1), ["scale"]), (outside, ["1.weight"]), (taken_out, ["0.weight"]), (Gpt, ["layers.0.end.weight", "layers.1.end.weight"]),
+        (partial(Made, 0.1), ["scale"]),
+        (partial(Given, nn.init.ones_), ["layer.weight", "layer.bias", "other.weight", "other.bias"]), (outside, ["1.weight"]), (taken_out, ["0.weight"]), (Gpt, ["layers.0.end.weight", "layers.1.end.weight"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_known_is_refused_by_name(build: Callable[[], nn.Module], lost: list[str]) -> None:

@@ -1,7 +1,8 @@
-"""Models that are on the meta device without a record: their own recipes, run under the recorder.
+"""Models that are on the meta device without a record: their own code, run under the recorder.
 
-First every module's `reset_parameters`, as its constructor would have; then the model's own recipe over it:
-`initialize_weights` (transformers), `init_weights` (torchtitan and others), `_init_weights` with `apply`.
+First what each module's constructors did, inner modules first: `reset_parameters`, and the statements that
+give values; then the model's own recipe over it: `initialize_weights` (transformers), `init_weights`
+(torchtitan and others), `_init_weights` with `apply`, where no constructor has called it in a way of its own.
 They run on stand-ins of the whole shape, so a sharded model is asked the same as an unsharded one.
 """
 

@@ -314,7 +314,15 @@ def blocks(model: nn.Module) -> list[nn.Module]:
     lists = [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]
     found = [layer for one in lists for layer in one] + list(model.children())
     has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict))
-    return list(dict.fromkeys(one for one in has_forward if any(True for _ in one.parameters())))
+    parts = list(dict.fromkeys(one for one in has_forward if any(True for _ in one.parameters())))
+    return [one for one in parts if not any(_shares(one, other) for other in parts)]
+
+
+def _shares(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two parts that lie side by side have a parameter in common, which torch shards only once."""
+    if one in other.modules() or other in one.modules():
+        return False
+    return not {*map(id, one.parameters())}.isdisjoint(map(id, other.parameters()))
 
 
 def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> None:

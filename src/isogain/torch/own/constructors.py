@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -97,6 +97,16 @@ class Reach:
                     self._methods.setdefault(name, []).append(function)
         self.tensors = {name for one in places_of(model) for _, name in one.owners}
         self._known: dict[FunctionType, bool] = {}
+        self._of_statements: dict[ast.stmt, bool] = {}
+
+    def of_statement(self, one: ast.stmt, names: Mapping[str, Any], given: Iterable[Any]) -> bool:
+        """Whether a statement of a constructor may write: found once for a class that is given no function."""
+        if any(isinstance(_function(value), FunctionType) for value in given):
+            return self.writes(one, names)
+        known = self._of_statements.get(one)
+        if known is None:
+            known = self._of_statements[one] = self.writes(one, names)
+        return known
 
     def writes(self, node: ast.AST, names: Mapping[str, Any], *, is_own: bool = True) -> bool:
         """Whether running the node may write values; of the constructor's own code, recipes' calls too."""
@@ -191,4 +201,4 @@ def _function(one: Any) -> Any:
     while isinstance(one, partial):
         one = one.func
     one = getattr(one, "__func__", one)
-    return inspect.unwrap(one) if isinstance(one, Callable) else one  # type: ignore[arg-type]
+    return inspect.unwrap(one) if isinstance(one, FunctionType) else one

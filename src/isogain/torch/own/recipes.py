@@ -21,6 +21,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.own.constructors import Reach
 from isogain.torch.own.origins import bind
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
@@ -36,10 +37,11 @@ _DONE = "_is_hf_initialized"
 def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     """Records what the model's recipes do to the wanted tensors; returns what those that failed said."""
     asked = {(id(module), name) for places in wanted for module, name in places.owners}
-    counts = _counted(model)
+    reach = Reach(model)
+    counts = _counted(model, reach)
     recorder, said = Recorder(), list[str]()
     with _stand_ins(model, recorder) as join, _unmarked(model):
-        repeater = Repeater(model, Recording(recorder, counts.fits), _reset)
+        repeater = Repeater(reach, Recording(recorder, counts.fits), _reset)
         modules = list(_inner_first(model))
         with recorder:
             for module in modules:
@@ -73,12 +75,12 @@ class _Counts:
     """Those that others wrote than the constructors of the modules that are there."""
 
 
-def _counted(model: nn.Module) -> _Counts:
+def _counted(model: nn.Module, reach: Reach) -> _Counts:
     """Constructors repeated as they ran, on the meta device, so that what they write is counted."""
     places = places_of(model)
     witness = Counting()
     with _stand_ins(model), _unmarked(model):
-        repeater = Repeater(model, witness, _reset)
+        repeater = Repeater(reach, witness, _reset)
         with torch.device("meta"):
             for module in _inner_first(model):
                 repeater.repeat(module)

@@ -18,9 +18,9 @@ class Repeater:
     """What the repetitions share; `said` is what could not be repeated."""
 
     def __init__(
-        self, model: nn.Module, witness: Witness, reset: Callable[[nn.Module, Callable[[], Any]], None]
+        self, reach: Reach, witness: Witness, reset: Callable[[nn.Module, Callable[[], Any]], None]
     ) -> None:
-        self.witness, self.reach, self._reset = witness, Reach(model), reset
+        self.witness, self.reach, self._reset = witness, reach, reset
         self.said: list[str] = []
         self.own_way: set[int] = set()
         self._were_reset: set[int] = set()

@@ -131,12 +131,12 @@ class Repetition:
 
     def _writes(self, one: ast.stmt) -> bool:
         """Whether it may write values; a function that nobody keeps may, if it is given something."""
-        calls = (node.value for node in ast.walk(one) if isinstance(node, ast.Expr))
+        calls = (node.value for node in statements_of([one]) if isinstance(node, ast.Expr))
         unknown = any(
             isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in self.unknown
             for call in calls
         )
-        return unknown or self.setting.reach.writes(one, self.names)
+        return unknown or self.setting.reach.of_statement(one, self.names, self.kept.values())
 
     def _makes(self, one: ast.stmt) -> bool:
         """Whether it calls a method that makes tensors of the module's own, and no layers."""

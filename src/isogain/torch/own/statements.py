@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 __all__ = [
     "assigned",
@@ -22,6 +23,8 @@ __all__ = [
 
 _FACTORIES = ("zeros", "ones", "empty", "rand", "randn", "full")
 _HOLDERS = ("Parameter", "Buffer")
+_MOST = 1 << 15
+"""Of statements whose names are remembered: layers of a kind have them in common."""
 
 
 def targets_of(one: ast.stmt) -> list[ast.expr]:
@@ -102,10 +105,16 @@ def is_reset(one: ast.stmt) -> bool:
 def statements_of(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """Those of a body, and within them."""
     for one in body:
-        yield from (node for node in ast.walk(one) if isinstance(node, ast.stmt))
+        yield from _within(one)
 
 
-def stored_names(one: ast.AST) -> set[str]:
+@lru_cache(maxsize=_MOST)
+def _within(one: ast.stmt) -> tuple[ast.stmt, ...]:
+    return tuple(node for node in ast.walk(one) if isinstance(node, ast.stmt))
+
+
+@lru_cache(maxsize=_MOST)
+def stored_names(one: ast.AST) -> frozenset[str]:
     """The local names that a statement gives a value, or of which it writes an element."""
     found = {node.id for node in ast.walk(one) if isinstance(node, ast.Name) and not _is_load(node)}
     for node in ast.walk(one):
@@ -115,18 +124,19 @@ def stored_names(one: ast.AST) -> set[str]:
             found.add(node.name)
         if isinstance(node, ast.alias):
             found.add((node.asname or node.name).partition(".")[0])
-    return found
+    return frozenset(found)
 
 
-def needed_names(one: ast.AST) -> set[str]:
+@lru_cache(maxsize=_MOST)
+def needed_names(one: ast.AST) -> frozenset[str]:
     """The names that it reads before it gives them a value itself."""
     loads = {node.id for node in ast.walk(one) if isinstance(node, ast.Name) and _is_load(node)}
     if isinstance(one, ast.Assign | ast.AnnAssign | ast.AugAssign):
         inner = {name for node in ast.walk(one) if isinstance(node, ast.comprehension)
                  for name in stored_names(node.target)}  # fmt: skip
-        return loads - inner
+        return frozenset(loads - inner)
     own = {node.arg for node in ast.walk(one) if isinstance(node, ast.arg)}
-    return loads - stored_names(one) - own
+    return frozenset(loads - stored_names(one) - own)
 
 
 def _is_load(node: ast.Name) -> bool:

@@ -90,7 +90,7 @@ def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:
 
 def _empty(table: Table, node: Node) -> list[Node]:
     """The node, or what a layer reads, where that is nothing and a weight comes later."""
-    if node.kind == "weight" and table.is_zero_weight(node) and table.graph.weighed_later(node.index):
+    if node.kind in ("weight", "norm") and table.gated(node.index) and table.graph.weighed_later(node.index):
         return [node]  # a bias may be left of it
     layer = node.kind in ("weight", "recurrent", "norm") and not _nothing(table, node.index)
     asked = [table.node(k) for k in node.inputs] if layer else [node]

@@ -100,7 +100,7 @@ class Reach:
         self._of_statements: dict[ast.stmt, bool] = {}
 
     def of_statement(self, one: ast.stmt, names: Mapping[str, Any], given: Iterable[Any]) -> bool:
-        """Whether a statement of a constructor may write: found once for a class that is given no function."""
+        """Whether a statement of a constructor may write: found once for a class given no function."""
         if any(isinstance(_function(value), FunctionType) for value in given):
             return self.writes(one, names)
         known = self._of_statements.get(one)

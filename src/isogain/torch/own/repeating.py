@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from isogain.torch.own.constructors import RESETS, Reach, code_of, constructors_of, is_torch
-from isogain.torch.own.repetition import Repetition, Witness, tensors_of
+from isogain.torch.own.repetition import Repetition
+from isogain.torch.own.setting import Witness, tensors_of
 
 __all__ = ["Repeater"]
 

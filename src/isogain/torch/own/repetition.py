@@ -9,18 +9,19 @@ something later writes it again.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import product
 from types import FunctionType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
-from isogain.torch.own.constructors import RECIPES, Code, Reach, code_of, resolved
+from isogain.torch.own.constructors import RECIPES, Code, code_of, resolved
 from isogain.torch.own.kept import kept, passed_on
 from isogain.torch.own.places import shown_file
+from isogain.torch.own.setting import Lost, Setting, Way, tensors_of
 from isogain.torch.own.statements import (
     assigned,
     created,
@@ -36,59 +37,14 @@ from isogain.torch.own.statements import (
     targets_of,
 )
 
-__all__ = ["Lost", "Repetition", "Setting", "tensors_of"]
+__all__ = ["Repetition"]
 
 Tensor = torch.Tensor
-Way = Callable[[], None]
 _PLAIN = (int, float, str, bytes, torch.dtype, torch.Size, type(None))
 _ITEM = "__item"
 _BUILDS = ("append", "extend", "insert", "add_module", "register_module", "register_parameter",
            "register_buffer", "setattr", "__init__")  # fmt: skip
 _MOST_FLAGS = 3
-
-
-class Lost(Exception):
-    """A statement cannot be repeated."""
-
-    def __init__(self, said: str = "", names: Iterable[str] = ()) -> None:
-        super().__init__(said or f"the model does not keep {', '.join(names)}")
-        self.names = tuple(names)
-
-
-class Witness(Protocol):
-    """Who looks on."""
-
-    def give(self, tensor: Tensor, found: Tensor) -> None:
-        """The tensor is made as this."""
-
-    def lose(self, tensors: Iterable[Tensor]) -> None:
-        """Nobody knows these."""
-
-    def unsure(self, tensors: Sequence[Tensor], way: Way) -> None:
-        """Runs what may not have run."""
-
-    def ways(self, key: tuple[Any, ...], tensors: Sequence[Tensor], ways: Sequence[Way]) -> None:
-        """Runs what ran in one of these ways."""
-
-
-class Setting(Protocol):
-    """What the repetitions of a model share."""
-
-    witness: Witness
-    reach: Reach
-    own_way: set[int]
-    """Modules whose constructors call a recipe themselves."""
-
-    def reset(self, module: nn.Module) -> None:
-        """Runs the module's `reset_parameters`, once."""
-
-    def tell(self, said: str) -> None:
-        """What could not be repeated."""
-
-
-def tensors_of(module: nn.Module) -> list[Tensor]:
-    """All parameters and buffers."""
-    return [*module.parameters(), *module.buffers()]
 
 
 class Repetition:

@@ -197,9 +197,10 @@ def _structured(
 
     if law.box is not None:
         lent = np.empty(0, target.working)
+        box = law.box(normals)
         share = math.prod(region.shape[1:]) / math.prod(region.whole[1:])
         for piece in region.pieces(max(1, int(_PIECE * share))):
-            _put(law.box(normals, piece.slices), target, out[piece.relative_to(region)])
+            _put(box(piece.slices), target, out[piece.relative_to(region)])
         return
     largest = max(law.normals, math.prod(region.whole)) * target.working.itemsize
     require_room(largest, f"the construction {law.construction!r} of shape {region.whole}", DrawError)

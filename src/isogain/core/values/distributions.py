@@ -289,8 +289,8 @@ class StructuredLaw(Law):
     elementwise_std: float
     normals: int
     """How many standard normals the construction consumes (0: it is not random)."""
-    box: Callable[[Normals, tuple[slice, ...]], NDArray[Any]] | None = None
-    """`box(normals, slices)`: that box of the tensor, from the normals behind it alone, if there is a way."""
+    box: Callable[[Normals], Callable[[tuple[slice, ...]], NDArray[Any]]] | None = None
+    """`box(normals)(slices)`: that box of the tensor, from the normals behind it alone, if there is a way."""
     kind: ClassVar[str] = "structured"
 
     @property

@@ -100,7 +100,10 @@ class Items:
     collate: Callable[[list[Any]], Batch]
 
     def __call__(self, index: Tensor) -> Batch:
-        return self.collate([self.dataset[int(one)] for one in index])
+        """Asked for at once where the data set can be, as a DataLoader does."""
+        wanted = index.tolist()
+        several = getattr(self.dataset, "__getitems__", None)
+        return self.collate(several(wanted) if several else [self.dataset[one] for one in wanted])
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,14 @@ def _of_items(dataset: Any, collate: Callable[[list[Any]], Batch], size: int) ->
         raise TrialError(
             f"data: {count} examples; two or more are needed, to train on one and judge by another"
         )
-    return Examples(count, Items(dataset, collate), size)
+    return Examples(count, _chooser(dataset, collate), size)
+
+
+def _chooser(dataset: Any, collate: Callable[[list[Any]], Batch]) -> Callable[[Tensor], Batch]:
+    """A data set of tensors, collated as usual, need not be taken apart to be put together again."""
+    data = torch.utils.data
+    plain = type(dataset) is data.TensorDataset and collate is data.default_collate
+    return Rows(dataset.tensors) if plain else Items(dataset, collate)
 
 
 def _of_loader(loader: Any) -> Source:
@@ -261,7 +271,7 @@ def _of_loader(loader: Any) -> Source:
     dealt = isinstance(loader.sampler, torch.utils.data.RandomSampler) and not loader.sampler.replacement
     plain = type(loader) is torch.utils.data.DataLoader and loader.num_workers == 0
     if dealt and plain and loader.batch_size is not None and len(loader.dataset) > 1:
-        return Examples(len(loader.dataset), Items(loader.dataset, loader.collate_fn), loader.batch_size)
+        return _of_items(loader.dataset, loader.collate_fn, loader.batch_size)
     return Passes(Loader(loader))
 
 

@@ -478,6 +478,43 @@ class TestData:
         assert isinstance(source_of(loader, 64), Examples)
         assert tried(data=loader, steps=5).verdict in ("level", "won")
 
+    def test_a_data_set_is_asked_for_many_examples_at_once_where_it_can_be(self):
+        inputs, target = examples(50)
+        asked = []
+
+        class Many:
+            def __len__(self):
+                return 50
+
+            def __getitems__(self, wanted):
+                asked.append(len(wanted))
+                return [(inputs[one], target[one]) for one in wanted]
+
+            def __getitem__(self, one):
+                raise AssertionError(one)
+
+        several = {
+            "many": source_of(Many(), 16), "tensors": source_of(TensorDataset(inputs, target), 16),
+            "named": source_of({"x": inputs.numpy(), "labels": target.tolist()}, 16),
+        }  # fmt: skip
+        streams = {name: source.stream(3) for name, source in several.items()}
+        x, y = next(source_of((inputs, target), 16).stream(3))
+        assert all(torch.equal(x, next(streams[name])[0]) for name in ("many", "tensors"))
+        named = next(streams["named"])
+        assert list(named) == ["x", "labels"]
+        assert torch.equal(named["x"], x)
+        assert torch.equal(named["labels"], y)
+        assert asked == [16]
+
+    def test_numbers_come_from_frames_and_arrays_as_well(self):
+        pandas = pytest.importorskip("pandas")
+        inputs, target = examples(100)
+        frames = pandas.DataFrame(inputs.numpy()), pandas.Series(target.numpy())
+        found, plain = (
+            tried(data=data, rates=np.array([0.01]), steps=3) for data in (frames, (inputs, target))
+        )
+        assert found.judged == plain.judged
+
     def test_a_loader_in_its_own_order_says_that_training_may_see_what_judges(self):
         loader = DataLoader(TensorDataset(*examples()), batch_size=32)
         assert isinstance(source_of(loader, 64), Passes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
@@ -272,7 +273,7 @@ def _tensor(part: Any) -> Tensor:
     """As layers take it: floats in torch's usual precision, whole numbers as int64."""
     if isinstance(part, Tensor):
         return part.detach()
-    tensor = torch.as_tensor(part.to_numpy() if hasattr(part, "to_numpy") else part)
+    tensor = torch.as_tensor(np.array(part.to_numpy()) if hasattr(part, "to_numpy") else part)
     if tensor.is_floating_point():
         return tensor.to(torch.get_default_dtype())
     return tensor if tensor.dtype == torch.bool else tensor.long()

@@ -155,16 +155,17 @@ def loss_of(loss: Loss | None, output: Any, target: Any) -> Tensor:
     else:
         value, told = loss(output, target), "loss must give one number, a tensor without axes"
     if not isinstance(value, Tensor) or value.dim() != 0 or not value.is_floating_point():
-        raise TrialError(f"{told}, got {_got(value)}")
+        mean = "; take its mean, .mean()" if loss and isinstance(value, Tensor) and value.dim() else ""
+        raise TrialError(f"{told}, got {_got(value)}{mean}")
     return value
 
 
 def _got(value: Any) -> str:
-    """What came instead of one number, and what might make it one."""
+    """What came instead of one number."""
     if not isinstance(value, Tensor):
         return shown(value)
     if value.dim():
-        return f"a tensor of shape {tuple(value.shape)}; take its mean, .mean()"
+        return f"a tensor of shape {tuple(value.shape)}"
     return f"one of {str(value.dtype).removeprefix('torch.')}, along which there is no gradient"
 
 

@@ -17,6 +17,7 @@ import isogain as ig
 import isogain.torch as igt
 from isogain.errors import JobError, TrialError
 from isogain.jobs.store import Store
+from isogain.report.chinese import chinese
 from isogain.torch.trial.batches import Examples, Passes, source_of
 from trial_problems import CLASSES, FEATURES, deep, examples, shallow, small
 
@@ -468,6 +469,11 @@ class TestShown:
         assert "<svg" in found._repr_html_()
         with pytest.raises(TrialError, match="figure: one of"):
             found.figure("pie")
+
+
+def test_an_answer_of_several_rivals_is_said_in_chinese():
+    told = "Level: own, he cannot be told apart at 95%; own is ahead of a by 0.5 [0.4, 0.6], b (x, y) by 0.7 [0.5, 0.9]."
+    assert chinese(told).endswith("own 领先 a（差 0.5 [0.4, 0.6]）、b (x, y)（差 0.7 [0.5, 0.9]）。")
 
 
 class TestData:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from isogain.graph.chains import Chain
 from isogain.graph.links import Link
-from isogain.graph.needs import cells, plain_chains, sines
+from isogain.graph.needs import forgetful_cells, plain_chains, sines
 from isogain.graph.scene import Scene
 
 __all__ = ["hurts"]
@@ -28,7 +28,7 @@ GROWTH = 1.0
 
 def hurts(scene: Scene, size: Size) -> tuple[str, ...]:
     """One sentence for each way in which a model's own start suffers from its depth."""
-    return (*_chains(scene, size), *_streams(scene, size), *cells(scene), *sines(scene))
+    return (*_chains(scene, size), *_streams(scene, size), *forgetful_cells(scene), *sines(scene))
 
 
 def _chains(scene: Scene, size: Size) -> Iterator[str]:

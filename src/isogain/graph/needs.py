@@ -8,7 +8,7 @@ from isogain.graph.chains import Chain
 from isogain.graph.rules.plain import LINEAR
 from isogain.graph.scene import Scene
 
-__all__ = ["cells", "needs", "plain_chains", "sines"]
+__all__ = ["forgetful_cells", "needs", "plain_chains", "sines"]
 
 LONG = 12
 """Sums with norms behind them from which on gradients thin out on their way back."""
@@ -42,11 +42,22 @@ def _streams(scene: Scene) -> Iterator[str]:
         yield f"{max(lengths)} residual sums with norms behind them"
 
 
-def cells(scene: Scene) -> Iterator[str]:
+def _cells(scene: Scene) -> Iterator[str]:
     """Recurrent weights, of torch's layers or applied again and again."""
     by_hand = any(scene.recurs(use.name) for use in scene.graph.parameters)
     if by_hand or any(node.kind == "recurrent" for node in scene.graph.nodes):
         yield "recurrent weights: orthogonal ones keep what a cell remembers"
+
+
+def forgetful_cells(scene: Scene) -> Iterator[str]:
+    """The same, unless somebody made them orthogonal already."""
+    held = [use.name for use in scene.graph.parameters if scene.recurs(use.name) or _reads_a_state(use.name)]
+    if not held or not all(name in scene.own and scene.own[name].isometric() for name in held):
+        yield from _cells(scene)
+
+
+def _reads_a_state(name: str) -> bool:
+    return name.rpartition(".")[2].startswith("weight_hh")
 
 
 def sines(scene: Scene) -> Iterator[str]:
@@ -56,4 +67,4 @@ def sines(scene: Scene) -> Iterator[str]:
         yield "sines: their frequency sets the scale of the weights around them"
 
 
-_ASKED: tuple[Callable[[Scene], Iterator[str]], ...] = (_plain, _streams, cells, sines)
+_ASKED: tuple[Callable[[Scene], Iterator[str]], ...] = (_plain, _streams, _cells, sines)

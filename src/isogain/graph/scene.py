@@ -20,6 +20,10 @@ Answer = TypeVar("Answer")
 _LAYERS = ("weight", "recurrent", "attention")
 
 
+def _unknown() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Own:
     """What is known of a parameter's own values."""
@@ -28,6 +32,8 @@ class Own:
     constant: bool
     mean: float = 0.0
     size: int = 1
+    isometric: Callable[[], bool] = _unknown
+    """Whether every square block of it is orthogonal, the identity say: what no draw is by chance."""
 
     @property
     def set_by_hand(self) -> bool:

@@ -38,7 +38,7 @@ class Gates:
     expected: tuple[float, ...]
     """The share for a standard normal."""
     kept: float = math.nan
-    """What a step leaves of the last state at most, |W^8|^(1/8); nan with gates, and for a few units."""
+    """What a step leaves of the last state at most: |W^8|^(1/8), or the gate's value; nan for a few units."""
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,8 @@ class LossUse:
     """The vectors of parameters that it pulls one way in all their elements: nothing else reads them."""
     learnt_target: bool = False
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
+    of: tuple[str, ...] = ()
+    """The parameters that the judged output is, where it is nothing else."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,14 @@ from collections.abc import Callable, Iterator
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
-from isogain.inspect.rules.buffers import buffer_precision, nan_buffers, stale_buffers
+from isogain.inspect.rules.buffers import (
+    buffer_precision,
+    foreign_statistics,
+    nan_buffers,
+    stale_buffers,
+)
 from isogain.inspect.rules.codebooks import idle_codes
+from isogain.inspect.rules.drowned import drowned_data
 from isogain.inspect.rules.exponentials import loud_logarithms
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.gates import saturated_gates
@@ -42,7 +48,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "symmetric-units": (symmetric_units, saddles),
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (exploding_forward, loud_logarithms),
-    "vanishing-forward": (vanishing_forward,),
+    "vanishing-forward": (vanishing_forward, drowned_data, foreign_statistics),
     "time-scale": (time_scale, forgotten_states),
     "attention-collapse": (attention_collapse, loud_mixtures),
     "exploding-backward": (exploding_backward,),

@@ -73,7 +73,8 @@ def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float,
             continue
         beside = others & ~behind[one]
         after = frozen >> node.index + 1
-        certain = bool(beside & frozen) or not (beside & trainable or not (after and others & frozen))
+        raw = not others & (frozen | trainable)  # the input itself, changed before a pretrained network
+        certain = bool(beside & frozen) or bool(after and (raw or others & frozen) and not beside & trainable)
         for share, end in _share(table, node, one, own & trainable):
             yield (node, share, end), certain
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.formats import FORMATS
@@ -12,8 +13,10 @@ from isogain.inspect.looks import BufferState
 from isogain.inspect.rules.values import IMPLAUSIBLE
 from isogain.inspect.table import Table
 
-__all__ = ["buffer_precision", "nan_buffers", "stale_buffers"]
+__all__ = ["buffer_precision", "foreign_statistics", "nan_buffers", "stale_buffers"]
 
+FOREIGN = 30.0
+"""Times that a signal is smaller, or larger, than what running statistics were learnt from."""
 DENORMAL = 2.0**-126
 REBUILD = "its values are computed in the module's constructor: build the model anew, or compute them again"
 
@@ -83,3 +86,34 @@ def buffer_precision(table: Table) -> Iterator[Finding]:
             f"[setattr(model.get_submodule(n.rpartition('.')[0]), n.rpartition('.')[2], "
             f"model.get_buffer(n).float()) for n in {wide!r}]", tuple(wide),
         )  # fmt: skip
+
+
+def foreign_statistics(table: Table) -> Iterator[Finding]:
+    """Norms that run on what they learnt elsewhere, and get signals of another size."""
+    known = {buffer.name: buffer for buffer in table.buffers}
+    for node in table.graph.nodes:
+        learnt = known.get(f"{node.path}.running_var") if node.op == "batch_norm" else None
+        before = [table.forward[one] for one in node.inputs if one in table.forward]
+        if learnt is None or not before or learnt.smallest == learnt.largest == 1:
+            continue
+        size, lost = before[0].rms, table.forward[node.index].distance * FOREIGN < before[0].distance
+        low, high = math.sqrt(max(learnt.smallest, 0.0)), math.sqrt(max(learnt.largest, 0.0))
+        centre = known.get(f"{node.path}.running_mean")
+        high += centre.largest if centre is not None else 0.0
+        louder = table.forward[node.index].rms > FOREIGN / 3 * table.norm_scale(node)
+        if (lost and size * FOREIGN < low) or (louder and size > FOREIGN * high > 0):
+            yield _foreign(table, node, size, (low, high))
+            return
+
+
+def _foreign(table: Table, node: Node, size: float, known: tuple[float, float]) -> Finding:
+    quiet = size < known[0]
+    what = "all inputs look the same behind it" if quiet else "it hands on what is far too loud"
+    return Finding(
+        "vanishing-forward" if quiet else "exploding-forward", "warning", node.path,
+        f"signals of root mean square {size:.3g}",
+        f"standard deviations between {known[0]:.3g} and {known[1]:.3g}, by its running statistics",
+        f"{node.path} runs on statistics of data of another scale, so {what}: give inputs as they were "
+        "scaled when the model was trained, or let it learn its statistics anew",
+        paths=(node.path,),
+    )  # fmt: skip

@@ -15,7 +15,11 @@ __all__ = ["loss_floor"]
 
 HIGH = 0.25
 """Share of what ignorance costs from which on a floor keeps a model from learning."""
-RANGES = {"softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
+RANGES = {
+    "softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hard_sigmoid": (0.0, 1.0),
+    "relu": (0.0, math.inf), "relu6": (0.0, 6.0), "softplus": (0.0, math.inf),
+    "gelu": (-0.17, math.inf), "silu": (-0.28, math.inf),
+}  # fmt: skip
 UNIT = 1.0 + 1e-4
 """Cosines, with room for rounding."""
 
@@ -80,13 +84,22 @@ def _shut(node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -
         "the logits are cosines, which need a scale of 10 or more before a softmax"
         if node.kind == "weight"
         else f"the logits come out of {node.op}, and the loss applies {_own(use)} to them once more"
+        if math.isfinite(high)
+        else f"the logits come out of {node.op}: no answer can be a clear no, and what is cut off gets no "
+        "gradient"
     )
     return Finding(
         "loss-floor", "warning", place(node),
-        f"logits between {low:g} and {high:g}: a loss of {floor:.3g} or more, whatever is learnt",
+        _measured(low, high, floor),
         f"logits without bounds; {use.chance:.3g} is what knowing nothing costs",
         why, paths=(place(node), *node.parameters),
     )  # fmt: skip
+
+
+def _measured(low: float, high: float, floor: float) -> str:
+    if math.isfinite(high):
+        return f"logits between {low:g} and {high:g}: a loss of {floor:.3g} or more, whatever is learnt"
+    return f"logits of {low:g} or more: a loss of {floor:.3g} or more, whatever is learnt"
 
 
 def _own(use: LossUse) -> str:

@@ -11,7 +11,8 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs
+from isogain.inspect.growth import grown
+from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs, zeroed
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss", "of_unit_rows"]
@@ -20,12 +21,16 @@ EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
 RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
+DEARER = (30.0, 1000.0)
+"""A loss over what it is with zeros for one output, to warn and to call it critical."""
 SURE = 8.0
 """Root mean square of logits from which on a softmax of several is one-hot."""
 HOTTEST = 100.0
 """Largest logit up to which a factor on cosines is a temperature that somebody chose: CLIP's own limit."""
 UNIT = 0.05
 """How far the length of normalised rows may seem to be from 1, by a sample of them."""
+OWN_BIAS = 0.5
+"""Share of the logits' spread that a head's bias has to make to be named for it."""
 NEAREST = 8
 """Steps back from a loss to the norms that make its logits cosines."""
 
@@ -36,7 +41,7 @@ def initial_loss(table: Table) -> Iterator[Finding]:
         finding = _judged(table, _differentiated(table, use))
         if finding is not None:
             yield finding
-    if not table.losses:
+    if all(use.kind == "own" for use in table.losses):
         yield from _sure(table)
 
 
@@ -60,9 +65,30 @@ def _sure(table: Table) -> Iterator[Finding]:
 
 
 def _judged(table: Table, use: LossUse) -> Finding | None:
+    if use.kind == "own":
+        return _dearer(table, use)
     if math.isfinite(use.constant):
         return _constant(table, use)
     return _classified(table, use) if use.classes else _regressed(table, use)
+
+
+def _dearer(table: Table, use: LossUse) -> Finding | None:
+    """A loss of the caller's own that one output makes far dearer than zeros in its place would."""
+    if not use.value > DEARER[0] * use.chance:
+        return None
+    heads = _heads(table, use.answers)
+    names = use.of or tuple(dict.fromkeys(map(place, heads)))
+    if not names:
+        return None
+    weights = [node.weight.name for node in heads if node.weight]
+    quiet = sized(table, dict.fromkeys(weights, math.sqrt(use.chance / use.value)))
+    return Finding(
+        "initial-loss", "critical" if use.value > DEARER[1] * use.chance else "warning", pattern(names),
+        f"{use.value:.3g}", f"about {use.chance:.3g}, what zeros in place of one output cost",
+        f"what {pattern(names)} gives makes the loss {use.value / use.chance:.3g} times as large: too large, "
+        "or the logarithm of a scale and too small",
+        paths=names, mends=(zeroed(table, use.of), quiet, RESTART),
+    )  # fmt: skip
 
 
 def _differentiated(table: Table, use: LossUse) -> LossUse:
@@ -97,12 +123,12 @@ def _constant(table: Table, use: LossUse) -> Finding | None:
     )  # fmt: skip
 
 
-def _heads(table: Table, answers: Iterable[int]) -> list[Node]:
+def _heads(table: Table, answers: Iterable[int], kind: str = "weight") -> list[Node]:
     """The weights that make these outputs, with no other weight between."""
     found, stack, seen = [], list(answers), set(answers)
     while stack:
         node = table.node(stack.pop())
-        if node.kind == "weight":
+        if node.kind == kind:
             found.append(node)
             continue
         new = [one for one in node.inputs if one not in seen]
@@ -197,11 +223,30 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
     start = use.node if use.node is not None else len(table.graph.nodes) - 1
     node = table.graph.preceding(start, ("weight",), 8)
     if node is None or node.weight is None:
-        return "no weight was seen before the loss", "loss", (RESTART,)
+        return _tables(table, start, size / use.spread)
     before = [table.forward[i].rms for i in node.inputs if i in table.forward]
     seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
-    mends = (smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART)
-    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), mends
+    mends = [smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART]
+    bias = table.parameters.get(node.weight.bias or "")
+    if bias is not None and bias.rms > OWN_BIAS * use.spread:
+        seen, mends = f"; its bias has root mean square {bias.rms:.3g}", [zeroed(table, [bias.name]), *mends]
+    elif (made := grown(table, node)) is not None:
+        seen += f"; {pattern(made.names)} made what it reads {made.factor:.3g} times as large"
+        mends = mends[::-1]  # a new start before a quiet head, which leaves the rest as loud as it is
+    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), tuple(mends)
+
+
+def _tables(table: Table, start: int, factor: float) -> tuple[str, str, tuple[Fix, ...]]:
+    """The same where embeddings alone make the answers, as their products: factors in equal shares."""
+    found = [node for node in _heads(table, [start], "embedding") if node.weight]
+    names = list(dict.fromkeys(node.weight.name for node in found if node.weight))
+    if not names:
+        return "no weight was seen before the loss", "loss", (RESTART,)
+    products = any(node.kind in ("multiply", "product") for node in table.graph.nodes[found[0].index : start])
+    share = factor ** (1 / len(names)) if products else factor
+    size = max((table.parameters[name].rms for name in names if name in table.parameters), default=math.nan)
+    said = f"they are made of the rows of {pattern(names)}, of root mean square {size:.3g}"
+    return said, pattern(names), (sized(table, dict.fromkeys(names, share)), RESTART)
 
 
 def _inputs(table: Table) -> str:

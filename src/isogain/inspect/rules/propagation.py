@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
-from isogain.inspect.causes import cause_of, place
+from isogain.inspect.causes import cause_of, pattern, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
 from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.growth import Growth, between
 from isogain.inspect.mending import filled, stack
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
 from isogain.inspect.table import Table
@@ -143,12 +144,25 @@ def _forward_finding(
     start = table.forward[piece[0].index].rms
     end = table.forward[worst.index].rms
     natural = chain.course.change(piece[0], worst)
+    made = between(table, piece[0], worst, change)
+    why, paths, mends = _cause(table, made, weights, change, "signal")
     return Finding(
-        code, severity, place(worst), f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
-        _expected_words(natural, chain.course.band(), chain),
-        cause_of(table, weights, change, "signal"), "", _paths(weights),
-        mends=stack(table, weights, change),
+        code, severity, pattern(made.names) if made else place(worst),
+        f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
+        _expected_words(natural, chain.course.band(), chain), why, "", paths, mends=mends,
     )  # fmt: skip
+
+
+def _cause(
+    table: Table, made: Growth | None, weights: Sequence[Node], change: float, what: str
+) -> tuple[str, tuple[str, ...], tuple[Fix, ...]]:
+    """Why, the places and what might mend: the layers, or what lies between them where that makes it."""
+    if made is None:
+        return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
+    why = f"no layer makes it: what {pattern(made.names)} gives multiplies the {what} by {made.factor:.3g}"
+    # one number for scales that differ from each other would take their difference away
+    alike = all(name in table.parameters and table.parameters[name].constant for name in made.names)
+    return why, made.names, ((filled(table, list(made.names), 0.0),) if alike else ()) + (RESTART,)
 
 
 def _expected_words(natural: float, band: float, chain: Chain) -> str:
@@ -264,12 +278,15 @@ def _backward_finding(
 ) -> Finding:
     weights = [n for n in chain.weights if node.index < n.index <= last.index]
     what, here, there = _judged_by(table, node, last, change, influence)
+    made = between(table, node, last, change)
+    why, paths, mends = _cause(table, made, weights, change, "gradient")
+    if chain.normalised and not chain.residual:
+        mends = (RESTART,)
     return Finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"{what} {there:.2g} at {place(last)} -> {here:.2g} here ({change:+.1f} decades)",
-        _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain),
-        cause_of(table, weights, change, "gradient"), "", _paths(weights),
-        mends=(RESTART,) if chain.normalised and not chain.residual else stack(table, weights, change),
+        _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain), why, "",
+        paths, mends=mends,
     )  # fmt: skip
 
 

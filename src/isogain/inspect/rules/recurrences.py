@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from isogain.graph import Node, plain_steps
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding
-from isogain.inspect.fixes import Change, Fix
+from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.looks import Gates
 from isogain.inspect.mending import changeable
 from isogain.inspect.table import Table
@@ -30,6 +30,7 @@ class Recurrence:
     names: tuple[str, ...]
     kept: float
     steps: int
+    gated: bool = False
 
 
 def forgotten_states(table: Table) -> Iterator[Finding]:
@@ -40,13 +41,18 @@ def forgotten_states(table: Table) -> Iterator[Finding]:
     worst = min(found, key=lambda one: one.kept)
     names = tuple(dict.fromkeys(name for one in found for name in one.names))
     change = Change("orthogonal", tuple((name, 1.0) for name in changeable(table, names)))
+    drawn = (Fix((change,)),) if change.values else ()
+    cause = (
+        "the gate that keeps the state is nearly shut"
+        if worst.gated
+        else "the recurrent weights are too small"
+    )
     yield Finding(
         "time-scale", "warning", pattern(names),
         f"a step leaves at most {worst.kept:.2g} of the last state",
         f"near 1, for sequences of {worst.steps} steps",
-        "the recurrent weights are too small: what the state held is gone after a step or two, and no "
-        "gradient reaches earlier ones",
-        paths=names, mends=(Fix((change,)),) if change.values else (),
+        f"{cause}: what the state held is gone after a step or two, and no gradient reaches earlier ones",
+        paths=names, mends=(RESTART,) if worst.gated else drawn,
     )  # fmt: skip
 
 
@@ -55,10 +61,10 @@ def _fused(table: Table) -> Iterator[Recurrence]:
     for look in table.looks:
         if isinstance(look.seen, Gates) and look.node is not None and look.seen.kept >= 0:
             cells = sum(one.parameters == look.parameters for one in table.looks)
-            names = tuple(n for n in look.parameters if n.rpartition(".")[2].startswith("weight_hh"))
-            yield Recurrence(
-                names or look.parameters, look.seen.kept, max(table.node(look.node).steps, cells)
-            )
+            gated, steps = len(look.seen.letters) > 1, max(table.node(look.node).steps, cells)
+            kind = "bias_" if gated else "weight_hh"
+            names = tuple(n for n in look.parameters if n.rpartition(".")[2].startswith(kind))
+            yield Recurrence(names or look.parameters, look.seen.kept, steps, gated)
 
 
 def _written(table: Table) -> Iterator[Recurrence]:

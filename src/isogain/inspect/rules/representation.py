@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from isogain.graph import Node
-from isogain.inspect.causes import cause_of, place
+from isogain.inspect.causes import cause_of, pattern, place
 from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
-from isogain.inspect.mending import stack
+from isogain.inspect.fixes import RESTART
+from isogain.inspect.mending import fresh, is_matrix, stack
 from isogain.inspect.rules.propagation import severity_of
+from isogain.inspect.rules.recurrences import forgotten_states
+from isogain.inspect.rules.timescales import forgetful_decays
 from isogain.inspect.table import Table
 
 __all__ = ["constant_output", "expected_distance", "rank_collapse"]
@@ -51,9 +55,9 @@ def rank_collapse(table: Table) -> Iterator[Finding]:
     """Samples, or positions of one sample, whose representations on the trunk become parallel."""
     if table.input_distance == 0:
         return
-    for chain in chains(table):
+    for trunk in chains(table):
         for what, field in (("samples", "distance"), ("positions", "position_distance")):
-            found = _collapse(table, chain, what, field)
+            found = _collapse(table, trunk, what, field)
             if found:
                 yield found
                 return
@@ -79,6 +83,8 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     if severity is None:
         return None
     now = max(getattr(table.forward[worst.index], field), ROUNDING)
+    if what == "positions" and now == ROUNDING and (alike := _alike(table, worst)):
+        return _one_position(table, alike, start)
     weights = [n for n in weights_on(chain) if n.index <= worst.index]
     change = 0.5 * math.log10(now / start)
     return Finding(
@@ -86,6 +92,24 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
         cause_of(table, weights, change, f"difference between {what}"), "",
         tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
+    )  # fmt: skip
+
+
+def _alike(table: Table, node: Node) -> list[str]:
+    """Tables whose rows are all one, that were added to what a node is made of."""
+    behind = (one for one in table.graph.nodes[: node.index + 1] if table.makers[node.index] >> one.index & 1)
+    names = dict.fromkeys(name for one in behind if one.kind == "add" for name in one.parameters)
+    known = (name for name in names if is_matrix(table, name) and name in table.parameters)
+    return [name for name in known if table.parameters[name].constant]
+
+
+def _one_position(table: Table, names: list[str], start: float) -> Finding:
+    return Finding(
+        "rank-collapse", "critical", pattern(names), f"1 - cosine between positions {start:.2g} -> 0",
+        "rows that differ",
+        f"all rows of {pattern(names)} are the same, and nothing else tells these positions apart: they are "
+        "one",
+        paths=tuple(names), mends=(fresh(table, names), RESTART),
     )  # fmt: skip
 
 
@@ -137,11 +161,14 @@ def constant_output(table: Table) -> Iterator[Finding]:
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))
+        forgotten = next(chain(forgotten_states(table), forgetful_decays(table)), None)
         yield Finding(
             "constant-output", severity, place(node),
             f"outputs of different samples differ by {apart:.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
-            _why_constant(table, weights, forward.distance), mends=stack(table, weights),
+            forgotten.why if forgotten else _why_constant(table, weights, forward.distance),
+            paths=forgotten.paths if forgotten else (),
+            mends=forgotten.mends or (RESTART,) if forgotten else stack(table, weights),
         )  # fmt: skip
         return
 

@@ -52,7 +52,7 @@ def _hidden(table: Table) -> Iterator[Node]:
 
 def _alike_for_good(state: ParameterState | None) -> bool:
     """Whether the units of a head are one, and get one gradient: components of a mixture, say."""
-    if state is None or state.zero or state.gradient is None or state.gradient.largest == 0:
+    if state is None or state.gradient is None or state.gradient.largest == 0:
         return False
     return _one_unit(state) and state.units > 1 and state.twin_gradients > 0.99
 

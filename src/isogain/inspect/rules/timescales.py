@@ -13,7 +13,7 @@ from isogain.inspect.looks import Angles, Decays, Look
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
-__all__ = ["time_scale"]
+__all__ = ["forgetful_decays", "time_scale"]
 
 ASKED = 3.0
 """Factor in front of a sine from which its author asks for frequencies of that size."""
@@ -26,6 +26,8 @@ ROWS = 8
 FORGETS = (0.5, 1.0, 2.0)
 """Rates of the slowest state to note, to warn and to call critical: an LSTM without biases loses ln 2 a step
 and still learns; beyond 1 what was held is gone with the next step."""
+GONE = 16.0
+"""Logarithm of what a whole sequence leaves of its first step from which on that is nothing: 1e-7."""
 
 
 def time_scale(table: Table) -> Iterator[Finding]:
@@ -186,24 +188,36 @@ def _off(table: Table, members: list[SineLayer]) -> Finding:
 
 def _decays(table: Table) -> Iterator[Finding]:
     """Factors exp(-rate) of states, against the length of the sequence."""
-    length = max((n.shape[1] for n in table.graph.nodes if n.kind == "input" and len(n.shape) > 1), default=0)
-    found = [
-        (look, look.seen) for look in table.looks
-        if isinstance(look.seen, Decays) and _of_a_state(table, look) and length >= ROWS
-    ]  # fmt: skip
-    fast = [(look, seen) for look, seen in found if seen.slowest > FORGETS[0]]
-    slow = [(look, seen) for look, seen in found if seen.fastest * length < 1 / ROWS**2]
-    if fast:
-        yield _forgetful(fast, length)
+    length = _length(table)
+    slow = [(look, seen) for look, seen in _states(table) if seen.fastest * length < 1 / ROWS**2]
+    yield from forgetful_decays(table)
     if slow:
         yield _unmoved(slow, length)
+
+
+def _states(table: Table) -> list[tuple[Look, Decays]]:
+    """The decays of states, of sequences long enough to be remembered."""
+    found = [(look, look.seen) for look in table.looks if isinstance(look.seen, Decays)]
+    return [(look, seen) for look, seen in found if _of_a_state(table, look) and _length(table) >= ROWS]
+
+
+def _length(table: Table) -> int:
+    return max((n.shape[1] for n in table.graph.nodes if n.kind == "input" and len(n.shape) > 1), default=0)
+
+
+def forgetful_decays(table: Table) -> Iterator[Finding]:
+    """States of which nothing is left after a step or two."""
+    found = [(look, seen) for look, seen in _states(table) if seen.slowest > FORGETS[0]]
+    if found:
+        yield _forgetful(found, _length(table))
 
 
 def _forgetful(found: list[tuple[Look, Decays]], length: int) -> Finding:
     look, seen = max(found, key=lambda one: one[1].slowest)
     rate = seen.slowest
+    gone = rate > FORGETS[1] or rate * length > GONE
     return _finding(
-        look, "critical" if rate > FORGETS[2] else "warning" if rate > FORGETS[1] else "info",
+        look, "critical" if rate > FORGETS[2] else "warning" if gone else "info",
         f"the slowest states keep exp(-{rate:.2g}) from one step to the next",
         f"memories of up to {length} steps",
         "rates (time step times decay) are too large: what the state held is gone after a step "
@@ -225,7 +239,9 @@ def _unmoved(found: list[tuple[Look, Decays]], length: int) -> Finding:
 
 
 def _paths(found: Sequence[tuple[Look, object]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(look.path for look, _ in found))
+    """The modules, or the parameters where these are the whole model's."""
+    names = ([look.path] if look.path else look.parameters for look, _ in found)
+    return tuple(dict.fromkeys(name for one in names for name in one))
 
 
 def _of_a_state(table: Table, look: Look) -> bool:

@@ -38,7 +38,7 @@ from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.merging import together
-from isogain.torch.inspection.priors import prior_use, pulled
+from isogain.torch.inspection.priors import prior_use, pulled, zero_use
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
@@ -160,7 +160,8 @@ def _passes(
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         gradients = _gradients(recorder, value, skipped)
-        recorder.meter.losses += [pulled(prior, gradients)] if prior is not None else []
+        own = zero_use(recorder, loss, output, loss_value) if prior is None else None
+        recorder.meter.losses += [pulled(one, gradients) for one in (prior, own) if one is not None]
     states = _states(recorder, gradients)
     forward, backward = recorder.meter.settle()
     broken = first_broken(recorder, positional, named, forward)
@@ -253,7 +254,7 @@ def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: li
         if node.weight is not None and node.index not in measured:
             missed.add(node.weight.name)
     total = sum(sizes.values())
-    if not recorder.meter.losses:
+    if all(use.kind == "own" for use in recorder.meter.losses):
         skipped.append("initial-loss: no loss function was seen; give loss= or labels")
     if recorder.meter.batch < 2:
         skipped.append("rank-collapse, constant-output: a batch of one cannot show them")

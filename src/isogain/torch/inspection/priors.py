@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from isogain.inspect.table import LossUse
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.record.capture import Recorder
 
-__all__ = ["prior_use", "pulled"]
+__all__ = ["prior_use", "pulled", "zero_use"]
 
 Tensor = torch.Tensor
 BINARY = frozenset(
@@ -29,6 +30,11 @@ LOGITS = (-9.2, -6.9, -4.6, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.6)
 """Constant answers that are tried: probabilities from 1e-4 to .99."""
 CHEAP = 2.0
 """A loss below which no constant can save much."""
+
+MUCH = 10.0
+"""Times that zeros must be cheaper to be remembered."""
+OUTPUTS = 4
+"""Outputs that are set to zeros, one after the other."""
 
 FAINT = 0.05
 """Share of the others' size below which a gradient asks for nothing."""
@@ -54,6 +60,36 @@ def prior_use(
     except Exception:  # a loss may refuse answers that its model never gives
         return None
     return LossUse("prior", value, cost, node=max(asked), constant=best, answers=tuple(sorted(asked)))
+
+
+def zero_use(
+    recorder: Recorder, loss: Callable[[Any], Tensor] | None, output: Any, value: float
+) -> LossUse | None:
+    """The LossUse of a loss of the caller's own against the same with one output at 0, where that is cheaper.
+
+    None for known losses, which say themselves what ignorance costs.
+    """
+    if loss is None or recorder.meter.losses or not 0 < value < math.inf:
+        return None
+    learnt = [t for t in tensors_in(output) if t.is_floating_point() and t.requires_grad][:OUTPUTS]
+
+    def zeroed(one: Tensor) -> float:
+        return _cost(loss, pytree.tree_map_only(Tensor, partial(_without, one), output))
+
+    try:
+        costs = [(zeroed(one), place) for place, one in enumerate(learnt)]
+    except Exception:  # a loss may refuse answers that its model never gives
+        return None
+    cost, place = min((one for one in costs if one[0] > 0), default=(math.nan, 0))
+    if not value > MUCH * cost:
+        return None
+    known = recorder.value(learnt[place])
+    answers = () if known.node is None else (known.node,)
+    return LossUse("own", value, cost, answers=answers, of=tuple(sorted(known.parameters)))
+
+
+def _without(one: Tensor, tensor: Tensor) -> Tensor:
+    return torch.zeros_like(tensor) if tensor is one else tensor.detach()
 
 
 def _cheapest(at: Callable[[float], float]) -> tuple[float, float]:

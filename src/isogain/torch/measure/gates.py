@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +20,8 @@ SAMPLES, STEPS = 4, 64
 LETTERS = {"lstm": "ifgo", "gru": "rzn", "rnn_tanh": "h", "rnn_relu": ""}
 """Of what has flat ends."""
 PLAIN = ("rnn_tanh", "rnn_relu")
+MOST = 0.98
+"""Quantile over the units: a state lasts as long as those that keep it longest."""
 _FLAT = 0.06
 ENDS = {"sigmoid": float(2 * np.arccosh(_FLAT**-0.5)), "tanh": float(np.arccosh(_FLAT**-0.5))}
 """|z| beyond which the slope, 1 / cosh^2(z / 2) or 1 / cosh^2(z) of the steepest, is below 6 %."""
@@ -31,11 +32,12 @@ def of_fused_recurrence(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any
     cell = op.removesuffix("_cell")
     if cell not in LETTERS:
         return None
-    found = [_gates(cell, z) for z in (_cell if op.endswith("_cell") else _layers)(cell, args)]
-    if not found:
+    received = list((_cell if op.endswith("_cell") else _layers)(cell, args))
+    if not received:
         return None
-    kept = max(map(kept_by, _recurrent(op, args))) if cell in PLAIN else math.nan
-    return replace(max(found, key=lambda one: max(one.flat, default=0.0)), kept=kept)
+    found = [_gates(cell, z) for z in received]
+    kept = map(kept_by, _recurrent(op, args)) if cell in PLAIN else (_held(cell, z) for z in received)
+    return replace(max(found, key=lambda one: max(one.flat, default=0.0)), kept=max(kept))
 
 
 def _cell(cell: str, args: tuple[Any, ...]) -> Iterator[list[Tensor]]:
@@ -109,6 +111,12 @@ def _gates(cell: str, received: list[Tensor]) -> Gates:
         size.append(float(z.float().square().mean().sqrt()))
     expected = tuple(float(erfc(end / 2**0.5)) for end in ends)
     return Gates(letters, tuple(size), tuple(flat), tuple(held), expected)
+
+
+def _held(cell: str, received: list[Tensor]) -> float:
+    """What the gate of the units that keep most leaves of their state, over samples and steps."""
+    keeping = received[LETTERS[cell].index("f" if cell == "lstm" else "z")].float().sigmoid().mean(0)
+    return float(keeping.quantile(MOST))
 
 
 def _recurrent(op: str, args: tuple[Any, ...]) -> list[Tensor]:

@@ -19,6 +19,8 @@ ROWS = 512
 
 def loss_use(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Tensor) -> LossUse | None:
     """The LossUse of one call of a torch.nn.functional loss; None for kinds without a known chance level."""
+    if op == "ctc_loss":
+        return _aligned(args, kwargs)
     prediction = args[0] if args else kwargs.get("input")
     target = args[1] if len(args) > 1 else kwargs.get("target")
     if not isinstance(prediction, Tensor) or not isinstance(target, Tensor) or prediction.numel() == 0:
@@ -76,3 +78,19 @@ def _regression(op: str, prediction: Tensor, target: Tensor) -> LossUse:
     value = float((guess - wanted).square().mean())
     mean, std = float(wanted.mean()), float(wanted.std(correction=0))
     return LossUse(op, value, std**2, 0, float(guess.square().mean().sqrt()), mean, std)
+
+
+def _aligned(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LossUse | None:
+    """Of logarithms (steps, [samples,] classes), against the same of one answer for every step and class."""
+    names = ("log_probs", "targets", "input_lengths", "target_lengths", "blank")
+    given = {**dict(zip(names, args, strict=False)), **{k: v for k, v in kwargs.items() if k in names}}
+    answers = given.pop("log_probs", None)
+    if not isinstance(answers, Tensor) or answers.dim() < 2 or len(given) < 3:
+        return None
+    count, answers = answers.shape[-1], answers.detach().float()
+    with torch.no_grad():
+        value, chance = (
+            float(functional.ctc_loss(one, **given, zero_infinity=True))
+            for one in (answers, torch.full_like(answers, -math.log(count)))
+        )
+    return LossUse("ctc_loss", value, chance, count, _spread(answers.reshape(-1, count)[:ROWS]))

@@ -6,12 +6,14 @@ import math
 
 import torch
 
-__all__ = ["kept_by"]
+__all__ = ["isometric", "kept_by"]
 
 Tensor = torch.Tensor
 FEWEST, MOST = 8, 4096
 """Units of a recurrence from which a usual draw never forgets in one step, and up to which it is asked."""
 DOUBLED = 3
+ROUNDING = 1e-4
+"""Of products of orthogonal matrices drawn in single precision."""
 
 
 def kept_by(matrix: Tensor) -> float:
@@ -27,3 +29,17 @@ def kept_by(matrix: Tensor) -> float:
     for _ in range(DOUBLED):
         power = power @ power
     return math.pow(float(torch.linalg.matrix_norm(power)), 1 / 2**DOUBLED)
+
+
+def isometric(matrix: Tensor) -> bool:
+    """Whether every square block of rows is orthogonal, or all of them together are, but for rounding."""
+    rows, columns = tuple(matrix.shape) if matrix.dim() == 2 else (0, 0)
+    if not columns or rows % columns or columns > MOST or matrix.is_complex():
+        return False
+    blocks = matrix.detach().float().reshape(-1, columns, columns)
+    products = blocks.mT @ blocks
+    return any(_is_identity(one) for one in (products, products.sum(0, keepdim=True)))
+
+
+def _is_identity(products: Tensor) -> bool:
+    return bool((products - torch.eye(products.shape[-1]).to(products)).abs().max() < ROUNDING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from isogain.torch.call.calling import arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
+from isogain.torch.measure.powers import isometric
 from isogain.torch.measure.sampling import Numbers, spread
 from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import gauge
@@ -146,8 +148,9 @@ class OwnValues(Mapping[str, Own]):
 
     def __getitem__(self, name: str) -> Own:
         if name not in self._found:
-            values = Numbers(spread(self._parameters[name]))
-            self._found[name] = Own(values.rms, values.constant, values.mean, values.count)
+            values, whole = Numbers(spread(self._parameters[name])), self._parameters[name]
+            turns = partial(isometric, whole.detach())
+            self._found[name] = Own(values.rms, values.constant, values.mean, values.count, turns)
         return self._found[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -25,6 +25,7 @@ __all__ = ["alone", "settled", "unplanned", "with_settled"]
 REASONS = {
     "adapter-not-neutral": "the end of a part around frozen layers, which it changes by {}: neutral at 0",
     "initial-loss": "a first loss of {}: the constant answer that costs least is where it starts",
+    "exploding-forward": "{} through what it scales: at 0 that is 1",
     "symmetric-units": "{}: one factor is drawn, and both learn",
     "uninitialized": "{}: memory that was never drawn",
 }

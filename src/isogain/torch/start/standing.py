@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from isogain.core.initializers import Zeros
 from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.graph.entry import Entry
@@ -71,7 +72,7 @@ class Contest:
     look: Callable[[], Report]
     """Inspects the model as it stands."""
     compared: bool
-    """Whether the better one stays; else the plan's does, if its signals are numbers."""
+    """Whether the better one stays; else the plan's does, if its signals are numbers and none goes silent."""
     hurt: bool
     """Whether depth is seen to hurt the model's own start."""
     findings: bool
@@ -91,7 +92,7 @@ class Contest:
 
     def lost(self, made: Plan, before: Gauge, after: Measured, kept: Snapshot) -> str:
         """Why the plan's start, which is in place, is not to stay; empty where it is."""
-        if why := self.processes.first(_broken(before, after)):
+        if why := self.processes.first(_broken(before, after) or _silenced(made, before, after)):
             return why
         dearer = before.judged and _louder(before.loss, after.loss)
         plain = self.processes.first(confirmed(made, after) and not dearer)
@@ -136,6 +137,22 @@ def _broken(before: Gauge, after: Measured) -> str:
     """Why a start is none: signals were numbers before, and are none now; empty where they are."""
     if before.finite and not after.finite:
         return "the plan's start is not finite on this batch"
+    return ""
+
+
+def _silenced(made: Plan, before: Gauge, after: Measured) -> str:
+    """Which layer carried a signal and carries none now, though nothing was set to 0 before it.
+
+    What fires only above a threshold falls silent so: no rate brings it back.
+    """
+    for node in after.nodes:
+        entry = _entry(made, node.weight.name) if node.weight is not None else None
+        if entry is None or node.index >= len(before.nodes) or before.nodes[node.index].op != node.op:
+            continue
+        if isinstance(entry.initializer, Zeros):
+            return ""
+        if after.size(node.index) == 0.0 < before.size(node.index):
+            return f"the plan's start silences {node.path or entry.path}"
     return ""
 
 

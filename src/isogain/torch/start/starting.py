@@ -67,10 +67,10 @@ def init_(
 
     A model whose own start is healthy by `inspect`, and not seen to be hurt by its depth, is left as it is;
     so is one of which the plan's start is no better, by findings or by the loss: `left` of the receipt says
-    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite.  Frozen parameters
-    and those that fit `exclude` are never written: pretrained weights cannot be told from drawn ones, so
-    freeze or exclude them.  `findings=True` inspects before and after; `recipe` and its options are those of
-    `plan`, and a recipe asked for is always drawn.
+    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite or silences a
+    layer.  Frozen parameters and those that fit `exclude` are never written: pretrained weights cannot be
+    told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after; `recipe` and
+    its options are those of `plan`, and a recipe asked for is always drawn.
     The learning rates that train from there are measured where `loss` is given (`receipt.rates`: some fifteen
     steps on the batch, undone), with `rates=True` by the output's own loss too, with False never; what is not
     measured follows from theory for a deep plain stack.

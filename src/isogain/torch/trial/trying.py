@@ -78,9 +78,9 @@ def trial(
     and score what is worst.
 
     build: makes the model, anew at each call; the seed is set before, and given if it asks for one.
-    data: a pair of arrays or tensors, a DataLoader, (data set, collate function), or a function giving
-        batches.  A batch is (inputs, target), or a mapping of keyword arguments.  A fifth of the examples is
-        held out to judge by, unless `validation` gives others in the same forms.
+    data: a pair of arrays or tensors, a mapping of names to such, a DataLoader, (data set, collate function),
+        or a function giving batches.  A batch is (inputs, target), or a mapping of keyword arguments.
+        A fifth of the examples is held out to judge by, unless `validation` gives others in the same forms.
     starts: "own" (as built), "init_", names of the catalog, initializers, recipes' names, Plans, functions
         of (model, seed); or a mapping name -> any of these.
     loss: a function of (output, target), or the name of one in torch.nn.functional; None: the output's own.

@@ -47,6 +47,11 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "ultralytics": ("ultralytics==8.4.190", *TORCH),
     "torch_libraries": ("torch-geometric==2.8.1", "fastai==2.8.12", "neuraloperator==2.0.0",
                         "stable-baselines3==2.9.2", "timm==1.0.31", *TORCH),
+    "fla": ("flash-linear-attention==0.6.0", "triton==3.9.0", *TORCH),
+    "model_libraries": ("open-clip-torch==3.3.0", "pytorch-tabnet==4.1.0", "x-transformers==2.31.10",
+                        "vit-pytorch==1.26.11", "xlstm==2.0.6", "e3nn==0.6.0", "spikingjelly==2.0.0", "h5py",
+                        "snntorch==1.0.0", "norse==1.1.0", "speechbrain==1.1.2",
+                        "pytorch-forecasting==1.8.0", "gensim==4.4.0", *TORCH),
 }  # fmt: skip
 INTERPRETERS = {"nnabla": "python3.10"}
 """Whose wheels end with an older Python, which has to be on the path."""
@@ -83,6 +88,15 @@ def main() -> int:
 
 def measure(name: str, folder: Path) -> list[dict[str, Any]]:
     """The records of a library, from inside its environment."""
+    command = [installed(name, folder), "-W", "ignore", SCRIPTS / "_measure.py", f"of_{name}"]
+    done = subprocess.run(
+        command, cwd=SCRIPTS, env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def installed(name: str, folder: Path) -> Path:
+    """The Python of a library's environment, which is made where it is not there."""
     python = folder / "bin" / "python"
     if not (folder / "ok").exists():
         interpreter = INTERPRETERS.get(name, sys.executable)
@@ -97,11 +111,7 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
                 stderr=subprocess.PIPE,
             )
         (folder / "ok").touch()
-    command = [python, "-W", "ignore", SCRIPTS / "_measure.py", f"of_{name}"]
-    done = subprocess.run(
-        command, cwd=SCRIPTS, env={**os.environ, **ENVIRONMENT}, check=True, text=True, capture_output=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return python
 
 
 def enter(name: str, records: list[dict[str, Any]]) -> None:

@@ -40,19 +40,26 @@ Record = dict[str, Any]
 
 
 def models() -> dict[str, tuple[str, Callable[[], Any], Any]]:
-    """Name -> (library, constructor, its batch): the survey's models, and the test corpus of transformers."""
+    """Name -> (library, constructor, its batch, None for none): the survey's models, the test corpus of
+    transformers, and those of `atlas_models`."""
     sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
+    from atlas_models import more
     from corpus.architectures import ARCHITECTURES
     from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
     from survey.models import every
 
     found = {m.name: (m.library, m.build, m.task) for m in every().values()}
+    surveyed = {plain(name) for name in found}
     for name, make in ARCHITECTURES.items():
-        found.setdefault(
-            f"transformers/{name}",
-            ("transformers", lambda make=make: make()[0], lambda seed, make=make: (make()[1], None)),
-        )
-    return found
+        if plain(f"transformers/{name}") not in surveyed:  # once each: "GPTNeoX" is "gpt-neox"
+            task = lambda seed, make=make: (make()[1], None)  # noqa: E731
+            found[f"transformers/{name}"] = ("transformers", lambda make=make: make()[0], task)
+    return found | {name: (library, build, None) for name, library, build in more()}
+
+
+def plain(name: str) -> str:
+    """A model's name without case and hyphens."""
+    return name.lower().replace("-", "")
 
 
 def read(build: Callable[[], Any]) -> Record:
@@ -83,12 +90,19 @@ def lines(role: str, entries: list[tuple[Any, str]]) -> Iterator[Record]:
         if len(laws) <= MOST_LAWS:
             break
     for same in laws.values():
-        places, told = dict.fromkeys(entry.reason for entry, _ in same), {law for _, law in same}
+        places, told = dict.fromkeys(within(entry.reason) for entry, _ in same), {law for _, law in same}
         more = f", and {len(places) - 1} more" if len(places) > 1 else ""
         first = same[0][0]
         yield {"kind": role, "law": told.pop() if len(told) == 1 else spread([entry for entry, _ in same]),
                "where": next(iter(places)) + more, "count": len(same), "example": first.path,
                "shape": list(first.shape)}  # fmt: skip
+
+
+def within(where: str) -> str:
+    """A place without the folder that the library happens to be in."""
+    for folder in filter(None, sys.path):
+        where = where.replace(f"{folder}/", "")
+    return where
 
 
 def law_of(entry: Any, plan: Any) -> str:
@@ -222,7 +236,7 @@ def main() -> None:
         kept = table.get((name, installed), {}) if options.starts else {}
         told = {key: kept[key] for key in ("verdict", "findings") if key in kept}
         record = {"model": name, "library": library, "version": installed, **told}
-        record |= apart(build, task, options.limit, not options.starts)
+        record |= apart(build, task, options.limit, task is not None and not options.starts)
         print(
             name,
             record.get("failed") or f"{len(record['starts'])} laws, {record.get('verdict', 'not inspected')}",

@@ -10,20 +10,22 @@ standard deviation and bound those of the eager weights (1 %, or 5 standard erro
 small); a forward pass runs, and its loss lies where those of eager models with other seeds lie.  With
 --sharded, two gloo processes shard each model with `fully_shard`, materialise it, and gather: the bits of
 one process.  With --bare, models are built on meta without a record, so that their own recipes have to tell
-their start: the same comparisons of tensors, without losses.  The survey's models (benchmarks/survey), all
-of them or those of one library, are compared without losses too.
+their start: the same comparisons of tensors, without losses; a model may also be refused by name, but not be
+other than the eager one.  The survey's models (benchmarks/survey), all of them or those of one library, are
+compared without losses too.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import inspect
 import json
 import math
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ import torch
 from torch import nn
 
 import isogain.torch as igt
+from isogain.errors import DrawError
 from isogain.torch.draw.materialize import places_of
 from isogain.torch.own.beginning import known_start
 
@@ -86,12 +89,18 @@ def compare_bare(name: str, build: Build) -> dict[str, Any]:
     """The same of a model that was built on meta without a record."""
     torch.manual_seed(0)
     theirs = named(build())
-    with torch.device("meta"):
-        model = build()
+    try:
+        with torch.device("meta"):
+            model = build()
+    except Exception as error:  # its constructor asks for values
+        return {"name": name, "problems": [], "is_out": f"not built on meta: {error}", **_counts({})}
     places = places_of(model)
-    start, said = known_start(model, places, places)
-    ours = named(igt.materialize_(model, seed=1))
-    problems = list(said)
+    start, _ = known_start(model, places, places)
+    try:
+        ours = named(igt.materialize_(model, seed=1))
+    except DrawError as error:
+        return {"name": name, "problems": [], "is_out": f"refused: {error}", **_counts({})}
+    problems: list[str] = []
     kinds = {path: piece.kind for path, piece in start.pieces.items()}
     for path in ours.keys() & theirs.keys():
         is_random = kinds.get(path, "computed") != "computed"
@@ -197,14 +206,20 @@ def state_hash(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def models(library: str) -> dict[str, tuple[Build, Loss]]:
-    """Name -> (builder, loss of a model) of a library."""
-    known = {"transformers": _transformers, "timm": _timm, "torchvision": _torchvision}
-    return known[library]() if library in known else dict(_surveyed(library))
+def models(library: str, names: Sequence[str] = ()) -> dict[str, tuple[Build, Loss]]:
+    """Name -> (builder, loss of a model) of a library; of timm and torchvision any names that they know."""
+    if library in ("timm", "torchvision"):
+        from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
+
+        row, usual = (_timm, TIMM) if library == "timm" else (_torchvision, TORCHVISION)
+        return {name: row(name) for name in names or usual}
+    every = _transformers() if library == "transformers" else dict(_surveyed(library))
+    return {name: every[name] for name in names or every}
 
 
 def _surveyed(library: str) -> Iterator[tuple[str, tuple[Build, Loss]]]:
     """Models of the survey whose library is installed."""
+    from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
     from survey.models import every
 
     for name, one in every().items():
@@ -258,14 +273,11 @@ TIMM = (
 )  # fmt: skip
 
 
-def _timm() -> dict[str, tuple[Build, Loss]]:
+def _timm(name: str) -> tuple[Build, Loss]:
     import timm
 
-    def row(name: str) -> tuple[Build, Loss]:
-        build = partial(timm.create_model, name, pretrained=False, num_classes=10)
-        return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
-
-    return {name: row(name) for name in TIMM}
+    build = partial(timm.create_model, name, pretrained=False, num_classes=10)
+    return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
 
 
 TORCHVISION = (
@@ -276,22 +288,41 @@ TORCHVISION = (
 )  # fmt: skip
 
 
-def _torchvision() -> dict[str, tuple[Build, Loss]]:
+def _torchvision(name: str) -> tuple[Build, Loss]:
     import torchvision
 
-    def row(name: str) -> tuple[Build, Loss]:
-        more = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-        build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
-        size = 299 if name == "inception_v3" else 224
-        return build, lambda model: _loss(model, _image(size))
+    more: dict[str, Any] = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    if _takes_backbone(torchvision.models.get_model_builder(name)):
+        more["weights_backbone"] = None
+    build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
+    size = 299 if name == "inception_v3" else 224
+    return build, lambda model: _loss(model, _image(size))
 
-    return {name: row(name) for name in TORCHVISION}
+
+def _takes_backbone(builder: Callable[..., Any]) -> bool:
+    return "weights_backbone" in inspect.signature(builder).parameters
 
 
 def _image(size: int) -> torch.Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         return torch.randn(2, 3, size, size)
+
+
+def blocks(model: nn.Module) -> list[nn.Module]:
+    """What is sharded by itself: the layers of lists, then the parts of the model; inner ones first."""
+    lists = [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]
+    found = [layer for one in lists for layer in one] + list(model.children())
+    has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict))
+    parts = list(dict.fromkeys(one for one in has_forward if any(True for _ in one.parameters())))
+    return [one for one in parts if not any(_shares(one, other) for other in parts)]
+
+
+def _shares(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two parts that lie side by side have a parameter in common, which torch shards only once."""
+    if one in other.modules() or other in one.modules():
+        return False
+    return not {*map(id, one.parameters())}.isdisjoint(map(id, other.parameters()))
 
 
 def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> None:
@@ -305,12 +336,9 @@ def sharded_hashes(rank: int, names: list[str], library: str, folder: str) -> No
     found = {}
     for name in names:
         try:
-            model = igt.deferred(models(library)[name][0])
-            for block in [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]:
-                for layer in block:
-                    is_list = isinstance(layer, nn.ModuleList | nn.ModuleDict)  # which has no forward
-                    if not is_list and any(True for _ in layer.parameters()):
-                        fully_shard(layer, mesh=mesh)
+            model = igt.deferred(models(library, [name])[name][0])
+            for block in blocks(model):
+                fully_shard(block, mesh=mesh)
             fully_shard(model, mesh=mesh)
             igt.materialize_(model, seed=1)
             state = {
@@ -335,13 +363,13 @@ def main() -> int:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    every = models(chosen.library)
-    names = chosen.names or list(every)
+    every = models(chosen.library, chosen.names)
+    names = list(every)
     if chosen.sharded:
         return _compare_sharded(names, chosen.library)
     rows = [_row(name, *every[name], chosen.bare) for name in names]
-    good = sum(not row["problems"] for row in rows)
-    print(f"{good} of {len(rows)} of {chosen.library} start the same")
+    good, out = sum(not row["problems"] for row in rows), sum("is_out" in row for row in rows)
+    print(f"{good - out} of {len(rows)} of {chosen.library} start the same, {out} are refused by name")
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=1))
     return int(good < len(rows))
@@ -353,7 +381,8 @@ def _row(name: str, build: Build, loss: Loss, bare: bool) -> dict[str, Any]:
     except Exception as error:
         row = {"name": name, "problems": [f"{type(error).__name__}: {error}"], **_counts({})}
     counts = ", ".join(f"{row[kind]} {kind}" for kind in KINDS)
-    print(f"{name:32} {counts}  {'; '.join(row['problems'][:4])[:600] or 'same'}", flush=True)
+    found = "; ".join(row["problems"][:4])[:600] or row.get("is_out") or "same"
+    print(f"{name:32} {counts}  {found}", flush=True)
     return row
 
 
@@ -372,7 +401,7 @@ def _compare_sharded(names: list[str], library: str) -> int:
 
 
 def _started(name: str, library: str) -> nn.Module:
-    return igt.materialize_(igt.deferred(models(library)[name][0]), seed=1)
+    return igt.materialize_(igt.deferred(models(library, [name])[name][0]), seed=1)
 
 
 if __name__ == "__main__":

@@ -248,3 +248,12 @@ def test_running_statistics_of_other_data_are_told():
     assert "another scale" in finding.why
     assert "vanishing-forward" not in found(model, 255 * x, loss)
     assert "exploding-forward" in found(model, 255 * 255 * x, loss)
+
+
+def test_init_mends_by_the_findings_own_line_where_the_plan_mends_nothing():
+    pairs, rating = (torch.randint(0, 80, (256,)), torch.randint(0, 60, (256,))), torch.randn(256)
+    loss = lambda out: F.mse_loss(out, rating)  # noqa: E731
+    model = Factors(1.0)
+    receipt = igt.init_(model, pairs, loss=loss, rates=False)
+    assert (receipt.verdict_before, receipt.verdict_after) == ("warning", "healthy")
+    assert 0.3 < float(model.user.weight.detach().std()) < 0.4  # 64 s^4 = 1 at .354

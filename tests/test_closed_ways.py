@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import isogain.torch as igt
 from isogain.torch.start.standing import Contest, Snapshot
@@ -169,3 +170,34 @@ def test_of_two_critical_starts_the_one_that_learns_more_stays() -> None:
         reached = iter((then, before))
         contest = Contest(lambda: report, True, False, False, learnt=partial(next, reached))
         assert bool(contest._less_learnt(report, report, Snapshot(model, plan))) == stays
+
+
+class Excited(nn.Module):
+    """A convolution whose channels a squeezed copy of it lets through."""
+
+    def __init__(self, bias: float) -> None:
+        super().__init__()
+        self.conv, self.squeeze, self.excite = nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 4), nn.Linear(4, 8)
+        nn.init.constant_(self.excite.bias, bias)
+
+    def forward(self, x):
+        h = F.relu(self.conv(x))
+        return h * self.excite(F.relu(self.squeeze(h.mean((2, 3))))).sigmoid()[:, :, None, None]
+
+
+def test_a_gate_that_is_nearly_shut_on_the_only_way_is_the_one_cause():
+    torch.manual_seed(0)
+    x, label = torch.randn(32, 8, 8, 8), torch.randint(0, 4, (32,))
+    loss = lambda out: F.cross_entropy(out, label)  # noqa: E731
+
+    def build(bias):
+        return nn.Sequential(*[Excited(bias) for _ in range(3)], nn.Flatten(), nn.Linear(512, 4))
+
+    model = build(-7.0)
+    findings = {one.code: one for one in igt.inspect(model, x, loss=loss).findings}
+    finding = findings["vanishing-backward"]
+    assert finding.paths == ("0.excite.bias", "1.excite.bias", "2.excite.bias")
+    assert "lets 0.0009" in finding.why  # sigmoid(-7)
+    assert igt.init_(model, x, loss=loss, rates=False).verdict_after == "healthy"
+    assert float(model[1].excite.bias.detach().abs().max()) == 0
+    assert igt.inspect(build(1.0), x, loss=loss).verdict == "healthy"

@@ -517,10 +517,36 @@ def test_a_box_of_a_packed_weight_takes_its_own_normals_alone(law, shape):
         ends = [sorted(rng.choice(size + 1, 2, replace=False)) for size in shape]
         box = tuple(slice(int(low), int(high)) for low, high in ends)
         asked.clear()
-        assert np.array_equal(made.box(counting, box), whole[box])
+        assert np.array_equal(made.box(counting)(box), whole[box])
         assert sum(asked) <= (box[0].stop - box[0].start) * math.prod(shape[1:])
         drawn = ig.draw(law, shape, layout="out in *", seed=2, path="w", region=box)
         assert np.array_equal(drawn, ig.draw(law, shape, layout="out in *", seed=2, path="w")[box])
+
+
+def test_a_box_of_a_packed_weight_builds_only_the_matrices_that_it_has_some_of():
+    """Orthogonal q and k of 8 rows each, v drawn element by element: bit for bit, and each built once."""
+    law = ig.Packed((ig.Orthogonal(), ig.Orthogonal(2.0), ig.Normal(0.1)), (4, 4, 4), (0, 1, 2), repeats=2)
+    made = law.law((24, 16), layout="out in")
+    z = np.random.default_rng(0).standard_normal(made.normals).astype(np.float32)
+    whole, asked = made.build(lambda first, count: z[first : first + count].copy()), []
+
+    def counting(first, count):
+        asked.append((first, count))
+        return z[first : first + count].copy()
+
+    for rows, starts in (((8, 12), {256}), ((0, 4), {0}), ((12, 20), {0, 128})):
+        asked.clear()
+        box = slice(*rows), slice(3, 9)
+        opened = made.box(counting)
+        assert np.array_equal(opened(box), whole[box])
+        assert {first for first, _ in asked} == starts
+        number = len([first for first, _ in asked if first < 256])
+        opened(box)
+        assert len([first for first, _ in asked if first < 256]) == number
+    drawn = ig.draw(law, (24, 16), layout="out in", seed=2, path="w")
+    assert np.array_equal(
+        ig.draw(law, (24, 16), layout="out in", seed=2, path="w", region=(slice(5, 19),)), drawn[5:19]
+    )
 
 
 @pytest.mark.parametrize(

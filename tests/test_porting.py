@@ -21,7 +21,7 @@ INPUTS, OUTPUTS = 400, 320
 @pytest.mark.parametrize("own", FRAMEWORKS)
 def test_every_pair_of_dialects_says_something_true(own, to):
     """Exact means the same std at a size that was not looked at, nearest says what differs."""
-    names = {"torch": "torch.kaiming_uniform_", "keras": "keras.GlorotUniform", "jax": "jax.glorot_uniform", "haiku": "haiku.VarianceScaling",
+    names = {"torch": "torch.kaiming_uniform_", "keras": "keras.GlorotUniform", "jax": "jax.glorot_uniform", "equinox": "equinox.nn.Linear.weight", "haiku": "haiku.VarianceScaling",
              "sonnet": "sonnet.VarianceScaling", "tf": "tf.glorot_uniform_initializer", "paddle": "paddle.XavierUniform",
              "mindspore": "mindspore.XavierUniform", "mlx": "mlx.glorot_uniform", "mxnet": "mxnet.Xavier", "chainer": "chainer.GlorotUniform",
              "nnabla": "nnabla.NormalInitializer", "caffe": "caffe.xavier", "timm": "timm.variance_scaling_", "pyg": "pyg.inits.glorot",
@@ -64,6 +64,8 @@ def test_what_differs_is_said():
     found = ig.translate("keras.HeNormal", to="torch")
     assert not found.exact
     assert found.difference == "normal instead of truncated normal"
+    found = ig.translate("fastai.Embedding.weight", to="torch")
+    assert (found.exact, found.initializer.law((9, 9)).std) == (False, pytest.approx(0.00865886, rel=1e-4))
     assert "1.732 times as wide" in ig.translate("torch.kaiming_uniform_", a=5**0.5, to="caffe").difference
 
 

@@ -8,11 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy import integrate, stats
 from torch import nn
 from torch.nn import functional
 
 import isogain as ig
-from conformance import check_sample, normal
+from conformance import check_alike, check_sample, normal
 from isogain.errors import InitializerError
 
 
@@ -296,3 +297,55 @@ def test_constant_rows():
 def test_complex_weights_are_refused_where_there_is_no_law():
     with pytest.raises(InitializerError, match="complex"):
         ig.draw("orthogonal", (4, 4), dtype="complex64")
+
+
+class TestSparse:
+    @pytest.mark.parametrize("shape", [(7, 3), (40, 25)])
+    def test_torchs_row_zeroes_as_torch_does(self, shape):
+        """So many of each column, whatever the columns mean."""
+        theirs = torch.nn.init.sparse_(torch.empty(shape), 0.1)
+        for layout in (None, "out in"):
+            ours = ig.draw(ig.get("torch.sparse_", sparsity=0.1), shape, layout=layout, seed=1)
+            assert ((ours == 0).sum(0) == (theirs == 0).sum(0).numpy()).all()
+
+    def test_by_outputs_and_with_a_mean(self):
+        """MLX: each output forgets so many of its inputs."""
+        w = ig.draw(ig.Sparse(0.4, 0.5, mean=2.0, of="outputs"), (20_000, 10), layout="out in", seed=2)
+        assert ((w == 0).sum(1) == 4).all()
+        law = ig.Sparse(0.4, 0.5, mean=2.0, of="outputs").law((20_000, 10), layout="out in")
+        assert (law.mean, law.std) == pytest.approx((0.6 * 2, math.sqrt(0.6 * 0.25 + 0.24 * 4)))
+        assert w.mean() == pytest.approx(law.mean, abs=5 * law.std / math.sqrt(w.size))
+        assert w.std() == pytest.approx(law.std, rel=0.01)
+
+    def test_arguments(self):
+        with pytest.raises(InitializerError, match="of must be one of"):
+            ig.Sparse(of="rows")
+        with pytest.raises(InitializerError, match="axis is 0 or 1"):
+            ig.Sparse(axis=2)
+
+
+class TestRemainderNormal:
+    @pytest.mark.parametrize("fold", [0.3, 1.0, 2.0])
+    def test_it_is_the_remainder_of_a_normal(self, fold):
+        """fastai's own line: normal_().fmod_(2).mul_(std)."""
+        torch.manual_seed(0)
+        theirs = torch.empty(400, 500).normal_().fmod_(fold).mul_(0.01).numpy()
+        ours = ig.draw(ig.RemainderNormal(0.01, fold), (400, 500), seed=3)
+        check_alike(ours, theirs)
+        assert np.abs(ours).max() <= 0.01 * fold
+
+    @pytest.mark.parametrize("fold", [0.02, 0.5, 2.0, 6.0])
+    def test_its_std(self, fold):
+        """By quadrature, fold by fold."""
+        squares = (
+            integrate.quad(lambda z, k=k: (z - k * fold) ** 2 * stats.norm.pdf(z), k * fold, (k + 1) * fold)[
+                0
+            ]
+            for k in range(math.ceil(9 / fold))
+        )
+        law = ig.RemainderNormal(3.0, fold).law((10, 10))
+        assert law.std == pytest.approx(3 * math.sqrt(2 * sum(squares)), rel=1e-9)
+
+    def test_a_fold_of_nothing_is_refused(self):
+        with pytest.raises(InitializerError, match=r"at least \.01"):
+            ig.RemainderNormal(1.0, 0.0)

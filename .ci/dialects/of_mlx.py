@@ -24,6 +24,8 @@ def samples():
     yield "mlx.normal", {"std": 0.3, "mean": 1.0}, np.array(init.normal(1.0, 0.3)(blank))
     yield "mlx.uniform", {}, np.array(init.uniform()(blank))
     yield "mlx.constant", {"value": 0.3}, np.array(init.constant(0.3)(blank))
+    for shape, told in (((1000, 640), {"sparsity": 0.3}), ((200_000, 3), {"sparsity": 0.1, "mean": 0.5})):
+        yield "mlx.sparse", told, np.array(init.sparse(**told)(mx.zeros(shape)))
     yield "mlx.orthogonal", {"gain": 2.0}, np.array(init.orthogonal(2.0)(mx.zeros((40, 60))))
     layer = nn.Linear(1000, 640)
     yield "mlx.nn.Linear.weight", {}, np.array(layer.weight)

@@ -1,14 +1,8 @@
 """Libraries on PyTorch: graphs, agents, operators, fastai."""
 
-import contextlib
-
+import _operators  # noqa: F401
 import torch
 
-for operator in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-    with contextlib.suppress(
-        RuntimeError
-    ):  # fastai imports torchvision, whose wheel may be for another torch
-        torch.library.define(f"torchvision::{operator}", "(Tensor x) -> Tensor")
 torch.manual_seed(0)
 
 
@@ -33,7 +27,10 @@ def samples():
     yield "pyg.GCNConv.lin.weight", {}, GCNConv(1000, 640).lin.weight.detach()
     yield "pyg.GCNConv.bias", {}, GCNConv(1000, 640).bias.detach()
     yield "pyg.GATConv.att_src", {}, GATConv(4, 25_000, heads=8).att_src.detach()
-    from fastai.layers import BatchNorm, ConvLayer
+    from fastai.layers import BatchNorm, ConvLayer, Embedding, trunc_normal_
+
+    yield "fastai.trunc_normal_", {"std": 0.3}, trunc_normal_(torch.empty(1000, 640), std=0.3)
+    yield "fastai.Embedding.weight", {}, Embedding(1000, 640).weight.detach()
 
     yield "fastai.BatchNorm.bias", {}, BatchNorm(8).bias.detach()
     yield "fastai.BatchNorm.weight", {}, BatchNorm(8).weight.detach()

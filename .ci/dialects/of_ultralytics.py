@@ -1,13 +1,8 @@
 """Ultralytics' detection heads: biases of boxes and of classes, by stride."""
 
-import contextlib
-
+import _operators  # noqa: F401
 import torch
-
-for operator in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d"):
-    with contextlib.suppress(RuntimeError):  # torchvision's wheel may be for another torch
-        torch.library.define(f"torchvision::{operator}", "(Tensor x) -> Tensor")
-from ultralytics.nn.tasks import DetectionModel  # noqa: E402
+from ultralytics.nn.tasks import DetectionModel
 
 torch.manual_seed(0)
 

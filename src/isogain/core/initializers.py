@@ -13,6 +13,7 @@ from isogain.core.constructions.patterns import (
     Identity,
     MaskedNormal,
     PositiveUnitball,
+    RemainderNormal,
     Sparse,
 )
 from isogain.core.constructions.state_space import DiagonalState, Hippo
@@ -50,6 +51,7 @@ __all__ = [
     "PaddedIdentity",
     "PositiveUnitball",
     "PowerScaling",
+    "RemainderNormal",
     "ScaledOrthogonal",
     "Sparse",
     "SpectralScaling",

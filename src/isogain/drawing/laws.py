@@ -72,7 +72,7 @@ def _by_box(
         return _complex(law, Dtype.of(part), key, threads)
     target = Dtype.of(dtype)
     if isinstance(law, SparseLaw):
-        scaled = recipe_for(NormalLaw(0.0, law.scale), target)
+        scaled = recipe_for(NormalLaw(law.location, law.scale), target)
         _check_sparse(law, region)
         return lambda box, out: _sparse(law, key, scaled, box, threads, _bits(out))
     recipe = recipe_for(law, target)
@@ -197,9 +197,10 @@ def _structured(
 
     if law.box is not None:
         lent = np.empty(0, target.working)
+        box = law.box(normals)
         share = math.prod(region.shape[1:]) / math.prod(region.whole[1:])
         for piece in region.pieces(max(1, int(_PIECE * share))):
-            _put(law.box(normals, piece.slices), target, out[piece.relative_to(region)])
+            _put(box(piece.slices), target, out[piece.relative_to(region)])
         return
     largest = max(law.normals, math.prod(region.whole)) * target.working.itemsize
     require_room(largest, f"the construction {law.construction!r} of shape {region.whole}", DrawError)

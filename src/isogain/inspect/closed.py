@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from isogain.graph import Node
@@ -19,6 +19,8 @@ FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
 )
 """What such zeros bring about."""
+AJAR = 0.05
+"""What a gate lets through below which it is a wall: a sigmoid of -3."""
 
 
 def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
@@ -50,6 +52,8 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         return _why(names), names, _opened(table, names)
     if names := tuple(dict.fromkeys(_whispering(table, trunk))):
         return _why_quiet(table, names), names, _opened(table, names)
+    if gates := {name: seen for node in trunk for name, seen in _nearly_shut(table, node)}:
+        return _why_shut(gates), tuple(gates), (_opened_gates(table, gates), RESTART)
     if (dropping := next((n for n in trunk if _drops_all(table, n)), None)) is not None:
         why = (
             f"{place(dropping)} drops everything: its probability is that of dropping, not of keeping, and 1 "
@@ -64,6 +68,31 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         "is handed on"
     )
     return why, (place(lone),), ()
+
+
+def _nearly_shut(table: Table, node: Node) -> Iterator[tuple[str, float]]:
+    """(what makes a gate on the way itself, what the gate lets through) where that is next to nothing."""
+    if node.kind != "multiply" or len(node.inputs) < 2 or not table.graph.weighed_later(node.index):
+        return
+    for one in node.inputs:
+        gate = (
+            table.node(one)
+            if table.node(one).kind == "activation"
+            else table.graph.preceding(one, ("activation",), 3)
+        )
+        seen = table.forward.get(gate.index) if gate is not None and gate.activation == "sigmoid" else None
+        maker = table.graph.preceding(gate.index, ("weight",), 3) if gate is not None else None
+        if seen is not None and maker is not None and maker.weight is not None and seen.rms < AJAR:
+            yield maker.weight.bias or maker.weight.name, seen.rms
+
+
+def _why_shut(gates: Mapping[str, float]) -> str:
+    name, least = pattern(tuple(gates)), min(gates.values())
+    return f"{name} holds the only way nearly shut: its gate lets {least:.2g} of the signal through"
+
+
+def _opened_gates(table: Table, gates: Iterable[str]) -> Fix:
+    return filled(table, [name for name in gates if not is_matrix(table, name)], 0.0)
 
 
 def _drops_all(table: Table, node: Node) -> bool:
@@ -90,7 +119,7 @@ def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:
 
 def _empty(table: Table, node: Node) -> list[Node]:
     """The node, or what a layer reads, where that is nothing and a weight comes later."""
-    if node.kind == "weight" and table.is_zero_weight(node) and table.graph.weighed_later(node.index):
+    if node.kind in ("weight", "norm") and table.gated(node.index) and table.graph.weighed_later(node.index):
         return [node]  # a bias may be left of it
     layer = node.kind in ("weight", "recurrent", "norm") and not _nothing(table, node.index)
     asked = [table.node(k) for k in node.inputs] if layer else [node]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from isogain.graph import Node
-from isogain.inspect.causes import place
+from isogain.inspect.causes import pattern, place
 from isogain.inspect.chains import decades, is_residual_sum
 from isogain.inspect.table import Table
 
@@ -24,6 +24,8 @@ LOUD = 3.0
 REST = 0.2
 """Share of the growth that its least makers may be left unnamed with."""
 _LAYERS = frozenset(["weight", "embedding", "recurrent"])
+_SUMMING = frozenset(["product", "pool", "other", "add"])
+"""Kinds that may make a signal larger without a parameter."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,13 @@ class Growth:
 
     names: tuple[str, ...]
     decades: float
+    op: str = ""
+    """The operation that makes it where no parameter does: a sum, a product with a constant matrix."""
+
+    @property
+    def who(self) -> str:
+        """The parameters or layers, or the operation."""
+        return pattern(self.names) if self.names else self.op
 
     @property
     def factor(self) -> float:
@@ -42,15 +51,20 @@ class Growth:
 def between(table: Table, start: Node, end: Node, change: float) -> Growth | None:
     """The scales and time constants outside layers that make most of a change of the signal, if they do."""
     made: dict[tuple[str, ...], float] = defaultdict(float)
+    plain: dict[str, float] = defaultdict(float)
     for before, after in pairwise(one for one in _way(table, end) if one.index >= start.index):
         if after.kind not in _LAYERS and after.kind != "norm" and not is_residual_sum(table, after):
-            step = _step(table, before, after)
-            made[tuple(_scales(table, before, after))] += step if change > 0 else -step
+            step = _step(table, before, after) * (1 if change > 0 else -1)
+            made[names := tuple(_scales(table, before, after))] += step
+            plain[after.op] += step if not names and after.kind in _SUMMING and change > 0 else 0.0
     made.pop((), None)
-    if not made or not math.isfinite(change):
+    if not math.isfinite(change):
         return None
-    names, most = max(made.items(), key=lambda one: one[1])
-    return Growth(names, math.copysign(most, change)) if most > MOST_OF_IT * abs(change) else None
+    names, most = max(made.items(), key=lambda one: one[1], default=((), 0.0))
+    if most > MOST_OF_IT * abs(change):
+        return Growth(names, math.copysign(most, change))
+    op, most = max(plain.items(), key=lambda one: one[1], default=("", 0.0))
+    return Growth((), most, op) if most > MOST_OF_IT * abs(change) else None
 
 
 def grown(table: Table, node: Node) -> Growth | None:

@@ -97,7 +97,7 @@ def _disc_radius(law: ComplexDiscLaw, u: Any) -> Any:
 def _sparse(law: SparseLaw, key: Any, shape: Shape, working: Any) -> Any:
     """The `zeros` smallest of independent words of a line name its zeros: a uniform random subset."""
     first, second = jax.random.split(key)
-    values = law.scale * jax.random.normal(first, shape, working)
+    values = law.location + law.scale * jax.random.normal(first, shape, working)
     words = jax.random.bits(second, shape)
     ranks = jnp.argsort(jnp.argsort(words, axis=law.axis), axis=law.axis)
     return jnp.where(ranks < law.zeros, 0, values)

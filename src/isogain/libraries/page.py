@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from isogain.libraries.changes import Change, changes, compared
-from isogain.libraries.table import ModelStart, atlas
+from isogain.libraries.table import ModelStart, atlas, version_key
 
 __all__ = ["atlas_page", "changes_page"]
 
@@ -46,7 +46,16 @@ zuko/BPF
 CHANGES = """# What changed between releases
 
 The same models in two versions of their library, kind by kind of parameter; lines that only moved are not
-shown. Made from the table of [the atlas](atlas.md).
+shown. A class that was renamed is gone under its old name and comes under the new one; so does a tied weight
+that another module holds now. "Computed" and "nothing is known" are what could be read, not laws.
+
+Made from the table of [the atlas](atlas.md), to which each version was added by its own environment:
+
+```
+pip install torch==2.13.0 transformers==4.57.1        # in a fresh environment, with isogain
+python benchmarks/atlas.py --only transformers/       # adds a row for every model in that version
+make docs                                             # renews this page
+```
 
 """
 MOST = 40
@@ -55,7 +64,7 @@ MOST = 40
 def atlas_page() -> str:
     """docs/atlas.md as text."""
     table = list(atlas())
-    newest = {one.model: one for one in sorted(table, key=lambda one: one.version)}
+    newest = {one.model: one for one in sorted(table, key=lambda one: version_key(one.version))}
     parts = [
         HEAD.format(
             models=len(newest),

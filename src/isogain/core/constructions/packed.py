@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -27,12 +27,14 @@ from isogain.core.values.distributions import (
     require,
 )
 from isogain.core.values.initializer import Initializer, check_count, refuse_complex
-from isogain.errors import InitializerError
+from isogain.errors import DrawError, InitializerError
+from isogain.memory import require_room
 
 __all__ = ["Packed"]
 
 Array = NDArray[Any]
 Build = Callable[[Normals], Array]
+Box = tuple[slice, ...]
 
 
 @final
@@ -86,15 +88,14 @@ class Packed(Initializer):
         refuse_complex(self, is_complex)
         axis, shape = self._axis(geometry), geometry.shape
         pieces: list[tuple[Build, int]] = []
-        parts: list[_Part] = []
+        parts: list[_Part | _Whole] = []
         first, squares = 0, 0.0
         for number, one in enumerate(self.laws):
             length = self.repeats * sum(s for s, p in zip(self.sizes, self.parts, strict=True) if p == number)
             part = replace(geometry, shape=(*shape[:axis], length, *shape[axis + 1 :]))
             law, count = one._law(part, False), math.prod(part.shape)
             pieces.append((_builder(law, part.shape), first))
-            if not isinstance(law, StructuredLaw):
-                parts.append(_Part(_element(law), part.shape, first))
+            parts.append(_part(law, part.shape, first))
             first += law.normals if isinstance(law, StructuredLaw) else count
             squares += count * (law.std**2 + abs(law.mean) ** 2)
 
@@ -103,19 +104,19 @@ class Packed(Initializer):
             return self._woven(built, axis)
 
         rms = math.sqrt(squares / max(math.prod(shape), 1))
-        by_element = len(parts) == len(self.laws)
-        return StructuredLaw(
-            "packed", build, rms, first, partial(self._box, parts, axis) if by_element else None
-        )
+        return StructuredLaw("packed", build, rms, first, partial(self._opened, parts, axis))
 
-    def _box(self, parts: list[_Part], axis: int, normals: Normals, box: tuple[slice, ...]) -> Array:
-        """A box of the weight, whose parts are drawn element by element."""
+    def _opened(self, parts: Sequence[_Part | _Whole], axis: int, normals: Normals) -> Callable[[Box], Array]:
+        return partial(self._box, [one.opened(normals) for one in parts], axis)
+
+    def _box(self, parts: list[Callable[[Box], Array]], axis: int, box: Box) -> Array:
+        """A box of the weight: of each part what lies in it."""
         found, taken, low = [], [0] * len(parts), 0
         for size, part in zip(self.sizes * self.repeats, self.parts * self.repeats, strict=True):
             start, stop = max(box[axis].start, low), min(box[axis].stop, low + size)
             if start < stop:
                 moved = slice(start - low + taken[part], stop - low + taken[part])
-                found.append(parts[part].box(normals, (*box[:axis], moved, *box[axis + 1 :])))
+                found.append(parts[part]((*box[:axis], moved, *box[axis + 1 :])))
             taken[part] += size
             low += size
         return np.concatenate(found, axis=axis)
@@ -155,7 +156,11 @@ class _Part:
     shape: tuple[int, ...]
     first: int
 
-    def box(self, normals: Normals, box: tuple[slice, ...]) -> Array:
+    def opened(self, normals: Normals) -> Callable[[Box], Array]:
+        """What gives a box of it."""
+        return partial(self._box, normals)
+
+    def _box(self, normals: Normals, box: Box) -> Array:
         """A box of it, from the normals of its rows (of one row, of that row's rows)."""
         first, shape, inner = self.first, self.shape, box
         while len(inner) > 1 and inner[0].stop - inner[0].start == 1:
@@ -165,6 +170,30 @@ class _Part:
         drawn = self.element(normals(first + rows.start * width, (rows.stop - rows.start) * width))
         found = drawn.reshape(-1, *shape[1:])[(slice(None), *inner[1:])]
         return found.reshape([one.stop - one.start for one in box])
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A map that is one construction, built once and only where a box has some of it."""
+
+    build: Build
+    shape: tuple[int, ...]
+    first: int
+
+    def opened(self, normals: Normals) -> Callable[[Box], Array]:
+        """What gives a box of it."""
+        built = cache(partial(self._built, normals))
+        return lambda box: built()[box]
+
+    def _built(self, normals: Normals) -> Array:
+        require_room(4 * math.prod(self.shape), f"a packed construction of shape {self.shape}", DrawError)
+        return np.asarray(self.build(_from(normals, self.first)))
+
+
+def _part(law: Law, shape: tuple[int, ...], first: int) -> _Part | _Whole:
+    if isinstance(law, StructuredLaw):
+        return _Whole(law.build, shape, first)
+    return _Part(_element(law), shape, first)
 
 
 def _from(normals: Normals, start: int) -> Normals:

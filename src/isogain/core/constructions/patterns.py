@@ -18,7 +18,16 @@ from isogain.core.values.initializer import (
     require_positive,
 )
 
-__all__ = ["Bilinear", "Dirac", "GateBias", "Identity", "MaskedNormal", "PositiveUnitball", "Sparse"]
+__all__ = [
+    "Bilinear",
+    "Dirac",
+    "GateBias",
+    "Identity",
+    "MaskedNormal",
+    "PositiveUnitball",
+    "RemainderNormal",
+    "Sparse",
+]
 
 
 @final
@@ -63,16 +72,25 @@ class Dirac(Initializer):
 @final
 @dataclass(frozen=True, repr=False)
 class Sparse(Initializer):
-    """For every input, ceil(sparsity * out) of its outgoing weights are 0, the others N(0, std^2).
+    """For every input, ceil(sparsity * out) of its outgoing weights are 0, the others N(mean, std^2).
 
-    Martens 2010, section 5; torch's `sparse_`.
+    Martens 2010, section 5; torch's `sparse_`.  With of='outputs': for every output, ceil(sparsity * in) of
+    its incoming weights (MLX).  `axis`, where no layout is given, is the one along which a framework counts
+    its zeros, whatever it means there.
     """
 
     sparsity: float = 0.9
     std: float = 0.01
+    mean: float = 0.0
+    of: str = "inputs"
+    axis: int | None = None
+    quiet: ClassVar[tuple[str, ...]] = ("mean", "of", "axis")
 
     def __post_init__(self) -> None:
         require_positive(self, std=self.std, sparsity=self.sparsity)
+        require_finite(self, mean=self.mean)
+        require_choice(self, "of", ("inputs", "outputs"))
+        require(self.axis in (None, 0, 1), f"Sparse: axis is 0 or 1 of a matrix, got {self.axis!r}")
         require(self.sparsity <= 1, f"Sparse: sparsity is a share, at most 1, got {self.sparsity!r}")
 
     def _law(self, geometry: Geometry, is_complex: bool) -> Law:
@@ -83,9 +101,10 @@ class Sparse(Initializer):
             f"Sparse needs a matrix of one 'out' and one 'in' axis, but the layout {str(geometry.layout)!r} "
             f"gives the shape {geometry.shape} {' '.join(axes)}",
         )
-        axis = axes.index("out")
+        bare = self.axis if self.axis is not None and not geometry.told else None
+        axis = axes.index("out" if self.of == "inputs" else "in") if bare is None else bare
         length = geometry.shape[axis]
-        return SparseLaw(self.std, math.ceil(self.sparsity * length), length, axis)
+        return SparseLaw(self.std, math.ceil(self.sparsity * length), length, axis, self.mean)
 
 
 @final
@@ -117,6 +136,30 @@ class MaskedNormal(Initializer):
             outputs = structured.outputs_first(geometry).canonical_sizes()[1]
             keep = min(1.0, self.nonzero / max(outputs, 1))
         return structured.masked_normal_law(geometry, self.mean, self.std, keep)
+
+
+@final
+@dataclass(frozen=True, repr=False)
+class RemainderNormal(Initializer):
+    """std times the remainder, with its sign, of a standard normal divided by `fold`.
+
+    Draws beyond `fold` start again at 0 instead of being drawn anew, so the law is narrower than one cut
+    there: of std .86589 at 2 (fastai's `trunc_normal_`).
+    """
+
+    std: float = 1.0
+    fold: float = 2.0
+
+    def __post_init__(self) -> None:
+        require_positive(self, std=self.std, fold=self.fold)
+        require(
+            self.fold >= 0.01,
+            f"RemainderNormal: fold must be at least .01, below which the law is uniform, got {self.fold!r}",
+        )
+
+    def _law(self, geometry: Geometry, is_complex: bool) -> Law:
+        refuse_complex(self, is_complex)
+        return structured.remainder_law(geometry, self.std, self.fold)
 
 
 @final

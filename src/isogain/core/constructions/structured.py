@@ -31,6 +31,7 @@ __all__ = [
     "matrix_law",
     "mirrored",
     "outputs_first",
+    "remainder_law",
     "segments_law",
     "svd_orthogonal",
     "uniforms",
@@ -41,6 +42,8 @@ __all__ = [
 Array = NDArray[Any]
 MatrixMaker = Callable[[int, int, Array], Array]
 """(rows, columns, max(rows, columns) * min(rows, columns) standard normals) -> matrix."""
+FARTHEST = 9.0
+"""Sigmas beyond which a normal law has no mass to speak of."""
 
 
 def svd_orthogonal(rows: int, columns: int, normals: Array, *, uniform: bool) -> Array:
@@ -248,6 +251,26 @@ def masked_normal_law(geometry: Geometry, mean: float, std: float, keep: float) 
         return np.asarray(np.where(kept, values, 0).reshape(geometry.shape))
 
     return StructuredLaw("masked_normal", build, math.sqrt(keep * (std**2 + mean**2)), 2 * count)
+
+
+def remainder_law(geometry: Geometry, std: float, fold: float) -> StructuredLaw:
+    """std times what is left of N(0, 1) after division by `fold`, towards 0."""
+
+    def build(normals: Normals) -> Array:
+        values: Array = namespace(normals).fmod(normals(0, math.prod(geometry.shape)), fold)
+        return (std * values).reshape(geometry.shape)
+
+    rms = std * _remainder_std(fold)
+    return StructuredLaw("remainder_normal", build, rms, math.prod(geometry.shape))
+
+
+def _remainder_std(fold: float) -> float:
+    """The root of twice the sum of the integrals of (z - k fold)^2 times the density, fold by fold."""
+    edges = fold * np.arange(math.ceil(FARTHEST / fold) + 1)
+    beyond = np.array([math.erfc(edge / math.sqrt(2)) / 2 for edge in edges])
+    density, start = np.exp(-(edges**2) / 2) / math.sqrt(2 * math.pi), edges[:-1]
+    squares = -(1 + start**2) * np.diff(beyond) - np.diff(edges * density) + 2 * start * np.diff(density)
+    return math.sqrt(2 * float(squares.sum()))
 
 
 def outputs_first(geometry: Geometry) -> Geometry:

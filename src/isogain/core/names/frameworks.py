@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from isogain.checking import shown
@@ -25,6 +25,15 @@ class Framework:
     kernel: str
     transposed: str
     style: str = "object"
+    rows: str = ""
+    """The prefix of its rows, where they are another framework's."""
+    always: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Arguments that each of its calls that takes them is given."""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its rows begin with."""
+        return self.rows or self.name
 
     def layout_of(self, roles: tuple[str, ...], transposed: bool) -> str | None:
         """Its layout of a weight with these roles; None where it says nothing of them."""
@@ -98,6 +107,7 @@ FRAMEWORKS: dict[str, Framework] = {
         Framework("torch", *TORCH, "in place"),
         Framework("keras", *KERAS),
         Framework("jax", "in out", "* in out", "* in out"),
+        Framework("equinox", *TORCH, rows="jax", always={"in_axis": 1, "out_axis": 0}),
         Framework("haiku", *KERAS),
         Framework("sonnet", *KERAS),
         Framework("tf", *KERAS),
@@ -115,8 +125,8 @@ FRAMEWORKS: dict[str, Framework] = {
         Framework("thinc", "out in", "out in *", "in out *", "ops"),
     )
 }
-"""By the prefix of their rows."""
-ALIASES = {"flax": "jax", "pytorch": "torch", "tensorflow": "tf", "equinox": "jax", "paddlepaddle": "paddle"}
+"""By name."""
+ALIASES = {"flax": "jax", "pytorch": "torch", "tensorflow": "tf", "paddlepaddle": "paddle"}
 
 
 def known_framework(name: object) -> Framework:

@@ -11,7 +11,15 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from isogain.core.initializers import Constant, Normal, Orthogonal, TruncatedNormal, Uniform, VarianceScaling
+from isogain.core.initializers import (
+    Constant,
+    Normal,
+    Orthogonal,
+    RemainderNormal,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+)
 from isogain.core.names.rows import Row
 from isogain.core.values.distributions import (
     ConstantLaw,
@@ -46,6 +54,8 @@ NAMES: dict[str, str] = {
     "value": "value", "val": "value", "fill_value": "value", "constant": "value",
 }  # fmt: skip
 """Arguments that are a number of the law, and which."""
+FIXED = (Normal, Uniform, TruncatedNormal, Constant, RemainderNormal)
+"""Initializers whose law is one at every shape."""
 MOST = 3000
 
 
@@ -58,7 +68,7 @@ def facts_of(value: Initializer, laws: Mapping[str, Law]) -> Facts:
     elif isinstance(value, Orthogonal):
         facts["gain"] = value.gain
     law = laws.get("shape")
-    if isinstance(value, Normal | Uniform | TruncatedNormal | Constant) or law is not None:
+    if isinstance(value, FIXED) or law is not None:
         facts |= _numbers(law if law is not None else value.law((2, 2)))
     return facts
 
@@ -74,15 +84,15 @@ def _numbers(law: Law) -> Facts:
     if isinstance(law, TruncatedNormalLaw):
         sigmas = {"lower": law.alpha, "upper": law.beta}
         return {"std": law.scale, "mean": law.location, "low": law.low, "high": law.high, **sigmas}
-    return {}
+    return {"std": law.std}
 
 
-def arguments_for(row: Row, facts: Facts) -> Iterator[dict[str, Any]]:
-    """Arguments worth trying, the fewest first; those that equal a default are left out."""
+def arguments_for(row: Row, facts: Facts, always: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Arguments worth trying, the fewest first; those that equal a default are left out, `always` is not."""
     names, choices = [], []
     for name, parameter in inspect.signature(row.make).parameters.items():
-        wanted = _values(name, facts)
-        needed = parameter.default is parameter.empty
+        wanted = [always[name]] if name in always else _values(name, facts)
+        needed = parameter.default is parameter.empty or name in always
         if needed and not wanted:
             return
         names.append(name)
@@ -100,7 +110,9 @@ def _values(name: str, facts: Facts) -> list[Any]:
     """Values that an argument of this name could need."""
     if name in CHOICES:
         return list(CHOICES[name]) if "variance" in facts else []
-    found = [facts[NAMES[name]]] if name in NAMES and NAMES[name] in facts else []
+    found: list[Any] = [facts[NAMES[name]]] if name in NAMES and NAMES[name] in facts else []
+    if name == "lim" and "low" in facts:
+        found.append((_tidy(facts["low"]), _tidy(facts["high"])))
     if name in SCALES:
         found += _scales(facts)
     if name in SLOPES:

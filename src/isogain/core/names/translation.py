@@ -185,7 +185,7 @@ def _candidates(target: Framework, wanted: _Wanted) -> Iterator[_Candidate]:
         for row in catalog():
             if not _is_of(row, target) or row.layout or row.function or row.name in NO_CALLS:
                 continue
-            for arguments in arguments_for(row, facts):
+            for arguments in arguments_for(row, facts, target.always):
                 try:
                     value = row.make(**arguments)
                     cost, where, difference = wanted.judged(row, value)
@@ -199,7 +199,7 @@ def _is_of(row: Row, target: Framework) -> bool:
     """Whether the row bears the framework's own name, and not that of a library on top of it."""
     if "." not in row.name:
         return target.name == OURS and row.group in GENERAL
-    return row.name.partition(".")[0] == target.name
+    return row.name.partition(".")[0] == target.prefix
 
 
 def _short(name: str) -> str:

@@ -204,7 +204,7 @@ class TruncatedNormalLaw(Law):
 @final
 @dataclass(frozen=True)
 class SparseLaw(Law):
-    """`zeros` entries of every line along `axis` are 0, the others N(0, scale^2).
+    """`zeros` entries of every line along `axis` are 0, the others N(location, scale^2).
 
     The places are a uniformly random subset for each line, drawn from the same key.
     """
@@ -213,15 +213,22 @@ class SparseLaw(Law):
     zeros: int
     length: int
     axis: int
+    location: float = 0.0
     kind: ClassVar[str] = "sparse"
 
     @property
     def mean(self) -> float:
-        return 0.0
+        return self.location * self._kept
 
     @property
     def std(self) -> float:
-        return self.scale * math.sqrt(1 - self.zeros / self.length) if self.length else 0.0
+        kept = self._kept
+        return math.sqrt(kept * self.scale**2 + kept * (1 - kept) * self.location**2)
+
+    @property
+    def _kept(self) -> float:
+        """The share that is not 0."""
+        return 1 - self.zeros / self.length if self.length else 0.0
 
 
 @final
@@ -282,8 +289,8 @@ class StructuredLaw(Law):
     elementwise_std: float
     normals: int
     """How many standard normals the construction consumes (0: it is not random)."""
-    box: Callable[[Normals, tuple[slice, ...]], NDArray[Any]] | None = None
-    """`box(normals, slices)`: that box of the tensor, from the normals behind it alone, if there is a way."""
+    box: Callable[[Normals], Callable[[tuple[slice, ...]], NDArray[Any]]] | None = None
+    """`box(normals)(slices)`: that box of the tensor, from the normals behind it alone, if there is a way."""
     kind: ClassVar[str] = "structured"
 
     @property

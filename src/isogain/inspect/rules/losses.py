@@ -231,7 +231,7 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
     if bias is not None and bias.rms > OWN_BIAS * use.spread:
         seen, mends = f"; its bias has root mean square {bias.rms:.3g}", [zeroed(table, [bias.name]), *mends]
     elif (made := grown(table, node)) is not None:
-        seen += f"; {pattern(made.names)} made what it reads {made.factor:.3g} times as large"
+        seen += f"; {made.who} made what it reads {made.factor:.3g} times as large"
         mends = mends[::-1]  # a new start before a quiet head, which leaves the rest as loud as it is
     return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), tuple(mends)
 

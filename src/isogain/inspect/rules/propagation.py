@@ -147,7 +147,7 @@ def _forward_finding(
     made = between(table, piece[0], worst, change)
     why, paths, mends = _cause(table, made, weights, change, "signal")
     return Finding(
-        code, severity, pattern(made.names) if made else place(worst),
+        code, severity, pattern(made.names) if made and made.names else place(worst),
         f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         _expected_words(natural, chain.course.band(), chain), why, "", paths, mends=mends,
     )  # fmt: skip
@@ -159,7 +159,13 @@ def _cause(
     """Why, the places and what might mend: the layers, or what lies between them where that makes it."""
     if made is None:
         return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
-    why = f"no layer makes it: what {pattern(made.names)} gives multiplies the {what} by {made.factor:.3g}"
+    if not made.names:
+        why = (
+            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as sums "
+            "over many do that nothing divides"
+        )
+        return why, _paths(weights), (RESTART,)
+    why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"
     # one number for scales that differ from each other would take their difference away
     alike = all(name in table.parameters and table.parameters[name].constant for name in made.names)
     return why, made.names, ((filled(table, list(made.names), 0.0),) if alike else ()) + (RESTART,)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["Place", "Seen", "look"]
+__all__ = ["Place", "Seen", "look", "shown_file"]
 
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parent)
@@ -59,7 +59,7 @@ class _Function:
         self.is_passed_over = _is_passed_over(file, name)
         self.is_named = not name.startswith("__torch_") and not file.startswith(_HERE)
         """Whether it may be what somebody called."""
-        self.shown = _shown(file)
+        self.shown = shown_file(file)
 
 
 _FUNCTIONS: dict[int, _Function] = {}
@@ -103,7 +103,7 @@ def _is_passed_over(file: str, function: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _shown(file: str) -> str:
+def shown_file(file: str) -> str:
     """The file from its package on; a file outside of any package from the working directory on."""
     path = Path(file)
     for part in ("site-packages", "dist-packages"):

@@ -26,8 +26,8 @@ __all__ = ["own_plan"]
 def own_plan(model: nn.Module) -> Plan:
     """Return the laws that the model's library starts it with, as a Plan; each reason is `file:line`.
 
-    From the record of `deferred`, or, where there is none, from the model's own recipes, run without memory
-    on stand-ins (`reset_parameters`, then `initialize_weights`, `init_weights` or `_init_weights`).  A law
+    From the record of `deferred`, or, where there is none, from the model's own code, run without memory on
+    stand-ins (what its constructors did; `initialize_weights`, `init_weights` or `_init_weights`).  A law
     comes with fans where its number is one of a fan's.  What is computed, copied from another parameter, or
     random without a law of isogain's has no initializer ("kept"): `materialize_` and `apply_` give it what
     its steps give.  Buffers, and parameters of which nothing is known, are in `notes`.

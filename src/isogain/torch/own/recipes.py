@@ -1,16 +1,17 @@
-"""Models that are on the meta device without a record: their own recipes, run under the recorder.
+"""Models that are on the meta device without a record: their own code, run under the recorder.
 
-First every module's `reset_parameters`, as its constructor would have; then the model's own recipe over it:
-`initialize_weights` (transformers), `init_weights` (torchtitan and others), `_init_weights` with `apply`.
+First what each module's constructors did, inner modules first: `reset_parameters`, and the statements that
+give values; then the model's own recipe over it: `initialize_weights` (transformers), `init_weights`
+(torchtitan and others), `_init_weights` with `apply`, where no constructor has called it in a way of its own.
 They run on stand-ins of the whole shape, so a sharded model is asked the same as an unsharded one.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,8 +20,12 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
+from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.own.constructors import Reach
 from isogain.torch.own.origins import bind
 from isogain.torch.own.recorder import Recorder
+from isogain.torch.own.repeating import Repeater
+from isogain.torch.own.witnesses import Counting, Key, Recording
 
 __all__ = ["run_recipes"]
 
@@ -32,15 +37,63 @@ _DONE = "_is_hf_initialized"
 def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     """Records what the model's recipes do to the wanted tensors; returns what those that failed said."""
     asked = {(id(module), name) for places in wanted for module, name in places.owners}
+    reach = Reach(model)
+    counts = _counted(model, reach)
     recorder, said = Recorder(), list[str]()
     with _stand_ins(model, recorder) as join, _unmarked(model):
-        said += _run(recorder, _resets(model))
-        whole = [found for module in _inner_first(model) for found in _of_whole(module)]
+        repeater = Repeater(reach, Recording(recorder, counts.fits), _reset)
+        modules = list(_inner_first(model))
+        with recorder:
+            for module in modules:
+                repeater.repeat(module)
+        said += repeater.said + _lose(recorder, counts)
+        left = [module for module in modules if id(module) not in repeater.own_way]
+        whole = [found for module in left for found in _of_whole(module)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
     return tuple(said)
+
+
+def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
+    for owner in counts.beyond:
+        held = _held(*owner)
+        if held is not None:
+            recorder.lose(held)
+    number = len(counts.beyond)
+    said = f"code outside of the modules' constructors wrote to {number} of the tensors"
+    return [said] if number else []
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What the model's own tensors say about how they were started."""
+
+    fits: Mapping[Key, Sequence[int]]
+    beyond: tuple[tuple[nn.Module, str], ...]
+    """Those that others wrote than the constructors of the modules that are there."""
+
+
+def _counted(model: nn.Module, reach: Reach) -> _Counts:
+    """Constructors repeated as they ran, on the meta device, so that what they write is counted."""
+    places = places_of(model)
+    witness = Counting()
+    with _stand_ins(model), _unmarked(model):
+        repeater = Repeater(reach, witness, _reset)
+        with torch.device("meta"):
+            for module in _inner_first(model):
+                repeater.repeat(module)
+        now = {one.path: _held(*one.owners[0]) for one in places if len(one.owners) == 1}
+        counts = {
+            id(held): one.tensor._version - witness.count(held)
+            for one in places
+            if (held := now.get(one.path)) is not None and id(held) not in witness.unknown
+            if not is_dtensor(one.tensor)
+        }
+    fits = witness.fitting(counts)
+    beyond = witness.beyond(counts, fits)
+    return _Counts(fits, tuple(one.owners[0] for one in places if id(now.get(one.path)) in beyond))
 
 
 def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -> Iterator[str]:
@@ -50,16 +103,6 @@ def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -
                 recipe()
             except Exception as error:
                 yield f"{name} raised {type(error).__name__}: {error}"
-
-
-def _resets(model: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Of all modules, inner ones first."""
-    for module in _inner_first(model):
-        for name in ("reset_parameters", "_reset_parameters"):
-            reset = getattr(module, name, None)
-            if callable(reset):
-                yield f"{type(module).__name__}.{name}", partial(_reset, module, reset)
-                break
 
 
 def _reset(module: nn.Module, reset: Callable[[], Any]) -> None:
@@ -118,20 +161,21 @@ def _inner_first(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _stand_ins(model: nn.Module, recorder: Recorder) -> Iterator[Callable[[], None]]:
+def _stand_ins(model: nn.Module, recorder: Recorder | None = None) -> Iterator[Callable[[], None]]:
     """Every tensor of the model replaced by one without memory or values; put back at the end.
 
     A tied tensor belongs to the first of its holders whose recipe writes it; each holds one of its own until
     `join` is called, as in a constructor, where they are tied once they are there.
     """
     places = places_of(model)
-    fresh = [[_stand_in(one, recorder) for _ in one.owners] for one in places]
-    for one, tensors in zip(places, fresh, strict=True):
-        for (module, name), tensor in zip(one.owners, tensors, strict=True):
-            _put(module, name, tensor, one.is_parameter)
+    for one in places:
+        for module, name in one.owners:
+            _put(module, name, _stand_in(one, recorder), one.is_parameter)
 
     def join() -> None:
-        for one, tensors in zip(places, fresh, strict=True):
+        assert recorder is not None
+        for one in places:
+            tensors = [held for owner in one.owners if (held := _held(*owner)) is not None]
             _tie(one, next(filter(recorder.has_written, tensors), tensors[0]))
 
     try:
@@ -146,14 +190,19 @@ def _tie(places: Places, tensor: Tensor) -> None:
         _put(module, name, tensor, places.is_parameter)
 
 
-def _stand_in(places: Places, recorder: Recorder) -> Tensor:
+def _stand_in(places: Places, recorder: Recorder | None) -> Tensor:
     old = places.tensor
-    with recorder:
+    with recorder or torch.device("meta"):
         fresh: Tensor = torch.empty(old.shape, dtype=old.dtype)
         if places.is_parameter:
             fresh = nn.Parameter(fresh, requires_grad=old.requires_grad)
             vars(fresh).update({name: value for name, value in vars(old).items() if name != _DONE})
     return fresh
+
+
+def _held(module: nn.Module, name: str) -> Tensor | None:
+    held = module._parameters.get(name)
+    return held if held is not None else module._buffers.get(name)
 
 
 def _put(module: nn.Module, name: str, tensor: Tensor, is_parameter: bool) -> None:

@@ -133,6 +133,12 @@ class Record:
         for storage in {ref.storage for ref in refs if ref is not None}:
             self.writers.setdefault(storage, []).append(step.index)
 
+    def go_back(self, time: int) -> None:
+        """Forgets the steps since then."""
+        del self.steps[time:]
+        for written in self.writers.values():
+            del written[bisect_left(written, time) :]
+
     def last_write(self, storage: int, time: int) -> int | None:
         """The last step before `time` that wrote there."""
         before = bisect_left(self.writers.get(storage, ()), time)

@@ -110,6 +110,22 @@ class Recorder(TorchDispatchMode):
         last = self.record.last_write(self._number(tensor), len(self.record.steps))
         return last is not None and not self.record.steps[last].is_void
 
+    def was_written(self, tensor: Tensor, since: int) -> bool:
+        """Whether an operation after that time wrote to the tensor's memory."""
+        last = self.record.last_write(self._number(tensor), len(self.record.steps))
+        return last is not None and last >= since
+
+    def steps_of(self, tensor: Tensor, since: int) -> list[Step]:
+        """What wrote to the tensor's memory after that time."""
+        written = self.record.writers.get(self._number(tensor), [])
+        return [self.record.steps[index] for index in written if index >= since]
+
+    def lose(self, tensor: Tensor) -> None:
+        """From now on nobody knows what is in the tensor."""
+        ref = self.ref(tensor)
+        place = look(sys._getframe(1)).place
+        self.record.add(Step(ref.time, "lost", None, (), {}, (), (ref,), (), place))
+
     def ref(self, tensor: Tensor, time: int | None = None) -> Ref:
         """The tensor as it is now, or as it was at a time."""
         return Ref(

@@ -167,7 +167,8 @@ def _is_written(record: Record, needed: Needed, storage: int, ref: Ref) -> bool:
         return False
     written = torch.zeros(max(record.sizes[storage] // home.dtype.itemsize, 1), dtype=torch.bool)
     for index in needed.steps:
-        for one in record.steps[index].writes:
+        step = record.steps[index]
+        for one in () if step.is_void else step.writes:
             if one.storage == storage and one.dtype.itemsize == home.dtype.itemsize:
                 written.as_strided(one.shape, one.stride, one.offset).fill_(True)
     looked = written if storage != ref.storage else written.as_strided(ref.shape, ref.stride, ref.offset)

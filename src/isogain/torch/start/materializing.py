@@ -29,8 +29,8 @@ def materialize_(
     Without `choices` everything on the meta device starts as its library wrote it (see `own_plan`): laws
     drawn by isogain, keyed by (seed, path); what is computed, buffers included, as the constructor computed
     it; what is random without a law, replayed from a generator keyed by (seed, path).  How a model came to be
-    is known from `deferred`; else its own recipes are run without memory (`reset_parameters`, then
-    `initialize_weights`, `init_weights` or `_init_weights`).
+    is known from `deferred`; else its own code is run without memory (what its constructors
+    did, then `initialize_weights`, `init_weights` or `_init_weights`).
 
     `choices` is a Plan, or maps paths, or patterns such as "layers.*.weight" (the first that fits counts), to
     an initializer, a `Filling` (initializer and layout), a tensor to copy or a number; or is a function

@@ -8,7 +8,7 @@ that numbers were never drawn is seen on the batch, and so is what mends it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from isogain.core.initializers import Constant, Normal, Orthogonal, Zeros
@@ -18,14 +18,16 @@ from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.inspect import Report
 from isogain.inspect.findings import Finding, at_least
+from isogain.inspect.fixes import Change
 from isogain.torch.draw.targets import public_path
 
-__all__ = ["alone", "settled", "unplanned", "with_settled"]
+__all__ = ["alone", "resized", "settled", "unplanned", "with_settled"]
 
 REASONS = {
     "adapter-not-neutral": "the end of a part around frozen layers, which it changes by {}: neutral at 0",
     "initial-loss": "a first loss of {}: the constant answer that costs least is where it starts",
     "exploding-forward": "{} through what it scales: at 0 that is 1",
+    "vanishing-backward": "{}: it held the only way shut",
     "symmetric-units": "{}: one factor is drawn, and both learn",
     "uninitialized": "{}: memory that was never drawn",
 }
@@ -44,13 +46,28 @@ def settled(report: Report) -> dict[str, tuple[Initializer, str]]:
     """The parameters that settle a finding, and their laws; none inside a parametrization."""
     return {
         stable_path(name): (_LAWS[change.verb](value), _reason(finding))
-        for finding in report.findings
-        if finding.code in REASONS and finding.mends and at_least(finding.severity, "warning")
-        for change in finding.mends[0].changes
-        if change.verb in _LAWS
-        for name, value in change.values
-        if public_path(name) == name
+        for finding, change, name, value in _changes(report)
+        if finding.code in REASONS and change.verb in _LAWS
     }
+
+
+def resized(report: Report) -> dict[str, tuple[Initializer, str]]:
+    """The same, and matrices of another size: for a model of which nothing that is planned mends more."""
+    shapes = {use.name: use.shape for use in report.table.graph.parameters}
+    found = {
+        stable_path(name): (Normal(value / math.sqrt(math.prod(shapes[name]))), finding.why)
+        for finding, change, name, value in _changes(report)
+        if change.verb == "norm" and name in shapes and value > 0
+    }
+    return found | settled(report)
+
+
+def _changes(report: Report) -> Iterator[tuple[Finding, Change, str, float]]:
+    """What the first mend of each finding changes, one parameter after the other."""
+    for finding in report.findings:
+        if finding.mends and at_least(finding.severity, "warning"):
+            for change in finding.mends[0].changes:
+                yield from ((finding, change, n, v) for n, v in change.values if public_path(n) == n)
 
 
 def _reason(finding: Finding) -> str:
@@ -74,7 +91,7 @@ def with_settled(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
 
 def alone(made: Plan, found: Settled, fixed: frozenset[str]) -> Plan:
     """The plan that writes these values and nothing else."""
-    kept = "its own start is well but for what one value settles"
+    kept = "its own start is well but for what is settled elsewhere"
 
     def change(entry: Entry) -> Entry:
         left = replace(entry, initializer=None, drawn_as="", reason=kept)

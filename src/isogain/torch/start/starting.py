@@ -34,7 +34,7 @@ from isogain.torch.start.calibration import Measured, calibrate
 from isogain.torch.start.planning import plan, planned
 from isogain.torch.start.quieting import quietened
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
-from isogain.torch.start.settling import alone, settled, unplanned, with_settled
+from isogain.torch.start.settling import alone, resized, settled, unplanned, with_settled
 from isogain.torch.start.short_run import trained
 from isogain.torch.start.standing import Contest, Snapshot
 
@@ -127,7 +127,10 @@ def _started(
         receipt = trial.of(alone(made, found, scene.fixed))
         if not receipt.left and receipt.verdict_after == "healthy":
             return receipt
-    return trial.of(with_settled(made, found, scene.fixed), scene.fixed if recipe == DEFAULT else None)
+    receipt = trial.of(with_settled(made, found, scene.fixed), scene.fixed if recipe == DEFAULT else None)
+    if receipt.left and compared and contest.own is not None and contest.own.verdict != "healthy":
+        return trial.mended(receipt, contest.own, scene.fixed)
+    return receipt
 
 
 def _mixed(graph: Graph) -> bool:
@@ -174,6 +177,14 @@ class Trial:
             return self._left(made, left)
         _STARTED.add(self.model)
         return _receipt(made, self.seed, self.before, after, scaled, self.contest, "")
+
+    def mended(self, before: Receipt, own: Report, fixed: frozenset[str]) -> Receipt:
+        """What the findings' mends come to where the plan's start mends nothing; or the receipt given."""
+        found = resized(own)
+        if not found:
+            return before
+        after = self.of(alone(before.plan, found, fixed))
+        return before if after.left else after
 
     def _quietened(
         self, made: Plan, scaled: dict[str, float], after: Measured

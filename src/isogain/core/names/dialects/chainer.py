@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
     Identity,
@@ -16,6 +18,7 @@ from isogain.core.initializers import (
 )
 from isogain.core.names.dialects.forms import Taps, bounded, scaled, taps
 from isogain.core.names.rows import table
+from isogain.core.values.distributions import CHECKS, require
 
 VERSION = "chainer 7.8.1"
 row = table("chainer", "Chainer", "chainer.initializers", VERSION)
@@ -130,6 +133,12 @@ def _he(maps: int, kernel: Taps, bound: bool) -> Initializer:
     return _by_maps(bound, (6 if bound else 2) / (taps(kernel, 2) * maps))
 
 
+def _between(lim: Sequence[float] = (-1.0, 1.0)) -> Initializer:
+    bounds = CHECKS.series("nnabla.UniformInitializer: lim", lim, "two numbers")
+    require(len(bounds) == 2, f"nnabla.UniformInitializer: lim is two numbers, got {shown(lim)}")
+    return Uniform(*bounds)
+
+
 MAPS = {"inmaps": 64, "outmaps": 128}
 COUNTS = (
     "By counts of maps that the caller gives, not by the shape; a kernel of one number has both axes of it."
@@ -142,7 +151,10 @@ nnabla(
     lambda sigma=1.0: Normal(sigma),
 )
 nnabla(
-    "UniformInitializer", "w ~ U[low, high)", "±1 by default.", lambda low=-1.0, high=1.0: Uniform(low, high)
+    "UniformInitializer",
+    "w ~ U[lim[0], lim[1])",
+    "±1 by default.",
+    _between,
 )
 nnabla(
     "OrthogonalInitializer",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from isogain.core.initializers import (
     Constant,
+    GateBias,
     Identity,
     Initializer,
     Normal,
@@ -186,5 +187,14 @@ layer(
 layer("GRU.b", "b = 0", "Zeros.", lambda: Zeros(), layout="out")
 layer("LayerNorm.scale", "w = 1", "Ones.", lambda: Ones(), layout="out")
 layer("LayerNorm.offset", "b = 0", "Zeros.", lambda: Zeros(), layout="out")
+for _part in ("input_to_hidden", "hidden_to_hidden"):
+    snt_layer(f"LSTM.{_part}", START, DELIVERS, lambda: own_start(), layout="in out")
+snt_layer(
+    "LSTM.b",
+    "b = (0, 1, 0, 0) by gate",
+    "The forget gate's 1 is held, where Haiku's is added in forward.",
+    lambda: GateBias((0.0, 1.0, 0.0, 0.0)),
+    layout="out",
+)
 snt_layer("LayerNorm.scale", "w = 1", "Ones.", lambda: Ones(), layout="out")
 snt_layer("LayerNorm.offset", "b = 0", "Zeros.", lambda: Zeros(), layout="out")

@@ -99,7 +99,7 @@ row(
     "Sparse",
     "⌈sparsity·s[0]⌉ of each column 0, others N(0, sigma²)",
     "Two axes only.",
-    lambda sparsity, sigma=0.01: Sparse(sparsity, sigma),
+    lambda sparsity, sigma=0.01: Sparse(sparsity, sigma, axis=0),
     example={"sparsity": 0.5},
 )
 row("Identity", "W = I", "Two axes only.", lambda: Identity())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isogain.core.initializers import Constant, Identity, Normal, Ones, Orthogonal, Uniform, Zeros
+from isogain.core.initializers import Constant, Identity, Normal, Ones, Orthogonal, Sparse, Uniform, Zeros
 from isogain.core.names.dialects.forms import one_over_root, reading, scaled
 from isogain.core.names.rows import table
 
@@ -49,6 +49,13 @@ row(
     "w ~ U(±gain·√(3 / fan))",
     HE,
     lambda mode="fan_in", gain=1.0: scaled(gain**2, mode, "uniform", "mlx"),
+)
+row(
+    "sparse",
+    "⌈sparsity·in⌉ of each output's weights 0, others N(mean, std²)",
+    "By rows, where torch zeroes by columns; the standard normal by default, where torch has .01.",
+    lambda sparsity, mean=0.0, std=1.0: Sparse(sparsity, std, mean, "outputs", 1),
+    example={"sparsity": 0.5},
 )
 row(
     "orthogonal", "W = gain · (semi-)orthogonal", "Two axes only.", lambda gain=1.0: Orthogonal(gain, "first")

@@ -149,7 +149,7 @@ def orthogonal_(gain: float = 1.0) -> Initializer:
 @row("sparse_", "⌈sparsity·s[0]⌉ of each column 0, others N(0, std²)", example={"sparsity": 0.5})
 def sparse_(sparsity: float, std: float = 0.01) -> Initializer:
     """Martens 2010; two axes only."""
-    return Sparse(sparsity, std)
+    return Sparse(sparsity, std, axis=0)
 
 
 @row("default_weight", "w ~ U(±1/√fan_in)", "Linear.weight", "Conv.weight")

@@ -1,0 +1,69 @@
+"""Constructors of a whole model repeated on it, module by module, inner ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+from torch import nn
+
+from isogain.torch.own.constructors import RESETS, Reach, code_of, constructors_of, is_torch
+from isogain.torch.own.repetition import Repetition
+from isogain.torch.own.setting import Witness, tensors_of
+
+__all__ = ["Repeater"]
+
+
+class Repeater:
+    """What the repetitions share; `said` is what could not be repeated."""
+
+    def __init__(
+        self, reach: Reach, witness: Witness, reset: Callable[[nn.Module, Callable[[], Any]], None]
+    ) -> None:
+        self.witness, self.reach, self._reset = witness, reach, reset
+        self.said: list[str] = []
+        self.own_way: set[int] = set()
+        self._were_reset: set[int] = set()
+
+    def repeat(self, module: nn.Module) -> None:
+        """All that the module's constructors gave values to, its inner modules' own constructors left out."""
+        if any(is_torch(base) and _has_reset(base) for base in type(module).__mro__):
+            self.reset(module)  # torch's own constructors end with it
+        chain = [(kind, code_of(function), function) for kind, function in constructors_of(type(module))]
+        codes = [code for _, code, _ in chain if code is not None]
+        base: tuple[tuple[str, ...], Mapping[str, Any]] = ((), {})
+        for kind, code, function in chain:
+            if code is None:
+                self._unread(module, kind, function)
+                continue
+            one = Repetition(self, module, kind, code, base, codes)
+            one.statements(code.body)
+            base = code.parameters, one.kept
+        self.reset(module)
+
+    def reset(self, module: nn.Module) -> None:
+        """Its own `reset_parameters`, once."""
+        name = next((name for name in RESETS if callable(getattr(module, name, None))), None)
+        if name is None or id(module) in self._were_reset:
+            return
+        self._were_reset.add(id(module))
+        try:
+            self._reset(module, getattr(module, name))
+        except Exception as error:
+            self.tell(f"{type(module).__name__}.{name} raised {type(error).__name__}: {error}")
+
+    def tell(self, said: str) -> None:
+        """Once is enough."""
+        if said not in self.said:
+            self.said.append(said)
+
+    def _unread(self, module: nn.Module, kind: type, function: FunctionType) -> None:
+        names = function.__code__.co_names
+        if any(name.endswith("_") and not name.endswith("__") for name in names):
+            self.tell(f"{kind.__name__}.__init__ has no source to read")
+            self.witness.lose(tensors_of(module))
+
+
+def _has_reset(base: type) -> bool:
+    return any(name in vars(base) for name in RESETS)

@@ -53,6 +53,7 @@ def test_a_winner_is_zero(command):
         (["--rates", "fast"], "--rates must be numbers"),
         (["--budget", "soon"], "budget must be"),
         (["--backend", "pigeon"], "backend must be"),
+        (["--html", "."], "is a folder: give the page's own name, such as try.html"),
         (["--data", "tried_model:none_such"], "none_such"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import pytest
 
@@ -28,6 +30,21 @@ def test_plans_are_data():
     assert "MirroredOrthogonal" in text
     assert "x 28" in text
     assert "<table>" in plan._repr_html_()
+
+
+def test_a_plan_sent_elsewhere_knows_no_model_and_a_copy_knows_its_own():
+    model = mlp(nn.ReLU, depth=2)
+    plan = igt.plan(model, torch.randn(4, 32))
+    groups = plan.param_groups(0.1, "adam")
+    copied = copy.deepcopy(plan).param_groups(0.1, "adam")
+    assert [id(p) for one in copied for p in one["params"]] == [
+        id(p) for one in groups for p in one["params"]
+    ]
+    sent = pickle.loads(pickle.dumps(plan))
+    assert (sent, sent.hash) == (plan, plan.hash)
+    with pytest.raises(PlanError, match="give param_groups model="):
+        sent.param_groups(0.1, "adam")
+    assert len(sent.param_groups(0.1, "adam", model=model)) == len(groups)
 
 
 def test_plans_can_be_edited():

@@ -254,6 +254,9 @@ def test_log_ticks_are_round_and_inside():
     assert log_ticks((0.5, 2000.0), 5) == [1.0, 10.0, 100.0, 1000.0]
     assert log_ticks((1.5, 30.0), 5) == [2.0, 5.0, 10.0, 20.0]
     assert len(log_ticks((1e-30, 1e30), 6)) <= 7
+    # too short for 1, 2, 5: even steps
+    assert log_ticks((2.14, 4.97), 7) == [2.5, 3.0, 3.5, 4.0, 4.5]
+    assert log_ticks((0.0301, 0.0349), 7) == [0.031, 0.032, 0.033, 0.034]
 
 
 def test_the_histograms_table_agrees_with_the_data_behind_it():

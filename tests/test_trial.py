@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import isogain as ig
 import isogain.torch as igt
-from isogain.errors import TrialError
+from isogain.errors import JobError, TrialError
 from isogain.jobs.store import Store
+from isogain.report.chinese import chinese
 from isogain.torch.trial.batches import Examples, Passes, source_of
 from trial_problems import CLASSES, FEATURES, deep, examples, shallow, small
 
@@ -189,6 +191,18 @@ def test_a_nan_from_step_three_is_told_as_that():
     assert np.isfinite(found.runs[0].losses[:3]).all()
 
 
+class Broken(torch.utils.data.Dataset):
+    """A data set of which one file cannot be read."""
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        if index == 37:
+            raise OSError("file 37")
+        return torch.ones(FEATURES), 0
+
+
 class TestBadInput:
     """One clear message before anything is trained; what fails in the middle costs itself alone."""
 
@@ -222,7 +236,33 @@ class TestBadInput:
             ({"data": lambda: iter(())}, "no batch at all"),
             ({"build": lambda: 3}, "must give a torch.nn.Module"),
             ({"build": lambda: 1 / 0}, "build raised ZeroDivisionError"),
-            ({"build": lambda: nn.Linear(3, 3)}, "raised on the first batch"),
+            ({"build": lambda: nn.Linear(3, 3)}, r"first batch \(inputs float32 64×12, target int64 64\)"),
+            ({"build": "mlp"}, "build must be a function that makes the model"),
+            (
+                {"build": lambda: nn.Sequential(nn.LazyLinear(4))},
+                r"'0.weight' has no shape before a first call",
+            ),
+            ({"loss": nn.CrossEntropyLoss}, r"got the class CrossEntropyLoss: loss=CrossEntropyLoss\(\)"),
+            ({"loss": lambda o, t: o.argmax()}, "one number.*got one of int64"),
+            ({"metric": lambda o, t: o.argmax(1) == t}, r"one number, got a tensor of shape \(80,\)"),
+            ({"optimizers": torch.optim.LBFGS}, "the steps of lbfgs ask for a closure"),
+            ({"optimizers": lambda p, lr: None}, "must give a torch.optim.Optimizer, got None"),
+            ({"optimizers": lambda p: None}, r"\(parameters, lr=0.001\) raised TypeError"),
+            (
+                {"data": (torch.full((90, FEATURES), math.nan), torch.zeros(90).long())},
+                "768 of the 768 entries of float",
+            ),
+            ({"data": Broken()}, "data: example 37 raised OSError: file 37"),
+            (
+                {"data": (Broken(), lambda items: 1 / 0)},
+                "data: (example 37 raised|the examples .* cannot be collated)",
+            ),
+            ({"data": (torch.ones(1, FEATURES), torch.zeros(1).long())}, "data: one example; two or more"),
+            ({"data": {"x": torch.ones(4, 2), "y": [1, 2]}}, "arrays of one length"),
+            ({"data": (np.array([["a"]]), np.zeros(1))}, "a tuple holds arrays"),
+            ({"validation": [], "data": examples()}, "validation: data: .* holds no example"),
+            ({"address": "tcp://here:1"}, "address .* backend='dask'"),
+            ({"progress": lambda *told: 1 / 0}, "progress raised ZeroDivisionError"),
         ],
     )
     def test_a_trial_that_cannot_be_made_is_refused(self, given, message):
@@ -259,6 +299,38 @@ class TestBadInput:
         assert [note for note in found.notes if "1 of 12 runs failed" in note]
         with Store(tmp_path) as store:
             assert len(list(store.every())) == 11 + 2  # runs and looks
+
+    def test_a_start_that_gives_another_model_is_impossible(self):
+        found = tried(starts={"own": "own", "other": lambda model, seed: shallow()}, rates=(0.01,))
+        assert found.judged["other"].place == "impossible"
+        assert "changes the one it is given" in found.judged["other"].why
+
+    def test_what_diverges_everywhere_is_told_by_its_cause(self):
+        def lost(model, seed):
+            nn.init.constant_(model[0].weight, math.nan)
+
+        settings = {"optimizers": "sgd", "rates": (1e12, 1e13)}
+        fast = tried(**settings)
+        assert fast.verdict == "not settled"
+        assert fast.judged.answer.startswith("Every run diverged")
+        assert any("own: all of its 6 runs diverged, the first at update" in note for note in fast.notes)
+        start = tried(starts={"own": "own", "lost": lost}, rates=(0.01,))
+        assert "lost: all of its 3 runs diverged, one before any update: no rate is to blame" in start.notes
+        measured = tried(metric=lambda o, t: math.nan, rates=(0.01,))
+        assert (
+            "own: the metric is no number in all of its 3 runs, though the training loss is" in measured.notes
+        )
+        assert "nan" not in str(measured)
+
+    def test_what_cannot_be_sent_to_other_processes_says_so(self):
+        held = threading.Lock()
+
+        def build():
+            assert not held.locked()
+            return shallow()
+
+        with pytest.raises(JobError, match=r"cannot be sent .*lock.* workers=1"):
+            tried(build, workers=2)
 
     def test_a_model_that_ignores_its_seed_is_said_to(self):
         def stubborn():
@@ -399,6 +471,11 @@ class TestShown:
             found.figure("pie")
 
 
+def test_an_answer_of_several_rivals_is_said_in_chinese():
+    told = "Level: own, he cannot be told apart at 95%; own is ahead of a by 0.5 [0.4, 0.6], b (x, y) by 0.7 [0.5, 0.9]."
+    assert chinese(told).endswith("own 领先 a（差 0.5 [0.4, 0.6]）、b (x, y)（差 0.7 [0.5, 0.9]）。")
+
+
 class TestData:
     """Whatever holds the data."""
 
@@ -406,6 +483,43 @@ class TestData:
         loader = DataLoader(TensorDataset(*examples()), batch_size=32, shuffle=True)
         assert isinstance(source_of(loader, 64), Examples)
         assert tried(data=loader, steps=5).verdict in ("level", "won")
+
+    def test_a_data_set_is_asked_for_many_examples_at_once_where_it_can_be(self):
+        inputs, target = examples(50)
+        asked = []
+
+        class Many:
+            def __len__(self):
+                return 50
+
+            def __getitems__(self, wanted):
+                asked.append(len(wanted))
+                return [(inputs[one], target[one]) for one in wanted]
+
+            def __getitem__(self, one):
+                raise AssertionError(one)
+
+        several = {
+            "many": source_of(Many(), 16), "tensors": source_of(TensorDataset(inputs, target), 16),
+            "named": source_of({"x": inputs.numpy(), "labels": target.tolist()}, 16),
+        }  # fmt: skip
+        streams = {name: source.stream(3) for name, source in several.items()}
+        x, y = next(source_of((inputs, target), 16).stream(3))
+        assert all(torch.equal(x, next(streams[name])[0]) for name in ("many", "tensors"))
+        named = next(streams["named"])
+        assert list(named) == ["x", "labels"]
+        assert torch.equal(named["x"], x)
+        assert torch.equal(named["labels"], y)
+        assert asked == [16]
+
+    def test_numbers_come_from_frames_and_arrays_as_well(self):
+        pandas = pytest.importorskip("pandas")
+        inputs, target = examples(100)
+        frames = pandas.DataFrame(inputs.numpy()), pandas.Series(target.numpy())
+        found, plain = (
+            tried(data=data, rates=np.array([0.01]), steps=3) for data in (frames, (inputs, target))
+        )
+        assert found.judged == plain.judged
 
     def test_a_loader_in_its_own_order_says_that_training_may_see_what_judges(self):
         loader = DataLoader(TensorDataset(*examples()), batch_size=32)

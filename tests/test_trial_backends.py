@@ -126,3 +126,10 @@ def test_a_process_that_began_anew_while_it_was_idle_is_sent_what_jobs_share():
 def test_starts_that_are_functions_travel_too():
     found = igt.trial(shallow, examples(), **{**SETTINGS, "starts": ("own", small)}, workers=2)
     assert found.judged["small"].score.seeds == 2
+
+
+def test_plans_travel_too():
+    inputs, _ = examples()
+    plan = igt.plan(shallow(), inputs[:8])
+    found = igt.trial(shallow, examples(), **{**SETTINGS, "starts": {"own": "own", "plan": plan}}, workers=2)
+    assert found.judged["plan"].score.seeds == 2

@@ -64,6 +64,8 @@ def try_(
     from isogain.cli.target import load
     from isogain.torch import trial
 
+    if html is not None and html.is_dir():  # said before hours of training, not after
+        raise TrialError(f"--html {html} is a folder: give the page's own name, such as {html / 'try.html'}")
     found = trial(
         load(target), load(data), _starts(starts), loss=_named(loss), optimizers=_listed(optimizers),
         rates=_rates(rates), steps=steps, seeds=seeds, metric=_named(metric), budget=_budget(budget),

@@ -125,7 +125,9 @@ class Crew:
             raise JobError(
                 f"backend {self.backend!r} needs {error.name}, which is not here: {hint}"
             ) from error
-        except (OSError, TimeoutError, ConnectionError) as error:
+        except JobError:
+            raise
+        except (OSError, TimeoutError, ConnectionError, ValueError) as error:  # the last: no address at all
             where = f" at {self.address}" if self.address else ""
             raise JobError(f"no {self.backend} cluster answers{where}: {error}") from error
 

@@ -7,6 +7,8 @@ import pickle
 import sys
 from typing import Any, NamedTuple
 
+from isogain.errors import JobError
+
 __all__ = ["Absent", "Parcel", "packed", "work"]
 
 _UNPACKED: dict[str, Any] = {}
@@ -33,7 +35,13 @@ def packed(value: Any) -> Parcel:
     """The value as bytes, after where its modules are."""
     import cloudpickle
 
-    content = pickle.dumps((sys.path, cloudpickle.dumps(value)))
+    try:
+        content = pickle.dumps((sys.path, cloudpickle.dumps(value)))
+    except Exception as error:
+        raise JobError(
+            f"what the jobs share cannot be sent to other processes ({error}): make it inside a function "
+            "of a module, or let this process run the jobs, workers=1"
+        ) from error
     return Parcel(hashlib.sha256(content).hexdigest(), content)
 
 

@@ -83,4 +83,4 @@ def _spaced(text: str) -> str:
 
 def _says_something(pair: Pair) -> bool:
     """Whether it has words of its own, and does not only join others."""
-    return re.search(r"\b(?!and\b)[^\W\d_]{3}", PLACE.sub("", pair.english)) is not None
+    return re.search(r"\b(?!and\b)[^\W\d_]{3}|\bby\b", PLACE.sub("", pair.english)) is not None

@@ -33,14 +33,28 @@ def extent(values: Iterable[float], *, log: bool, from_zero: bool = False) -> tu
 
 
 def log_ticks(domain: tuple[float, float], most: int) -> list[float]:
-    """About `most` round values within a logarithmic axis: powers of ten, else 1, 2 and 5 times them."""
+    """About `most` round values within a logarithmic axis: powers of ten, else 1, 2 and 5 times them, else,
+    where the axis is too short for those, even steps."""
     first, last = math.floor(math.log10(domain[0])), math.ceil(math.log10(domain[1]))
     powers = [float(f"1e{p}") for p in range(first, last + 1)]
     inside = [t for t in powers if domain[0] <= t <= domain[1]]
     if len(inside) >= 3:
         return inside[:: -(-len(inside) // most)]
     fine = [float(f"{m}e{p}") for p in range(first, last + 1) for m in (1, 2, 5)]
-    return [t for t in fine if domain[0] <= t <= domain[1]] or [domain[0], domain[1]]
+    inside = [t for t in fine if domain[0] <= t <= domain[1]]
+    return inside if len(inside) >= 3 else _even_ticks(*domain)
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Three values or more, a round step apart; the ends where there is nothing between them."""
+    if not high > low:
+        return [low]
+    size = math.floor(math.log10(high - low))
+    for step in (float(f"{m}e{p}") for p in (size, size - 1) for m in (5, 2, 1)):
+        places = range(math.ceil(low / step), math.floor(high / step) + 1)
+        if len(places) >= 3:
+            return [float(f"{place * step:.12g}") for place in places]
+    return [low, high]
 
 
 def spread_labels(

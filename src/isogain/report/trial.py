@@ -132,8 +132,19 @@ def _least(values: ArrayLike) -> float:
     return 0.0 if bool((np.asarray(values) >= 0).all()) else -np.inf
 
 
-def _ended(row: dict[str, Any], least: float) -> dict[str, Any]:
-    return row if row["y_low"] is None else row | {"y_low": max(row["y_low"], least)}
+def _cut(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Intervals not far beyond the lines: one of few seeds would else flatten these."""
+    means = [row["y"] for row in rows]
+    if not means:
+        return rows
+    room = (max(means) - min(means)) / 2 or 0.1 * abs(max(means))
+    least, most = max(min(means) - room, _least(means)), max(means) + room
+    return [
+        row
+        if row["y_low"] is None
+        else row | {"y_low": max(row["y_low"], least), "y_high": min(row["y_high"], most)}
+        for row in rows
+    ]
 
 
 def _runs_of(trial: Trial, one: Standing) -> list[Run]:
@@ -152,15 +163,16 @@ def _rates(trial: Trial) -> Chart:
             "rate": rate,
             "optimizer": optimizer,
             "start": start,
-            **_ended(interval(values, trial.confidence).columns("y"), _least(values)),
+            **interval(values, trial.confidence).columns("y"),
         }
         for (start, optimizer, rate), values in sorted(found.items())
     ]
     return Chart(
-        "lines", "What each rate comes to", tuple(rows), "rate", "y", "learning rate", trial.metric,
+        "lines", "What each rate comes to", tuple(_cut(rows)), "rate", "y", "learning rate", trial.metric,
         color="start", color_title="start", low="y_low", high="y_high", order=trial.starts, log_x=True,
         facet_column="optimizer" if several else None,
-        caption=f"Runs that diverged are left out here, and counted in the table. {_caption(trial)}",
+        caption="Runs that diverged are left out here, and counted in the table; intervals end where they "
+        f"leave the picture. {_caption(trial)}",
         alt="One line for each start: the metric at the end against the learning rate.",
     )  # fmt: skip
 

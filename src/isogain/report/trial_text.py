@@ -13,6 +13,7 @@ from isogain.report.terminal import sparkline
 from isogain.report.words import say
 
 if TYPE_CHECKING:
+    from isogain.jobs.statistics import Interval
     from isogain.torch.trial.judging import Standing
     from isogain.torch.trial.result import Trial
 
@@ -64,13 +65,17 @@ def _line(one: Standing, trial: Trial, name: int) -> str:
     seen = look.verdict if look else "–"
     if one.place == "impossible":
         return f"{one.start[:name]:{name}}  {padded(say('impossible'), 10)}  {one.why}"[:WIDTH]
-    lag = say("first") if one.lag is None else one.lag.written("+.3g")
+    lag = say("first") if one.lag is None else _written(one.lag, "+.3g")
     lag = lag if one.place in ("first", "behind") or one.lag is None else f"{lag} ="
     rate = f"{one.rate:g}" + (
         "" if len({run.optimizer for run in trial.runs}) < 2 else f" {one.optimizer[:6]}"
     )
     diverged = say(f"{one.diverged} of {one.runs}") if one.diverged else "–"
-    return _columns(name, one.start, say(seen), rate, one.score.written(), lag, diverged)
+    return _columns(name, one.start, say(seen), rate, _written(one.score), lag, diverged)
+
+
+def _written(interval: Interval, format: str = ".3g") -> str:
+    return interval.written(format) if math.isfinite(interval.mean) else "–"
 
 
 def _range(trial: Trial, shown: tuple[Standing, ...]) -> tuple[float, float]:

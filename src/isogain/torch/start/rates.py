@@ -18,17 +18,29 @@ from isogain.torch.start.walking import Loss
 __all__ = ["parameters_of", "rated", "shapes_of_base"]
 
 
-def parameters_of(model: nn.Module) -> Callable[[], Mapping[str, nn.Parameter]]:
-    """A function that gives the model's parameters by stable path, whatever wrapped or sharded it since."""
-    weak = weakref.ref(model)
+class _Parameters:
+    """A function that gives a model's parameters, as long as there is one: none in another process."""
 
-    def now() -> dict[str, nn.Parameter]:
-        alive = weak()
+    def __init__(self, model: nn.Module | None = None) -> None:
+        self.model = (lambda: None) if model is None else weakref.ref(model)
+
+    def __call__(self) -> Mapping[str, nn.Parameter]:
+        alive = self.model()
         if alive is None:
             raise PlanError("the model this plan was made for is gone: give param_groups model=")
-        return named(alive)
+        found: Mapping[str, nn.Parameter] = named(alive)
+        return found
 
-    return now
+    def __reduce__(self) -> tuple[type[_Parameters], tuple[()]]:
+        return _Parameters, ()
+
+    def __deepcopy__(self, memo: Any) -> _Parameters:
+        return self
+
+
+def parameters_of(model: nn.Module) -> Callable[[], Mapping[str, nn.Parameter]]:
+    """A function that gives the model's parameters by stable path, whatever wrapped or sharded it since."""
+    return _Parameters(model)
 
 
 def shapes_of_base(options: Mapping[str, Any]) -> dict[str, Any]:

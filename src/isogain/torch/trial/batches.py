@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
@@ -87,9 +88,12 @@ class Rows:
     """The batch of some indices of tensors."""
 
     tensors: tuple[Tensor, ...]
+    names: tuple[str, ...] = ()
+    """Where a batch is a mapping."""
 
     def __call__(self, index: Tensor) -> Batch:
-        return tuple(tensor[index] for tensor in self.tensors)
+        found = tuple(tensor[index] for tensor in self.tensors)
+        return dict(zip(self.names, found, strict=True)) if self.names else found
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,30 @@ class Items:
     collate: Callable[[list[Any]], Batch]
 
     def __call__(self, index: Tensor) -> Batch:
-        return self.collate([self.dataset[int(one)] for one in index])
+        """Asked for at once where the data set can be, as a DataLoader does."""
+        wanted = index.tolist()
+        several = getattr(self.dataset, "__getitems__", None)
+        items = _items(several, wanted) if several else [_item(self.dataset, one) for one in wanted]
+        try:
+            return self.collate(items)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise TrialError(f"data: the examples {shown(wanted)} cannot be collated: {told}") from error
+
+
+def _item(dataset: Any, index: int) -> Any:
+    try:
+        return dataset[index]
+    except Exception as error:
+        raise TrialError(f"data: example {index} raised {type(error).__name__}: {error}") from error
+
+
+def _items(several: Callable[[list[int]], list[Any]], wanted: list[int]) -> list[Any]:
+    try:
+        return several(wanted)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise TrialError(f"data: one of the examples {shown(wanted)} raised {told}") from error
 
 
 @dataclass(frozen=True)
@@ -138,7 +165,9 @@ _END = object()
 
 def _ended(number: int) -> str:
     if number == 0:
-        return "the data give no batch at all: data= must give batches whenever it is gone through"
+        return (
+            "the data give no batch at all: data= must give batches every time it is gone through, not once"
+        )
     return (
         f"the data end early: gone through {number} time{'s' * (number > 1)}, and give nothing when "
         f"begun again; "
@@ -194,8 +223,9 @@ class Called:
 def source_of(data: Any, size: int) -> Any:
     """The Source of whatever was given; TrialError for what gives no batches.
 
-    A pair of arrays or tensors of one length; (data set, collate function); a map-style data set; a
-    DataLoader or anything else that can be gone through again and again; a function that gives any of these.
+    A pair of arrays or tensors of one length, or a mapping of names to such; (data set, collate function); a
+    map-style data set; a DataLoader or anything else that can be gone through again and again; a function
+    that gives any of these.
     """
     if isinstance(data, (Examples, Passes)):
         return data
@@ -203,6 +233,8 @@ def source_of(data: Any, size: int) -> Any:
         return _of_loader(data)
     if isinstance(data, (tuple, list)) and len(data) > 1:
         return _of_parts(tuple(data), size)
+    if isinstance(data, Mapping) and data:
+        return _of_arrays(tuple(data.values()), size, tuple(map(str, data)))
     if callable(data) and not hasattr(data, "__getitem__") and not hasattr(data, "__iter__"):
         return _of_function(data, size)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
@@ -222,23 +254,26 @@ def source_of(data: Any, size: int) -> Any:
 def _of_parts(parts: tuple[Any, ...], size: int) -> Source:
     if len(parts) == 2 and callable(parts[1]) and not isinstance(parts[1], Tensor):
         return _of_items(parts[0], parts[1], size)
+    return _of_arrays(parts, size)
+
+
+def _of_arrays(parts: tuple[Any, ...], size: int, names: tuple[str, ...] = ()) -> Source:
     try:
         tensors = tuple(_tensor(part) for part in parts)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TrialError(f"data: a tuple holds arrays or tensors of one length: {error}") from error
+    except Exception as error:
+        kind = "mapping" if names else "tuple"
+        raise TrialError(f"data: a {kind} holds arrays or tensors of one length: {error}") from error
     lengths = {len(tensor) if tensor.dim() else 0 for tensor in tensors}
-    if len(lengths) != 1 or min(lengths) < 2:
-        raise TrialError(
-            f"data: arrays of one length, two examples or more, got {[tuple(t.shape) for t in tensors]}"
-        )
-    return Examples(lengths.pop(), Rows(tensors), size)
+    if len(lengths) != 1 or min(lengths) < 1:
+        raise TrialError(f"data: arrays of one length, got {[tuple(t.shape) for t in tensors]}")
+    return Examples(lengths.pop(), Rows(tensors, names), size)
 
 
 def _tensor(part: Any) -> Tensor:
     """As layers take it: floats in torch's usual precision, whole numbers as int64."""
-    tensor = part if isinstance(part, Tensor) else torch.as_tensor(part)
     if isinstance(part, Tensor):
-        return tensor.detach()
+        return part.detach()
+    tensor = torch.as_tensor(np.array(part.to_numpy()) if hasattr(part, "to_numpy") else part)
     if tensor.is_floating_point():
         return tensor.to(torch.get_default_dtype())
     return tensor if tensor.dtype == torch.bool else tensor.long()
@@ -249,11 +284,16 @@ def _of_items(dataset: Any, collate: Callable[[list[Any]], Batch], size: int) ->
         count = len(dataset)
     except Exception as error:
         raise TrialError(f"data: {shown(dataset)} does not say how many examples it has: {error}") from error
-    if count < 2:
-        raise TrialError(
-            f"data: {count} examples; two or more are needed, to train on one and judge by another"
-        )
-    return Examples(count, Items(dataset, collate), size)
+    if count < 1:
+        raise TrialError(f"data: {shown(dataset)} holds no example")
+    return Examples(count, _chooser(dataset, collate), size)
+
+
+def _chooser(dataset: Any, collate: Callable[[list[Any]], Batch]) -> Callable[[Tensor], Batch]:
+    """A data set of tensors, collated as usual, need not be taken apart to be put together again."""
+    data = torch.utils.data
+    plain = type(dataset) is data.TensorDataset and collate is data.default_collate
+    return Rows(dataset.tensors) if plain else Items(dataset, collate)
 
 
 def _of_loader(loader: Any) -> Source:
@@ -261,7 +301,7 @@ def _of_loader(loader: Any) -> Source:
     dealt = isinstance(loader.sampler, torch.utils.data.RandomSampler) and not loader.sampler.replacement
     plain = type(loader) is torch.utils.data.DataLoader and loader.num_workers == 0
     if dealt and plain and loader.batch_size is not None and len(loader.dataset) > 1:
-        return Examples(len(loader.dataset), Items(loader.dataset, loader.collate_fn), loader.batch_size)
+        return _of_items(loader.dataset, loader.collate_fn, loader.batch_size)
     return Passes(Loader(loader))
 
 

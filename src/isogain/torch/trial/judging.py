@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ def scores_of(runs: Sequence[Run], lower_is_better: bool) -> dict[Configuration,
     """Scores by configuration and seed, turned so that more is better.
 
     A run that diverged has learnt nothing: it gets the worst score of its seed, those before training
-    included.
+    included; NaN where there is none.
     """
     sign = -1.0 if lower_is_better else 1.0
     worst: dict[int, float] = {}
@@ -113,7 +113,8 @@ def scores_of(runs: Sequence[Run], lower_is_better: bool) -> dict[Configuration,
     found: dict[Configuration, dict[int, float]] = {}
     for run in runs:
         if not run.error:
-            score = sign * run.score if math.isfinite(run.score) else worst[run.seed]
+            lost = worst[run.seed] if math.isfinite(worst[run.seed]) else math.nan
+            score = sign * run.score if math.isfinite(run.score) else lost
             found.setdefault((run.start, run.optimizer, run.rate), {})[run.seed] = score
     return found
 
@@ -184,6 +185,9 @@ def _impossible(start: str, runs: Sequence[Run], looks: Mapping[str, Look]) -> S
 def _answered(standings: tuple[Standing, ...], terms: Terms) -> Judged:
     possible = [one for one in standings if one.place != "impossible"]
     first, rest = possible[0], possible[1:]
+    if all(one.diverged == one.runs for one in possible):
+        lost = tuple(replace(one, place="not settled") if one in possible else one for one in standings)
+        return Judged(lost, "not settled", None, "Every run diverged: no start can be judged at these rates.")
     if first.place == "not settled":
         told = f"Not settled: {first.start} leads on one seed; intervals need two or more."
         return Judged(standings, "not settled", None, told)

@@ -11,8 +11,9 @@ import torch
 
 from isogain.checking import Checks, shown
 from isogain.errors import TrialError
+from isogain.torch.trial.signatures import asks
 
-__all__ = ["Make", "elementwise", "optimizer_rates", "optimizers_of"]
+__all__ = ["Make", "elementwise", "made_by", "optimizer_rates", "optimizers_of"]
 
 CHECKS = Checks(TrialError)
 Make = Callable[..., torch.optim.Optimizer]
@@ -72,6 +73,23 @@ def _one(given: Any) -> tuple[str, Make]:
     return str(getattr(inner, "__name__", type(inner).__name__)).lower(), given
 
 
+def made_by(name: str, make: Make, parameters: Any, rate: float) -> torch.optim.Optimizer:
+    """The optimizer over these parameters or groups; TrialError says why there is none that can be used."""
+    try:
+        made = make(parameters, lr=rate)
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise TrialError(f"optimizers: {name}(parameters, lr={rate:g}) raised {told}") from error
+    if not isinstance(made, torch.optim.Optimizer):
+        raise TrialError(f"optimizers: {name} must give a torch.optim.Optimizer, got {shown(made)}")
+    if asks(made.step):
+        raise TrialError(
+            f"optimizers: the steps of {name} ask for a closure that calls the model again, and a trial has "
+            "none to give"
+        )
+    return made
+
+
 def elementwise(make: Any) -> bool:
     """Whether this optimizer treats every number by itself, whatever tensor it is in."""
     inner = make.func if isinstance(make, partial) else make
@@ -92,7 +110,8 @@ def optimizer_rates(given: Any, names: Iterable[str]) -> dict[str, tuple[float, 
 
 
 def _rates(given: Any) -> tuple[float, ...]:
-    several = given if isinstance(given, (list, tuple)) else (given,)
+    one = given is None or isinstance(given, (str, bytes, int, float)) or getattr(given, "ndim", 1) == 0
+    several = (given,) if one else CHECKS.series("rates", given, "finite numbers above 0, or one of them")
     if not several:
         raise TrialError(f"rates must be finite numbers above 0, got {shown(given)}")
     return tuple(sorted({CHECKS.number("rates", one, above=0) for one in several}))

@@ -10,9 +10,12 @@ from torch import nn
 
 from isogain.errors import TrialError
 from isogain.jobs.identity import content_hash
+from isogain.torch.call.explaining import shapes_of
 from isogain.torch.call.guard import same_random
+from isogain.torch.call.tensors import tensors_in
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
+from isogain.torch.trial.optimizers import made_by
 from isogain.torch.trial.problem import Problem, laid_out
 from isogain.torch.trial.scoring import score
 from isogain.torch.trial.together import common_form
@@ -42,22 +45,50 @@ def _checked(problem: Problem, seed: int) -> Checked:
     device = leased(problem.device)
     batch = moved(_first(problem, seed), device)
     model = problem.model(seed).to(device)
+    loss = _loss(problem, model, batch)
+    _judged(problem, model, device)
+    _steps(problem, model)
+    fast = _runs_pixelwise(problem, model, batch, loss)
+    notes = (*_seed_notes(problem, seed), *_note(problem))
+    return Checked(problem.model(seed), notes, fast, common_form(problem, seed))
+
+
+def _loss(problem: Problem, model: nn.Module, batch: Any) -> float:
+    """On the first batch, where it has to say something of the parameters."""
     try:
         loss, _, _ = problem.loss_on(model.train(), batch)
-        if not loss.requires_grad:
-            raise TrialError("the loss depends on no parameter that trains: there is nothing to learn")
     except TrialError:
         raise
     except Exception as error:
-        kind = type(pair_of(batch)[0]).__name__
+        inputs, target = pair_of(batch)
+        given = f"inputs {shapes_of(inputs)}" + ("" if target is inputs else f", target {shapes_of(target)}")
         raise TrialError(
-            f"the model or its loss raised on the first batch (inputs: {kind}): "
-            f"{type(error).__name__}: {error}"
+            f"the model or its loss raised on the first batch ({given}): {type(error).__name__}: {error}"
         ) from error
-    _judged(problem, model, device)
-    fast = _runs_pixelwise(problem, model, batch, float(loss.detach()))
-    notes = (*_seed_notes(problem, seed), *_note(problem))
-    return Checked(problem.model(seed), notes, fast, common_form(problem, seed))
+    if not loss.requires_grad:
+        raise TrialError("the loss depends on no parameter that trains: there is nothing to learn")
+    _numbers(batch, loss)
+    return float(loss.detach())
+
+
+def _numbers(batch: Any, loss: torch.Tensor) -> None:
+    """A loss may be no number for want of a start; where the data are none either, no start will do."""
+    if bool(loss.isfinite()):
+        return
+    for tensor in tensors_in(batch):
+        lost = int((~tensor.isfinite()).sum())
+        if lost:
+            raise TrialError(
+                f"data: {lost:,} of the {tensor.numel():,} entries of {shapes_of(tensor)} in the first batch "
+                "are nan or infinite, and so is the loss: fill them in, or leave those examples out"
+            )
+
+
+def _steps(problem: Problem, model: nn.Module) -> None:
+    """Every optimizer can be made, and takes a step by itself."""
+    own = [one for one in model.parameters() if one.requires_grad]
+    for name, make in problem.optimizers:
+        made_by(name, make, own, 1e-3)
 
 
 def _judged(problem: Problem, model: nn.Module, device: torch.device | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from isogain.checking import Checks, shown
 from isogain.errors import TrialError
@@ -85,6 +86,10 @@ class Problem:
         seeded(seed)
         if isinstance(self.build, nn.Module):
             return copy.deepcopy(self.build)
+        if not callable(self.build):
+            raise TrialError(
+                f"build must be a function that makes the model, or a model, got {shown(self.build)}"
+            )
         try:
             made = self.build(seed) if takes(self.build, "seed") else self.build()
         except TrialError:
@@ -93,7 +98,7 @@ class Problem:
             raise TrialError(f"build raised {type(error).__name__}: {error}") from error
         if not isinstance(made, nn.Module):
             raise TrialError(f"build must give a torch.nn.Module, got {shown(made)}")
-        return _own(plain_module(made))
+        return _own(_whole(plain_module(made)))
 
     def loss_on(self, model: nn.Module, batch: Any) -> tuple[Tensor, Any, Any]:
         """(loss, output, target) of one batch."""
@@ -107,6 +112,17 @@ class Problem:
         if not batches:
             raise TrialError("validation gives no batch: there is nothing to judge by")
         return list(batches)
+
+
+def _whole(made: nn.Module) -> nn.Module:
+    """The model, if all of its parameters are there to be started."""
+    lazy = [name for name, value in made.named_parameters() if is_lazy(value)]
+    if lazy:
+        raise TrialError(
+            f"build gives a model whose {shown(lazy[0])} has no shape before a first call: let build call it "
+            "on an example, or give the layer its sizes"
+        )
+    return made
 
 
 def _own(made: nn.Module) -> nn.Module:
@@ -139,14 +155,25 @@ def loss_of(loss: Loss | None, output: Any, target: Any) -> Tensor:
     else:
         value, told = loss(output, target), "loss must give one number, a tensor without axes"
     if not isinstance(value, Tensor) or value.dim() != 0 or not value.is_floating_point():
-        got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else shown(value)
-        mend = "; take its mean, .mean()" if isinstance(value, Tensor) and value.dim() else ""
-        raise TrialError(f"{told}, got {got}{mend}")
+        mean = "; take its mean, .mean()" if loss and isinstance(value, Tensor) and value.dim() else ""
+        raise TrialError(f"{told}, got {_got(value)}{mean}")
     return value
+
+
+def _got(value: Any) -> str:
+    """What came instead of one number."""
+    if not isinstance(value, Tensor):
+        return shown(value)
+    if value.dim():
+        return f"a tensor of shape {tuple(value.shape)}"
+    return f"one of {str(value.dtype).removeprefix('torch.')}, along which there is no gradient"
 
 
 def named_loss(loss: Any) -> Loss | None:
     """The loss as given, or torch.nn.functional's of that name."""
+    if isinstance(loss, type):
+        name = loss.__name__
+        raise TrialError(f"loss must be a function of (output, target), got the class {name}: loss={name}()")
     if loss is None or (callable(loss) and not isinstance(loss, str)):
         return cast(Loss | None, loss)
     found = getattr(nn.functional, loss, None) if isinstance(loss, str) else None

@@ -22,6 +22,7 @@ from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.start.schemes import starter
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
+from isogain.torch.trial.optimizers import made_by
 from isogain.torch.trial.problem import Problem, laid_out, loss_of
 from isogain.torch.trial.scoring import Scored, score
 
@@ -67,6 +68,8 @@ def started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
         said = starter(start.scheme, inputs)(model, job.seed)
     except Exception as error:
         raise TrialError(f"the start {start.name!r} cannot start this model: {error}") from error
+    if isinstance(said, nn.Module) and said is not model:
+        raise TrialError(f"the start {start.name!r} gives another model: a start changes the one it is given")
     return laid_out(model, problem.channels_last), said
 
 
@@ -154,8 +157,7 @@ def optimizer_of(problem: Problem, job: Job, parameters: list[Any]) -> torch.opt
     """The job's optimizer over these parameters or groups."""
     if not parameters:
         raise TrialError("the model has no parameter that trains: all of them are frozen")
-    made: torch.optim.Optimizer = problem.optimizers[job.optimizer][1](parameters, lr=job.rate)
-    return made
+    return made_by(*problem.optimizers[job.optimizer], parameters, job.rate)
 
 
 def looked(problem: Problem, job: Job) -> Arrays:

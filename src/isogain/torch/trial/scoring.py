@@ -76,7 +76,9 @@ def _asked(measure: Measure, output: Any, target: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):
-        raise TrialError(f"the metric must give one number, got {shown(value)}") from None
+        shaped = isinstance(value, Tensor) and value.dim() > 0
+        got = f"a tensor of shape {tuple(value.shape)}" if shaped else shown(value)
+        raise TrialError(f"the metric must give one number, got {got}") from None
 
 
 def _mean(values: Sequence[float], sizes: Sequence[int]) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from isogain._version import __version__
@@ -15,6 +16,7 @@ from isogain.torch.trial.budget import Budget
 from isogain.torch.trial.judging import Standing
 from isogain.torch.trial.problem import Problem
 from isogain.torch.trial.result import Trial
+from isogain.torch.trial.runs import Run
 
 if TYPE_CHECKING:
     from isogain.torch.trial.campaign import Asked
@@ -45,6 +47,7 @@ def notes_of(trial: Trial, lost: int, budget: Budget) -> tuple[str, ...]:
     """What went another way than asked."""
     return (
         *_failures(trial),
+        *_diverged(trial),
         *_short(trial, budget),
         *_dropped(trial),
         *_same(trial),
@@ -60,6 +63,25 @@ def _failures(trial: Trial) -> Iterator[str]:
         first = f"{runs[0].start} at {runs[0].rate:g}, seed {runs[0].seed}"
         others = f" and {count - 1} more" if count > 1 else ""
         yield f"{count} of {len(trial.runs)} runs failed ({first}{others}): {message}"
+
+
+def _diverged(trial: Trial) -> Iterator[str]:
+    """Starts that train at no rate, and whether it was the loss or only the metric."""
+    for one in trial.judged.standings:
+        runs = [run for run in trial.runs if run.start == one.start and not run.error]
+        if not runs or not all(run.diverged for run in runs):
+            continue
+        yield f"{one.start}: {_why(runs)}"
+
+
+def _why(runs: Sequence[Run]) -> str:
+    """Of runs that all diverged: the rate, the start or data, or the metric."""
+    first = min(run.diverged_at for run in runs)
+    if all(np.isfinite(run.losses).all() for run in runs):
+        return f"the metric is no number in all of its {len(runs)} runs, though the training loss is"
+    if first == 0:
+        return f"all of its {len(runs)} runs diverged, one before any update: no rate is to blame"
+    return f"all of its {len(runs)} runs diverged, the first at update {first}: try smaller rates"
 
 
 def _short(trial: Trial, budget: Budget) -> Iterator[str]:

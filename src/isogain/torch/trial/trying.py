@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from isogain.jobs.executing import BACKENDS, Crew, cores
 from isogain.jobs.statistics import CONFIDENCE
 from isogain.jobs.store import DEFAULT_FOLDER, Store
 from isogain.torch.start.schemes import Scheme, scheme_name, starter
-from isogain.torch.trial.batches import source_of
+from isogain.torch.trial.batches import Examples, source_of
 from isogain.torch.trial.budget import Budget, budget_of
 from isogain.torch.trial.campaign import Asked, Campaign
 from isogain.torch.trial.devices import devices_of
@@ -77,9 +78,9 @@ def trial(
     and score what is worst.
 
     build: makes the model, anew at each call; the seed is set before, and given if it asks for one.
-    data: a pair of arrays or tensors, a DataLoader, (data set, collate function), or a function giving
-        batches.  A batch is (inputs, target), or a mapping of keyword arguments.  A fifth of the examples is
-        held out to judge by, unless `validation` gives others in the same forms.
+    data: a pair of arrays or tensors, a mapping of names to such, a DataLoader, (data set, collate function),
+        or a function giving batches.  A batch is (inputs, target), or a mapping of keyword arguments.
+        A fifth of the examples is held out to judge by, unless `validation` gives others in the same forms.
     starts: "own" (as built), "init_", names of the catalog, initializers, recipes' names, Plans, functions
         of (model, seed); or a mapping name -> any of these.
     loss: a function of (output, target), or the name of one in torch.nn.functional; None: the output's own.
@@ -107,8 +108,8 @@ def trial(
     'level'
     """
     problem = Problem(
-        build, source_of(data, CHECKS.whole("batch_size", batch_size)),
-        None if validation is None else source_of(validation, batch_size), named_loss(loss),
+        build, _data(data, CHECKS.whole("batch_size", batch_size)),
+        None if validation is None else _validation(validation, batch_size), named_loss(loss),
         measure_of(metric, lower_is_better), CHECKS.whole("steps", steps, most=MOST_STEPS), starts_of(starts),
         optimizers_of(optimizers), _device(device), CHECKS.whole("threads", threads, most=MOST_THREADS),
     )  # fmt: skip
@@ -207,11 +208,26 @@ def _several(given: Any) -> tuple[Any, ...]:
     return CHECKS.series("starts", given, "starts such as 'own', 'init_', 'he_normal'")
 
 
+def _data(given: Any, size: int) -> Any:
+    found = source_of(given, size)
+    if isinstance(found, Examples) and found.count < 2:
+        raise TrialError("data: one example; two or more are needed, to train on one and judge by another")
+    return found
+
+
+def _validation(given: Any, size: int) -> Any:
+    try:
+        return source_of(given, size)
+    except TrialError as error:
+        raise TrialError(f"validation: {error}") from error
+
+
 def _seeds(given: Any) -> tuple[int, ...]:
     if isinstance(given, int) and not isinstance(given, bool):
         return tuple(range(CHECKS.whole("seeds", given, most=MOST_SEEDS)))
     found = tuple(
-        CHECKS.whole("seeds", one, least=0, most=LAST_SEED) for one in CHECKS.series("seeds", given, "seeds")
+        CHECKS.whole("seeds", one, least=0, most=LAST_SEED)
+        for one in CHECKS.series("seeds", given, "seeds, or how many")
     )
     if not found or len(set(found)) < len(found):
         raise TrialError(f"seeds must be one or more that differ, got {shown(given)}")
@@ -238,6 +254,10 @@ def _crew(
         CHECKS.whole("workers", workers, most=MOST_WORKERS)
     if address is not None:
         CHECKS.text("address", address, "tcp://scheduler:8786")
+        if backend == "loky":
+            raise TrialError(
+                f"address {shown(address)} is of a cluster: say whose, backend='dask' or backend='ray'"
+            )
     here = devices_of(problem.device) or max(cores() // problem.threads, 1)
     count = workers if workers is not None or backend != "loky" else here
     gpus = problem.device is not None and problem.device.startswith("cuda")
@@ -267,12 +287,21 @@ def _shown(progress: Progress, title: str) -> Any:
 
 def _told(progress: Any) -> Progress:
     """Whom to tell, if that can be told; TrialError otherwise."""
-    if progress is None or isinstance(progress, bool) or callable(progress):
-        found: Progress = progress or False
-        return found
+    if progress is None or isinstance(progress, bool):
+        return progress or False
+    if callable(progress):
+        return partial(_tell, progress)
     raise TrialError(
         f"progress must be True, False or a function of (text, done, total), got {shown(progress)}"
     )
+
+
+def _tell(progress: Report, *told: Any) -> None:
+    try:
+        progress(*told)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise TrialError(f"progress raised {what}; it is called with (text, done, total)") from error
 
 
 def _silent(text: str, done: int, total: int) -> None: ...

@@ -181,7 +181,7 @@ def test_a_dropout_of_everything_is_named() -> None:
         assert any("drops everything" in one.why and "2" in one.paths[0] for one in findings) == named
 
 
-def test_components_that_start_as_one_are_symmetric_and_zero_heads_are_not() -> None:
+def test_components_that_start_as_one_are_symmetric_and_zero_heads_of_classes_are_not() -> None:
     class Mixture(nn.Module):
         def __init__(self, alike: bool, zero: bool = False) -> None:
             super().__init__()
@@ -196,9 +196,13 @@ def test_components_that_start_as_one_are_symmetric_and_zero_heads_are_not() -> 
         def forward(self, x: Tensor) -> Tensor:
             return -torch.logsumexp(-(self.mean(torch.tanh(self.body(x))) - x[:, :1]).square(), -1).mean()
 
-    for model, expected in ((Mixture(True), True), (Mixture(False), False), (Mixture(True, True), False)):
+    for model, expected in ((Mixture(True), True), (Mixture(False), False), (Mixture(True, True), True)):
         found = igt.inspect(model, task()[0], lambda out: out).findings
         assert any(one.code == "symmetric-units" and one.path == "mean.weight" for one in found) == expected
+    classes = mlp()  # the labels tell its units apart
+    nn.init.zeros_(classes[2].weight)
+    found = igt.inspect(classes, task()[0], cross).findings
+    assert not [one for one in found if one.code == "symmetric-units"]
 
 
 def test_a_head_that_is_frozen_is_no_fault_of_the_start() -> None:

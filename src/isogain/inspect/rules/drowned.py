@@ -38,7 +38,8 @@ def drowned_data(table: Table) -> Iterator[Finding]:
 def _summands(table: Table, node: Node, inputs: int) -> Iterator[tuple[str, float, float]]:
     """(the parameter that makes a summand which no data reach, its size, the size of the data's)."""
     fed = [one for one in node.inputs if table.makers[one] & inputs]
-    if not fed or table.in_loss(node) or not table.graph.weighed_later(node.index):
+    # without a norm an offset takes nothing from the data: a bias far from 0 may be meant
+    if not fed or table.in_loss(node) or table.graph.following(node.index, ("norm",), 3) is None:
         return
     if len(node.inputs) == 1:
         sizes = {name: table.parameters[name].rms for name in node.parameters if name in table.parameters}

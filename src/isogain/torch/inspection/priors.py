@@ -33,6 +33,8 @@ CHEAP = 2.0
 
 MUCH = 10.0
 """Times that zeros must be cheaper to be remembered."""
+STEEP = 3.0
+"""By how much half of an output must be cheaper: what is summed up as it is (a log density) makes it 2."""
 OUTPUTS = 4
 """Outputs that are set to zeros, one after the other."""
 
@@ -73,23 +75,23 @@ def zero_use(
         return None
     learnt = [t for t in tensors_in(output) if t.is_floating_point() and t.requires_grad][:OUTPUTS]
 
-    def zeroed(one: Tensor) -> float:
-        return _cost(loss, pytree.tree_map_only(Tensor, partial(_without, one), output))
+    def at(one: Tensor, factor: float) -> float:
+        return _cost(loss, pytree.tree_map_only(Tensor, partial(_scaled, one, factor), output))
 
     try:
-        costs = [(zeroed(one), place) for place, one in enumerate(learnt)]
+        costs = [(at(one, 0.0), place) for place, one in enumerate(learnt)]
+        cost, place = min((one for one in costs if one[0] > 0), default=(math.nan, 0))
+        if not value > MUCH * cost or at(learnt[place], 0.5) > value / STEEP:
+            return None
     except Exception:  # a loss may refuse answers that its model never gives
-        return None
-    cost, place = min((one for one in costs if one[0] > 0), default=(math.nan, 0))
-    if not value > MUCH * cost:
         return None
     known = recorder.value(learnt[place])
     answers = () if known.node is None else (known.node,)
     return LossUse("own", value, cost, answers=answers, of=tuple(sorted(known.parameters)))
 
 
-def _without(one: Tensor, tensor: Tensor) -> Tensor:
-    return torch.zeros_like(tensor) if tensor is one else tensor.detach()
+def _scaled(one: Tensor, factor: float, tensor: Tensor) -> Tensor:
+    return factor * tensor.detach() if tensor is one else tensor.detach()
 
 
 def _cheapest(at: Callable[[float], float]) -> tuple[float, float]:

@@ -257,3 +257,80 @@ def test_init_mends_by_the_findings_own_line_where_the_plan_mends_nothing():
     receipt = igt.init_(model, pairs, loss=loss, rates=False)
     assert (receipt.verdict_before, receipt.verdict_after) == ("warning", "healthy")
     assert 0.3 < float(model.user.weight.detach().std()) < 0.4  # 64 s^4 = 1 at .354
+
+
+# ---- numbers meant otherwise
+
+
+def test_a_dropout_that_keeps_what_it_should_drop_is_told():
+    x, label = torch.randn(64, 40), torch.randint(0, 4, (64,))
+    loss = lambda out: F.cross_entropy(out, label)  # noqa: E731
+
+    def build(p):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(40, 256), nn.ReLU(), nn.Dropout(p), nn.Linear(256, 4))
+
+    finding = found(build(0.95), x, loss)["vanishing-forward"]
+    assert finding.path == "2 (dropout)"
+    assert "multiplies the rest by 20" in finding.why
+    assert not found(build(0.5), x, loss)
+    assert "vanishing-forward" not in found(build(0.95).eval(), x, loss)
+
+
+def test_norms_drawn_like_weights_are_told_and_made_one():
+    x, label = torch.randn(64, 40), torch.randint(0, 4, (64,))
+    loss = lambda out: F.cross_entropy(out, label)  # noqa: E731
+
+    def build(draw):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(40, 64), nn.LayerNorm(64), nn.ReLU(), nn.Linear(64, 4))
+        draw(model[1].weight)
+        return model
+
+    model = build(lambda w: nn.init.normal_(w, 0.0, 0.02))
+    finding = found(model, x, loss)["vanishing-forward"]
+    assert finding.path == "1.weight"
+    assert bool((mended(model, finding, x)[1].weight == 1).all())
+    assert not found(build(lambda w: nn.init.normal_(w, 1.0, 0.02)), x, loss)  # as DCGAN does
+
+
+def test_tokens_that_drown_in_positions_of_a_buffer_are_told():
+    class Encoded(nn.Module):
+        def __init__(self, std):
+            super().__init__()
+            self.tokens, self.norm, self.head = nn.Embedding(60, 32), nn.LayerNorm(32), nn.Linear(32, 60)
+            nn.init.normal_(self.tokens.weight, std=std)
+            angles = torch.arange(24)[:, None] * 1e4 ** -torch.linspace(0, 1, 16)
+            self.register_buffer("places", torch.cat([angles.sin(), angles.cos()], 1))
+
+        def forward(self, ids):
+            return self.head(self.norm(self.tokens(ids) + self.places)).mean(1)
+
+    ids, label = torch.randint(0, 60, (64, 24)), torch.randint(0, 60, (64,))
+    loss = lambda out: F.cross_entropy(out, label)  # noqa: E731
+    model = Encoded(0.005)
+    finding = found(model, ids, loss)["vanishing-forward"]
+    assert finding.path == "tokens.weight"
+    mended(model, finding, ids)
+    assert 0.5 < float(model.tokens.weight.detach().std()) < 0.8  # sines and cosines: sqrt(1/2)
+    assert "vanishing-forward" not in found(model, ids, loss)
+    assert "vanishing-forward" not in found(Encoded(0.5), ids, loss)
+
+
+def test_latents_that_ask_alike_are_told_apart_by_themselves():
+    """A few small latents that attend to patches: attention answers all of them alike, the sum does not."""
+
+    class Latent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.enter, self.latents = nn.Linear(3, 32), nn.Parameter(torch.randn(8, 32) * 0.02)
+            self.ask, self.norm = nn.MultiheadAttention(32, 4, batch_first=True), nn.LayerNorm(32)
+            self.head = nn.Linear(32, 4)
+
+        def forward(self, x):
+            h, query = self.enter(x), self.latents.expand(len(x), -1, -1)
+            return self.head(self.norm(query + self.ask(query, h, h)[0]).mean(1))
+
+    x, label = torch.randn(48, 100, 3), torch.randint(0, 4, (48,))
+    x[:, :10] = 0.0  # as the rim of a picture is
+    assert "rank-collapse" not in found(Latent(), x, lambda out: F.cross_entropy(out, label))

@@ -201,3 +201,51 @@ def test_a_gate_that_is_nearly_shut_on_the_only_way_is_the_one_cause():
     assert igt.init_(model, x, loss=loss, rates=False).verdict_after == "healthy"
     assert float(model[1].excite.bias.detach().abs().max()) == 0
     assert igt.inspect(build(1.0), x, loss=loss).verdict == "healthy"
+
+
+class Rezero(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.alpha = (
+            nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 16)),
+            nn.Parameter(torch.zeros(1)),
+        )
+
+    def forward(self, x):
+        return x + self.alpha * self.net(x)
+
+
+def test_a_gate_of_zero_beside_the_raw_input_is_no_wall():
+    torch.manual_seed(0)
+    x, label = torch.randn(64, 16), torch.randint(0, 4, (64,))
+    model = nn.Sequential(*[Rezero() for _ in range(6)], nn.Linear(16, 4))
+    assert igt.inspect(model, x, loss=lambda out: F.cross_entropy(out, label)).verdict == "healthy"
+
+
+class Normed(nn.Module):
+    """A norm of its own whose scale counts from 1, or whose offset is called b: zeros in both are usual."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.g, self.b = nn.Parameter(torch.zeros(size)), nn.Parameter(torch.zeros(size))
+
+    def forward(self, x):
+        return x / x.square().mean(-1, keepdim=True).sqrt() * (self.g + 1) + self.b
+
+
+def test_scales_that_count_from_one_and_offsets_are_no_zeros_on_the_way():
+    torch.manual_seed(0)
+    x, label = torch.randn(64, 16), torch.randint(0, 4, (64,))
+    model = nn.Sequential(nn.Linear(16, 32), Normed(32), nn.ReLU(), nn.Linear(32, 4))
+    assert igt.inspect(model, x, loss=lambda out: F.cross_entropy(out, label)).verdict == "healthy"
+
+
+def test_a_scale_of_zero_with_a_bias_is_the_cause_of_answers_that_are_one():
+    torch.manual_seed(0)
+    x, label = torch.randn(64, 16), torch.randint(0, 4, (64,))
+    model = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 4))
+    nn.init.zeros_(model[1].weight)
+    nn.init.ones_(model[1].bias)
+    findings = igt.inspect(model, x, loss=lambda out: F.cross_entropy(out, label)).findings
+    assert findings[0].paths == ("1.weight",)
+    assert "constant_(model.get_parameter('1.weight'), 1)" in findings[0].fix

@@ -242,4 +242,4 @@ def test_positions_far_louder_than_tokens_drown_them(embedded):
     exec(finding.fix, {"model": model, "torch": torch, "igt": igt, "inputs": ids})
     assert 0.015 < float(model.get_parameter(name).detach().std()) < 0.025
     assert "vanishing-forward" not in codes(igt.inspect(model, ids, loss=loss))
-    assert "vanishing-forward" not in codes(igt.inspect(Positioned(0.2, embedded), ids, loss=loss))
+    assert "vanishing-forward" not in codes(igt.inspect(Positioned(0.1, embedded), ids, loss=loss))

@@ -19,6 +19,8 @@ FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
 )
 """What such zeros bring about."""
+SAME = 1e-12
+"""1 - cosine of samples that differ by rounding alone."""
 AJAR = 0.05
 """What a gate lets through below which it is a wall: a sigmoid of -3."""
 
@@ -114,17 +116,48 @@ def closed(table: Table, nodes: Iterable[Node]) -> tuple[str, ...]:
             # zeros on a branch behind those that are known already are shut on purpose
             if not found.keys() & set(closing):
                 found |= dict.fromkeys(closing)
-    return tuple(found)
+    norms = {
+        name: None
+        for node in table.graph.nodes
+        if _opens_a_branch(table, node)
+        for name in _zeros(table, node)
+    }
+    return tuple(found | norms if found.keys() & _of_norms(table) else found)
+
+
+def _opens_a_branch(table: Table, node: Node) -> bool:
+    """Whether a norm stands in front of weights: zeros on purpose stand behind them, before a sum."""
+    after = table.graph.following(node.index, ("weight", "add"), 2) if node.kind == "norm" else None
+    return after is not None and after.kind == "weight"
+
+
+def _of_norms(table: Table) -> set[str]:
+    return {name for node in table.graph.nodes if node.kind == "norm" for name in node.parameters}
 
 
 def _empty(table: Table, node: Node) -> list[Node]:
     """The node, or what a layer reads, where that is nothing and a weight comes later."""
-    if node.kind in ("weight", "norm") and table.gated(node.index) and table.graph.weighed_later(node.index):
+    zero = table.is_zero_weight(node) if node.kind == "weight" else _one_answer(table, node)
+    if zero and table.graph.weighed_later(node.index):
         return [node]  # a bias may be left of it
     layer = node.kind in ("weight", "recurrent", "norm") and not _nothing(table, node.index)
     asked = [table.node(k) for k in node.inputs] if layer else [node]
     empty = all(_nothing(table, one.index) for one in asked)
-    return [one for one in asked if empty and table.graph.weighed_later(one.index)]
+    found = [one for one in asked if empty and table.graph.weighed_later(one.index)]
+    return [one for one in found if not _passed_by(table, one)]
+
+
+def _passed_by(table: Table, node: Node) -> bool:
+    """Whether a sum right behind it holds something else: the raw input, say, of which no trunk tells."""
+    after = table.graph.following(node.index, ("add",), 2)
+    others = [one for one in after.inputs if one != node.index] if after is not None else []
+    return any(not _nothing(table, one) and not table.makers[one] >> node.index & 1 for one in others)
+
+
+def _one_answer(table: Table, node: Node) -> bool:
+    """Whether zeros of a norm's scale leave its bias alone, the same for every sample."""
+    seen = table.forward.get(node.index) if node.kind == "norm" and table.gated(node.index) else None
+    return seen is not None and seen.distance < SAME
 
 
 def _why(names: tuple[str, ...]) -> str:

@@ -26,6 +26,8 @@ CONSTANT = Tolerance(3.3, 4.5)
 _TURNS = frozenset(["transpose", "permute", "swapaxes", "movedim"])
 ROUNDING = 1e-13
 """1 - cosine of rows that differ by single precision's rounding alone: less is noise, and no layer's loss."""
+BACK = 1e4
+"""Times the distance behind a sum must be larger for nothing to be lost."""
 FEW = 8
 """Units below which the angle between two vectors says little."""
 
@@ -57,7 +59,8 @@ def rank_collapse(table: Table) -> Iterator[Finding]:
         return
     for trunk in chains(table):
         for what, field in (("samples", "distance"), ("positions", "position_distance")):
-            found = _collapse(table, trunk, what, field)
+            found = _one_position(table, trunk) if what == "positions" else None
+            found = found or _collapse(table, trunk, what, field)
             if found:
                 yield found
                 return
@@ -69,6 +72,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         if table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
         and table.graph.weighed_later(n.index)
         and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
+        and not _given_back(table, n, field)
     ]  # fmt: skip
     if len(nodes) < 2:
         return None
@@ -83,8 +87,6 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     if severity is None:
         return None
     now = max(getattr(table.forward[worst.index], field), ROUNDING)
-    if what == "positions" and now == ROUNDING and (alike := _alike(table, worst)):
-        return _one_position(table, alike, start)
     weights = [n for n in weights_on(chain) if n.index <= worst.index]
     change = 0.5 * math.log10(now / start)
     return Finding(
@@ -103,10 +105,17 @@ def _alike(table: Table, node: Node) -> list[str]:
     return [name for name in known if table.parameters[name].constant]
 
 
-def _one_position(table: Table, names: list[str], start: float) -> Finding:
+def _one_position(table: Table, trunk: Chain) -> Finding | None:
+    """Positions that are exactly one, as a table of equal rows makes them."""
+    lost = (n for n in trunk.nodes if table.forward[n.index].position_distance <= ROUNDING)
+    told = (n for n in lost if n.kind != "input" and _narrow_enough(table, n, "positions"))
+    names = next(
+        (found for n in told if table.graph.weighed_later(n.index) and (found := _alike(table, n))), []
+    )
+    if not names:
+        return None
     return Finding(
-        "rank-collapse", "critical", pattern(names), f"1 - cosine between positions {start:.2g} -> 0",
-        "rows that differ",
+        "rank-collapse", "critical", pattern(names), "1 - cosine between positions: 0", "rows that differ",
         f"all rows of {pattern(names)} are the same, and nothing else tells these positions apart: they are "
         "one",
         paths=tuple(names), mends=(fresh(table, names), RESTART),
@@ -125,6 +134,15 @@ def _kept(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> list
     return [max(found[k:]) for k in range(len(found))]
 
 
+def _given_back(table: Table, node: Node, field: str) -> bool:
+    """Whether a sum right behind holds what is lost here: latents that all ask alike are told apart by it."""
+    after = table.graph.following(node.index, ("add",), 3)
+    joined = after is not None and (len(after.inputs) > 1 or after.parameters)
+    seen = table.forward.get(after.index) if after is not None and joined else None
+    lost = max(getattr(table.forward[node.index], field), ROUNDING)
+    return seen is not None and getattr(seen, field) > BACK * lost
+
+
 def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> float:
     """At the chain's first input where that is measured, else at its first node."""
     before = [table.forward[i] for i in first.inputs if table.node(i).kind == "input" and i in table.forward]
@@ -134,7 +152,10 @@ def _first_distance(table: Table, chain: Chain, first: Node, field: str) -> floa
 
 def _narrow_enough(table: Table, node: Node, what: str) -> bool:
     """Positions are compared where they are tokens, not where a picture's neighbours are alike."""
-    return what == "samples" or (len(node.shape) == 3 and not _turned(table, node))
+    if what == "samples":
+        return True
+    aside = len(node.shape) == 3 and node.shape[0] != table.batch == node.shape[1]  # samples lie second
+    return len(node.shape) == 3 and not aside and not _turned(table, node)
 
 
 def _turned(table: Table, node: Node) -> bool:

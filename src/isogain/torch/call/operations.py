@@ -187,6 +187,8 @@ def activation_of(
     if plain == "scaled_dot_product_attention":
         scale = kwargs.get("scale", args[6] if len(args) > 6 else None)
         return None, {} if scale is None else {"scale": float(scale)}
+    if kind_of(name) == "dropout":
+        return None, _dropping(args, kwargs)
     found = ACTIVATIONS.get(plain)
     if found == "gelu" and kwargs.get("approximate", args[1] if len(args) > 1 else "none") == "tanh":
         return "gelu_tanh", {}
@@ -202,6 +204,12 @@ def activation_of(
             return "relu6", {}
         return found, {"min_val": float(low), "max_val": float(high)}
     return found, {}
+
+
+def _dropping(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, float]:
+    """The probability of (input, p, training), where it drops."""
+    p, on = (kwargs.get(key, args[k] if len(args) > k else None) for k, key in ((1, "p"), (2, "training")))
+    return {"p": float(p)} if on is not False and isinstance(p, (int, float)) else {}
 
 
 def steps_of(kind: str, args: tuple[Any, ...]) -> int:

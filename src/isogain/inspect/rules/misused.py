@@ -1,0 +1,59 @@
+"""vanishing-forward by numbers meant otherwise: a probability of keeping, norms drawn like weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import RESTART
+from isogain.inspect.mending import filled
+from isogain.inspect.table import ParameterState, Table
+
+__all__ = ["drawn_norms", "dropped_signals"]
+
+DROPS = 0.9
+"""Probability of dropping from which on that of keeping may have been meant."""
+UNITS = 8
+"""Scales from which on a draw is told from a few that were set."""
+
+
+def dropped_signals(table: Table) -> Iterator[Finding]:
+    """Dropouts that leave one number in ten or fewer."""
+    found = [node for node in table.graph.nodes if DROPS <= node.settings.get("p", 0.0) < 1]
+    if not found:
+        return
+    worst = max(found, key=lambda node: node.settings["p"])
+    p, paths = worst.settings["p"], tuple(dict.fromkeys(map(place, found)))
+    yield Finding(
+        "vanishing-forward", "warning", pattern(paths), f"dropout with a probability of {p:.3g}",
+        "below 0.5, as a rule",
+        f"{place(worst)} drops {p:.0%} of the signal and multiplies the rest by {1 / (1 - p):.3g}: its "
+        "probability is that of dropping, not of keeping", paths=paths,
+    )  # fmt: skip
+
+
+def drawn_norms(table: Table) -> Iterator[Finding]:
+    """Norms whose scales are a draw around 0."""
+    firsts = [node.parameters[0] for node in table.graph.nodes if node.kind == "norm" and node.parameters]
+    states = [table.parameters[name] for name in dict.fromkeys(firsts) if name in table.parameters]
+    found = [state for state in states if _drawn(table, state)]
+    if not found:
+        return
+    names = [state.name for state in found]
+    yield Finding(
+        "vanishing-forward", "warning", pattern(names),
+        f"scales of norms with mean {found[0].mean:.2g} and standard deviation {found[0].std:.2g}",
+        "1 each",
+        f"{pattern(names)} are drawn like weights, with either sign: a norm hands on {found[0].rms:.2g} of "
+        "its size, and half of its channels turned round",
+        paths=tuple(names), mends=(filled(table, names, 1.0), RESTART),
+    )  # fmt: skip
+
+
+def _drawn(table: Table, state: ParameterState) -> bool:
+    use = table.graph.by_parameter.get(state.name)
+    scales = (
+        use is not None and len(use.shape) == 1 and use.shape[0] >= UNITS and not state.name.endswith("bias")
+    )
+    return scales and not state.constant and abs(state.mean) < state.rms / 2

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils import parametrize
 from torch.nn.utils.weight_norm import WeightNorm
 
@@ -93,7 +94,13 @@ def _counted(model: nn.Module, reach: Reach) -> _Counts:
         }
     fits = witness.fitting(counts)
     beyond = witness.beyond(counts, fits)
-    return _Counts(fits, tuple(one.owners[0] for one in places if id(now.get(one.path)) in beyond))
+    others = (one.owners[0] for one in places if id(now.get(one.path)) in beyond)
+    return _Counts(fits, tuple(owner for owner in others if not _kept_by_passes(*owner)))
+
+
+def _kept_by_passes(module: nn.Module, name: str) -> bool:
+    """Whether it is a statistic that a pass writes, which on the meta device left nothing in it."""
+    return isinstance(module, _NormBase) and name in dict(module.named_buffers(recurse=False))
 
 
 def _run(recorder: Recorder, recipes: Iterable[tuple[str, Callable[[], Any]]]) -> Iterator[str]:

@@ -334,3 +334,34 @@ def test_latents_that_ask_alike_are_told_apart_by_themselves():
     x, label = torch.randn(48, 100, 3), torch.randint(0, 4, (48,))
     x[:, :10] = 0.0  # as the rim of a picture is
     assert "rank-collapse" not in found(Latent(), x, lambda out: F.cross_entropy(out, label))
+
+
+class Noisy(nn.Module):
+    """A weight that is drawn around its means at every pass."""
+
+    def __init__(self, size: int, answers: int, spread: float) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.empty(answers, size).uniform_(-(size**-0.5), size**-0.5))
+        self.spread = nn.Parameter(torch.full((answers, size), spread))
+
+    def forward(self, x):
+        return F.linear(x, self.mean + self.spread * torch.randn_like(self.mean))
+
+
+def test_noise_that_drowns_the_weights_it_is_drawn_around_is_told():
+    x, wanted = torch.randn(200, 12), torch.randn(200, 4)
+    loss = lambda out: F.mse_loss(out, wanted)  # noqa: E731
+
+    def build(spread):
+        torch.manual_seed(0)
+        return nn.Sequential(
+            nn.Linear(12, 128), nn.ReLU(), Noisy(128, 128, spread), nn.ReLU(), Noisy(128, 4, spread)
+        )
+
+    finding = found(build(0.5), x, loss)["exploding-forward"]
+    assert finding.paths == ("2.spread", "4.spread")
+    assert "exploding-forward" not in found(build(0.5 * 128**-0.5), x, loss)
+    model = build(0.5)
+    assert igt.init_(model, x, loss=loss, rates=False).verdict_after == "healthy"
+    spread = model[2].spread.detach()
+    assert bool((spread == spread[0, 0]).all()) and float(spread[0, 0]) < 0.2  # noqa: PT018

@@ -20,7 +20,7 @@ from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
-from isogain.inspect.rules.misused import drawn_norms, dropped_signals
+from isogain.inspect.rules.misused import drawn_norms, dropped_signals, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.propagation import (
@@ -48,7 +48,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "uninitialized": (stale_buffers, uninitialized),
     "symmetric-units": (symmetric_units, saddles),
     "off-peers": (off_peers, odd_slices, wrong_fans),
-    "exploding-forward": (exploding_forward, loud_logarithms),
+    "exploding-forward": (exploding_forward, loud_logarithms, loud_noise),
     "vanishing-forward": (
         vanishing_forward,
         drowned_data,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isogain.graph import Node
+from isogain.inspect.blame import needed_gain
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
-from isogain.inspect.mending import filled
+from isogain.inspect.mending import filled, is_matrix, sized
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["drawn_norms", "dropped_signals"]
+__all__ = ["drawn_norms", "dropped_signals", "loud_noise"]
 
 DROPS = 0.9
 """Probability of dropping from which on that of keeping may have been meant."""
+NOISY = 2.0
+"""Times the gain that is needed, and the size of the means, from which on noise is all that is seen."""
 UNITS = 8
 """Scales from which on a draw is told from a few that were set."""
 
@@ -57,3 +61,39 @@ def _drawn(table: Table, state: ParameterState) -> bool:
         use is not None and len(use.shape) == 1 and use.shape[0] >= UNITS and not state.name.endswith("bias")
     )
     return scales and not state.constant and abs(state.mean) < state.rms / 2
+
+
+def loud_noise(table: Table) -> Iterator[Finding]:
+    """Weights drawn at every pass (Bayesian and noisy layers), far louder than what they are drawn around."""
+    found = [node for node in table.graph.nodes if node.kind == "weight" and _drowned_by_noise(table, node)]
+    if not found:
+        return
+    spreads = tuple(dict.fromkeys(name for node in found for name in _spreads(table, node)))
+    worst = max(node.weight.gain for node in found if node.weight)
+    name = pattern(spreads or tuple(map(place, found)))
+    yield Finding(
+        "exploding-forward", "warning", name, f"weights with noise of gain {worst:.3g}",
+        "noise that is less than the weights' own means",
+        f"what {name} makes of noise is louder than the weights around which it is drawn: spreads are "
+        "divided by sqrt(fan_in), or are logarithms far below 0",
+        paths=spreads, mends=(sized(table, dict.fromkeys(spreads, 1 / worst)), RESTART),
+    )  # fmt: skip
+
+
+def _drowned_by_noise(table: Table, node: Node) -> bool:
+    use = node.weight
+    if use is None or use.constant is not False or not use.gain > NOISY * needed_gain(table, node):
+        return False
+    means = [
+        table.parameters[name].rms for name in _matrices(table, node) if not table.parameters[name].constant
+    ]
+    return bool(means) and use.rms > NOISY * max(means)
+
+
+def _spreads(table: Table, node: Node) -> list[str]:
+    """The parameters of one number, from which spreads are made."""
+    return [name for name in _matrices(table, node) if table.parameters[name].constant]
+
+
+def _matrices(table: Table, node: Node) -> list[str]:
+    return [name for name in node.parameters if is_matrix(table, name) and name in table.parameters]

@@ -19,6 +19,7 @@ from isogain.graph.plan import Plan
 from isogain.inspect import Report
 from isogain.inspect.findings import Finding, at_least
 from isogain.inspect.fixes import Change
+from isogain.inspect.table import Table
 from isogain.torch.draw.targets import public_path
 
 __all__ = ["alone", "resized", "settled", "unplanned", "with_settled"]
@@ -53,13 +54,18 @@ def settled(report: Report) -> dict[str, tuple[Initializer, str]]:
 
 def resized(report: Report) -> dict[str, tuple[Initializer, str]]:
     """The same, and matrices of another size: for a model of which nothing that is planned mends more."""
-    shapes = {use.name: use.shape for use in report.table.graph.parameters}
     found = {
-        stable_path(name): (Normal(value / math.sqrt(math.prod(shapes[name]))), finding.why)
+        stable_path(name): (_of_length(report.table, name, value), finding.why)
         for finding, change, name, value in _changes(report)
-        if change.verb == "norm" and name in shapes and value > 0
+        if change.verb == "norm" and name in report.table.parameters and value > 0
     }
     return found | settled(report)
+
+
+def _of_length(table: Table, name: str, length: float) -> Initializer:
+    """A law of that length; one number stays one number, as a spread is."""
+    size = length / math.sqrt(math.prod(table.graph.by_parameter[name].shape))
+    return Constant(size) if table.parameters[name].constant else Normal(size)
 
 
 def _changes(report: Report) -> Iterator[tuple[Finding, Change, str, float]]:

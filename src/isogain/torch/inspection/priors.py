@@ -91,7 +91,8 @@ def zero_use(
 
 
 def _scaled(one: Tensor, factor: float, tensor: Tensor) -> Tensor:
-    return factor * tensor.detach() if tensor is one else tensor.detach()
+    # copies: a loss may write on what it is given
+    return factor * tensor.detach() if tensor is one else tensor.detach().clone()
 
 
 def _cheapest(at: Callable[[float], float]) -> tuple[float, float]:

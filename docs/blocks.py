@@ -8,6 +8,7 @@ for anything.  tests/test_docs_blocks.py runs the same without writing.
 from __future__ import annotations
 
 import doctest
+import linecache
 import os
 import re
 import sys
@@ -72,6 +73,8 @@ class Page:
         code, output = CodeBlockParser("python", self.run), CodeBlockParser("output", self.compare)
         self.document = Document.parse(str(path), code, output)
         self.document.path = path.name  # what a page prints of its own lines is the same everywhere
+        text = self.document.text
+        linecache.cache[path.name] = len(text), None, text.splitlines(keepends=True), path.name
 
     def __iter__(self) -> Iterator[Example]:
         yield from self.document.examples()

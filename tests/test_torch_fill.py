@@ -182,9 +182,11 @@ def test_what_has_no_choice_starts_as_its_module_does() -> None:
 
 def test_what_nobody_starts_is_named_and_nothing_is_written() -> None:
     model = meta_model()
-    with pytest.raises(DrawError, match="the buffer table") as caught:
+    model.register_buffer("other", torch.empty(5, device="meta"))  # by no constructor
+    with pytest.raises(DrawError, match="the buffer other") as caught:
         igt.materialize_(model, {"conv.weight": "ones"}, seed=0)
     assert "up.weight" not in str(caught.value)
+    assert "table" not in str(caught.value)  # its constructor says zeros
     assert all(p.is_meta for p in model.parameters())
 
 

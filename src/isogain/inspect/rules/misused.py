@@ -70,7 +70,7 @@ def loud_noise(table: Table) -> Iterator[Finding]:
         return
     spreads = tuple(dict.fromkeys(name for node in found for name in _spreads(table, node)))
     worst = max(node.weight.gain for node in found if node.weight)
-    name = pattern(spreads or tuple(map(place, found)))
+    name = pattern(spreads)
     yield Finding(
         "exploding-forward", "warning", name, f"weights with noise of gain {worst:.3g}",
         "noise that is less than the weights' own means",
@@ -87,7 +87,8 @@ def _drowned_by_noise(table: Table, node: Node) -> bool:
     means = [
         table.parameters[name].rms for name in _matrices(table, node) if not table.parameters[name].constant
     ]
-    return bool(means) and use.rms > NOISY * max(means)
+    # a spread of one number says that it is noise: other weights are made of several matrices, too
+    return bool(means and _spreads(table, node)) and use.rms > NOISY * max(means)
 
 
 def _spreads(table: Table, node: Node) -> list[str]:

@@ -76,16 +76,13 @@ def _nearly_shut(table: Table, node: Node) -> Iterator[tuple[str, float]]:
     """(what makes a gate on the way itself, what the gate lets through) where that is next to nothing."""
     if node.kind != "multiply" or len(node.inputs) < 2 or not table.graph.weighed_later(node.index):
         return
-    for one in node.inputs:
-        gate = (
-            table.node(one)
-            if table.node(one).kind == "activation"
-            else table.graph.preceding(one, ("activation",), 3)
-        )
-        seen = table.forward.get(gate.index) if gate is not None and gate.activation == "sigmoid" else None
-        maker = table.graph.preceding(gate.index, ("weight",), 3) if gate is not None else None
-        if seen is not None and maker is not None and maker.weight is not None and seen.rms < AJAR:
-            yield maker.weight.bias or maker.weight.name, seen.rms
+    for one in map(table.node, node.inputs):
+        gate = one if one.kind == "activation" else table.graph.preceding(one.index, ("activation",), 3)
+        if gate is None or gate.activation != "sigmoid" or gate.index not in table.forward:
+            continue
+        open_by, maker = table.forward[gate.index].rms, table.graph.preceding(gate.index, ("weight",), 3)
+        if maker is not None and maker.weight is not None and open_by < AJAR:
+            yield maker.weight.bias or maker.weight.name, open_by
 
 
 def _why_shut(gates: Mapping[str, float]) -> str:

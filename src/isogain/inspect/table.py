@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -316,6 +316,10 @@ class Table:
                 bits |= found[one]
             found.append(bits)
         return tuple(found)
+
+    def behind(self, index: int) -> Iterator[Node]:
+        """The nodes that make a node, itself the last."""
+        return (one for one in self.graph.nodes[: index + 1] if self.makers[index] >> one.index & 1)
 
     def in_series(self, nodes: Sequence[int]) -> bool:
         """Whether what one of these nodes makes goes through another of them."""

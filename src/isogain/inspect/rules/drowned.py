@@ -93,5 +93,4 @@ def _beside_a_constant(table: Table, node: Node, data: int) -> Iterator[Drowned]
 
 def _maker(table: Table, index: int) -> str:
     """The first parameter that a node is made of."""
-    made = (one for one in table.graph.nodes[: index + 1] if table.makers[index] >> one.index & 1)
-    return next((name for one in made for name in one.parameters), "")
+    return next((name for one in table.behind(index) for name in one.parameters), "")

@@ -99,8 +99,9 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
 
 def _alike(table: Table, node: Node) -> list[str]:
     """Tables whose rows are all one, that were added to what a node is made of."""
-    behind = (one for one in table.graph.nodes[: node.index + 1] if table.makers[node.index] >> one.index & 1)
-    names = dict.fromkeys(name for one in behind if one.kind == "add" for name in one.parameters)
+    names = dict.fromkeys(
+        name for one in table.behind(node.index) if one.kind == "add" for name in one.parameters
+    )
     known = (name for name in names if is_matrix(table, name) and name in table.parameters)
     return [name for name in known if table.parameters[name].constant]
 
@@ -162,8 +163,8 @@ def _turned(table: Table, node: Node) -> bool:
     """Whether samples and positions, as many as each other, may have changed places on the way."""
     if node.shape[0] != node.shape[1]:
         return False
-    before = (one for one in table.graph.nodes[: node.index] if table.makers[node.index] >> one.index & 1)
-    return any(one.op in _TURNS and one.shape[:2] == node.shape[:2] and len(one.shape) == 3 for one in before)
+    turns = (one for one in table.behind(node.index) if one.op in _TURNS and one is not node)
+    return any(one.shape[:2] == node.shape[:2] and len(one.shape) == 3 for one in turns)
 
 
 def constant_output(table: Table) -> Iterator[Finding]:

@@ -243,3 +243,18 @@ def test_positions_far_louder_than_tokens_drown_them(embedded):
     assert 0.015 < float(model.get_parameter(name).detach().std()) < 0.025
     assert "vanishing-forward" not in codes(igt.inspect(model, ids, loss=loss))
     assert "vanishing-forward" not in codes(igt.inspect(Positioned(0.1, embedded), ids, loss=loss))
+
+
+def test_what_lies_behind_a_node_leaves_its_siblings_out():
+    class Fork(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 2)
+
+        def forward(self, x):
+            left, right = self.left(x), self.right(x)
+            return self.head(left) + right.sum()
+
+    table = igt.inspect(Fork(), torch.randn(4, 8)).table
+    head = next(node for node in table.graph.nodes if node.path == "head")
+    assert [node.path for node in table.behind(head.index) if node.weight] == ["left", "head"]

@@ -82,6 +82,9 @@ def _structure(table: Table, weights: Sequence[Node]) -> str:
         return f"no gain explains it: {norms} norms and {skips} lie between, and norms undo every gain"
     if sums:
         return f"no gain explains it: {sums} sums lie between"
+    fixed = sum(node.kind == "product" and len(node.inputs) == 1 and not node.parameters for node in between)
+    if 2 * fixed > len(weights):
+        return f"no gain explains it: {fixed} products with a fixed matrix lie between, and no skip"
     return ""
 
 

@@ -77,8 +77,9 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     if len(nodes) < 2:
         return None
     start = _first_distance(table, chain, nodes[0], field)
+    found = _apart(table, chain, nodes, field)
     depth, worst, lost = 0, nodes[0], -math.inf
-    for node, kept in zip(nodes, _kept(table, chain, nodes, field), strict=True):
+    for node, kept in zip(nodes, _kept(chain, found), strict=True):
         depth += node.kind in ("weight", "add", "recurrent")
         here = _lost(start, kept, depth)
         if here > lost:
@@ -86,7 +87,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     severity = severity_of(lost, COLLAPSE)
     if severity is None:
         return None
-    now = max(getattr(table.forward[worst.index], field), ROUNDING)
+    now = found[nodes.index(worst)]
     weights = [n for n in weights_on(chain) if n.index <= worst.index]
     change = 0.5 * math.log10(now / start)
     return Finding(
@@ -123,13 +124,32 @@ def _one_position(table: Table, trunk: Chain) -> Finding | None:
     )  # fmt: skip
 
 
-def _kept(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> list[float]:
+def _apart(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> list[float]:
+    """How far apart rows are at each node; of samples, no farther than they leave their common direction.
+
+    Averages over a graph's neighbours leave rows that differ in length alone, at each depth by as much. Behind
+    a narrow place, a scalar say, one direction is all there can be.
+    """
+    narrow = next((n.index for n in chain.nodes if n.shape and n.shape[n.channel_axis] < FEW), math.inf)
+    return [
+        max(min(_off_axis(table, n) if field == "distance" and n.index < narrow else math.inf,
+                float(getattr(table.forward[n.index], field))), ROUNDING)
+        for n in nodes
+    ]  # fmt: skip
+
+
+def _off_axis(table: Table, node: Node) -> float:
+    """The squares outside of the first direction over those in it; infinite where they were not taken."""
+    spectrum = table.forward[node.index].spectrum
+    return spectrum.stable_rank - 1 if spectrum else math.inf
+
+
+def _kept(chain: Chain, found: list[float]) -> list[float]:
     """The distance at each node, or the largest behind it where it has but one way on.
 
     What differs later has not been lost before: of a picture only some places are looked at, and in a first
     layer these may all lie on the background.
     """
-    found = [max(float(getattr(table.forward[node.index], field)), ROUNDING) for node in nodes]
     if chain.residual:
         return found
     return [max(found[k:]) for k in range(len(found))]

@@ -286,6 +286,8 @@ class Table:
     looks: tuple[Look, ...] = ()
     """Closer looks: attention, gates, angles, decays."""
     buffers: tuple[BufferState, ...] = ()
+    strangers: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Name and shape of trainable parameters that the pass read and the model does not hold."""
 
     def __call__(self, full: bool = False) -> Text:
         """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""

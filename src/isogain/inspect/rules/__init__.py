@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
+from isogain.inspect.rules.axes import mixed_samples
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -36,7 +37,7 @@ from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
-from isogain.inspect.rules.usage import unused_parameter
+from isogain.inspect.rules.usage import unregistered, unused_parameter
 from isogain.inspect.rules.values import dtype_headroom, non_finite, uninitialized
 from isogain.inspect.table import Table
 
@@ -63,12 +64,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "saturated-units": (saturated_units, saturated_gates, shut_mixtures),
     "dead-units": (dead_units,),
     "rank-collapse": (rank_collapse,),
-    "constant-output": (constant_output,),
+    "constant-output": (constant_output, mixed_samples),
     "adapter-not-neutral": (adapter_not_neutral,),
     "initial-loss": (initial_loss,),
     "loss-floor": (loss_floor,),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
-    "unused-parameter": (unused_parameter,),
+    "unused-parameter": (unregistered, unused_parameter),
     "dtype-headroom": (dtype_headroom, buffer_precision),
 }

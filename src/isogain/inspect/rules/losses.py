@@ -21,6 +21,8 @@ EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
 RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
+DISTANT = (100.0, 1e4)
+"""Deviation of the targets, over 1 and over that of the answers, which steps of usual rates take ages to reach."""
 DEARER = (30.0, 1000.0)
 """A loss over what it is with zeros for one output, to warn and to call it critical."""
 SURE = 8.0
@@ -258,17 +260,18 @@ def _inputs(table: Table) -> str:
 def _regressed(table: Table, use: LossUse) -> Finding | None:
     if use.learnt_target or not (use.chance > 0 and math.isfinite(use.value)):
         return None
-    ratio = use.value / use.chance
-    if ratio <= RATIO[0]:
+    ratio, distance = use.value / use.chance, use.target_std / max(use.spread, 1.0)
+    if ratio <= RATIO[0] and not distance > DISTANT[0]:
         return None
-    severity: Severity = "critical" if ratio > RATIO[1] else "warning"
+    severity: Severity = "critical" if ratio > RATIO[1] or distance > DISTANT[1] else "warning"
     off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
     name, path, mends = _head(table, use, use.target_std)
-    if off_centre:
+    if off_centre or ratio <= RATIO[0]:
+        first = "the mean" if off_centre else "their size"
         why = (
             f"the targets lie around {use.target_mean:.3g} with standard deviation "
             f"{use.target_std:.3g}, and the "
-            "model starts around 0: the first steps only learn the mean; standardise the targets, or "
+            f"model starts around 0: the first steps only learn {first}; standardise the targets, or "
             "start there"
         )
         line = f"targets = (targets - {use.target_mean:.6g}) / {use.target_std:.6g}"

@@ -66,6 +66,8 @@ def _excess(node: Node, forward: Forward) -> float:
     """Dead share beyond chance and four standard errors; -1 where it cannot be told."""
     if math.isnan(forward.dead_fraction) or forward.observations < ENOUGH:
         return -1.0
+    if forward.rms == 0 and forward.dead_fraction == 1:
+        return 1.0  # nothing passes, forward or back, however few its units are
     units = max(node.shape[node.channel_axis], 1)
     dead, always = forward.dead_fraction, forward.expected_dead
     # given how many units never change, each is off or on with probability 1/2

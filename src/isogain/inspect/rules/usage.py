@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -11,7 +12,23 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.mending import frozen
 from isogain.inspect.table import Table
 
-__all__ = ["routed", "unused_parameter"]
+__all__ = ["routed", "unregistered", "unused_parameter"]
+
+
+def unregistered(table: Table) -> Iterator[Finding]:
+    """Parameters that the model reads but does not hold: an optimizer never sees them."""
+    if not table.strangers:
+        return
+    names = tuple(name for name, _ in table.strangers)
+    total = sum(math.prod(shape) for _, shape in table.strangers)
+    yield Finding(
+        "unused-parameter", "warning", pattern(names),
+        f"{len(names)} parameters ({total:,} numbers) that are none of the model's",
+        "every one among model.parameters()",
+        f"a plain list, dictionary or attribute holds {pattern(names)}: the optimizer, state_dict() and to() "
+        "do not see what lies there; use nn.ModuleList, nn.ModuleDict or nn.ParameterList",
+        paths=names,
+    )  # fmt: skip
 
 
 def unused_parameter(table: Table) -> Iterator[Finding]:
@@ -129,7 +146,4 @@ def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
 
 
 def _size(use: ParameterUse) -> int:
-    size = 1
-    for length in use.shape:
-        size *= length
-    return size
+    return math.prod(use.shape)

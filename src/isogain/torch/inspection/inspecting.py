@@ -46,6 +46,7 @@ from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.gathering import gathered, is_parallel
 from isogain.torch.record.guessing import likely
+from isogain.torch.record.strangers import named_strangers
 from isogain.torch.record.weights import unit_axis
 
 __all__ = ["inspect", "measure"]
@@ -152,7 +153,7 @@ def _passes(
         recorder.mark_inputs((positional, named))
         with recorder.scopes(), recorder:
             output = applied(recorder.model, positional, named)
-        loss_from = len(recorder.nodes)
+        loss_from, strangers = len(recorder.nodes), named_strangers(recorder.model, recorder.strangers)
         value, source = loss_of(recorder, output, loss)
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
@@ -175,7 +176,7 @@ def _passes(
         None if value is None or source == "random projection" else recorder.value(value).node,
         recorder.meter.batch, recorder.model.training,
         distance, settings, jacobian, loss_from, broken, recorder.random_choices > 0,
-        tuple(recorder.meter.looks), buffer_states(recorder.model),
+        tuple(recorder.meter.looks), buffer_states(recorder.model), strangers,
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ from isogain.torch.measure.units import Units, noted_units
 from isogain.torch.record.constants import reshaped_by
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
+from isogain.torch.record.strangers import strange
 from isogain.torch.record.watch import Watch
 from isogain.torch.record.weights import find_weight
 
@@ -102,6 +103,8 @@ class Recorder(Watch):
         self.free_inputs = False
         self.random_choices = 0
         """Single random numbers drawn in forward: layers may be skipped by chance."""
+        self.strangers: dict[int, nn.Parameter] = {}
+        """id -> a parameter that an operation read and the model does not hold."""
         self._scopes: list[Scope] = []
 
     @property
@@ -164,6 +167,8 @@ class Recorder(Watch):
         content = any(value.content for _, value in sources)
         parameters = frozenset[str]().union(*[value.parameters for _, value in sources])
         self.used |= parameters
+        if content:
+            self.strangers |= {id(t): t for t, value in sources if value is UNKNOWN and strange(t)}
         measured = content and self.measure
         units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else None
         summed = self.meter.partly_frozen and kind_of(name) == "add"

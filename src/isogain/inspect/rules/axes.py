@@ -1,0 +1,56 @@
+"""constant-output at a layer along the wrong axis: it mixes the samples of a batch, and steps never meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isogain.graph import Node
+from isogain.inspect.causes import place
+from isogain.inspect.findings import Finding
+from isogain.inspect.table import Table
+
+__all__ = ["mixed_samples"]
+
+
+def mixed_samples(table: Table) -> Iterator[Finding]:
+    """Recurrences and attention over what the model gives one answer each for.
+
+    The default of PyTorch's recurrent and transformer layers is (steps, samples, width); data that come as
+    (samples, steps, width) run through them without an error.
+    """
+    if not _answered_one_by_one(table):
+        return
+    found = [node for node in table.graph.nodes if _along(table, node)]
+    if not found:
+        return
+    names = tuple(dict.fromkeys(place(node) for node in found))
+    steps, samples = found[0].shape[1 if found[0].kind == "recurrent" else 0], table.batch
+    yield Finding(
+        "constant-output", "warning", names[0],
+        f"runs over {samples} samples, {steps} times" if steps != 1 else f"runs over {samples} samples",
+        f"runs over {steps} steps, once for each sample",
+        f"{names[0]} takes the first axis for steps, and it holds the samples, each of which gets one answer: "
+        "samples are mixed, and steps of one sample never meet; give batch_first=True, or transpose the input",
+        paths=names,
+    )  # fmt: skip
+
+
+def _answered_one_by_one(table: Table) -> bool:
+    """Whether each output has one row for each entry of the inputs' first axis, and no axis of steps."""
+    shapes = [table.node(one).shape for one in table.graph.outputs]
+    return table.batch > 1 and bool(shapes) and all(
+        shape[:1] == (table.batch,) and len(shape) <= 2 for shape in shapes
+    )  # fmt: skip
+
+
+def _along(table: Table, node: Node) -> bool:
+    """Whether a layer runs along the samples of inputs that have steps as well, in another number."""
+    steps = {
+        one.shape[1] for one in table.graph.nodes
+        if one.kind == "input" and len(one.shape) in (2, 3) and one.shape[0] == table.batch
+    } - {table.batch, 1}  # fmt: skip
+    if node.kind == "recurrent" and len(node.shape) == 3:
+        return node.steps == node.shape[0] == table.batch and node.shape[1] in steps
+    if node.kind == "attention" and len(node.shape) == 4:
+        return node.shape[2] == table.batch and node.shape[0] in steps
+    return False

@@ -21,7 +21,7 @@ from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
-from isogain.inspect.rules.misused import drawn_norms, dropped_signals, loud_noise
+from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.propagation import (
@@ -33,6 +33,7 @@ from isogain.inspect.rules.propagation import (
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.saddles import saddles
+from isogain.inspect.rules.silences import masked_weights, zero_rows
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
 from isogain.inspect.rules.timescales import time_scale
@@ -56,6 +57,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
         foreign_statistics,
         drawn_norms,
         dropped_signals,
+        lonely_norms,
+        masked_weights,
+        zero_rows,
     ),
     "time-scale": (time_scale, forgotten_states),
     "attention-collapse": (attention_collapse, loud_mixtures),

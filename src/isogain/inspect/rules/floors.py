@@ -13,7 +13,7 @@ from isogain.inspect.table import LossUse, Table
 
 __all__ = ["loss_floor"]
 
-HIGH = 0.25
+HIGH = 0.2
 """Share of what ignorance costs from which on a floor keeps a model from learning."""
 RANGES = {
     "softmax": (0.0, 1.0), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hard_sigmoid": (0.0, 1.0),

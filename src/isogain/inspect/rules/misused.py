@@ -12,12 +12,16 @@ from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import filled, is_matrix, sized
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["drawn_norms", "dropped_signals", "loud_noise"]
+__all__ = ["drawn_norms", "dropped_signals", "lonely_norms", "loud_noise"]
 
 DROPS = 0.9
 """Probability of dropping from which on that of keeping may have been meant."""
 NOISY = 2.0
 """Times the gain that is needed, and the size of the means, from which on noise is all that is seen."""
+NOTHING = 1e-3
+"""Share of a norm's scale below which it hands on nothing."""
+PLAIN = 0.03
+"""Root mean square from which on a norm's input cannot be outweighed by its epsilon: ten times sqrt(1e-5)."""
 UNITS = 8
 """Scales from which on a draw is told from a few that were set."""
 
@@ -61,6 +65,30 @@ def _drawn(table: Table, state: ParameterState) -> bool:
         use is not None and len(use.shape) == 1 and use.shape[0] >= UNITS and not state.name.endswith("bias")
     )
     return scales and not state.constant and abs(state.mean) < state.rms / 2
+
+
+def lonely_norms(table: Table) -> Iterator[Finding]:
+    """Norms that take all away: over one number, or over numbers that are equal."""
+    found = [node for node in table.graph.nodes if node.kind == "norm" and _takes_all(table, node)]
+    if not found:
+        return
+    node, paths = found[0], tuple(dict.fromkeys(map(place, found)))
+    size = table.forward[node.index].rms
+    yield Finding(
+        "vanishing-forward", "warning", pattern(paths), f"{size:.1e} of a norm that scales by 1",
+        f"{table.norm_scale(node):.3g}, whatever the input's size",
+        f"{place(node)} normalises over a single number, or over numbers that are all the same: their own mean "
+        "is taken away, and nothing of the signal is handed on", paths=paths,
+    )  # fmt: skip
+
+
+def _takes_all(table: Table, node: Node) -> bool:
+    """Whether a norm of samples hands on nothing of a plain signal; over a batch it is the batch that is one."""
+    seen, before = table.forward.get(node.index), [table.forward.get(one) for one in node.inputs]
+    if node.op not in ("layer_norm", "group_norm", "instance_norm") or seen is None or not seen.finite:
+        return False
+    read = any(one is not None and one.rms > PLAIN for one in before)
+    return read and seen.rms < NOTHING * table.norm_scale(node) and not table.gated(node.index)
 
 
 def loud_noise(table: Table) -> Iterator[Finding]:

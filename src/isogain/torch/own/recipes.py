@@ -22,8 +22,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
-from isogain.torch.own.constructors import Reach
 from isogain.torch.own.origins import bind
+from isogain.torch.own.reach import Reach
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
 from isogain.torch.own.witnesses import Counting, Key, Recording

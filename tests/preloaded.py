@@ -13,5 +13,6 @@ import torch.testing
 
 import isogain.torch
 
-isogain.torch.inspect, isogain.torch.init_, isogain.torch.Monitor, isogain.torch.deferred
+for name in ("inspect", "init_", "Monitor", "deferred", "materialize_"):
+    getattr(isogain.torch, name)
 torch.set_num_threads(1)

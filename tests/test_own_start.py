@@ -337,3 +337,15 @@ def test_modules_with_memory_are_left_alone() -> None:
     assert not model[0].weight.is_meta
     igt.materialize_(model, seed=0)
     assert torch.equal(model[0].weight, kept)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_inside_of_the_context_that_builds_without_memory(is_recorded: bool) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+
+    with torch.device("meta"):
+        model = igt.deferred(build) if is_recorded else build()
+        igt.materialize_(model, seed=0)
+    expected = igt.materialize_(igt.deferred(build), seed=0).state_dict()
+    assert all(torch.equal(one, expected[path]) for path, one in model.state_dict().items())

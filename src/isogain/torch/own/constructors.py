@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["Code", "code_of", "constructors_of", "function_of", "is_torch", "resolved"]
+__all__ = ["Code", "code_of", "constructors_of", "definition_of", "function_of", "is_torch", "resolved"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,19 @@ def code_of(function: FunctionType) -> Code | None:
     given = inspect.signature(function).parameters
     defaults = {name: one.default for name, one in given.items()}
     return Code(tree.body, names, tuple(given), defaults, function.__code__.co_filename, first + 1)
+
+
+def definition_of(code: CodeType) -> tuple[list[ast.stmt], int] | None:
+    """The statements of a function or a module of Python, and the number of lines before their line 1."""
+    try:
+        lines, first = inspect.findsource(code)
+        if code.co_name == "<module>":
+            return ast.parse("".join(lines)).body, 0
+        found = _definition(code, lines[first:])
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    is_function = isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
+    return (found.body, first) if is_function else None  # type: ignore[attr-defined]
 
 
 def _definition(code: CodeType, lines: Sequence[str]) -> ast.stmt:

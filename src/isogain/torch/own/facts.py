@@ -10,14 +10,15 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-__all__ = ["RECIPES", "RESETS", "Facts", "facts_of", "facts_of_names"]
+__all__ = ["RECIPES", "RESETS", "Facts", "facts_of", "facts_of_names", "spelling"]
 
 RESETS = ("reset_parameters", "_reset_parameters")
 RECIPES = ("initialize_weights", "init_weights", "_init_weights")
 _ONLY_SET_UP = ("requires_grad_", "share_memory_", "detach_", "retains_grad_", "rename_", "resize_")
 _UNCOUNTED = ("trunc_normal_", "orthogonal_", "sparse_", "dirac_")
 """Of `torch.nn.init`: on the meta device these leave no count."""
-_EXCHANGES = ("setattr", "register_parameter", "register_buffer", "_parameters", "_buffers")
+_EXCHANGES = ("register_parameter", "register_buffer", "_parameters", "_buffers")
+"""Of a module: other tensors in the place of its own."""
 _MOST = 1 << 15
 
 
@@ -29,6 +30,8 @@ class Facts:
     """What is read, each spelling once."""
     targets: tuple[tuple[ast.expr, ast.AST], ...]
     """(what is written to, by which assignment)."""
+    given: frozenset[str]
+    """What is called with something, as it is spelled."""
     writes: bool
     """Whether it writes values, whatever its model's tensors are called."""
     has_data: bool
@@ -43,18 +46,19 @@ def facts_of(node: ast.AST, is_own: bool) -> Facts:
     walk = _Walk(is_own)
     walk.through(node)
     over_data = any(isinstance(one, ast.Attribute) and one.attr == "data" for one, _ in walk.targets)
-    named = tuple({_path(one): one for one in walk.loads}.values())
-    said = facts_of_names(tuple(map(_spelled, named)))
+    named = tuple({spelling(one): one for one in walk.loads}.values())
+    names = tuple(_spelled(one) for one in named if not _is_own(one))
+    said = facts_of_names(names)
     return Facts(
-        named, tuple(walk.targets), said.writes or walk.calls_recipe or over_data,
-        said.has_data or over_data, said.is_uncounted,
+        named, tuple(walk.targets), frozenset(walk.given), said.writes or walk.calls_recipe or over_data,
+        said.has_data or over_data, said.is_uncounted or {"setattr", "Parameter"} <= {*names},
     )  # fmt: skip
 
 
 def facts_of_names(names: Sequence[str]) -> Facts:
     """The same of code of which nothing else can be read."""
     is_uncounted = not {*names}.isdisjoint((*_UNCOUNTED, *_EXCHANGES))
-    return Facts((), (), any(map(_is_writer, names)), "data" in names, is_uncounted)
+    return Facts((), (), frozenset(), any(map(_is_writer, names)), "data" in names, is_uncounted)
 
 
 class _Walk:
@@ -64,8 +68,11 @@ class _Walk:
         self.is_own, self.calls_recipe = is_own, False
         self.loads: list[ast.Name | ast.Attribute] = []
         self.targets: list[tuple[ast.expr, ast.AST]] = []
+        self.given: set[str] = set()
 
     def through(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Call) and (node.args or node.keywords):
+            self.given.add(spelling(node.func))
         if isinstance(node, ast.Call) and _calls_recipe(node):
             self.calls_recipe |= self.is_own
             if not self.is_own and _is_plain_call(node):
@@ -83,10 +90,16 @@ def _spelled(node: ast.Name | ast.Attribute) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id
 
 
-def _path(node: ast.expr) -> str:
+def _is_own(node: ast.Name | ast.Attribute) -> bool:
+    """Whether it is how a module registers its own, which is no exchange."""
+    is_self = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    return is_self and _spelled(node) in _EXCHANGES
+
+
+def spelling(node: ast.expr) -> str:
     """A chain of names, written out; of what is no chain its end."""
     if isinstance(node, ast.Attribute):
-        return f"{_path(node.value)}.{node.attr}"
+        return f"{spelling(node.value)}.{node.attr}"
     return node.id if isinstance(node, ast.Name) else "?"
 
 

@@ -8,25 +8,30 @@ underscore, an assignment to `.data`, or to elements of a parameter, in whatever
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
+from types import CodeType, FunctionType
 from typing import Any
 
 from torch import nn
 
 from isogain.torch.draw.materialize import places_of
-from isogain.torch.own.constructors import code_of, function_of, is_torch, resolved
-from isogain.torch.own.facts import Facts, facts_of, facts_of_names
+from isogain.torch.own.constructors import code_of, constructors_of, function_of, is_torch, resolved
+from isogain.torch.own.facts import Facts, facts_of, facts_of_names, spelling
+from isogain.torch.own.places import is_passed_over
 
 __all__ = ["Reach"]
 
+_LOOKED_AT = 256
+"""Functions of a table that are looked at."""
 Judge = Callable[["Reach", Facts], bool]
 
 
 class Reach:
     """What the functions that a model's classes call may write."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, passed_over: Collection[CodeType] = ()) -> None:
+        self.passed_over = passed_over
         self.kinds = {
             base for module in model.modules() for base in type(module).__mro__ if not is_torch(base)
         }
@@ -50,6 +55,13 @@ class Reach:
         """Whether running the node may write values; of the constructor's own code, recipes' calls too."""
         return self._is(_writing, facts_of(node, True), names)
 
+    def hides(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
+        """Whether running the node, somewhere outside, may write or exchange what leaves no count."""
+        facts = facts_of(node, False)
+        if self._is(_exchanging, facts, names):
+            return True
+        return self._is(_by_data, facts, names) and self._is(_writing, facts, names)
+
     def _is(self, judge: Judge, facts: Facts, names: Mapping[str, Any]) -> bool:
         """Whether it is so of this code, or of what it runs."""
         return any(judge(self, one) for one in self._reached(facts, names))
@@ -71,9 +83,18 @@ class Reach:
             found = [outside]
             if outside is None and isinstance(node, ast.Attribute):
                 found = [*self._methods.get(node.attr, [])]
+            elif isinstance(outside, type) and outside not in self.kinds and spelling(node) in facts.given:
+                found = [function for _, function in constructors_of(outside)]
+            elif isinstance(outside, dict | list | tuple):
+                found = [*islice(outside.values() if isinstance(outside, dict) else outside, _LOOKED_AT)]
             for one in map(function_of, found):
-                if isinstance(one, FunctionType) and not is_torch(one):
+                if isinstance(one, FunctionType) and not self._is_known(one):
                     yield one
+
+    def _is_known(self, function: FunctionType) -> bool:
+        """Whether it needs no look: torch's, Python's, isogain's, and what is looked at by itself."""
+        code = function.__code__
+        return is_torch(function) or is_passed_over(code) or code in self.passed_over
 
     def _reached(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[Facts]:
         """What this code says, then what the functions say that it names, and those that they name."""
@@ -100,3 +121,18 @@ class Reach:
 
 def _writing(reach: Reach, facts: Facts) -> bool:
     return facts.writes or any(reach.is_over_values(*one) for one in facts.targets)
+
+
+def _by_data(reach: Reach, facts: Facts) -> bool:
+    return facts.has_data
+
+
+def _exchanging(reach: Reach, facts: Facts) -> bool:
+    return facts.is_uncounted or any(
+        _is_attribute(one) and reach.is_over_values(one, by) for one, by in facts.targets
+    )
+
+
+def _is_attribute(target: ast.expr) -> bool:
+    """What is assigned as a whole is another tensor."""
+    return isinstance(target, ast.Attribute)

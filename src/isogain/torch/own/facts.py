@@ -49,9 +49,10 @@ def facts_of(node: ast.AST, is_own: bool) -> Facts:
     named = tuple({spelling(one): one for one in walk.loads}.values())
     names = tuple(_spelled(one) for one in named if not _is_own(one))
     said = facts_of_names(names)
+    by_data = any(isinstance(one, ast.Attribute) and one.attr == "data" for one in named)
     return Facts(
         named, tuple(walk.targets), frozenset(walk.given), said.writes or walk.calls_recipe or over_data,
-        said.has_data or over_data, said.is_uncounted or {"setattr", "Parameter"} <= {*names},
+        by_data or over_data, said.is_uncounted or {"setattr", "Parameter"} <= {*names},
     )  # fmt: skip
 
 

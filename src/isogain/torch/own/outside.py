@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isogain.torch.own.constructors import Code, code_of, definition_of, function_of, resolved
+from isogain.torch.own.constructors import Code, code_of, definition_of, function_of, is_torch, resolved
 from isogain.torch.own.places import is_passed_over, shown_file
 from isogain.torch.own.reach import Reach
 from isogain.torch.own.scenes import Held, Scene
@@ -44,7 +44,7 @@ def unseen_writes(model: nn.Module) -> list[Unseen]:
     """What the code in view may have written without leaving a count."""
     frames = [one for one in _frames() if not is_passed_over(one.f_code)]
     reach, held = Reach(model, {one.f_code for one in frames}), Held(model)
-    known = [*_modules_that_know(reach, frames)]
+    known = [*_modules_that_know(model, frames)]
     found = [one for scene in _scenes(frames, known, held) for one in _of_scene(scene, held, reach)]
     return found + [one for module in known for one in _of_builders(module, model, reach)]
 
@@ -56,17 +56,16 @@ def _frames() -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _modules_that_know(reach: Reach, frames: Iterable[FrameType]) -> Iterator[ModuleType]:
+def _modules_that_know(model: nn.Module, frames: Iterable[FrameType]) -> Iterator[ModuleType]:
     """Modules of Python that are being run, or of its packages and know the model's classes."""
     names = {"__main__", *(str(one.f_globals.get("__name__")) for one in frames)}
-    roots = {one.__module__.partition(".")[0] for one in _kinds(reach)}
-    kinds = {*map(id, _kinds(reach))}
+    kinds = {type(one) for one in _outermost(model)}
+    roots, addresses = {one.__module__.partition(".")[0] for one in kinds}, {*map(id, kinds)}
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType):
             continue
-        if name in names or (
-            name.partition(".")[0] in roots and not kinds.isdisjoint(map(id, vars(module).values()))
-        ):
+        is_near = name.partition(".")[0] in roots and not addresses.isdisjoint(map(id, vars(module).values()))
+        if name in names or is_near:
             yield module
 
 
@@ -110,8 +109,9 @@ def _of_scene(scene: Scene, held: Held, reach: Reach) -> Iterator[Unseen]:
 
 
 def _of_builders(module: ModuleType, model: nn.Module, reach: Reach) -> Iterator[Unseen]:
-    """Functions that make modules of the model's classes, and classes that hold them and are not there."""
-    named = {one.__name__ for one in _kinds(reach)}
+    """Functions that make the outermost of the model's own modules, constructors of others too."""
+    kinds = {type(one) for one in _outermost(model)}
+    named = {one.__name__ for one in kinds}
     for function in _functions_of(module, reach):
         is_running = function.__code__ in reach.passed_over
         if not is_running and not named.isdisjoint(_names_of(function.__code__)):
@@ -120,17 +120,23 @@ def _of_builders(module: ModuleType, model: nn.Module, reach: Reach) -> Iterator
 
 
 def _of_builder(name: str, code: Code, model: nn.Module, reach: Reach) -> Iterator[Unseen]:
+    tops = [*_outermost(model)]
+    kinds = {type(one) for one in tops}
+    made = {kind for one in code.body for kind in _made(one, code, kinds)}
+    tensors = tuple(each for top in tops if type(top) in made for each in _all(top))
     scene = Scene(code.body, code.names, shown_file(code.place), code.first_line - 1)
-    kinds = tuple({kind for one in code.body for kind in _made(one, code, reach)})
-    tensors = tuple(each for part in model.modules() if isinstance(part, kinds) for each in _all(part))
-    for one in scene.touching(lambda one: any(_made(one, code, reach))):
+    for one in scene.touching(lambda one: any(_made(one, code, kinds))):
         if reach.hides(one, code.names):
             yield Unseen(f"{name} ({scene.place}:{one.lineno + scene.before})", tensors)
 
 
-def _kinds(reach: Reach) -> set[type]:
-    """The model's own classes."""
-    return {one for one in reach.kinds if issubclass(one, nn.Module)}
+def _outermost(module: nn.Module) -> Iterator[nn.Module]:
+    """What no module of the model's own classes is around: its constructors cannot have written to those."""
+    if not is_torch(type(module)):
+        yield module
+        return
+    for child in module.children():
+        yield from _outermost(child)
 
 
 def _all(module: nn.Module) -> Iterator[Tensor]:
@@ -148,12 +154,10 @@ def _functions_of(module: ModuleType, reach: Reach) -> Iterator[FunctionType]:
                 yield found
 
 
-def _made(node: ast.AST, code: Code, reach: Reach) -> Iterator[type]:
-    """The classes of the model that a function calls, or hands on."""
-    for one in _loads(node):
-        found = resolved(one, code.names)
-        if isinstance(found, type) and found in reach.kinds and issubclass(found, nn.Module):
-            yield found
+def _made(node: ast.AST, code: Code, kinds: Collection[type]) -> Iterator[type]:
+    """The classes among these that a function calls, or hands on."""
+    found = (resolved(one, code.names) for one in _loads(node))
+    yield from (one for one in found if isinstance(one, type) and one in kinds)
 
 
 def _names_of(code: CodeType) -> Iterator[str]:

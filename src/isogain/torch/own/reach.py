@@ -8,7 +8,7 @@ underscore, an assignment to `.data`, or to elements of a parameter, in whatever
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
@@ -60,7 +60,16 @@ class Reach:
         facts = facts_of(node, False)
         if self._is(_exchanging, facts, names):
             return True
-        return self._is(_by_data, facts, names) and self._is(_writing, facts, names)
+        reached = [*self._functions(facts, names)]
+        said = [([facts], [*self._called(facts, names)]), *(self._look(one) for one in reached)]
+        return any(self._goes_by_data(*one) for one in said)
+
+    def _goes_by_data(self, said: Sequence[Facts], called: Sequence[FunctionType]) -> bool:
+        """Whether a function goes by `.data`, and it, or one that it calls, writes."""
+        if not any(one.has_data for one in said):
+            return False
+        theirs = [fact for one in called for fact in self._look(one)[0]]
+        return any(_writing(self, one) for one in (*said, *theirs))
 
     def _is(self, judge: Judge, facts: Facts, names: Mapping[str, Any]) -> bool:
         """Whether it is so of this code, or of what it runs."""
@@ -97,34 +106,37 @@ class Reach:
         return is_torch(function) or is_passed_over(code) or code in self.passed_over
 
     def _reached(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[Facts]:
-        """What this code says, then what the functions say that it names, and those that they name."""
+        """What this code says, then what the functions say that it runs."""
         yield facts
+        for one in self._functions(facts, names):
+            yield from self._look(one)[0]
+
+    def _functions(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
+        """The functions that it names, and those that they name."""
         seen, left = set[FunctionType](), [*self._called(facts, names)]
         while left:
             function = left.pop()
             if function not in seen:
                 seen.add(function)
-                said, called = self._known.get(function) or self._look(function)
-                yield from said
-                left += called
+                yield function
+                left += self._look(function)[1]
 
     def _look(self, function: FunctionType) -> tuple[list[Facts], list[FunctionType]]:
+        """What it says, and whom it calls: found once."""
+        if function not in self._known:
+            self._known[function] = self._read(function)
+        return self._known[function]
+
+    def _read(self, function: FunctionType) -> tuple[list[Facts], list[FunctionType]]:
         code = code_of(function)
         if code is None:
-            found = [facts_of_names(function.__code__.co_names)], list[FunctionType]()
-        else:
-            said = [facts_of(one, False) for one in code.body]
-            found = said, [each for one in said for each in self._called(one, code.names)]
-        self._known[function] = found
-        return found
+            return [facts_of_names(function.__code__.co_names)], []
+        said = [facts_of(one, False) for one in code.body]
+        return said, [each for one in said for each in self._called(one, code.names)]
 
 
 def _writing(reach: Reach, facts: Facts) -> bool:
     return facts.writes or any(reach.is_over_values(*one) for one in facts.targets)
-
-
-def _by_data(reach: Reach, facts: Facts) -> bool:
-    return facts.has_data
 
 
 def _exchanging(reach: Reach, facts: Facts) -> bool:

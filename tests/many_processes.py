@@ -15,7 +15,7 @@ from multiprocessing import forkserver
 from typing import Any
 
 import pytest
-import torch.multiprocessing as processes
+from torch.multiprocessing.spawn import start_processes
 
 __all__ = ["run_on"]
 
@@ -25,9 +25,7 @@ def run_on(run: Callable[..., None], world: int) -> dict[Any, Any]:
     _begin()
     with multiprocessing.get_context("forkserver").Manager() as manager:
         results = manager.dict()
-        processes.start_processes(
-            run, (world, _free_port(), results), nprocs=world, start_method="forkserver"
-        )
+        start_processes(run, (world, _free_port(), results), nprocs=world, start_method="forkserver")  # type: ignore[no-untyped-call]
         return dict(results)
 
 

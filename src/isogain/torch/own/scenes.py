@@ -68,8 +68,8 @@ def _registered(node: ast.AST, values: Mapping[str, Any]) -> Any:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
         return None
     base, name = _value(node.func.value, values), getattr(node.args[0], "value", None)
-    is_told = isinstance(base, nn.Module) and node.func.attr.startswith("register_") and isinstance(name, str)
-    return getattr(base, name, None) if is_told else None
+    is_told = isinstance(base, nn.Module) and node.func.attr.startswith("register_")
+    return getattr(base, name, None) if is_told and isinstance(name, str) else None
 
 
 def _value(node: ast.AST, values: Mapping[str, Any]) -> Any:
@@ -128,15 +128,20 @@ def _leaves(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
         ):
             continue
-        inner = [each for each in ast.iter_child_nodes(one) if isinstance(each, ast.stmt | ast.excepthandler)]
-        if not inner:
+        inner = [*_bodies(one)]
+        if inner:
+            yield _heading(one)
+            yield from _leaves(inner)
+        else:
             yield from _singly(one)
-            continue
-        yield _heading(one)
-        yield from _leaves([each for each in inner if isinstance(each, ast.stmt)])
-        yield from _leaves(
-            [each for some in inner if isinstance(some, ast.excepthandler) for each in some.body]
-        )
+
+
+def _bodies(one: ast.stmt) -> Iterator[ast.stmt]:
+    for each in ast.iter_child_nodes(one):
+        if isinstance(each, ast.stmt):
+            yield each
+        elif isinstance(each, ast.ExceptHandler | ast.match_case):
+            yield from each.body
 
 
 def _singly(one: ast.stmt) -> Iterator[ast.stmt]:

@@ -107,6 +107,7 @@ def bits() -> None:
     }
     for name, region in boxes.items():
         print(f"bits: {name}: {'agree' if agree(NORMAL, 'float32', region) else 'WRONG'}")
+    own_start()
     if HAS_GPU:
         many = 2**32 + 2**20
         same = agree(NORMAL, "bfloat16", Region.of((many,)), (slice(many - 2**21, many),))
@@ -137,7 +138,7 @@ def compare(name: str, ours: Task, theirs: Task, count: int = 0, repeat: int = 5
     mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     rate = f"{count / mine / 1e9:6.0f} G/s against {count / other / 1e9:6.0f}" if count else ""
     print(
-        f"{name:42} {other / mine:6.2f} x   {mine * 1e3:9.3f} ms against {other * 1e3:9.3f}   {rate}",
+        f"{name:66} {other / mine:6.2f} x   {mine * 1e3:9.3f} ms against {other * 1e3:9.3f}   {rate}",
         flush=True,
     )
 
@@ -153,7 +154,9 @@ def table() -> None:
     compare("normal float32, an eighth of all columns", in_box(shard, box), shard.normal_, COUNT >> 3)
     for size in (2048, 4096):
         orthogonal(torch.empty(size, size, device="cuda"))
-    compare("a Llama of 6.7 G parameters, bfloat16", ours_llama, torchs_llama, repeat=1)
+    name = "a Llama of 6.7 G parameters, bfloat16"
+    compare(f"{name}, chosen", chosen_llama, torchs_llama, repeat=1)
+    compare(f"{name}, deferred and its own start", own_llama, torchs_llama, repeat=1)
 
 
 def laws(w: torch.Tensor, name: str) -> None:
@@ -206,24 +209,48 @@ class Llama(nn.Module):
         self.norm, self.head = nn.RMSNorm(width), nn.Linear(width, words, bias=False)
 
 
-def built(device: str) -> Llama:
+def built(device: str, **sizes: int) -> Llama:
     torch.set_default_dtype(torch.bfloat16)
     try:
         with torch.device(device):
-            return Llama()
+            return Llama(**sizes)
     finally:
         torch.set_default_dtype(torch.float32)
 
 
-def ours_llama() -> None:
+def started(device: str, **sizes: int) -> Llama:
+    """As libraries do: the layers' own start, then the model's over it."""
+    model = built(device, **sizes)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+    return model
+
+
+def chosen_llama() -> None:
     igt.materialize_(built("meta"), {"*norm*": 1.0, "*": ig.Normal(std=0.02)}, seed=0, device="cuda")
 
 
+def own_llama() -> None:
+    igt.materialize_(igt.deferred(lambda: started("cpu")), seed=0, device="cuda")
+
+
 def torchs_llama() -> None:
-    """As libraries do: the layers' own start, then the model's over it."""
-    for module in built("cuda").modules():
-        if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02)
+    started("cuda")
+
+
+def own_start() -> None:
+    """A small one, recorded: the device's bits are the host's, and of the law that was asked for."""
+    small = {"width": 64, "inner": 96, "depth": 2, "words": 128}
+    devices = ("cuda", "cpu") if HAS_GPU else ("cpu", "cpu")
+    pair = [
+        igt.materialize_(igt.deferred(lambda: started("cpu", **small)), seed=0, device=device).cpu()
+        for device in devices
+    ]
+    same = all(map(torch.equal, *(one.parameters() for one in pair)))
+    spread = float(pair[0].head.weight.detach().float().std())
+    is_well = same and abs(spread / 0.02 - 1) < 5 / (2 * pair[0].head.weight.numel()) ** 0.5
+    print(f"own start of a small Llama: {'agrees' if is_well else 'WRONG'}")
 
 
 def sizes() -> None:

@@ -24,11 +24,11 @@ def whole() -> str:
     return _digest(igt.materialize_(igt.deferred(Everything), seed=5))
 
 
-def run(rank: int, port: int, results: Any) -> None:
+def run(rank: int, world: int, port: int, results: Any) -> None:
     """One of two processes: FSDP2 over layers, and tensor parallel along the second axis."""
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2)
+    dist.init_process_group("gloo", rank=rank, world_size=world)
     mesh = DeviceMesh("cpu", [0, 1])
     sharded = igt.deferred(Everything)
     for layer in sharded.copies.layers:

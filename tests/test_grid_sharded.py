@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 torch = pytest.importorskip("torch")
 if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
     pytest.skip("torch without gloo", allow_module_level=True)
 
-import torch.multiprocessing as processes  # noqa: E402
-
 import isogain.torch as igt  # noqa: E402
 from grid_processes import WIDTH, _numbers, fresh, on_grid, on_stages, stages  # noqa: E402
+from many_processes import run_on  # noqa: E402
 from start_processes import batch, hash_of, loss, make, start  # noqa: E402
-
-
-def run_on(run: Callable[..., None], world: int) -> dict[int, dict[str, Any]]:
-    """What each of the processes found."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with processes.Manager() as manager:
-        results = manager.dict()
-        processes.spawn(run, (world, port, results), nprocs=world)
-        return dict(results)
 
 
 def test_shards_over_tensor_parallel_layers_start_like_a_whole_model() -> None:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 torch = pytest.importorskip("torch")
 if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
     pytest.skip("torch without gloo", allow_module_level=True)
 
-import torch.multiprocessing as processes  # noqa: E402
-
 import isogain.torch as igt  # noqa: E402
 from inspect_processes import batch, build, loss, numbers, run  # noqa: E402
+from many_processes import run_on  # noqa: E402
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
 def test_sharded_models_are_inspected_like_whole_ones(world: int) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with processes.Manager() as manager:
-        results = manager.dict()
-        processes.spawn(run, (world, port, results), nprocs=world)
-        found = dict(results)
+    found = run_on(run, world)
     first = found[0]
     assert len({repr((one["zeros"], one["healthy"])) for one in found.values()}) == 1  # nan is not nan
     for name, scale in (("healthy", 1.0), ("zeros", 0.0)):

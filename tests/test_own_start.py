@@ -337,3 +337,34 @@ def test_modules_with_memory_are_left_alone() -> None:
     assert not model[0].weight.is_meta
     igt.materialize_(model, seed=0)
     assert torch.equal(model[0].weight, kept)
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_inside_of_the_context_that_builds_without_memory(is_recorded: bool) -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+
+    with torch.device("meta"):
+        model = igt.deferred(build) if is_recorded else build()
+        igt.materialize_(model, seed=0)
+    expected = igt.materialize_(igt.deferred(build), seed=0).state_dict()
+    assert all(torch.equal(one, expected[path]) for path, one in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["weight_norm", "orthogonal", "spectral_norm"])
+def test_computed_weights_start_alike_by_either_way(name: str) -> None:
+    """What lies behind a parametrization is drawn, and the weight that it gives follows."""
+
+    def build() -> nn.Module:
+        layer = getattr(nn.utils.parametrizations, name)(nn.Linear(8, 8))
+        return nn.Sequential(layer, nn.Tanh(), nn.Linear(8, 2))
+
+    one = igt.materialize_(igt.deferred(build), seed=1)
+    with igt.drawn(seed=1):
+        other = build()
+    assert all(map(torch.equal, one.state_dict().values(), other.state_dict().values()))
+    weight = one[0].weight.detach()
+    largest = float(torch.linalg.matrix_norm(weight, 2))
+    assert largest == pytest.approx(1.0, abs=0.2) if name != "weight_norm" else largest < 1.2
+    if name == "orthogonal":
+        assert torch.allclose(weight @ weight.T, torch.eye(8), atol=1e-5)

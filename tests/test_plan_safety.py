@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import socket
 
 import pytest
 
@@ -258,17 +257,10 @@ def test_bad_models_and_seeds():
 def test_every_rank_plans_alike_and_shards_gather_to_the_whole():
     if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
         pytest.skip("torch without gloo")
-    import torch.multiprocessing as processes
-
+    from many_processes import run_on
     from plan_processes import make, run
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with processes.Manager() as manager:
-        results = manager.dict()
-        processes.spawn(run, (2, port, results), nprocs=2)
-        found = dict(results)
+    found = run_on(run, 2)
     model = make()
     plan = igt.plan(model, torch.randn(4, 12))
     igt.apply_(model, plan, seed=5)

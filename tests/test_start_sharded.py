@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,8 +11,7 @@ torch = pytest.importorskip("torch")
 if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
     pytest.skip("torch without gloo", allow_module_level=True)
 
-import torch.multiprocessing as processes  # noqa: E402
-
+from many_processes import run_on  # noqa: E402
 from start_processes import _watched, batch, make, run, start  # noqa: E402
 
 
@@ -23,20 +22,15 @@ def whole() -> dict[str, dict[str, Any]]:
     return {"fully_shard": plain, "replicated": plain, "parallel": start(make(32), batch())}
 
 
-def run_on(world: int) -> dict[int, dict[str, Any]]:
-    """What each of the processes found."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with processes.Manager() as manager:
-        results = manager.dict()
-        processes.spawn(run, (world, port, results), nprocs=world)
-        return dict(results)
+@cache
+def found_on(world: int) -> dict[int, dict[str, Any]]:
+    """What each of so many processes found."""
+    return run_on(run, world)
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
 def test_wrapped_models_start_like_whole_ones(world: int, whole: dict[str, dict[str, Any]]) -> None:
-    found = run_on(world)
+    found = found_on(world)
     first = found[0]
     for name, alone in whole.items():
         assert alone["left"] == ""
@@ -54,6 +48,6 @@ def test_wrapped_models_start_like_whole_ones(world: int, whole: dict[str, dict[
 
 def test_a_monitor_sees_of_a_sharded_model_what_it_sees_of_a_whole_one() -> None:
     alone = _watched(make(), batch())
-    found = run_on(2)[0]["watched"]
+    found = found_on(2)[0]["watched"]
     assert [one[:2] for one in found] == [one[:2] for one in alone]
     assert [one[2] for one in found] == pytest.approx([one[2] for one in alone], rel=1e-3)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 torch = pytest.importorskip("torch")
 if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
     pytest.skip("torch without gloo", allow_module_level=True)
 
-import torch.multiprocessing as processes  # noqa: E402
-
+from many_processes import run_on  # noqa: E402
 from torch_fill_processes import expected, run  # noqa: E402
 
 
 def test_every_sharding_gathers_to_one_hash() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with processes.Manager() as manager:
-        results = manager.dict()
-        processes.spawn(run, (port, results), nprocs=4)
-        found = dict(results)
+    found = run_on(run, 4)
     whole = expected()
     strided = {name: found.pop(name) for name in list(found) if name.startswith("strided")}
     assert set(strided.values()) == {"equal"}

@@ -67,11 +67,11 @@ def expected() -> dict[str, str]:
     return hashes
 
 
-def run(rank: int, port: int, results: Any) -> None:
+def run(rank: int, world: int, port: int, results: Any) -> None:
     """One of four processes: every mesh of 1 to 4 of them, then FSDP2; rank 0 reports."""
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=4)
+    dist.init_process_group("gloo", rank=rank, world_size=world)
     found = {}
     for count in (1, 2, 3, 4):
         mesh = DeviceMesh("cpu", list(range(count)))

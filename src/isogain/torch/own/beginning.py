@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import torch
@@ -21,6 +22,14 @@ __all__ = ["begin", "known_start"]
 Tensor = torch.Tensor
 
 
+@contextmanager
+def _on_the_host() -> Iterator[None]:
+    """Inside of somebody's `torch.device("meta")` too, what is computed has values."""
+    with torch.device("cpu") if torch.get_default_device().type != "cpu" else nullcontext():
+        yield
+
+
+@_on_the_host()
 def begin(
     model: nn.Module, places: Sequence[Places], choices: Mapping[str, Choice], *, seed: int,
     device: torch.device | str | None = None, threads: int | None = None, reserved: Collection[str] = (),
@@ -54,6 +63,7 @@ def begin(
     tell_sharding(model)
 
 
+@_on_the_host()
 def known_start(
     model: nn.Module, places: Sequence[Places], needed: Sequence[Places]
 ) -> tuple[OwnStart, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from torch import nn
@@ -11,21 +12,30 @@ from torch import nn
 from isogain.torch.own.constructors import Code
 from isogain.torch.own.statements import assigned, statements_of, stored_names
 
-__all__ = ["kept", "passed_on"]
+__all__ = ["kept", "passed_on", "stored"]
 
 
 def kept(module: nn.Module, code: Code) -> dict[str, Any]:
     """Parameter -> value, where the constructor keeps it as it came."""
-    found = dict(_in_config(module, code))
-    changed = {name for one in code.body for name in stored_names(one)}
-    places = [assigned(one) for one in statements_of(code.body)]
-    for one in statements_of(code.body):
-        name, value = assigned(one), getattr(one, "value", None)
-        if not name or not isinstance(value, ast.Name) or value.id in changed:
-            continue
-        if value.id in code.parameters and places.count(name) == 1 and hasattr(module, name):
-            found[value.id] = getattr(module, name)
-    return found
+    own = {one: getattr(module, name) for one, name in _attributes(code) if hasattr(module, name)}
+    return {**dict(_in_config(module, code)), **own}
+
+
+@lru_cache(maxsize=4096)
+def stored(code: Code) -> frozenset[str]:
+    """The names that it gives a value."""
+    return frozenset().union(*map(stored_names, code.body))
+
+
+@lru_cache(maxsize=4096)
+def _attributes(code: Code) -> tuple[tuple[str, str], ...]:
+    """(parameter, attribute that holds it as it came)."""
+    statements = [*statements_of(code.body)]
+    places = [assigned(one) for one in statements]
+    named = ((getattr(one, "value", None), name) for one, name in zip(statements, places, strict=True))
+    plain = [(value.id, name) for value, name in named if name and isinstance(value, ast.Name)]
+    unchanged = {*code.parameters} - stored(code)
+    return tuple(one for one in plain if one[0] in unchanged and places.count(one[1]) == 1)
 
 
 def _in_config(module: nn.Module, code: Code) -> Iterator[tuple[str, Any]]:
@@ -37,7 +47,7 @@ def _in_config(module: nn.Module, code: Code) -> Iterator[tuple[str, Any]]:
 
 def passed_on(code: Code, parameters: tuple[str, ...], known: Mapping[str, Any]) -> dict[str, Any]:
     """Parameter -> value, where it is handed to the base's constructor, which keeps it."""
-    changed = {name for one in code.body for name in stored_names(one)}
+    changed = stored(code)
     return {
         given.id: known[name]
         for call in _calls_of_base(code)
@@ -46,7 +56,12 @@ def passed_on(code: Code, parameters: tuple[str, ...], known: Mapping[str, Any])
     }
 
 
-def _calls_of_base(code: Code) -> Iterator[ast.Call]:
+@lru_cache(maxsize=4096)
+def _calls_of_base(code: Code) -> tuple[ast.Call, ...]:
+    return tuple(_based(code))
+
+
+def _based(code: Code) -> Iterator[ast.Call]:
     for one in statements_of(code.body):
         call = one.value if isinstance(one, ast.Expr) else None
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["Place", "Seen", "look", "shown_file"]
+__all__ = ["Place", "Seen", "is_passed_over", "look", "shown_file"]
 
 _TORCH = str(Path(torch.__file__).parent)
 _HERE = str(Path(__file__).parent)
+_ISOGAIN = str(Path(__file__).parents[2])
 _STANDARD = sysconfig.get_paths()["stdlib"]
 
 _INIT = {
@@ -90,6 +91,16 @@ def look(frame: FrameType | None) -> Seen:
     return Seen(Place("?", 0, called.co_qualname if called else ""), init, settings)
 
 
+def is_passed_over(code: CodeType) -> bool:
+    """Whether it is torch's, the standard library's or isogain's."""
+    file = code.co_filename
+    return file.startswith((_ISOGAIN, _TORCH, "<frozen")) or _is_standard(file)
+
+
+def _is_standard(file: str) -> bool:
+    return file.startswith(_STANDARD) and "site-packages" not in file and "dist-packages" not in file
+
+
 def _is_passed_over(file: str, function: str) -> bool:
     """Torch, the standard library, isogain, and helpers that write the tensor they are given.
 
@@ -97,7 +108,7 @@ def _is_passed_over(file: str, function: str) -> bool:
     """
     if file.startswith((_TORCH, _HERE, "<frozen")):
         return True
-    if file.startswith(_STANDARD) and "site-packages" not in file and "dist-packages" not in file:
+    if _is_standard(file):
         return True
     return function.endswith("_") and not function.endswith("__")
 

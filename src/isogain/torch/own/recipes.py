@@ -22,8 +22,9 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
-from isogain.torch.own.constructors import Reach
 from isogain.torch.own.origins import bind
+from isogain.torch.own.outside import Unseen, unseen_writes
+from isogain.torch.own.reach import Reach
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
 from isogain.torch.own.witnesses import Counting, Key, Recording
@@ -41,6 +42,7 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
     reach = Reach(model)
     counts = _counted(model, reach)
     recorder, said = Recorder(), list[str]()
+    places, unseen = places_of(model), unseen_writes(model)
     with _stand_ins(model, recorder) as join, _unmarked(model):
         repeater = Repeater(reach, Recording(recorder, counts.fits), _reset)
         modules = list(_inner_first(model))
@@ -53,6 +55,7 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
+        said += _lose_unseen(recorder, places, unseen)
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
     return tuple(said)
 
@@ -65,6 +68,15 @@ def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
     number = len(counts.beyond)
     said = f"code outside of the modules' constructors wrote to {number} of the tensors"
     return [said] if number else []
+
+
+def _lose_unseen(recorder: Recorder, places: Iterable[Places], unseen: Iterable[Unseen]) -> Iterator[str]:
+    """What code outside may have written last of all, out of sight."""
+    held = {id(one.tensor): now for one in places if (now := _held(*one.owners[0])) is not None}
+    for one in unseen:
+        for tensor in [held[id(each)] for each in one.tensors if id(each) in held]:
+            recorder.lose(tensor)
+        yield f"{one.said} may have written to it, and leaves no count of it on the meta device"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from isogain.torch.own.constructors import RESETS, Reach, code_of, constructors_of, is_torch
+from isogain.torch.own.constructors import code_of, constructors_of, is_torch
+from isogain.torch.own.facts import RESETS
+from isogain.torch.own.reach import Reach
 from isogain.torch.own.repetition import Repetition
 from isogain.torch.own.setting import Witness, tensors_of
 

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from isogain.torch.own.constructors import RECIPES, Code, code_of, resolved
-from isogain.torch.own.kept import kept, passed_on
+from isogain.torch.own.constructors import Code, code_of, function_of, resolved
+from isogain.torch.own.facts import RECIPES
+from isogain.torch.own.kept import kept, passed_on, stored
 from isogain.torch.own.places import shown_file
 from isogain.torch.own.setting import Lost, Setting, Way, tensors_of
 from isogain.torch.own.statements import (
@@ -56,10 +57,14 @@ class Repetition:
     ) -> None:  # fmt: skip
         self.setting, self.module, self.kind, self.code, self._chain = setting, module, kind, code, chain
         self.kept = {**passed_on(code, *base), **kept(module, code)}
-        stored = {name for one in code.body for name in stored_names(one)}
-        self.unknown = {*code.parameters, *stored} - {code.parameters[0]} - self.kept.keys()
+        self.unknown = {*code.parameters, *stored(code)} - {code.parameters[0]} - self.kept.keys()
         self.names = {name: one for name, one in code.names.items() if name not in self.unknown}
         self.names.update({**self.kept, code.parameters[0]: module})
+        reach, given = setting.reach, map(function_of, self.kept.values())
+        self._reaches = (
+            reach.writes if any(isinstance(one, FunctionType) for one in given) else reach.of_statement
+        )
+        """Of a class that is given functions, each repetition sees others."""
         self._passes: dict[int, int] = {}
         self._is_between = False
         """Whether one of several ways is being gone."""
@@ -92,7 +97,7 @@ class Repetition:
             isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in self.unknown
             for call in calls
         )
-        return unknown or self.setting.reach.of_statement(one, self.names, self.kept.values())
+        return unknown or self._reaches(one, self.names)
 
     def _makes(self, one: ast.stmt) -> bool:
         """Whether it calls a method that makes tensors of the module's own, and no layers."""

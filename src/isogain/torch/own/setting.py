@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from isogain.torch.own.constructors import Reach
+from isogain.torch.own.reach import Reach
 
 __all__ = ["Lost", "Setting", "Way", "Witness", "tensors_of"]
 

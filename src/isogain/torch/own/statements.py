@@ -27,12 +27,13 @@ _MOST = 1 << 15
 """Of statements whose names are remembered: layers of a kind have them in common."""
 
 
-def targets_of(one: ast.stmt) -> list[ast.expr]:
+@lru_cache(maxsize=_MOST)
+def targets_of(one: ast.stmt) -> tuple[ast.expr, ...]:
     """What an assignment assigns to, pairs taken apart."""
     if isinstance(one, ast.AnnAssign | ast.AugAssign):
-        return [one.target]
+        return (one.target,)
     found = list(one.targets) if isinstance(one, ast.Assign) else []
-    return [inner for target in found for inner in _apart(target)]
+    return tuple(inner for target in found for inner in _apart(target))
 
 
 def _apart(target: ast.expr) -> list[ast.expr]:
@@ -46,6 +47,7 @@ def root_of(target: ast.expr) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
+@lru_cache(maxsize=_MOST)
 def assigned(one: ast.stmt) -> str:
     """The name of the attribute of `self` that the statement assigns."""
     targets = targets_of(one)
@@ -58,6 +60,7 @@ def _is_self(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "self"
 
 
+@lru_cache(maxsize=_MOST)
 def created(one: ast.stmt) -> tuple[str, ast.expr] | None:
     """(name, value) of what a statement makes an attribute of `self`: assigned, or registered by name."""
     if assigned(one):
@@ -88,6 +91,7 @@ def is_none(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and value.value is None
 
 
+@lru_cache(maxsize=_MOST)
 def own_call(one: ast.stmt) -> str:
     """The method of `self` that a statement calls, and does nothing else."""
     call = one.value if isinstance(one, ast.Expr) else None
@@ -95,6 +99,7 @@ def own_call(one: ast.stmt) -> str:
     return func.attr if isinstance(func, ast.Attribute) and _is_self(func.value) else ""
 
 
+@lru_cache(maxsize=_MOST)
 def is_reset(one: ast.stmt) -> bool:
     """Whether it is `self.reset_parameters()` and nothing else."""
     is_named = own_call(one) in ("reset_parameters", "_reset_parameters")

@@ -1,0 +1,150 @@
+"""What statements may write over a model's tensors, by whatever functions they call.
+
+A finished model does not tell what its constructors did after its layers were there (a gain of 0, smaller
+ends of branches, an `apply`).  Their code does: a statement that reaches an operation ending in an
+underscore, an assignment to `.data`, or to elements of a parameter, in whatever function it calls.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from types import CodeType, FunctionType
+from typing import Any
+
+from torch import nn
+
+from isogain.torch.draw.materialize import places_of
+from isogain.torch.own.constructors import code_of, constructors_of, function_of, is_torch, resolved
+from isogain.torch.own.facts import Facts, facts_of, facts_of_names, spelling
+from isogain.torch.own.places import is_passed_over
+
+__all__ = ["Reach"]
+
+_LOOKED_AT = 256
+"""Functions of a table that are looked at."""
+Judge = Callable[["Reach", Facts], bool]
+
+
+class Reach:
+    """What the functions that a model's classes call may write."""
+
+    def __init__(self, model: nn.Module, passed_over: Collection[CodeType] = ()) -> None:
+        self.passed_over = passed_over
+        self.kinds = {
+            base for module in model.modules() for base in type(module).__mro__ if not is_torch(base)
+        }
+        self._methods: dict[str, list[FunctionType]] = {}
+        for kind in self.kinds:
+            for name, one in vars(kind).items():
+                if isinstance(function := function_of(one), FunctionType) and name != "__init__":
+                    self._methods.setdefault(name, []).append(function)
+        self.tensors = {name for one in places_of(model) for _, name in one.owners}
+        self._known: dict[FunctionType, tuple[list[Facts], list[FunctionType]]] = {}
+        self._of_statements: dict[ast.stmt, bool] = {}
+
+    def of_statement(self, one: ast.stmt, names: Mapping[str, Any]) -> bool:
+        """The same of a statement that sees one thing wherever it is repeated: found once."""
+        known = self._of_statements.get(one)
+        if known is None:
+            known = self._of_statements[one] = self.writes(one, names)
+        return known
+
+    def writes(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
+        """Whether running the node may write values; of the constructor's own code, recipes' calls too."""
+        return self._is(_writing, facts_of(node, True), names)
+
+    def hides(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
+        """Whether running the node, somewhere outside, may write or exchange what leaves no count."""
+        facts = facts_of(node, False)
+        if self._is(_exchanging, facts, names):
+            return True
+        reached = [*self._functions(facts, names)]
+        said = [([facts], [*self._called(facts, names)]), *(self._look(one) for one in reached)]
+        return any(self._goes_by_data(*one) for one in said)
+
+    def _goes_by_data(self, said: Sequence[Facts], called: Sequence[FunctionType]) -> bool:
+        """Whether a function goes by `.data`, and it, or one that it calls, writes."""
+        if not any(one.has_data for one in said):
+            return False
+        theirs = [fact for one in called for fact in self._look(one)[0]]
+        return any(_writing(self, one) for one in (*said, *theirs))
+
+    def _is(self, judge: Judge, facts: Facts, names: Mapping[str, Any]) -> bool:
+        """Whether it is so of this code, or of what it runs."""
+        return any(judge(self, one) for one in self._reached(facts, names))
+
+    def is_over_values(self, target: ast.expr, node: ast.AST) -> bool:
+        """Whether an assignment writes to one of the model's tensors."""
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Attribute):
+            return target.value.attr == "data" or target.value.attr in self.tensors
+        if not isinstance(target, ast.Attribute) or target.attr not in self.tensors:
+            return False
+        is_self = isinstance(target.value, ast.Name) and target.value.id == "self"
+        is_tie = isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute | ast.Name)
+        return not is_tie and (isinstance(node, ast.AugAssign) or not is_self)
+
+    def _called(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
+        """The functions that names stand for: also those that are only handed on."""
+        for node in facts.named:
+            outside = resolved(node, names)
+            found = [outside]
+            if outside is None and isinstance(node, ast.Attribute):
+                found = [*self._methods.get(node.attr, [])]
+            elif isinstance(outside, type) and outside not in self.kinds and spelling(node) in facts.given:
+                found = [function for _, function in constructors_of(outside)]
+            elif isinstance(outside, dict | list | tuple):
+                found = [*islice(outside.values() if isinstance(outside, dict) else outside, _LOOKED_AT)]
+            for one in map(function_of, found):
+                if isinstance(one, FunctionType) and not self._is_known(one):
+                    yield one
+
+    def _is_known(self, function: FunctionType) -> bool:
+        """Whether it needs no look: torch's, Python's, isogain's, and what is looked at by itself."""
+        code = function.__code__
+        return is_torch(function) or is_passed_over(code) or code in self.passed_over
+
+    def _reached(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[Facts]:
+        """What this code says, then what the functions say that it runs."""
+        yield facts
+        for one in self._functions(facts, names):
+            yield from self._look(one)[0]
+
+    def _functions(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
+        """The functions that it names, and those that they name."""
+        seen, left = set[FunctionType](), [*self._called(facts, names)]
+        while left:
+            function = left.pop()
+            if function not in seen:
+                seen.add(function)
+                yield function
+                left += self._look(function)[1]
+
+    def _look(self, function: FunctionType) -> tuple[list[Facts], list[FunctionType]]:
+        """What it says, and whom it calls: found once."""
+        if function not in self._known:
+            self._known[function] = self._read(function)
+        return self._known[function]
+
+    def _read(self, function: FunctionType) -> tuple[list[Facts], list[FunctionType]]:
+        code = code_of(function)
+        if code is None:
+            return [facts_of_names(function.__code__.co_names)], []
+        said = [facts_of(one, False) for one in code.body]
+        return said, [each for one in said for each in self._called(one, code.names)]
+
+
+def _writing(reach: Reach, facts: Facts) -> bool:
+    return facts.writes or any(reach.is_over_values(*one) for one in facts.targets)
+
+
+def _exchanging(reach: Reach, facts: Facts) -> bool:
+    return facts.is_uncounted or any(
+        _is_attribute(one) and reach.is_over_values(one, by) for one, by in facts.targets
+    )
+
+
+def _is_attribute(target: ast.expr) -> bool:
+    """What is assigned as a whole is another tensor."""
+    return isinstance(target, ast.Attribute)

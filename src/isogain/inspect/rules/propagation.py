@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node, family
+from isogain.inspect.blame import few_makers
 from isogain.inspect.causes import cause_of, pattern, place
 from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
 from isogain.inspect.closed import closed
@@ -240,6 +241,10 @@ def _learns_elsewhere(table: Table, chain: Chain, node: Node, last: Node) -> boo
     return names <= alive
 
 
+WHISPER = 100.0
+"""Times a stream must be louder than what a branch adds to it for the branch to start as good as closed."""
+
+
 def vanishing_backward(table: Table) -> Iterator[Finding]:
     """Gradients that shrink on the way back, or stop altogether."""
     for chain in chains(table):
@@ -276,7 +281,20 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
         return None
     _, excess, tolerance, change, node, last, influence = max(candidates, key=lambda item: item[0])
     severity = severity_of(excess, tolerance)
-    return _backward_finding(table, chain, node, last, change, severity, influence) if severity else None
+    if severity is None or (not growing and _whispers(table, chain, node, last, change)):
+        return None
+    return _backward_finding(table, chain, node, last, change, severity, influence)
+
+
+def _whispers(table: Table, chain: Chain, node: Node, last: Node, change: float) -> bool:
+    """Whether quiet ends of branches make a change: beside a loud stream they are meant to start small."""
+    makers = few_makers(table, [n for n in chain.weights if node.index < n.index <= last.index], change)
+    sums = [(one, table.graph.following(one.index, ("add",), 4)) for one in makers]
+    return bool(sums) and all(
+        added is not None and len(added.inputs) > 1 and added.index in table.forward
+        and table.forward[added.index].rms > WHISPER * table.forward[one.index].rms
+        for one, added in sums
+    )  # fmt: skip
 
 
 def _backward_finding(

@@ -49,9 +49,12 @@ def unused_parameter(table: Table) -> Iterator[Finding]:
     leading = _leading_to_loss(table)
     for use in missing:
         groups[_kind(table, use, leading)].append(use)
+    if all(_last_of_its_kind(table, use) for use in groups["aside"]):
+        groups["left"] = groups.pop("aside")
     total = sum(_size(use) for use in trainable)
     for kind, uses in groups.items():
-        yield _finding(kind, uses, total)
+        if uses:
+            yield _finding(kind, uses, total)
 
 
 def _leading_to_loss(table: Table) -> set[int]:
@@ -84,6 +87,13 @@ def _kind(table: Table, use: ParameterUse, leading: set[int]) -> str:
     return "optional" if use.optional else "idle"
 
 
+def _last_of_its_kind(table: Table, use: ParameterUse) -> bool:
+    """Whether the same parameter of other layers, all of them earlier, gets a gradient."""
+    others = [one for one in table.graph.parameters if family(one.name) == family(use.name) != use.name]
+    learning = [one for one in others if table.parameters[one.name].gradient is not None and one.nodes]
+    return bool(learning) and bool(use.nodes) and max(max(one.nodes) for one in learning) < min(use.nodes)
+
+
 def _nothing(table: Table, missing: list[ParameterUse]) -> Finding:
     return Finding(
         "unused-parameter", "critical", pattern([use.name for use in missing]),
@@ -113,13 +123,15 @@ WHY = {
     "out, a switch turned off)",
     "aside": "they are used, but the loss does not depend on what they make: an output that it ignores, or a "
     "result that is thrown away",
+    "left": "what the last layer makes beside the answer, and nobody reads; the same part of the layers before it "
+    "learns",
     "idle": "no operation of the forward pass read them, and no method of the model names them: a layer that "
     "is built but never called; with DistributedDataParallel the backward pass would wait for them",
     "copy": "a copy of another part of the model, used without gradient, as a target network or a teacher is",
     "cut": "the loss depends on them, but no gradient comes back: detach(), no_grad or integer operations "
     "lie between; if that is meant, freeze them",
 }
-HARMLESS = frozenset(["routed", "skipped", "optional", "copy"])
+HARMLESS = frozenset(["routed", "skipped", "optional", "copy", "left"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 

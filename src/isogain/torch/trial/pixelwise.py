@@ -33,7 +33,7 @@ def pixelwise_model(model: nn.Module) -> nn.Module:
 
 def _keep_gradient(module: nn.Module, given: Any, output: Any) -> None:
     if isinstance(output, Tensor) and output.requires_grad:
-        output.register_hook(_by_pixels)
+        output.register_hook(_by_pixels)  # type: ignore[no-untyped-call]
 
 
 def _by_pixels(tensor: Tensor) -> Tensor:

@@ -18,6 +18,10 @@ os.environ.setdefault("TRITON_INTERPRET", "1")
 BACKENDS = [name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)]
 os.environ.setdefault("KERAS_BACKEND", BACKENDS[0] if BACKENDS else "numpy")
 """Keras reads it when it is first imported, and would look for TensorFlow."""
+if "tensorflow" in BACKENDS and importlib.util.find_spec("triton"):
+    importlib.import_module("triton")
+    """Each brings an LLVM, and TensorFlow's first ends the process when Triton's comes: torch imports Triton with
+    the first optimizer (seen with TensorFlow 2.21.0, Triton 3.9.0).  The other way round both are content."""
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 
 HERE = Path(__file__).resolve().parent

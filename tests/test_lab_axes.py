@@ -9,6 +9,7 @@ import pytest
 
 from isogain import lab
 from isogain.errors import JobError, LabError
+from isogain.jobs.store import Store
 from isogain.lab.axes import axes_of
 from isogain.lab.datasets import load
 from isogain.lab.studies import study
@@ -46,6 +47,19 @@ def test_figure_6_14_at_other_widths_agrees_with_theory_of_other_widths(tmp_path
     apart = [row["std_errors"] for row in outcome.tables[0].rows]
     assert len(apart) == 6
     assert max(map(abs, apart)) < 4
+
+
+def test_the_breadths_of_two_seeds_lie_above_zero_and_as_far_up_as_down(tmp_path):
+    """Student's t of two logarithms: half their distance times tan(0.475 pi), which is t(1) at 97.5 %."""
+    asked = {"widths": 16, "depths": 6, "starts": "he_normal", "activations": "relu", "seeds": 2}
+    (outcome,) = lab.run("activation-distributions", results=tmp_path, progress=False, **asked)
+    rows = [row for row in outcome.charts[0].rows if row["series"] == "measured"]
+    with Store(tmp_path) as store:
+        runs = [run.arrays["forward.std"][0] for run in store.every()]
+    for row, pair in zip(rows, np.log(runs).T, strict=True):
+        factor = math.exp(abs(pair[0] - pair[1]) / 2 * math.tan(0.475 * math.pi))
+        centre = math.exp(pair.mean())
+        assert (row["low"], row["high"]) == pytest.approx((centre / factor, centre * factor))
 
 
 def test_theory_of_a_layer_that_widens_counts_its_inputs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,17 @@ def test_a_figure_without_piles_is_not_cut():
     rows = tuple({"x": float(place), "x2": place + 1.0, "y": 1.0 + place} for place in range(5))
     prepared = prepare(Chart("histograms", "h", rows, "x", "y", x2="x2"))
     assert bar_top(prepared) >= 3.0 * 1.15
+
+
+def test_names_of_rows_have_room_beside_many_columns():
+    """Eight layers make panels narrow and low; a name written upwards has to end before the next begins."""
+    rows = tuple({**row, "layer": f"layer {layer}"} for layer in range(8) for row in spread_chart().rows)
+    chart = replace(spread_chart(), rows=rows, facet_column="layer")
+    whole = full_specification(chart, 940)
+    names = whole["facet"]["row"]["sort"]
+    longest = max(len(line) for name in names for line in name.splitlines())
+    assert longest >= len("std 0.01")
+    assert whole["spec"]["height"] + whole["spacing"]["row"] >= 7 * longest  # px of a bold letter of 11 px
 
 
 def test_own_axes_where_asked():

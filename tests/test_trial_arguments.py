@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -21,8 +23,13 @@ def kept_nowhere(**given):
     return igt.trial(**given, results=None)
 
 
+@cache
+def nothing_tried():
+    return igt.trial(**GOOD, results=None)
+
+
 def objective(**given):
-    return igt.trial(**GOOD, results=None).objective(**given)
+    return nothing_tried().objective(**given)
 
 
 SUBJECTS = (

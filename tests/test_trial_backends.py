@@ -9,6 +9,7 @@ import pytest
 
 import isogain.torch as igt
 from isogain.errors import JobError
+from isogain.jobs import executing
 from isogain.jobs.executing import Crew
 from isogain.jobs.on_loky import Hand
 from job_functions import identity_of_shared, killing, suicidal
@@ -27,9 +28,10 @@ def numbers(found):
 
 
 @pytest.fixture(scope="module")
-def alone():
-    """What this process alone comes to."""
-    return numbers(igt.trial(shallow, examples(), **SETTINGS, workers=1))
+def alone(tmp_path_factory):
+    """What this process alone comes to; nothing is killed at home."""
+    mark = tmp_path_factory.mktemp("alone") / "mark"
+    return numbers(igt.trial(Mortal(str(mark)), examples(), **SETTINGS, workers=1))
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +50,15 @@ def ray():
     ray.shutdown()
 
 
-def once_killed(tmp_path, **where):
-    """Networks built by workers, in a trial of which one run ends its process the first time."""
+def check_once_killed(alone, tmp_path, **where):
+    """Networks built by workers, in a trial of which one run ends its process the first time: it is run again,
+    nothing else is, and all come to the same bits."""
     mark = tmp_path / "mark"
     found = igt.trial(Mortal(str(mark)), examples(), **SETTINGS, **where)
-    assert not [run.error for run in found.runs if run.error]
-    return found, mark.read_text().split().count("away")
+    assert numbers(found) == alone
+    built = mark.read_text().split().count("away")
+    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
+    return found
 
 
 RUNS, LOOKS = 12, 3
@@ -61,13 +66,17 @@ MOST_AGAIN = 6
 """What the killed process had to do: all runs at one rate."""
 
 
-def test_processes_give_the_same_bits(alone):
-    assert numbers(igt.trial(shallow, examples(), **SETTINGS, workers=2)) == alone
+def test_functions_and_plans_travel_and_processes_give_the_same_bits():
+    inputs, _ = examples()
+    starts = {"own": "own", "function": small, "plan": igt.plan(shallow(), inputs[:8])}
+    settings = {**SETTINGS, "starts": starts}
+    away, here = (numbers(igt.trial(shallow, examples(), **settings, workers=count)) for count in (2, 1))
+    assert len(here) == RUNS
+    assert away == here
 
 
-def test_a_killed_process_costs_what_it_was_running(tmp_path):
-    found, built = once_killed(tmp_path, workers=2)
-    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
+def test_processes_give_the_same_bits_and_run_a_lost_job_again(alone, tmp_path):
+    found = check_once_killed(alone, tmp_path, workers=2)
     assert any("1 worker process died" in note for note in found.notes)
 
 
@@ -80,17 +89,11 @@ def test_neighbours_of_a_killed_process_are_not_run_again(tmp_path):
 
 
 def test_dask_gives_the_same_bits_and_runs_a_lost_job_again(alone, scheduler, tmp_path):
-    where = {"backend": "dask", "address": scheduler}
-    assert numbers(igt.trial(shallow, examples(), **SETTINGS, **where)) == alone
-    _, built = once_killed(tmp_path, **where)
-    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
+    check_once_killed(alone, tmp_path, backend="dask", address=scheduler)
 
 
 def test_ray_gives_the_same_bits_and_runs_a_lost_job_again(alone, ray, tmp_path):
-    where = {"backend": "ray", "workers": 2}
-    assert numbers(igt.trial(shallow, examples(), **SETTINGS, **where)) == alone
-    _, built = once_killed(tmp_path, **where)
-    assert RUNS + LOOKS < built <= RUNS + LOOKS + MOST_AGAIN
+    check_once_killed(alone, tmp_path, backend="ray", workers=2)
 
 
 def test_a_job_that_always_ends_its_process_is_given_up_and_the_finished_ones_are_kept():
@@ -100,8 +103,9 @@ def test_a_job_that_always_ends_its_process_is_given_up_and_the_finished_ones_ar
     assert {result for _, result in got} <= {0, 2, 3}
 
 
-def test_a_cluster_that_does_not_answer_says_so():
+def test_a_cluster_that_does_not_answer_says_so(monkeypatch):
     pytest.importorskip("distributed")
+    monkeypatch.setattr(executing, "PATIENCE_S", 1)
     with pytest.raises(JobError, match="no dask cluster answers at tcp://127"):
         igt.trial(shallow, examples(), **SETTINGS, backend="dask", address="tcp://127.0.0.1:1")
 
@@ -121,15 +125,3 @@ def test_a_process_that_began_anew_while_it_was_idle_is_sent_what_jobs_share():
             hand.holds = crew._place.parcel.digest
         crew._place.free = hands
         assert len(list(crew.run(range(6)))) == 6
-
-
-def test_starts_that_are_functions_travel_too():
-    found = igt.trial(shallow, examples(), **{**SETTINGS, "starts": ("own", small)}, workers=2)
-    assert found.judged["small"].score.seeds == 2
-
-
-def test_plans_travel_too():
-    inputs, _ = examples()
-    plan = igt.plan(shallow(), inputs[:8])
-    found = igt.trial(shallow, examples(), **{**SETTINGS, "starts": {"own": "own", "plan": plan}}, workers=2)
-    assert found.judged["plan"].score.seeds == 2

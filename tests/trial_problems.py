@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+import isogain.torch as igt
+
 FEATURES, CLASSES = 12, 4
 
 
@@ -35,6 +37,15 @@ def small(model: nn.Module, seed: int) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(0.01 * torch.randn(parameter.shape, generator=generator) * (parameter.dim() > 1))
+
+
+USUAL = {"loss": "cross_entropy", "workers": 1, "progress": False, "results": None}
+
+
+def tried(build=shallow, starts=("own", "he_normal"), data=None, **more):
+    """A small trial."""
+    settings = {"rates": (0.003, 0.03), "steps": 20, "seeds": 3, **USUAL, **more}
+    return igt.trial(build, data or examples(), starts, **settings)
 
 
 class KilledOnce(nn.Module):

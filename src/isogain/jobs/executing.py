@@ -26,6 +26,8 @@ __all__ = ["BACKENDS", "Crew", "cores"]
 BACKENDS = ("loky", "dask", "ray")
 MOST_LOSSES = 3
 """Deaths of a process in a row without a job finished in between: then it is the jobs that kill it."""
+PATIENCE_S = 10
+"""How long a cluster may take to answer."""
 EXTRAS = {"joblib": "lab", "cloudpickle": "lab", "distributed": "dask", "dask": "dask", "ray": "ray"}
 Job = Callable[[Any, Any], Any]
 """A function of (what all jobs share, what this one is)."""
@@ -151,7 +153,7 @@ def _dask_client(address: str | None) -> AbstractContextManager[Any]:
     from distributed import get_client
 
     if address is not None:
-        return _client(address, timeout=10)
+        return _client(address, timeout=PATIENCE_S)
     try:
         return nullcontext(get_client())
     except ValueError:

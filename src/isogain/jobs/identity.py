@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+import sysconfig
 import types
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,11 @@ __all__ = ["content_hash", "described", "json_hash"]
 
 DEEPEST = 12
 """Calls within calls that are followed; what lies deeper counts by its name."""
+PLAIN = (bool, int, float, str, tuple)
+KEYED = ("builtins", "torch", "numpy", "isogain")
+"""Packages of which the key says the version, or that stand still."""
+PLACES = ("__module__", "__qualname__", "__doc__", "__firstlineno__", "__static_attributes__")
+"""Of a class: where it stands and what is said of it."""
 
 
 def json_hash(content: Any) -> str:
@@ -33,8 +41,8 @@ def described(value: Any) -> Iterable[str]:
     """Lines that are equal for equal values, whatever process they are in.
 
     A function is its bytecode, its constants, its defaults, what it closes over, and the functions and
-    classes of its own package that it names: an edit gives another hash, an address or a file's place does
-    not.
+    classes that it names, of its own package and whatever else is no library's: an edit gives another hash,
+    an address or a file's place does not, nor whether the file is imported or run itself.
     """
     return _Describer().lines(value, 0)
 
@@ -77,13 +85,20 @@ class _Describer:
             return self._several([value.func, value.args, value.keywords], depth)
         if isinstance(value, types.MethodType):
             return self._several([value.__func__, value.__self__], depth)
-        name = f"{value.__module__}.{value.__qualname__}"
         if isinstance(value, type):
-            own = [part for part in vars(value).values() if isinstance(part, types.FunctionType)]
-            return [name, *self._several(own if depth < DEEPEST and not _installed(value) else [], depth)]
+            return self._class(value, depth)
         cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
         inner = [value.__code__, value.__defaults__, value.__kwdefaults__, cells, *_named(value)]
         return [value.__qualname__, *self._several(inner if depth < DEEPEST else [], depth)]
+
+    def _class(self, kind: type, depth: int) -> Iterable[str]:
+        """A library's by its name, one's own by what it is made of, wherever it stands."""
+        if _installed(kind):
+            return [_full_name(kind)]
+        bases = [_full_name(base) if _library(_package(base)) else base for base in kind.__bases__]
+        parts = [pair for pair in vars(kind).items() if isinstance(pair[1], (types.FunctionType, *PLAIN))]
+        own = [*bases, *(pair for pair in parts if pair[0] not in PLACES)]
+        return [kind.__qualname__, *self._several(own if depth < DEEPEST else [], depth)]
 
     def _code(self, code: types.CodeType, depth: int) -> Iterable[str]:
         constants = code.co_consts[1:] if code.co_consts and _is_docstring(code) else code.co_consts
@@ -97,7 +112,7 @@ class _Describer:
             return [f"{numbers.dtype.str} {numbers.shape} {digest}"]
         fields = getattr(value, "__dict__", None)
         if isinstance(value, types.ModuleType) or not fields or depth >= DEEPEST:
-            return [getattr(value, "__qualname__", getattr(value, "__name__", type(value).__module__))]
+            return [getattr(value, "__qualname__", getattr(value, "__name__", type(value).__qualname__))]
         return self._several([type(value), fields], depth)
 
 
@@ -121,24 +136,36 @@ def _is_docstring(code: types.CodeType) -> bool:
     return isinstance(code.co_consts[0], str) and not code.co_name.startswith("<")
 
 
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def _package(thing: Any) -> str:
     return str(getattr(thing, "__module__", "")).partition(".")[0]
 
 
+@cache
+def _library(package: str) -> bool:
+    """Whether a package lies where Python's own and other people's lie, not where one works."""
+    if package in (*KEYED, "__main__"):
+        return package != "__main__"
+    module = sys.modules.get(package)
+    place = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+    theirs = [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
+    return not place or any(Path(place).is_relative_to(one) for one in theirs)
+
+
 def _installed(thing: Any) -> bool:
     """Whether this is a library's: it counts by its name, its version is part of the key."""
-    return _package(thing) in ("builtins", "torch", "numpy", "isogain")
+    return _package(thing) in KEYED
 
 
 def _named(function: types.FunctionType) -> list[Any]:
-    """Functions and classes of the function's own package that its code names, and plain values."""
+    """Functions and classes that its code names, of its own package or no library's, and plain values."""
     found = [function.__globals__.get(name) for name in sorted(_names(function.__code__))]
-    ours = [
-        one
-        for one in found
-        if isinstance(one, (types.FunctionType, type)) and _package(one) == _package(function)
-    ]
-    plain = [one for one in found if isinstance(one, (bool, int, float, str, tuple))]
+    named = [one for one in found if isinstance(one, (types.FunctionType, type))]
+    ours = [one for one in named if _package(one) == _package(function) or not _library(_package(one))]
+    plain = [one for one in found if isinstance(one, PLAIN)]
     return [*([] if _installed(function) else ours), *plain]
 
 

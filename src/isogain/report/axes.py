@@ -45,11 +45,14 @@ class Cell:
     columns: int
     gap: int
     total: int
+    least: int = 0
+    """px of height that the name beside a row of panels takes."""
 
     @property
     def height(self) -> int:
         """px; a single picture keeps its height, panels keep a pleasant shape."""
-        return LINE_HEIGHT if self.columns == 1 and self.total - self.width < 260 else int(self.width * 0.7)
+        alone = self.columns == 1 and self.total - self.width < 260
+        return LINE_HEIGHT if alone else max(int(self.width * 0.7), self.least)
 
     @property
     def roomy(self) -> bool:

@@ -13,7 +13,7 @@ import altair as alt
 
 from isogain.lab.outcome import Chart
 from isogain.report import marks
-from isogain.report.axes import PREFERRED_PANEL, Cell, Panel, reserved, value_domain
+from isogain.report.axes import PREFERRED_PANEL, Cell, Panel, label_room, reserved, value_domain
 from isogain.report.prepare import Prepared, Record, prepare
 from isogain.report.records import records, row_labels
 
@@ -86,7 +86,14 @@ def _cell(prepared: Prepared, width: int) -> Cell:
     columns = _columns(prepared, width)
     left, gap = reserved(prepared, width)
     inner = (width - left - gap * (columns - 1)) / columns
-    return Cell(width=max(int(inner), 40), columns=columns, gap=gap, total=width)
+    return Cell(width=max(int(inner), 40), columns=columns, gap=gap, total=width, least=_upright(prepared))
+
+
+def _upright(prepared: Prepared) -> int:
+    """px that the longest line of the names beside rows of panels takes, written upwards."""
+    beside = prepared.facet_rows and prepared.facet_columns
+    lines = {line for name in row_labels(prepared) for line in name.splitlines()} if beside else set()
+    return label_room(lines) if lines else 0
 
 
 def _columns(prepared: Prepared, width: int) -> int:

@@ -132,8 +132,8 @@ def histograms(prepared: Prepared, cell: Cell) -> Panel:
     bars = layer_of("bar").mark_bar(binSpacing=0, stroke=None, clip=True)
     x2 = "x2:Q" if prepared.chart.x2 is not None else alt.Undefined
     encoded = bars.encode(x, y, x2=x2, color=_bar_colour(prepared), tooltip=_tooltip(prepared))
-    height = max(38, int(cell.width * (0.4 if prepared.facet_rows else 0.62)))
-    return panel([encoded, *cut, *rules(prepared, cell)], cell.width, min(height, 220))
+    height = min(int(cell.width * (0.4 if prepared.facet_rows else 0.62)), 220)
+    return panel([encoded, *cut, *rules(prepared, cell)], cell.width, max(height, cell.least, 38))
 
 
 def _cut_bar(x: alt.X, top: float) -> Picture:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isogain.core.activations import activation
 from isogain.core.initializers import Normal
-from isogain.jobs.statistics import interval
+from isogain.jobs.statistics import interval, intervals
 from isogain.lab.axes import Axes
 from isogain.lab.datasets import Dataset
 from isogain.lab.outcome import Chart, Claim, Column, Outcome, Table
@@ -234,10 +235,10 @@ def _breadth_chart(results: Results, side: str) -> Chart:
         keys = {"start": arm.key("start"), "activation": arm.key("activation")}
         expected = theory(arm)
         for layer in range(arm.network.depth):
-            measured = interval(results.stack(arm, f"{side}.std")[:, 0, layer])
-            band = {"low": measured.low, "high": measured.high}
+            measured = results.stack(arm, f"{side}.std")[:, 0, layer]
+            band = dict(zip(("low", "high"), _factors(measured), strict=True))
             predicted = expected[layer].std if side == "forward" else expected[layer].gradient_std
-            rows.append({"x": layer + 1, "y": measured.mean, **band, "series": "measured", **keys})
+            rows.append({"x": layer + 1, "y": float(measured.mean()), **band, "series": "measured", **keys})
             rows.append(
                 {"x": layer + 1, "y": predicted, "low": None, "high": None, "series": "theory", **keys}
             )
@@ -258,9 +259,19 @@ def _breadth_chart(results: Results, side: str) -> Chart:
         facet_column="activation",
         log_y=True,
         order=tuple(results.values("start")),
-        caption="Solid: measured, mean over seeds with 95 % interval. Dashed: theory for infinite width.",
+        caption=(
+            "Solid: measured, mean over seeds with the 95 % interval of its logarithm. "
+            "Dashed: theory for infinite width."
+        ),
         alt=f"Standard deviation of {what} over layers, for every start and activation.",
     )
+
+
+def _factors(values: NDArray[Any]) -> tuple[float | None, float | None]:
+    """Ends of the interval of a scale's logarithm: on a log axis as far up as down, and never below 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        _, low, high = intervals(np.log(values))
+        return number(np.exp(low)), number(np.exp(high))
 
 
 def _histograms(results: Results, name: str) -> Chart:

@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from isogain.checking import shown
 from isogain.errors import TrialError
 from isogain.torch.call.guard import random_states, same_random, seeded, set_random_states
+from isogain.torch.trial.pixelwise import pixelwise
 
 __all__ = ["Batch", "Examples", "Source", "moved", "pair_of", "source_of"]
 
@@ -337,11 +338,7 @@ def pair_of(batch: Batch) -> tuple[Any, Any]:
 def moved(batch: Batch, device: torch.device | None, channels_last: bool = False) -> Batch:
     """The batch with its tensors on a device, images laid out as asked for."""
     if channels_last:
-        batch = pytree.tree_map_only(Tensor, _pixelwise, batch)
+        batch = pixelwise(batch)
     if device is None or device.type == "cpu":
         return batch
     return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
-
-
-def _pixelwise(tensor: Tensor) -> Tensor:
-    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

@@ -16,7 +16,8 @@ from isogain.torch.call.tensors import tensors_in
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
 from isogain.torch.trial.optimizers import made_by
-from isogain.torch.trial.problem import Problem, laid_out
+from isogain.torch.trial.pixelwise import pixelwise_model
+from isogain.torch.trial.problem import Problem
 from isogain.torch.trial.scoring import score
 from isogain.torch.trial.together import common_form
 
@@ -111,7 +112,7 @@ def _runs_pixelwise(problem: Problem, model: nn.Module, batch: Any, loss: float)
     if not convolves or (problem.device or "cpu") != "cpu":
         return False
     try:
-        found, _, _ = problem.loss_on(laid_out(problem.model(0), True).train(), moved(batch, None, True))
+        found, _, _ = problem.loss_on(pixelwise_model(problem.model(0)).train(), moved(batch, None, True))
         same, _, _ = problem.loss_on(problem.model(0).train(), batch)
     except Exception:
         return False

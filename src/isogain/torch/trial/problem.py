@@ -26,7 +26,6 @@ __all__ = [
     "Problem",
     "Start",
     "accuracy",
-    "laid_out",
     "loss_of",
     "measure_of",
     "named_loss",
@@ -131,11 +130,6 @@ def _own(made: nn.Module) -> nn.Module:
         return copy.deepcopy(made)
     except RuntimeError:  # it holds tensors that were computed, so it was made just now
         return made
-
-
-def laid_out(model: nn.Module, channels_last: bool) -> nn.Module:
-    """The model with its kernels laid out as its images are."""
-    return model.to(memory_format=torch.channels_last) if channels_last else model  # type: ignore[call-overload]
 
 
 def outputs_of(model: nn.Module, inputs: Any) -> Any:

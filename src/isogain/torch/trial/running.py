@@ -23,7 +23,8 @@ from isogain.torch.start.schemes import starter
 from isogain.torch.trial.batches import moved, pair_of
 from isogain.torch.trial.devices import leased
 from isogain.torch.trial.optimizers import made_by
-from isogain.torch.trial.problem import Problem, laid_out, loss_of
+from isogain.torch.trial.pixelwise import pixelwise_model
+from isogain.torch.trial.problem import Problem, loss_of
 from isogain.torch.trial.scoring import Scored, score
 
 __all__ = [
@@ -70,7 +71,7 @@ def started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
         raise TrialError(f"the start {start.name!r} cannot start this model: {error}") from error
     if isinstance(said, nn.Module) and said is not model:
         raise TrialError(f"the start {start.name!r} gives another model: a start changes the one it is given")
-    return laid_out(model, problem.channels_last), said
+    return pixelwise_model(model) if problem.channels_last else model, said
 
 
 def trained(problem: Problem, job: Job, known: First | None = None) -> Arrays:

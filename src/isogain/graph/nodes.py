@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -187,7 +187,12 @@ class Graph:
 
     @cached_property
     def _leading_out(self) -> frozenset[int]:
-        seen, stack = set(self.outputs), list(self.outputs)
+        return self._behind(self.outputs)
+
+    def _behind(self, ends: Iterable[int]) -> frozenset[int]:
+        """The ends and all that they are made of."""
+        seen = set(ends)
+        stack = list(seen)
         while stack:
             fresh = set(self.nodes[stack.pop()].inputs) - seen
             seen |= fresh
@@ -196,14 +201,12 @@ class Graph:
 
     def weighed_later(self, index: int) -> bool:
         """Whether any weight reads what comes of this node."""
-        seen, stack = {index}, [index]
-        while stack:
-            fresh = set(self.consumers[stack.pop()]) - seen
-            if any(self.nodes[one].kind in ("weight", "recurrent") for one in fresh):
-                return True
-            seen |= fresh
-            stack += fresh
-        return False
+        return index in self._before_weights
+
+    @cached_property
+    def _before_weights(self) -> frozenset[int]:
+        read = (one for node in self.nodes if node.kind in ("weight", "recurrent") for one in node.inputs)
+        return self._behind(read)
 
     def preceding(self, index: int, kinds: tuple[Kind, ...], steps: int = 4) -> Node | None:
         """The nearest node of these kinds that `index` reads, through at most `steps` other operations."""

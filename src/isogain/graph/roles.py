@@ -23,22 +23,7 @@ def _tied_head(graph: Graph, node: Node) -> bool:
 
 def _head(graph: Graph, node: Node) -> bool:
     """The last weight before an output: no other weight reads what it makes."""
-    if node.kind != "weight":
-        return False
-    return not _any_after(graph, node.index, ("weight", "recurrent"))
-
-
-def _any_after(graph: Graph, index: int, kinds: tuple[str, ...]) -> bool:
-    seen, stack = {index}, [index]
-    while stack:
-        for reader in graph.consumers[stack.pop()]:
-            if reader in seen:
-                continue
-            if graph.nodes[reader].kind in kinds:
-                return True
-            seen.add(reader)
-            stack.append(reader)
-    return False
+    return node.kind == "weight" and not graph.weighed_later(node.index)
 
 
 def _attention_part(graph: Graph, node: Node) -> bool:
@@ -78,8 +63,10 @@ _STEPS = 64
 
 def _residual_sum(graph: Graph, node: Node) -> bool:
     """A sum of two signals that weights made different: no arithmetic on one signal (x + x^3 in a GELU)."""
+    if node.kind != "add":
+        return False
     terms = [_unweighed(graph, one) for one in dict.fromkeys(node.inputs)]
-    return node.kind == "add" and any(a.isdisjoint(b) for a, b in combinations(terms, 2))
+    return any(a.isdisjoint(b) for a, b in combinations(terms, 2))
 
 
 def _unweighed(graph: Graph, index: int) -> set[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from isogain.graph import Node
@@ -68,10 +69,18 @@ class Course:
 
     def band(self) -> float:
         """Half the width of the expected band at the chain's end, in decades."""
+        return self._band
+
+    @cached_property
+    def _band(self) -> float:
         return max((one.half_width() for one in self.expected.values()), default=0.0)
 
     def back_band(self) -> float:
         """The same of the gradient's length."""
+        return self._back_band
+
+    @cached_property
+    def _back_band(self) -> float:
         return _decades(max((one.back_variance for one in self.expected.values()), default=0.0))
 
 

@@ -7,7 +7,7 @@ Decades are counted beyond the band of the width.  What training bears follows H
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers
@@ -226,19 +226,21 @@ def _pairs(table: Table, nodes: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
         yield from ((node, same[-1]) for node in same[:-1])
 
 
-def _learns_elsewhere(table: Table, chain: Chain, node: Node, last: Node) -> bool:
+def _learnt_until(table: Table, last: Node) -> dict[str, int]:
+    """parameter -> the last node that uses it and where a good part of the last one's gradient arrives."""
+    bar = 0.01 * table.backward[last.index].norm
+    alive = (n for n in table.graph.nodes if n.index in table.backward and table.backward[n.index].norm > bar)
+    return {name: n.index for n in alive for name in n.parameters}
+
+
+def _learns_elsewhere(chain: Chain, node: Node, until: Mapping[str, int]) -> bool:
     """Whether all parameters behind a node are used again later, where a good part of the gradient arrives.
 
     The early steps of a recurrence over time get little gradient; its weights learn from the late ones.
     """
-    before = [n for n in chain.nodes if n.index <= node.index and n.parameters]
-    names = set(before[-1].parameters) if before else set()
-    if not names:
-        return False
-    bar = 0.01 * table.backward[last.index].norm
-    later = [n for n in table.graph.nodes if n.index > node.index and n.index in table.backward]
-    alive = {name for n in later if table.backward[n.index].norm > bar for name in n.parameters}
-    return names <= alive
+    before = (n for n in reversed(chain.nodes) if n.index <= node.index and n.parameters)
+    names = next((n.parameters for n in before), ())
+    return bool(names) and all(until.get(name, -1) > node.index for name in names)
 
 
 WHISPER = 100.0
@@ -265,8 +267,10 @@ def exploding_backward(table: Table) -> Iterator[Finding]:
 
 def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
     candidates = []
-    for node, last in _pairs(table, _with_gradients(table, chain)):
-        if not growing and _learns_elsewhere(table, chain, node, last):
+    pairs = list(_pairs(table, _with_gradients(table, chain)))
+    until = {i: _learnt_until(table, last) for i, last in {last.index: last for _, last in pairs}.items()}
+    for node, last in pairs:
+        if not growing and _learns_elsewhere(chain, node, until[last.index]):
             continue
         for influence in (True,) if chain.normalised else (True, False):
             low, high = _losses(table, node, last, influence)

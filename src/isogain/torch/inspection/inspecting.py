@@ -283,11 +283,12 @@ def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float
 
 
 def _settings(model: nn.Module) -> dict[str, str]:
-    devices = sorted({str(p.device) for p in model.parameters()})
-    dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters()})
+    parameters = list(model.parameters())
+    devices = sorted({str(p.device) for p in parameters})
+    dtypes = sorted({str(p.dtype).removeprefix("torch.") for p in parameters})
     return {
         "model": type(model).__name__,
-        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
+        "parameters": f"{sum(p.numel() for p in parameters):,}",
         "device": ", ".join(devices) or "none",
         "dtype": ", ".join(dtypes) or "none",
         "autocast": str(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else "off",

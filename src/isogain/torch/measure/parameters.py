@@ -46,12 +46,8 @@ def parameter_states(asked: Sequence[Asked]) -> dict[str, ParameterState]:
         one.name: _state(one, each, backs.get(one.name)) for one, each in zip(there, values, strict=True)
     }
     akin = _kinship({one.name: (found[one.name].fingerprint, one.gradient) for one in there})
-    return {
-        one.name: replace(found[one.name], kinship=akin.get(one.name, math.nan))
-        if one.name in found
-        else _nothing(one)
-        for one in asked
-    }
+    found |= {name: replace(found[name], kinship=kinship) for name, kinship in akin.items()}
+    return {one.name: found[one.name] if one.name in found else _nothing(one) for one in asked}
 
 
 def _kinship(known: Mapping[str, tuple[str, Tensor | None]]) -> dict[str, float]:

@@ -173,6 +173,8 @@ class LossUse:
     """Whether the model itself made the target (a codebook, a teacher): then chance says nothing."""
     of: tuple[str, ...] = ()
     """The parameters that the judged output is, where it is nothing else."""
+    targets: tuple[float, ...] = ()
+    """Some of the numbers that are asked for, of a regression."""
 
 
 @dataclass(frozen=True)

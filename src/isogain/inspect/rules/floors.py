@@ -25,21 +25,40 @@ UNIT = 1.0 + 1e-4
 
 
 def loss_floor(table: Table) -> Iterator[Finding]:
-    """A loss of logits that reads probabilities, bounded activations, or cosines without a scale.
+    """A loss of logits that reads probabilities, bounded activations, or cosines without a scale; a regression
+    of what its last activation cannot give.
 
     Logits between a and b cost at least ln(1 + (C - 1) exp(a - b)) of C classes, whatever is learnt.
     """
     for use in table.losses:
         node = None if use.node is None else _made(table, table.node(use.node))
-        if node is None or use.classes < 2:
+        bounds = None if node is None else _bounds(table, node)
+        if node is None or bounds is None:
             continue
-        bounds = _bounds(table, node)
-        if bounds is None:
+        if use.targets and not use.learnt_target:
+            yield from _out_of_reach(node, use, *bounds)
+        if use.classes < 2:
             continue
         if use.kind == "nll_loss" and bounds == RANGES["softmax"]:
             yield _not_logarithms(node)
         elif use.kind != "nll_loss" and (floor := _floor(use, *bounds)) > HIGH * use.chance:
             yield _shut(node, use, bounds, floor)
+
+
+def _out_of_reach(node: Node, use: LossUse, low: float, high: float) -> Iterator[Finding]:
+    """A regression whose answers cannot be what is asked for, by more than a fifth of its variance."""
+    missed = [target - min(max(target, low), high) for target in use.targets]
+    floor = sum(one * one for one in missed) / len(missed)
+    if floor > HIGH * use.chance > 0:
+        share = sum(one != 0 for one in missed) / len(missed)
+        said = f"between {low:g} and {high:g}" if math.isfinite(high) else f"of {low:g} or more"
+        yield Finding(
+            "loss-floor", "warning", place(node),
+            f"answers {said}: a mean square error of {floor:.3g} or more, whatever is learnt",
+            f"answers without bounds; {use.chance:.3g} is what knowing nothing costs",
+            f"the answers come out of {node.op}, and {share:.0%} of the targets lie where it cannot reach",
+            paths=(place(node),),
+        )  # fmt: skip
 
 
 def _made(table: Table, loss: Node) -> Node | None:

@@ -67,9 +67,10 @@ def rank_collapse(table: Table) -> Iterator[Finding]:
 
 
 def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | None:
+    end = _end_of_gated(table, chain)
     nodes = [
         n for n in chain.nodes
-        if table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
+        if n.index < end and table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
         and table.graph.weighed_later(n.index)
         and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
         and not _given_back(table, n, field)
@@ -96,6 +97,15 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         cause_of(table, weights, change, f"difference between {what}"), "",
         tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
     )  # fmt: skip
+
+
+def _end_of_gated(table: Table, chain: Chain) -> float:
+    """Where a chain, behind a weight of zeros, joins another way: what is alike from there on is that one's."""
+    gated = [n.index for n in chain.nodes if table.gated(n.index) and table.opens(n)]
+    joins = (
+        n.index for n in chain.nodes if n.kind == "add" and set(n.inputs) & set(gated) and len(n.inputs) > 1
+    )
+    return min(joins, default=math.inf)
 
 
 def _alike(table: Table, node: Node) -> list[str]:
@@ -132,7 +142,7 @@ def _apart(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> lis
     """
     narrow = next((n.index for n in chain.nodes if n.shape and n.shape[n.channel_axis] < FEW), math.inf)
     return [
-        max(min(_off_axis(table, n) if field == "distance" and n.index < narrow else math.inf,
+        max(min(_off_axis(table, n) if field == "distance" and len(n.shape) == 2 and n.index < narrow else math.inf,
                 float(getattr(table.forward[n.index], field))), ROUNDING)
         for n in nodes
     ]  # fmt: skip

@@ -14,6 +14,8 @@ from isogain.inspect.table import LossUse
 __all__ = ["loss_use"]
 
 Tensor = torch.Tensor
+TARGETS = 256
+"""About how many of the targets are kept, to be held against what answers can be."""
 ROWS = 512
 
 
@@ -77,7 +79,8 @@ def _regression(op: str, prediction: Tensor, target: Tensor) -> LossUse:
     guess, wanted = prediction.detach().float(), target.detach().float()
     value = float((guess - wanted).square().mean())
     mean, std = float(wanted.mean()), float(wanted.std(correction=0))
-    return LossUse(op, value, std**2, 0, float(guess.square().mean().sqrt()), mean, std)
+    kept = tuple(wanted.reshape(-1)[:: max(wanted.numel() // TARGETS, 1) | 1].tolist())
+    return LossUse(op, value, std**2, 0, float(guess.square().mean().sqrt()), mean, std, targets=kept)
 
 
 def _aligned(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LossUse | None:

@@ -41,6 +41,9 @@ _WEIGHTED = frozenset(
      "_grouped_mm"]
 )  # fmt: skip
 
+LOST = 1e4
+"""Times a weight may be made larger for what it reads."""
+
 
 class Scaler:
     """Scales the results of operations whose output misses the plan's size, and remembers the factors.
@@ -118,8 +121,12 @@ class Scaler:
 
 
 def _factor(entry: Entry, power: float, shift: Tensor | None) -> float:
-    """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told."""
-    return entry.correction(power, 0.0 if shift is None else mean_square(shift).value)
+    """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told.
+
+    1 also where it would be huge: that signal was lost before, in what is kept, and no weight makes up for it.
+    """
+    found = entry.correction(power, 0.0 if shift is None else mean_square(shift).value)
+    return found if found < LOST else 1.0
 
 
 class Follower(Watch, Sizes):

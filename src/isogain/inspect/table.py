@@ -174,7 +174,7 @@ class LossUse:
     of: tuple[str, ...] = ()
     """The parameters that the judged output is, where it is nothing else."""
     targets: tuple[float, ...] = ()
-    """Some of the numbers that are asked for, of a regression."""
+    """Some of the numbers that a regression asks for."""
 
 
 @dataclass(frozen=True)
@@ -396,6 +396,5 @@ class Table:
         node = self.node(index)
         if self.is_zero_weight(node):
             return True
-        scales = [name for name in node.parameters if not name.endswith("bias")]
-        states = [self.parameters[name] for name in scales if name in self.parameters]
-        return node.kind in ("multiply", "norm") and any(state.zero for state in states)
+        states = (self.parameters.get(name) for name in node.parameters if not name.endswith("bias"))
+        return node.kind in ("multiply", "norm") and any(one.zero for one in states if one is not None)

@@ -27,10 +27,10 @@ def mixed_samples(table: Table) -> Iterator[Finding]:
     steps, samples = found[0].shape[1 if found[0].kind == "recurrent" else 0], table.batch
     yield Finding(
         "constant-output", "warning", names[0],
-        f"runs over {samples} samples, {steps} times" if steps != 1 else f"runs over {samples} samples",
+        f"runs over {samples} samples, {steps} times",
         f"runs over {steps} steps, once for each sample",
-        f"{names[0]} takes the first axis for steps, and it holds the samples, each of which gets one answer: "
-        "samples are mixed, and steps of one sample never meet; give batch_first=True, or transpose the input",
+        f"{names[0]} takes the first axis for steps, and it holds the samples, each of which gets one "
+        "answer: samples are mixed, and steps of one sample never meet; give batch_first=True, or transpose",
         paths=names,
     )  # fmt: skip
 

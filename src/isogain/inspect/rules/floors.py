@@ -25,8 +25,8 @@ UNIT = 1.0 + 1e-4
 
 
 def loss_floor(table: Table) -> Iterator[Finding]:
-    """A loss of logits that reads probabilities, bounded activations, or cosines without a scale; a regression
-    of what its last activation cannot give.
+    """A loss of logits that reads probabilities, bounded activations, or cosines without a scale; a
+    regression of what its last activation cannot give.
 
     Logits between a and b cost at least ln(1 + (C - 1) exp(a - b)) of C classes, whatever is learnt.
     """
@@ -51,10 +51,14 @@ def _out_of_reach(node: Node, use: LossUse, low: float, high: float) -> Iterator
     floor = sum(one * one for one in missed) / len(missed)
     if floor > HIGH * use.chance > 0:
         share = sum(one != 0 for one in missed) / len(missed)
-        said = f"between {low:g} and {high:g}" if math.isfinite(high) else f"of {low:g} or more"
+        measured = (
+            f"answers between {low:g} and {high:g}: a mean square error of {floor:.3g} or more"
+            if math.isfinite(high)
+            else f"answers of {low:g} or more: a mean square error of {floor:.3g} or more"
+        )
         yield Finding(
             "loss-floor", "warning", place(node),
-            f"answers {said}: a mean square error of {floor:.3g} or more, whatever is learnt",
+            measured,
             f"answers without bounds; {use.chance:.3g} is what knowing nothing costs",
             f"the answers come out of {node.op}, and {share:.0%} of the targets lie where it cannot reach",
             paths=(place(node),),

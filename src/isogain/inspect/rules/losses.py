@@ -22,7 +22,7 @@ EXCESS = (2.0, 8.0)
 RATIO = (10.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
 DISTANT = (100.0, 1e4)
-"""Deviation of the targets, over 1 and over that of the answers, which steps of usual rates take ages to reach."""
+"""Deviation of the targets, over 1 and over the size of the answers, that usual rates take ages to reach."""
 DEARER = (30.0, 1000.0)
 """A loss over what it is with zeros for one output, to warn and to call it critical."""
 SURE = 8.0
@@ -267,12 +267,14 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
     off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
     name, path, mends = _head(table, use, use.target_std)
     if off_centre or ratio <= RATIO[0]:
-        first = "the mean" if off_centre else "their size"
         why = (
             f"the targets lie around {use.target_mean:.3g} with standard deviation "
             f"{use.target_std:.3g}, and the "
-            f"model starts around 0: the first steps only learn {first}; standardise the targets, or "
+            "model starts around 0: the first steps only learn the mean; standardise the targets, or "
             "start there"
+            if off_centre
+            else f"the targets have standard deviation {use.target_std:.3g}, and the answers "
+            f"{use.spread:.3g}: the first steps only learn their size; standardise the targets"
         )
         line = f"targets = (targets - {use.target_mean:.6g}) / {use.target_std:.6g}"
         mends = (Fix((Change("data", text=line),)),)

@@ -77,13 +77,13 @@ def lonely_norms(table: Table) -> Iterator[Finding]:
     yield Finding(
         "vanishing-forward", "warning", pattern(paths), f"{size:.1e} of a norm that scales by 1",
         f"{table.norm_scale(node):.3g}, whatever the input's size",
-        f"{place(node)} normalises over a single number, or over numbers that are all the same: their own mean "
-        "is taken away, and nothing of the signal is handed on", paths=paths,
+        f"{place(node)} normalises over a single number, or over numbers that are all the same: their own "
+        "mean is taken away, and nothing of the signal is handed on", paths=paths,
     )  # fmt: skip
 
 
 def _takes_all(table: Table, node: Node) -> bool:
-    """Whether a norm of samples hands on nothing of a plain signal; over a batch it is the batch that is one."""
+    """Whether a norm of each sample hands on nothing of a plain signal."""
     seen, before = table.forward.get(node.index), [table.forward.get(one) for one in node.inputs]
     if node.op not in ("layer_norm", "group_norm", "instance_norm") or seen is None or not seen.finite:
         return False

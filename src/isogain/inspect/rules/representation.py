@@ -70,7 +70,8 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     end = _end_of_gated(table, chain)
     nodes = [
         n for n in chain.nodes
-        if n.index < end and table.forward[n.index].rms > 0 and n.shape and n.shape[n.channel_axis] >= FEW and n.kind != "input"
+        if n.index < end and table.forward[n.index].rms > 0 and n.shape and n.kind != "input"
+        and n.shape[n.channel_axis] >= FEW
         and table.graph.weighed_later(n.index)
         and not math.isnan(getattr(table.forward[n.index], field)) and _narrow_enough(table, n, what)
         and not _given_back(table, n, field)
@@ -100,7 +101,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
 
 
 def _end_of_gated(table: Table, chain: Chain) -> float:
-    """Where a chain, behind a weight of zeros, joins another way: what is alike from there on is that one's."""
+    """Where a chain behind a weight of zeros joins another way: what is alike from there on is that one's."""
     gated = [n.index for n in chain.nodes if table.gated(n.index) and table.opens(n)]
     joins = (
         n.index for n in chain.nodes if n.kind == "add" and set(n.inputs) & set(gated) and len(n.inputs) > 1
@@ -137,15 +138,16 @@ def _one_position(table: Table, trunk: Chain) -> Finding | None:
 def _apart(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> list[float]:
     """How far apart rows are at each node; of samples, no farther than they leave their common direction.
 
-    Averages over a graph's neighbours leave rows that differ in length alone, at each depth by as much. Behind
-    a narrow place, a scalar say, one direction is all there can be.
+    Averages over a graph's neighbours leave rows that differ in length alone, at each depth by as much.
+    Behind a narrow place, a scalar say, one direction is all there can be.
     """
     narrow = next((n.index for n in chain.nodes if n.shape and n.shape[n.channel_axis] < FEW), math.inf)
-    return [
-        max(min(_off_axis(table, n) if field == "distance" and len(n.shape) == 2 and n.index < narrow else math.inf,
-                float(getattr(table.forward[n.index], field))), ROUNDING)
-        for n in nodes
-    ]  # fmt: skip
+    found = []
+    for node in nodes:
+        apart = float(getattr(table.forward[node.index], field))
+        rows = field == "distance" and len(node.shape) == 2 and node.index < narrow
+        found.append(max(min(apart, _off_axis(table, node)) if rows else apart, ROUNDING))
+    return found
 
 
 def _off_axis(table: Table, node: Node) -> float:

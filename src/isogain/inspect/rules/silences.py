@@ -19,8 +19,8 @@ def masked_weights(table: Table) -> Iterator[Finding]:
     )  # fmt: skip
     if names := tuple(name for name in found if _never_moved(table, name)):
         yield _zero(
-            names, f"{pattern(names)} is multiplied by a mask that is 0 everywhere: nothing of the signal passes, "
-            "and it gets no gradient",
+            names, f"{pattern(names)} is multiplied by a mask that is 0 everywhere: nothing of the signal "
+            "passes, and it gets no gradient",
         )  # fmt: skip
 
 
@@ -46,13 +46,13 @@ def zero_rows(table: Table) -> Iterator[Finding]:
     ))  # fmt: skip
     if names:
         yield _zero(
-            names, f"the rows of {pattern(names)} that this batch reads are all 0, and frozen: what they stand "
-            "for cannot be told apart, now or later",
+            names, f"the rows of {pattern(names)} that this batch reads are all 0, and frozen: what they "
+            "stand for cannot be told apart, now or later",
         )  # fmt: skip
 
 
 def _zero(names: Sequence[str], why: str) -> Finding:
     return Finding(
-        "vanishing-forward", "critical", pattern(names), "root mean square 0", "a signal, and a gradient", why,
-        paths=tuple(names),
+        "vanishing-forward", "critical", pattern(names), "root mean square 0", "a signal, and a gradient",
+        why, paths=tuple(names),
     )  # fmt: skip

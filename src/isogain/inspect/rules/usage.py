@@ -123,8 +123,8 @@ WHY = {
     "out, a switch turned off)",
     "aside": "they are used, but the loss does not depend on what they make: an output that it ignores, or a "
     "result that is thrown away",
-    "left": "what the last layer makes beside the answer, and nobody reads; the same part of the layers before it "
-    "learns",
+    "left": "what the last layer makes beside the answer, and nobody reads; the same part of the layers "
+    "before it learns",
     "idle": "no operation of the forward pass read them, and no method of the model names them: a layer that "
     "is built but never called; with DistributedDataParallel the backward pass would wait for them",
     "copy": "a copy of another part of the model, used without gradient, as a target network or a teacher is",

@@ -103,7 +103,7 @@ class Recorder(Watch):
         self.free_inputs = False
         self.random_choices = 0
         """Single random numbers drawn in forward: layers may be skipped by chance."""
-        self.strangers: dict[int, nn.Parameter] = {}
+        self.strangers: dict[int, Tensor] = {}
         """id -> a parameter that an operation read and the model does not hold."""
         self._scopes: list[Scope] = []
 

@@ -22,7 +22,7 @@ def strange(tensor: torch.Tensor) -> bool:
     return type(tensor) is nn.Parameter and tensor.requires_grad and torch.is_grad_enabled()
 
 
-def named_strangers(model: nn.Module, found: Mapping[int, nn.Parameter]) -> tuple[Stranger, ...]:
+def named_strangers(model: nn.Module, found: Mapping[int, torch.Tensor]) -> tuple[Stranger, ...]:
     """Name and shape of each, by the attribute of the model that holds it; without one, none are told."""
     if not found:
         return ()

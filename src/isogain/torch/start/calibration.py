@@ -123,7 +123,7 @@ class Scaler:
 def _factor(entry: Entry, power: float, shift: Tensor | None) -> float:
     """What brings the size of the output to the plan's; 1 where it is near enough, or cannot be told.
 
-    1 also where it would be huge: that signal was lost before, in what is kept, and no weight makes up for it.
+    1 also where it would be huge: that signal was lost before, in what is kept, and no weight mends that.
     """
     found = entry.correction(power, 0.0 if shift is None else mean_square(shift).value)
     return found if found < LOST else 1.0

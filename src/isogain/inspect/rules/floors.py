@@ -35,7 +35,7 @@ def loss_floor(table: Table) -> Iterator[Finding]:
         bounds = None if node is None else _bounds(table, node)
         if node is None or bounds is None:
             continue
-        if use.targets and not use.learnt_target:
+        if use.targets and not (use.learnt_target or use.elements):
             yield from _out_of_reach(node, use, *bounds)
         if use.classes < 2:
             continue

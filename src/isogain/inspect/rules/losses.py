@@ -260,7 +260,9 @@ def _inputs(table: Table) -> str:
 def _regressed(table: Table, use: LossUse) -> Finding | None:
     if use.learnt_target or not (use.chance > 0 and math.isfinite(use.value)):
         return None
-    ratio, distance = use.value / use.chance, use.target_std / max(use.spread, 1.0)
+    ratio = use.value / use.chance
+    # of numbers that are weighed later some may be padding, and their targets anything
+    distance = 0.0 if use.elements else use.target_std / max(use.spread, 1.0)
     if ratio <= RATIO[0] and not distance > DISTANT[0]:
         return None
     severity: Severity = "critical" if ratio > RATIO[1] or distance > DISTANT[1] else "warning"

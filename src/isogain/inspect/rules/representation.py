@@ -26,6 +26,8 @@ CONSTANT = Tolerance(3.3, 4.5)
 _TURNS = frozenset(["transpose", "permute", "swapaxes", "movedim"])
 ROUNDING = 1e-13
 """1 - cosine of rows that differ by single precision's rounding alone: less is noise, and no layer's loss."""
+LENGTHS = 0.01
+"""Share of a distance that lies off the rows' common direction below which the rest is their lengths'."""
 BACK = 1e4
 """Times the distance behind a sum must be larger for nothing to be lost."""
 FEW = 8
@@ -146,7 +148,8 @@ def _apart(table: Table, chain: Chain, nodes: Sequence[Node], field: str) -> lis
     for node in nodes:
         apart = float(getattr(table.forward[node.index], field))
         rows = field == "distance" and len(node.shape) == 2 and node.index < narrow
-        found.append(max(min(apart, _off_axis(table, node)) if rows else apart, ROUNDING))
+        off = _off_axis(table, node) if rows else math.inf
+        found.append(max(off if off < LENGTHS * apart else apart, ROUNDING))
     return found
 
 

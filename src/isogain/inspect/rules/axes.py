@@ -20,7 +20,8 @@ def mixed_samples(table: Table) -> Iterator[Finding]:
     """
     if not _answered_one_by_one(table):
         return
-    found = [node for node in table.graph.nodes if _along(table, node)]
+    counts = _steps(table)
+    found = [node for node in table.graph.nodes if _along(node, table.batch, counts)]
     if not found:
         return
     names = tuple(dict.fromkeys(place(node) for node in found))
@@ -43,14 +44,18 @@ def _answered_one_by_one(table: Table) -> bool:
     )  # fmt: skip
 
 
-def _along(table: Table, node: Node) -> bool:
-    """Whether a layer runs along the samples of inputs that have steps as well, in another number."""
-    steps = {
+def _steps(table: Table) -> set[int]:
+    """Lengths of the inputs' second axes, where these are not as long as the first."""
+    return {
         one.shape[1] for one in table.graph.nodes
         if one.kind == "input" and len(one.shape) in (2, 3) and one.shape[0] == table.batch
     } - {table.batch, 1}  # fmt: skip
+
+
+def _along(node: Node, samples: int, steps: set[int]) -> bool:
+    """Whether a layer runs along the samples of inputs that have steps as well, in another number."""
     if node.kind == "recurrent" and len(node.shape) == 3:
-        return node.steps == node.shape[0] == table.batch and node.shape[1] in steps
+        return node.steps == node.shape[0] == samples and node.shape[1] in steps
     if node.kind == "attention" and len(node.shape) == 4:
-        return node.shape[2] == table.batch and node.shape[0] in steps
+        return node.shape[2] == samples and node.shape[0] in steps
     return False

@@ -27,6 +27,8 @@ VANISHING = Tolerance(3.3, 4.5)
 EXPLODING = Tolerance(2.0, 3.3)
 INFLUENCE = Tolerance(2.5, 4.0)
 """For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
+WHISPER = 100.0
+"""Times a stream must be louder than what a branch adds to it for the branch to start as good as closed."""
 
 
 def severity_of(excess: float, tolerance: Tolerance) -> Severity | None:
@@ -241,10 +243,6 @@ def _learns_elsewhere(chain: Chain, node: Node, until: Mapping[str, int]) -> boo
     before = (n for n in reversed(chain.nodes) if n.index <= node.index and n.parameters)
     names = next((n.parameters for n in before), ())
     return bool(names) and all(until.get(name, -1) > node.index for name in names)
-
-
-WHISPER = 100.0
-"""Times a stream must be louder than what a branch adds to it for the branch to start as good as closed."""
 
 
 def vanishing_backward(table: Table) -> Iterator[Finding]:

@@ -15,7 +15,8 @@ def masked_weights(table: Table) -> Iterator[Finding]:
     """Weights that are numbers, multiplied by zeros alone: no step changes what they give."""
     found = dict.fromkeys(
         node.weight.name for node in table.graph.nodes
-        if node.kind == "weight" and node.weight and node.weight.rms == 0 and _drawn(table, node.weight.name)
+        if node.kind == "weight" and node.weight and table.is_zero_weight(node)
+        and _drawn(table, node.weight.name)
     )  # fmt: skip
     if names := tuple(name for name in found if _never_moved(table, name)):
         yield _zero(

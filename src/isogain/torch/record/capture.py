@@ -168,7 +168,9 @@ class Recorder(Watch):
         parameters = frozenset[str]().union(*[value.parameters for _, value in sources])
         self.used |= parameters
         if content:
-            self.strangers |= {id(t): t for t, value in sources if value is UNKNOWN and strange(t)}
+            for tensor, value in sources:
+                if value is UNKNOWN and strange(tensor):
+                    self.strangers[id(tensor)] = tensor
         measured = content and self.measure
         units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else None
         summed = self.meter.partly_frozen and kind_of(name) == "add"

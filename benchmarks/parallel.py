@@ -1,0 +1,198 @@
+"""Models that are sharded, parallel, in stages, replicated, checkpointed or compiled, against the model itself.
+
+    python benchmarks/parallel.py [--only WAY] [--all] [--processes 1 2 4]
+
+Over gloo on 1, 2 and 4 processes a decoder of four blocks (tokens, rotary positions, attention by grouped heads)
+and a deep plain network are wrapped in each way, and `igt.inspect`, `igt.Monitor` and `igt.init_` are asked of
+them, every process with its share of the batch.  The same is asked of the model alone with the whole batch.
+
+inspect: the verdict and the keys of all findings are the same, and so is every layer's size of the signal and of
+the gradient.  Monitor: verdicts, losses and how far parameters moved at every step.  init_: hashes of all
+parameters gathered, of the plan, and what the receipt says.  "ok" stands for all of it; with a number where the
+largest relative difference of sizes is above 0.1 %.  `+` means that more is in coverage.skipped than for the model
+alone, which is printed below the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import tempfile
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as processes
+from parallel_ways import MODELS, WAYS, Model, Placed, Way
+
+import isogain.torch as igt
+
+STEPS, RATE, SEED = 3, 0.05, 5
+EXACT, HALF = 1e-3, 0.05
+"""Relative differences of sizes that rounding and another order of sums make, in float32 and in bfloat16."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one function said of a model: what has to be equal, and numbers that have to be near."""
+
+    equal: dict[str, Any]
+    near: dict[str, float]
+    skipped: tuple[str, ...] = ()
+
+
+def inspected(one: Placed) -> Said:
+    """By `inspect`."""
+    report = igt.inspect(one.model, one.inputs, one.loss)
+    equal = {"verdict": report.verdict, "findings": sorted(f.key for f in report.findings)}
+    return Said(equal, sizes(report) | {"loss": report.table.loss_value}, report.coverage.skipped)
+
+
+def sizes(report: igt.Report) -> dict[str, float]:
+    """Of signals and gradients of every layer, and of every parameter's gradient."""
+    layers = [(f"{layer.path} {layer.operation}", layer) for layer in report.layers]
+    found = {f"{name} #{k}": layer.rms for k, (name, layer) in enumerate(layers)}
+    found |= {f"{name} #{k} gradient": layer.gradient_rms for k, (name, layer) in enumerate(layers)}
+    states = report.table.parameters.items()
+    return found | {f"{name} gradient": s.gradient.rms for name, s in states if s.gradient is not None}
+
+
+def watched(one: Placed) -> Said:
+    """By `Monitor`, over some steps."""
+    optimizer = torch.optim.SGD(one.model.parameters(), RATE)
+    monitor = igt.Monitor(one.model, one.inputs, one.loss, optimizer=optimizer)
+    for _ in range(STEPS):
+        one.step(optimizer)
+        monitor.step()
+    monitor.close()
+    seen = monitor.snapshots
+    equal = {f"step {s.step}": (s.report.verdict, sorted(f.key for f in s.report.findings)) for s in seen}
+    near = {f"step {s.step} loss": s.report.table.loss_value for s in seen}
+    near |= {f"step {s.step} {name}": 10**moved for s in seen for name, moved in s.update_to_data.items()}
+    return Said(equal, near, seen[-1].report.coverage.skipped)
+
+
+def started(one: Placed, **options: Any) -> Said:
+    """By `init_`."""
+    receipt = igt.init_(one.model, one.inputs, SEED, loss=one.loss, rates=False, **options)
+    equal = {"left": receipt.left, "plan": receipt.plan_hash, "bits": hash_of(one.model)}
+    return Said(equal, {})
+
+
+def hash_of(model: torch.nn.Module) -> str:
+    """Of all parameters, gathered."""
+    digest = hashlib.blake2b(digest_size=6)
+    for parameter in model.parameters():
+        whole: Any = parameter.full_tensor() if hasattr(parameter, "full_tensor") else parameter
+        digest.update(whole.detach().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+ASKED: dict[str, Callable[[Placed], Said]] = {
+    "inspect": inspected,
+    "Monitor": watched,
+    "init_": started,
+    "init_, forced": lambda one: started(one, keep_healthy=False),
+}
+
+
+def compared(found: Said, alone: Said, near: float) -> tuple[str, list[str]]:
+    """ok, or what differs; and what was skipped more."""
+    wrong = [f"{k}: {v}, alone {alone.equal[k]}" for k, v in found.equal.items() if alone.equal[k] != v]
+    if found.near.keys() != alone.near.keys():
+        wrong.append(f"names differ: {sorted(found.near.keys() ^ alone.near.keys())[:4]}")
+    apart = {k: _apart(v, alone.near.get(k, math.nan)) for k, v in found.near.items()}
+    worst = max(apart, key=apart.__getitem__, default="")
+    largest = apart.get(worst, 0.0)
+    if largest > near:
+        wrong.append(f"{worst}: {found.near[worst]:.5g}, alone {alone.near.get(worst, math.nan):.5g}")
+    said = "; ".join(wrong) or (f"ok {100 * largest:.1f} %" if largest > EXACT else "ok")
+    return said, [one for one in found.skipped if one not in alone.skipped]
+
+
+def _apart(one: float, other: float) -> float:
+    """The relative difference; 0 where both are nan."""
+    if math.isnan(one) and math.isnan(other):
+        return 0.0
+    apart = abs(one - other) / max(abs(other), 1e-12)
+    return math.inf if math.isnan(apart) else apart
+
+
+def asked(way: Way, model: Model, ask: Callable[[Placed], Said]) -> tuple[str, list[str]]:
+    """One way of one model on this process, against the model alone."""
+    try:
+        found = ask(way.placed(model))
+    except Exception as error:  # what raises is what the table is to show
+        return f"{type(error).__name__}: {error}"[:300], []
+    return compared(found, ask(way.alone(model)), HALF if way.mixed else EXACT)
+
+
+def run(rank: int, world: int, folder: str, only: str) -> None:
+    """One of the processes: its cells into a file."""
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world)
+    cells: dict[tuple[str, str], list[tuple[str, list[str]]]] = defaultdict(list)
+    for way in (one for one in WAYS if only in one.name):
+        for name, ask in ASKED.items():
+            for model in MODELS:
+                cells[way.name, name].append(asked(way, model, ask))
+    torch.save(dict(cells), Path(folder) / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def gathered(world: int, only: str) -> dict[tuple[str, str], list[tuple[str, list[str]]]]:
+    """Of each cell what all processes said of all models."""
+    found: dict[tuple[str, str], list[tuple[str, list[str]]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        processes.spawn(run, (world, folder, only), nprocs=world)
+        for rank in range(world):
+            for key, said in torch.load(Path(folder) / f"{rank}.pt", weights_only=False).items():
+                found[key] += said
+    return found
+
+
+def cell(said: Iterable[tuple[str, list[str]]]) -> str:
+    """What stands in the table: the worst of all processes and models."""
+    said = list(said)
+    texts = [text for text, _ in said]
+    plus = " +" if any(more for _, more in said) else ""
+    worst = max(texts, key=lambda text: (not text.startswith("ok"), text), default="")
+    return (worst if worst.startswith("ok") else "differs") + plus
+
+
+def main() -> None:
+    """Run, and print the table and what stands behind it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="", help="a part of a way's name")
+    parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4])
+    options = parser.parse_args()
+    found = {world: gathered(world, options.only) for world in options.processes}
+    print(f"torch {torch.__version__}, gloo\n")
+    print(f"| way | asked | {' | '.join(map(str, found))} |\n|---|---|{'---|' * len(found)}")
+    for way in (one for one in WAYS if options.only in one.name):
+        for name in ASKED:
+            row = [cell(found[w][way.name, name]) for w in found]
+            print(f"| {way.name} | {name} | {' | '.join(row)} |")
+    for told in dict.fromkeys(_behind(found)):
+        print(told)
+
+
+def _behind(found: dict[int, Any]) -> Iterable[str]:
+    for world, cells in found.items():
+        for (way, name), said in cells.items():
+            for text, more in said:
+                yield from (f"{way}, {name}, {world}: {text}" for _ in range(not text.startswith("ok")))
+                yield from (f"+ {way}: {one}" for one in more)
+
+
+if __name__ == "__main__":
+    main()

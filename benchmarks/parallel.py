@@ -56,7 +56,7 @@ def inspected(one: Placed) -> Said:
 
 def sizes(report: igt.Report) -> dict[str, float]:
     """Of signals and gradients of every layer, and of every parameter's gradient."""
-    layers = [(f"{layer.path} {layer.operation}", layer) for layer in report.layers]
+    layers = [(f"{layer.path} {layer.op}", layer) for layer in report.layers]
     found = {f"{name} #{k}": layer.rms for k, (name, layer) in enumerate(layers)}
     found |= {f"{name} #{k} gradient": layer.gradient_rms for k, (name, layer) in enumerate(layers)}
     states = report.table.parameters.items()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
+
+from isogain.errors import InspectError
 
 __all__ = ["ALONE", "Processes", "processes_of", "sharding_groups"]
 
@@ -39,15 +42,51 @@ class Processes:
         """What the first of them has: one decision for all."""
         return self.all(value)[0] if self.groups else value
 
+    def agreed(self, run: Callable[[], T]) -> T:
+        """What `run` gives; where it raises for one of them, for all: nobody waits for who is gone."""
+        if not self.groups:
+            return run()
+        try:
+            found, error = run(), None
+        except Exception as raised:
+            error = raised
+        said = self.all("" if error is None else f"{type(error).__name__}: {error}")
+        if error is not None:
+            raise error
+        if any(said):
+            raise InspectError(f"another process stopped, so all do. It said {next(filter(None, said))}")
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return math.prod(group.size() for group in self.groups)
+
+    @property
+    def place(self) -> int:
+        """Which of them this one is, in the order of `all`."""
+        found = 0
+        for group in reversed(self.groups):
+            found = found * group.size() + group.rank()
+        return found
+
+    def part(self, judged: bool) -> float:
+        """What one's loss counts in the mean of all; of projections by random signs, in their sum."""
+        return 1 / self.count if judged else 1 / math.sqrt(self.count)
+
     @torch.no_grad()
-    def average_(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The mean over all of them, in place."""
+    def sum_(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over all of them, in place."""
         import torch.distributed as dist
 
         for group in self.groups:
             dist.all_reduce(tensor, group=group)
-            tensor.div_(dist.get_world_size(group))
         return tensor
+
+    @torch.no_grad()
+    def average_(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The mean over all of them, in place."""
+        return self.sum_(tensor).div_(self.count) if self.groups else tensor
 
 
 ALONE = Processes()
@@ -65,7 +104,8 @@ def processes_of(model: nn.Module) -> Processes:
 def _data_groups(module: Any) -> Iterator[Any]:
     """The groups of one module that was wrapped."""
     if isinstance(module, nn.parallel.DistributedDataParallel):
-        yield module.process_group
+        if module.process_group.size() > 1:
+            yield module.process_group
         return
     for group in sharding_groups(module):
         mesh = group.mesh_info.mesh

@@ -38,7 +38,7 @@ def _forward(seen: Sequence[Forward]) -> Forward:
         distance=_mean(seen, "distance"), position_distance=_mean(seen, "position_distance"),
         dead_fraction=min(one.dead_fraction for one in seen),
         saturated_fraction=_mean(seen, "saturated_fraction"), shut_fraction=_mean(seen, "shut_fraction"),
-        observations=sum(one.observations for one in seen),
+        observations=sum(one.observations for one in seen), size=sum(one.size for one in seen),
     )  # fmt: skip
 
 
@@ -47,12 +47,21 @@ def _backward(felt: Sequence[Backward]) -> Backward:
         felt[0],
         rms=_root(felt), mean=_mean(felt, "mean"), largest=max(one.largest for one in felt),
         finite=all(one.finite for one in felt), influence=_mean(felt, "influence"),
+        varying=_mean(felt, "varying"), size=sum(one.size for one in felt),
     )  # fmt: skip
 
 
 def _mean(rows: Sequence[Any], name: str) -> float:
-    return float(sum(getattr(one, name) for one in rows)) / len(rows)
+    return _weighted(rows, [getattr(one, name) for one in rows])
 
 
 def _root(rows: Sequence[Any]) -> float:
-    return math.sqrt(sum(one.rms**2 for one in rows) / len(rows))
+    return math.sqrt(_weighted(rows, [one.rms**2 for one in rows]))
+
+
+def _weighted(rows: Sequence[Any], values: Sequence[float]) -> float:
+    """The mean over all elements, of which one process may have seen more than another."""
+    total = sum(one.size for one in rows)
+    if not total:
+        return values[0]
+    return sum(one.size * value for one, value in zip(rows, values, strict=True)) / total

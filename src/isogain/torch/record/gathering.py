@@ -7,7 +7,7 @@ on each process, and given back after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -20,10 +20,14 @@ from isogain.torch.draw.shards import is_dtensor
 
 __all__ = ["gathered", "is_parallel", "resharded", "whole"]
 
-_FLAGS = ("post_forward_mesh_info", "reshard_after_backward")
-"""What `fully_shard` keeps about when parameters are given back; it has setters for them and no getters."""
-_ON_THE_WAY = "_register_post_backward_hook"
-"""What hands a layer other tensors than it was given, to know when its way back is over."""
+_FLAGS = ("post_forward_mesh_info", "reshard_after_backward", "_training_state", "iter_forward_root")
+"""What `fully_shard` keeps about when parameters are given back, and where a pass is, which may raise."""
+_ON_THE_WAY: dict[str, Callable[..., Any]] = {
+    "_register_post_backward_hook": lambda args, kwargs: (args, kwargs),
+    "_register_pre_backward_hook": lambda output: output,
+    "_record_post_forward": lambda: None,
+}
+"""What notices the way back, and takes the gradients of a `backward` to the shards: no look asks for that."""
 _STYLES = "torch.distributed.tensor"
 """Whose hooks spread and join the signals of tensor-parallel layers."""
 
@@ -62,27 +66,31 @@ def is_parallel(model: nn.Module) -> bool:
 def _unsharded(model: nn.Module) -> Iterator[None]:
     """Without the shards of `fully_shard`."""
     shards: list[Any] = [module for module in model.modules() if sharding_groups(module)]
-    groups = [group for module in shards for group in sharding_groups(module)]
-    before = [{name: getattr(group, name) for name in _FLAGS if hasattr(group, name)} for group in groups]
+    keepers = list(_keepers(shards))
+    before = [{name: getattr(one, name) for name in _FLAGS if hasattr(one, name)} for one in keepers]
     try:
         for module in shards:
             module.unshard()
             module.set_reshard_after_forward(False, recurse=False)
             module.set_reshard_after_backward(False, recurse=False)
-        for group in groups:
-            setattr(group, _ON_THE_WAY, _as_given)
+        for one in keepers:
+            vars(one).update({name: does for name, does in _ON_THE_WAY.items() if hasattr(one, name)})
         yield
     finally:
-        for group, flags in zip(groups, before, strict=True):
-            vars(group).pop(_ON_THE_WAY, None)
+        for one, flags in zip(keepers, before, strict=True):
+            for name in _ON_THE_WAY:
+                vars(one).pop(name, None)
             for name, value in flags.items():
-                setattr(group, name, value)
+                setattr(one, name, value)
         for module in shards:
             module.reshard()
 
 
-def _as_given(args: Any, kwargs: Any) -> tuple[Any, Any]:
-    return args, kwargs
+def _keepers(shards: list[Any]) -> Iterator[Any]:
+    """What `fully_shard` keeps about modules, about their parameters, and about the pass."""
+    for module in shards:
+        state = module._get_fsdp_state()
+        yield from (state, state._state_ctx, *sharding_groups(module))
 
 
 @contextmanager

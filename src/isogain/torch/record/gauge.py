@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
 from isogain.torch.call.calling import (
+    PROJECTION,
     applied,
     batch_of,
     called,
@@ -132,7 +133,7 @@ def watched(
     A sharded model is gathered for it, and other processes' batches are taken into account.
     """
     with gathered(model):
-        found = _watched(model, positional, named, loss, back, make)
+        found = processes.agreed(partial(_watched, model, positional, named, loss, back, make))
     if processes.groups:
         found.meet(processes)
     return found
@@ -191,7 +192,7 @@ def _own_copy(tensor: Tensor) -> Tensor:
 def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:
     """The loss, and the way back from it; without that the loss is no part of the record."""
     value, source = loss_of(found if back else nullcontext(), output, loss)
-    found.judged = source != "random projection"
+    found.judged = source != PROJECTION
     if value is None or value.is_meta:
         return
     found.loss = float(value.detach())

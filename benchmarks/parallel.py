@@ -2,7 +2,7 @@
 
     python benchmarks/parallel.py [--only WAY] [--all] [--processes 1 2 4]
 
-Over gloo on 1, 2 and 4 processes a decoder of four blocks (tokens, rotary positions, attention by grouped heads)
+Over gloo on 1, 2 and 4 processes a decoder of two blocks (tokens, rotary positions, attention by grouped heads)
 and a deep plain network are wrapped in each way, and `igt.inspect`, `igt.Monitor` and `igt.init_` are asked of
 them, every process with its share of the batch.  The same is asked of the model alone with the whole batch.
 
@@ -23,19 +23,22 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as processes
-from parallel_ways import MODELS, WAYS, Model, Placed, Way
 
 import isogain.torch as igt
+from isogain.graph.paths import stable_path
+from parallel_ways import MODELS, RATE, SAMPLES, WAYS, Model, Placed, Way, alone
 
-STEPS, RATE, SEED = 3, 0.05, 5
-EXACT, HALF = 1e-3, 0.05
-"""Relative differences of sizes that rounding and another order of sums make, in float32 and in bfloat16."""
+STEPS, SEED = 3, 5
+EXACT, STATISTICAL = 1e-3, SAMPLES**-0.5
+"""Relative differences of sizes that another order of sums makes, and that bfloat16 may: another batch would."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,10 @@ class Said:
 def inspected(one: Placed) -> Said:
     """By `inspect`."""
     report = igt.inspect(one.model, one.inputs, one.loss)
-    equal = {"verdict": report.verdict, "findings": sorted(f.key for f in report.findings)}
+    equal: dict[str, Any] = {"verdict": report.verdict}
+    equal["findings"] = sorted(
+        (f.key, f.fix.replace("_checkpoint_wrapped_module.", "")) for f in report.findings
+    )
     return Said(equal, sizes(report) | {"loss": report.table.loss_value}, report.coverage.skipped)
 
 
@@ -60,7 +66,8 @@ def sizes(report: igt.Report) -> dict[str, float]:
     found = {f"{name} #{k}": layer.rms for k, (name, layer) in enumerate(layers)}
     found |= {f"{name} #{k} gradient": layer.gradient_rms for k, (name, layer) in enumerate(layers)}
     states = report.table.parameters.items()
-    return found | {f"{name} gradient": s.gradient.rms for name, s in states if s.gradient is not None}
+    gradients = {stable_path(name): s.gradient.rms for name, s in states if s.gradient is not None}
+    return found | {f"{name} gradient": size for name, size in gradients.items()}
 
 
 def watched(one: Placed) -> Said:
@@ -72,17 +79,22 @@ def watched(one: Placed) -> Said:
         monitor.step()
     monitor.close()
     seen = monitor.snapshots
-    equal = {f"step {s.step}": (s.report.verdict, sorted(f.key for f in s.report.findings)) for s in seen}
+    equal: dict[str, Any] = {f"step {s.step}": s.report.verdict for s in seen}
+    equal |= {f"step {s.step} findings": sorted(f.key for f in s.report.findings) for s in seen}
     near = {f"step {s.step} loss": s.report.table.loss_value for s in seen}
-    near |= {f"step {s.step} {name}": 10**moved for s in seen for name, moved in s.update_to_data.items()}
+    moves = [(s.step, {name: 10**moved for name, moved in s.update_to_data.items()}) for s in seen]
+    near |= {f"step {step} {name} moved": one for step, moved in moves for name, one in moved.items()}
+    near |= {f"step {step} median": median(moved.values()) for step, moved in moves if moved}
     return Said(equal, near, seen[-1].report.coverage.skipped)
 
 
 def started(one: Placed, **options: Any) -> Said:
     """By `init_`."""
+    before = hash_of(one.model)
     receipt = igt.init_(one.model, one.inputs, SEED, loss=one.loss, rates=False, **options)
-    equal = {"left": receipt.left, "plan": receipt.plan_hash, "bits": hash_of(one.model)}
-    return Said(equal, {})
+    bits = hash_of(one.model)
+    changed = bits if bits != before else "as before"
+    return Said({"left": receipt.left, "plan": receipt.plan_hash, "bits": changed}, {})
 
 
 def hash_of(model: torch.nn.Module) -> str:
@@ -102,18 +114,27 @@ ASKED: dict[str, Callable[[Placed], Said]] = {
 }
 
 
-def compared(found: Said, alone: Said, near: float) -> tuple[str, list[str]]:
+ROUNDED = ("findings", "bits", "moved")
+"""What bfloat16 decides: which findings a lost signal has, the last digit of a factor, the gradient of a bias."""
+
+
+def compared(found: Said, alone: Said, mixed: bool) -> tuple[str, list[str]]:
     """ok, or what differs; and what was skipped more."""
-    wrong = [f"{k}: {v}, alone {alone.equal[k]}" for k, v in found.equal.items() if alone.equal[k] != v]
+    near = STATISTICAL if mixed else EXACT
+    equal = {k: v for k, v in found.equal.items() if not (mixed and k.endswith(ROUNDED))}
+    sizes = {k: v for k, v in found.near.items() if not (mixed and k.endswith(ROUNDED))}
+    wrong = [f"{k}: {v}, alone {alone.equal[k]}" for k, v in equal.items() if alone.equal[k] != v]
     if found.near.keys() != alone.near.keys():
         wrong.append(f"names differ: {sorted(found.near.keys() ^ alone.near.keys())[:4]}")
-    apart = {k: _apart(v, alone.near.get(k, math.nan)) for k, v in found.near.items()}
+    more = [one for one in found.skipped if one not in alone.skipped]
+    seen = {k: v for k, v in sizes.items() if not (more and math.isnan(v))}
+    apart = {k: _apart(v, alone.near.get(k, math.nan)) for k, v in seen.items()}
     worst = max(apart, key=apart.__getitem__, default="")
     largest = apart.get(worst, 0.0)
     if largest > near:
         wrong.append(f"{worst}: {found.near[worst]:.5g}, alone {alone.near.get(worst, math.nan):.5g}")
     said = "; ".join(wrong) or (f"ok {100 * largest:.1f} %" if largest > EXACT else "ok")
-    return said, [one for one in found.skipped if one not in alone.skipped]
+    return said, more
 
 
 def _apart(one: float, other: float) -> float:
@@ -124,13 +145,19 @@ def _apart(one: float, other: float) -> float:
     return math.inf if math.isnan(apart) else apart
 
 
-def asked(way: Way, model: Model, ask: Callable[[Placed], Said]) -> tuple[str, list[str]]:
+@cache
+def of_whole(name: str, model: Model, stages: int, trained: bool, mixed: bool) -> Said:
+    """What is said of a model alone, of a look in bfloat16 as that."""
+    return ASKED[name](alone(model, stages, trained, mixed and name == "inspect"))
+
+
+def asked(way: Way, model: Model, name: str) -> tuple[str, list[str]]:
     """One way of one model on this process, against the model alone."""
     try:
-        found = ask(way.placed(model))
+        found = ASKED[name](way.placed(model))
     except Exception as error:  # what raises is what the table is to show
         return f"{type(error).__name__}: {error}"[:300], []
-    return compared(found, ask(way.alone(model)), HALF if way.mixed else EXACT)
+    return compared(found, of_whole(name, model, way.stages, way.trained, way.mixed), way.mixed)
 
 
 def run(rank: int, world: int, folder: str, only: str) -> None:
@@ -140,9 +167,9 @@ def run(rank: int, world: int, folder: str, only: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world)
     cells: dict[tuple[str, str], list[tuple[str, list[str]]]] = defaultdict(list)
     for way in (one for one in WAYS if only in one.name):
-        for name, ask in ASKED.items():
+        for name in ASKED:
             for model in MODELS:
-                cells[way.name, name].append(asked(way, model, ask))
+                cells[way.name, name].append(asked(way, model, name))
     torch.save(dict(cells), Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 

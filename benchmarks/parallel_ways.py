@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +22,10 @@ from torch.distributed.tensor.parallel import (
 )
 from torch.nn import functional
 
-__all__ = ["MODELS", "WAYS", "Model", "Placed", "Way"]
+__all__ = ["MODELS", "RATE", "SAMPLES", "WAYS", "Model", "Placed", "Way", "alone"]
 
 Tensor = torch.Tensor
-WIDTH, HEADS, GROUPS, WORDS, LENGTH, SAMPLES, DEPTH = 32, 8, 4, 64, 12, 32, 4
+WIDTH, HEADS, GROUPS, WORDS, LENGTH, SAMPLES, DEPTH = 32, 8, 4, 64, 12, 32, 2
 RATE, AXES = 0.05, ("stage", "data", "model")
 
 
@@ -49,7 +48,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of (samples, positions, width)."""
-        q, k, v = (one(x).unflatten(-1, (-1, WIDTH // HEADS)).transpose(1, 2) for one in (self.q, self.k, self.v))
+        q, k, v = (
+            one(x).unflatten(-1, (-1, WIDTH // HEADS)).transpose(1, 2) for one in (self.q, self.k, self.v)
+        )
         found = functional.scaled_dot_product_attention(
             self.turned(q), self.turned(k), v, is_causal=True, enable_gqa=True
         )
@@ -180,24 +181,32 @@ class Way:
     def placed(self, model: Model) -> Placed:
         """Wrapped, with the share of this process."""
         mesh = init_device_mesh("cpu", self.shape(dist.get_world_size()), mesh_dim_names=AXES)
-        one = self._cut(model)
+        one = alone(model, self.stages)
         one.model = self.wrap(one.model, mesh)
         one.share(mesh["data"].get_local_rank(), mesh["data"].size())
-        return self._begun(one)
+        return begun(one) if self.trained else one
 
-    def alone(self, model: Model) -> Placed:
-        """The same without wrappers, on the whole batch."""
-        return self._begun(self._cut(model))
+    @property
+    def stages(self) -> int:
+        """How many there are."""
+        return self.shape(dist.get_world_size())[0]
 
-    def _cut(self, model: Model) -> Placed:
-        world = dist.get_world_size()
-        stages = self.shape(world)[0]
-        return cut(*model.made(), stages, dist.get_rank() * stages // world)
 
-    def _begun(self, one: Placed) -> Placed:
-        if self.trained:
-            one.step(torch.optim.SGD(one.model.parameters(), RATE))
-        return one
+def alone(model: Model, stages: int, trained: bool = False, halved: bool = False) -> Placed:
+    """The model, or this process's stage of it, without wrappers, on the whole batch; at last in bfloat16."""
+    one = cut(*model.made(), stages, dist.get_rank() * stages // dist.get_world_size())
+    one = begun(one) if trained else one
+    if halved:
+        one.model.to(torch.bfloat16)
+        given, targets = one.inputs
+        one.inputs = given.to(torch.bfloat16) if given.is_floating_point() else given, targets
+    return one
+
+
+def begun(one: Placed) -> Placed:
+    """The same after a first step."""
+    one.step(torch.optim.SGD(one.model.parameters(), RATE))
+    return one
 
 
 def cut(whole: nn.Sequential, batch: tuple[Tensor, Tensor], stages: int, stage: int) -> Placed:
@@ -255,7 +264,10 @@ def _plan(model: nn.Sequential) -> dict[str, Any]:
         return {name: RowwiseParallel() if k % 2 else ColwiseParallel() for k, name in pairs if k < 12}
     plan: dict[str, Any] = {"0": RowwiseParallel(input_layouts=Replicate(), output_layouts=Shard(1))}
     for name in _cuts(model):
-        columns, rows = ("attend.q", "attend.k", "attend.v", "branch.gate", "branch.up"), ("attend.o", "branch.down")
+        columns, rows = (
+            ("attend.q", "attend.k", "attend.v", "branch.gate", "branch.up"),
+            ("attend.o", "branch.down"),
+        )
         plan |= {f"{name}.{one}": ColwiseParallel() for one in columns}
         plan |= {f"{name}.{one}": RowwiseParallel(output_layouts=Shard(1)) for one in rows}
         plan |= {f"{name}.{one}": SequenceParallel() for one in ("before", "between")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from torch import nn
 
 from isogain.errors import InspectError
 
-__all__ = ["ALONE", "Processes", "processes_of", "sharding_groups"]
+__all__ = ["ALONE", "Processes", "belongs_to", "processes_of", "sharding_groups", "sharding_state"]
 
 T = TypeVar("T")
 
@@ -90,10 +91,13 @@ class Processes:
 
 
 ALONE = Processes()
+_KNOWN: weakref.WeakKeyDictionary[nn.Module, Processes] = weakref.WeakKeyDictionary()
 
 
 def processes_of(model: nn.Module) -> Processes:
     """Those over which `fully_shard` or DistributedDataParallel spread the batches of a model."""
+    if model in _KNOWN:
+        return _KNOWN[model]
     for module in model.modules():
         groups = tuple(_data_groups(module))
         if groups:
@@ -113,11 +117,23 @@ def _data_groups(module: Any) -> Iterator[Any]:
         return
 
 
+def sharding_state(module: Any) -> Any:
+    """What `fully_shard` keeps about a module; None where it was not called on it."""
+    known = sys.modules.get("torch.distributed._composable_state")
+    state = None if known is None else known._get_module_state(module)
+    return state if hasattr(state, "_fsdp_param_group") else None
+
+
 def sharding_groups(module: Any) -> list[Any]:
-    """What `fully_shard` keeps about a module's parameters; nothing where it was not called on it."""
-    kind = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
-    if kind is None or not isinstance(module, kind):
+    """The same about its parameters."""
+    state = sharding_state(module)
+    if state is None:
         return []
-    state = module._get_fsdp_state()
     found = getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group]
     return [group for group in found if group is not None]
+
+
+def belongs_to(model: nn.Module, processes: Processes) -> None:
+    """Takes note that these processes have a model each, and batches of their own."""
+    if processes.groups:
+        _KNOWN[model] = processes

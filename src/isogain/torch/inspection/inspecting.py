@@ -175,7 +175,7 @@ def _passes(
     broken = first_broken(recorder, *seen.given, forward)
     graph = recorder.graph(seen.outputs)
     distance = _input_distance(*seen.given)
-    skipped = seen.skipped + gaps(recorder.model, graph, recorder.meter.looks, distance)
+    skipped = [*seen.skipped, *gaps(recorder.model, graph, recorder.meter.looks, distance)]
     settings = _settings(recorder.model) | {"inputs": shapes_of(seen.given)}
     return Table(
         graph, forward, backward, states, tuple(recorder.meter.losses),

@@ -21,6 +21,8 @@ def together(table: Table, processes: Processes) -> Table:
     first = everyone[0]
     forward = _merged([one.forward for one in everyone], _forward)
     backward = _merged([one.backward for one in everyone], _backward)
+    numbers = {node.index for node in first.graph.nodes if node.shape == ()} & backward.keys()
+    backward |= {index: _of_mean(backward[index], len(everyone)) for index in numbers}
     loss = sum(one.loss_value for one in everyone) / len(everyone)
     return replace(first, forward=forward, backward=backward, loss_value=loss)
 
@@ -49,6 +51,17 @@ def _backward(felt: Sequence[Backward]) -> Backward:
         finite=all(one.finite for one in felt), influence=_mean(felt, "influence"),
         varying=_mean(felt, "varying"), size=sum(one.size for one in felt),
     )  # fmt: skip
+
+
+def _of_mean(back: Backward, count: int) -> Backward:
+    """Of a loss, which is one number on each: that of all is their mean, not more numbers of its kind."""
+    return replace(
+        back,
+        rms=back.rms * count,
+        mean=back.mean * count,
+        largest=back.largest * count,
+        size=back.size // count,
+    )
 
 
 def _mean(rows: Sequence[Any], name: str) -> float:

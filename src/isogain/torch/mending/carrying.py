@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +11,9 @@ from torch.utils import _pytree as pytree
 
 from isogain.inspect.fixes import Change, Dialect, Fix
 from isogain.torch.call.calling import Loss
+from isogain.torch.call.inputs import plain_module
 from isogain.torch.draw.init import constant_, normal_, orthogonal_
+from isogain.torch.record.gathering import copied
 from isogain.torch.start.starting import init_
 
 __all__ = ["TORCH", "carried_out", "copy_of"]
@@ -86,8 +87,8 @@ def copy_of(model: nn.Module) -> nn.Module:
     """A copy that shares nothing; also of what a hook or a method computed and left on a module."""
     computed = {
         id(value): value.detach().clone()
-        for module in model.modules()
+        for module in plain_module(model).modules()
         for value in vars(module).values()
         if isinstance(value, Tensor) and value.grad_fn is not None
     }
-    return copy.deepcopy(model, computed)
+    return copied(model, computed)

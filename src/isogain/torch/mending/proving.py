@@ -14,8 +14,6 @@ from isogain.inspect.fixes import Dialect, Fix
 from isogain.inspect.proving import proved
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
-from isogain.torch.call.processes import processes_of
-from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.inspection.inspecting import Level
 from isogain.torch.inspection.inspecting import inspect as look
 from isogain.torch.mending.carrying import TORCH, carried_out, copy_of
@@ -41,8 +39,7 @@ def inspect(
 
     Where something is found, at most six fixes are tried on copies of the model (up to 2 GiB), each with a
     pass of its own; a finding has a line only if the copy lost that finding, got no worse in any other and
-    its first loss did not rise.  A `remark` says why another has none: of a model that several processes hold
-    no copy is made.
+    its first loss did not rise.  A `remark` says why another has none.
 
     `level="full"` also measures the Jacobian of the outputs by the inputs (||J||_F^2 by random
     vector-Jacobian products, its largest singular value by power iteration) and takes ranks from 256
@@ -58,7 +55,7 @@ def inspect(
     report = look(model, inputs, asked, level=level)
     if not report.findings:
         return report
-    tried = partial(_attempt, plain_module(model), inputs, asked)
+    tried = partial(_attempt, model, inputs, asked)
     return proved(report, tried, dialect, _why_not(model, report))
 
 
@@ -66,8 +63,6 @@ def _why_not(model: nn.Module, report: Report) -> str:
     """Why no copy is made, if so."""
     if not any(at_least(finding.severity, "warning") for finding in report.findings):
         return "nothing is wrong"
-    if processes_of(model).groups or any(is_dtensor(parameter) for parameter in model.parameters()):
-        return "a model that several processes hold is not copied to try them; inspect it whole, on one"
     size = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
     return f"a copy of the model would take {size / 2**30:.1f} GiB" if size > LARGEST else ""
 

@@ -32,7 +32,7 @@ from isogain.torch.measure.units import Units
 from isogain.torch.record.gathering import gathered
 from isogain.torch.record.tape import Tape
 
-__all__ = ["Gauge", "Loss", "Step", "gauge", "watched"]
+__all__ = ["Gauge", "Loss", "Step", "check_sharding", "gauge", "watched"]
 
 Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
@@ -144,7 +144,7 @@ def _watched(
     make: Callable[[Untouched, int], W],
 ) -> W:  # fmt: skip
     parameters = dict(model.named_parameters())
-    _check_sharding(parameters)
+    check_sharding(parameters)
     check_call(parameters, loss)
     if any(parameter.is_meta for parameter in parameters.values()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
@@ -175,7 +175,7 @@ def _pass(
     return found
 
 
-def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
+def check_sharding(parameters: dict[str, nn.Parameter]) -> None:
     """Refuses shards without memory: there is nothing to gather."""
     sharded = [name for name, parameter in parameters.items() if is_dtensor(parameter)]
     if sharded:

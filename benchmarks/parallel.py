@@ -1,16 +1,16 @@
-"""Models that are sharded, parallel, in stages, replicated, checkpointed or compiled, against the model itself.
+"""Models in shards, in parts, in stages, replicated, checkpointed or compiled, against the model alone.
 
-    python benchmarks/parallel.py [--only WAY] [--all] [--processes 1 2 4]
+    python benchmarks/parallel.py [--only WAY] [--processes 1 2 4]
 
-Over gloo on 1, 2 and 4 processes a decoder of two blocks (tokens, rotary positions, attention by grouped heads)
-and a deep plain network are wrapped in each way, and `igt.inspect`, `igt.Monitor` and `igt.init_` are asked of
-them, every process with its share of the batch.  The same is asked of the model alone with the whole batch.
+Over gloo on 1, 2 and 4 processes a decoder of two blocks (tokens, rotary positions, attention by grouped
+heads) and a deep plain network are wrapped in each way, and `igt.inspect`, `igt.Monitor` and `igt.init_` are
+asked of them, every process with its share of the batch.  The same is asked of the model alone with all of it.
 
-inspect: the verdict and the keys of all findings are the same, and so is every layer's size of the signal and of
-the gradient.  Monitor: verdicts, losses and how far parameters moved at every step.  init_: hashes of all
-parameters gathered, of the plan, and what the receipt says.  "ok" stands for all of it; with a number where the
-largest relative difference of sizes is above 0.1 %.  `+` means that more is in coverage.skipped than for the model
-alone, which is printed below the table.
+inspect: the verdict, all findings and their fixes are the same, and so are the sizes of the signal and of the
+gradient at every layer, and of every parameter's gradient.  Monitor: verdicts, findings, losses and how far
+parameters moved at every step.  init_: hashes of all parameters gathered and of the plan, and what the receipt
+says.  "ok" stands for all of that; with a number where sizes differ by more than .1 %, at most.  In bfloat16
+verdicts, plans and sizes are compared.  `+`: what coverage.skipped says besides, below the table.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@
 
 Over gloo on 1, 2 and 4 processes a decoder of two blocks (tokens, rotary positions, attention by grouped
 heads) and a deep plain network are wrapped in each way, and `igt.inspect`, `igt.Monitor` and `igt.init_` are
-asked of them, every process with its share of the batch.  The same is asked of the model alone with all of it.
+asked of them, every process with its share of the batch.  The same is asked of the model alone with all of
+it.
 
 inspect: the verdict, all findings and their fixes are the same, and so are the sizes of the signal and of the
 gradient at every layer, and of every parameter's gradient.  Monitor: verdicts, findings, losses and how far
-parameters moved at every step.  init_: hashes of all parameters gathered and of the plan, and what the receipt
-says.  "ok" stands for all of that; with a number where sizes differ by more than .1 %, at most.  In bfloat16
-verdicts, plans and sizes are compared.  `+`: what coverage.skipped says besides, below the table.
+parameters moved at every step.  init_: hashes of all parameters gathered and of the plan, and what the
+receipt says.  "ok" stands for all of that; with a number where sizes differ by more than .1 %, at most.  In
+bfloat16 verdicts, plans and sizes are compared.  `+`: what coverage.skipped says besides, below the table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,7 +39,8 @@ from parallel_ways import MODELS, RATE, SAMPLES, WAYS, Model, Placed, Way, alone
 
 STEPS, SEED = 3, 5
 EXACT, STATISTICAL = 1e-3, SAMPLES**-0.5
-"""Relative differences of sizes that another order of sums makes, and that bfloat16 may: another batch would."""
+"""Relative differences of sizes that another order of sums makes, and that bfloat16 may: as another batch."""
+WRAPPER = "_checkpoint_wrapped_module."
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,7 @@ def inspected(one: Placed) -> Said:
     """By `inspect`."""
     report = igt.inspect(one.model, one.inputs, one.loss)
     equal: dict[str, Any] = {"verdict": report.verdict}
-    equal["findings"] = sorted(
-        (f.key, f.fix.replace("_checkpoint_wrapped_module.", "")) for f in report.findings
-    )
+    equal["findings"] = sorted((f.key, f.fix.replace(WRAPPER, "")) for f in report.findings)
     return Said(equal, sizes(report) | {"loss": report.table.loss_value}, report.coverage.skipped)
 
 
@@ -106,16 +106,16 @@ def hash_of(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-ASKED: dict[str, Callable[[Placed], Said]] = {
-    "inspect": inspected,
-    "Monitor": watched,
-    "init_": started,
-    "init_, forced": lambda one: started(one, keep_healthy=False),
+Ask = Callable[[Placed], Said]
+ASKED: dict[str, tuple[Ask, ...]] = {
+    "inspect": (inspected,),
+    "Monitor": (watched,),
+    "init_": (started, partial(started, keep_healthy=False)),
 }
 
 
 ROUNDED = ("findings", "bits", "moved")
-"""What bfloat16 decides: which findings a lost signal has, the last digit of a factor, the gradient of a bias."""
+"""What bfloat16 decides: which findings a lost signal has, a factor's last digit, a bias' gradient."""
 
 
 def compared(found: Said, alone: Said, mixed: bool) -> tuple[str, list[str]]:
@@ -146,18 +146,18 @@ def _apart(one: float, other: float) -> float:
 
 
 @cache
-def of_whole(name: str, model: Model, stages: int, trained: bool, mixed: bool) -> Said:
+def of_whole(ask: Ask, model: Model, stages: int, trained: bool, mixed: bool) -> Said:
     """What is said of a model alone, of a look in bfloat16 as that."""
-    return ASKED[name](alone(model, stages, trained, mixed and name == "inspect"))
+    return ask(alone(model, stages, trained, mixed and ask is inspected))
 
 
-def asked(way: Way, model: Model, name: str) -> tuple[str, list[str]]:
+def asked(way: Way, model: Model, ask: Ask) -> tuple[str, list[str]]:
     """One way of one model on this process, against the model alone."""
     try:
-        found = ASKED[name](way.placed(model))
+        found = ask(way.placed(model))
     except Exception as error:  # what raises is what the table is to show
         return f"{type(error).__name__}: {error}"[:300], []
-    return compared(found, of_whole(name, model, way.stages, way.trained, way.mixed), way.mixed)
+    return compared(found, of_whole(ask, model, way.stages, way.trained, way.mixed), way.mixed)
 
 
 def run(rank: int, world: int, folder: str, only: str) -> None:
@@ -168,8 +168,7 @@ def run(rank: int, world: int, folder: str, only: str) -> None:
     cells: dict[tuple[str, str], list[tuple[str, list[str]]]] = defaultdict(list)
     for way in (one for one in WAYS if only in one.name):
         for name in ASKED:
-            for model in MODELS:
-                cells[way.name, name].append(asked(way, model, name))
+            cells[way.name, name] += [asked(way, model, ask) for model in MODELS for ask in ASKED[name]]
     torch.save(dict(cells), Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -204,11 +203,10 @@ def main() -> None:
     options = parser.parse_args()
     found = {world: gathered(world, options.only) for world in options.processes}
     print(f"torch {torch.__version__}, gloo\n")
-    print(f"| way | asked | {' | '.join(map(str, found))} |\n|---|---|{'---|' * len(found)}")
+    print(f"| inspect / Monitor / `init_` | {' | '.join(map(str, found))} |\n|---|{'---|' * len(found)}")
     for way in (one for one in WAYS if options.only in one.name):
-        for name in ASKED:
-            row = [cell(found[w][way.name, name]) for w in found]
-            print(f"| {way.name} | {name} | {' | '.join(row)} |")
+        cells = [" / ".join(cell(found[w][way.name, name]) for name in ASKED) for w in found]
+        print(f"| {way.name} | {' | '.join(cells)} |")
     for told in dict.fromkeys(_behind(found)):
         print(told)
 

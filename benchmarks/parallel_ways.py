@@ -25,7 +25,7 @@ from torch.nn import functional
 __all__ = ["MODELS", "RATE", "SAMPLES", "WAYS", "Model", "Placed", "Way", "alone"]
 
 Tensor = torch.Tensor
-WIDTH, HEADS, GROUPS, WORDS, LENGTH, SAMPLES, DEPTH = 32, 8, 4, 64, 12, 32, 2
+WIDTH, HEADS, GROUPS, WORDS, LENGTH, SAMPLES, DEPTH = 32, 8, 4, 64, 8, 32, 2
 RATE, AXES = 0.05, ("stage", "data", "model")
 
 

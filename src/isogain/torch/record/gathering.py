@@ -18,9 +18,9 @@ from torch import nn
 from isogain.torch.call.inputs import plain_module
 from isogain.torch.call.processes import belongs_to, processes_of, sharding_groups, sharding_state
 from isogain.torch.draw.codes import numbers_behind, stands_for_numbers
-from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.draw.shards import is_dtensor, whole
 
-__all__ = ["copied", "gathered", "is_parallel", "resharded", "unrounded", "whole"]
+__all__ = ["copied", "gathered", "is_parallel", "resharded", "unrounded"]
 
 _FLAGS = ("post_forward_mesh_info", "reshard_after_backward", "_training_state", "iter_forward_root")
 """What `fully_shard` keeps about when parameters are given back, and where a pass is, which may raise."""
@@ -47,11 +47,6 @@ def gathered(model: nn.Module) -> Iterator[None]:
             stack.enter_context(_unsharded(model))
             stack.enter_context(_joined(model))
         yield
-
-
-def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor itself, or all shares of a DTensor: to be asked for by all processes."""
-    return tensor.full_tensor() if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def shards_behind(model: nn.Module) -> dict[int, torch.Tensor]:

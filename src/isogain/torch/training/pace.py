@@ -21,7 +21,8 @@ from isogain.graph.paths import stable_path
 from isogain.inspect import Finding, Report
 from isogain.theory.rates import RateRange
 from isogain.torch.call.inputs import plain_module
-from isogain.torch.record.gathering import resharded, whole
+from isogain.torch.draw.shards import whole
+from isogain.torch.record.gathering import resharded
 from isogain.torch.start.walking import Loss, walking
 
 __all__ = ["RATE_TOO_HIGH", "Pace", "pace", "while_training"]

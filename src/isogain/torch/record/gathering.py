@@ -20,7 +20,7 @@ from isogain.torch.call.processes import belongs_to, processes_of, sharding_grou
 from isogain.torch.draw.codes import numbers_behind, stands_for_numbers
 from isogain.torch.draw.shards import is_dtensor, whole
 
-__all__ = ["copied", "gathered", "is_parallel", "resharded", "unrounded"]
+__all__ = ["computed_by", "copied", "gathered", "is_parallel", "resharded", "unrounded"]
 
 _FLAGS = ("post_forward_mesh_info", "reshard_after_backward", "_training_state", "iter_forward_root")
 """What `fully_shard` keeps about when parameters are given back, and where a pass is, which may raise."""
@@ -66,13 +66,23 @@ def unrounded(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 def copied(model: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
     """A deep copy: whole, plain and in its own types where several processes hold the model, and theirs."""
-    processes, model = processes_of(model), plain_module(model)
+    processes, model, memo = processes_of(model), plain_module(model), memo or {}
     with gathered(model), _unmarked(model):
-        held = {n: nn.Parameter(v, model.get_parameter(n).requires_grad) for n, v in unrounded(model)}
-        own = {id(model.get_parameter(name)): value for name, value in held.items()}
-        found = copy.deepcopy(model, own | (memo or {}))
+        memo = {id(one): one.detach().clone() for one in computed_by(model)} | memo
+        for name, value in unrounded(model):
+            parameter = model.get_parameter(name)
+            memo.setdefault(id(parameter), nn.Parameter(value, parameter.requires_grad))
+        found = copy.deepcopy(model, memo)
     belongs_to(found, processes)
     return found
+
+
+def computed_by(model: nn.Module) -> Iterator[torch.Tensor]:
+    """What a hook or a method computed and left on a module, which no deep copy takes."""
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, torch.Tensor) and value.grad_fn is not None:
+                yield value
 
 
 def resharded(model: nn.Module) -> None:

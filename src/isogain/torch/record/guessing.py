@@ -13,7 +13,7 @@ from isogain.errors import InspectError
 from isogain.graph import Graph, Node, WeightUse
 from isogain.graph.nodes import Kind
 from isogain.torch.call.guard import Untouched
-from isogain.torch.record.gathering import copied, shards_behind
+from isogain.torch.record.gathering import computed_by, copied, shards_behind
 from isogain.torch.record.gauge import Gauge, check_sharding, gauge
 
 __all__ = ["guessed", "likely"]
@@ -60,8 +60,8 @@ def _without_memory(model: nn.Module) -> nn.Module:
         dtype = kept.get(id(parameter), parameter).dtype
         meta = torch.empty_like(parameter, device="meta", dtype=dtype)
         memo[id(parameter)] = nn.Parameter(meta, parameter.requires_grad)
-    for buffer in model.buffers():
-        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
+    for made in (*model.buffers(), *computed_by(model)):
+        memo[id(made)] = torch.empty_like(made, device="meta")
     return copied(model, memo)
 
 

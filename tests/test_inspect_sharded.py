@@ -28,5 +28,6 @@ def test_sharded_models_are_inspected_like_whole_ones(world: int) -> None:
             assert size == pytest.approx(other, rel=1e-4, nan_ok=True), path
             if name == "healthy":  # behind zeros each rank sends random vectors of its own back
                 assert gradient == pytest.approx(slope, rel=1e-4, nan_ok=True), path
+    assert all("the model raised in forward" in one["refused"] for one in found.values())
     assert first["trained"][2] < first["trained"][0]
     assert (first["after"], first["mixed"]) == ("healthy", "healthy")

@@ -182,7 +182,7 @@ def _through(chain: nn.Module, value: Tensor) -> Tensor:
     with _mode(chain, False):
         for step in steps:
             found = step(*found) if isinstance(found, tuple | list) else step(found)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _put_normed(direction: Tensor, size: Tensor, dim: int | None, value: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Models in shards, in parts, in stages, replicated, checkpointed or compiled, against the model alone.
 
-    python benchmarks/parallel.py [--only WAY] [--processes 1 2 4]
+    python benchmarks/parallel.py [--only WAY] [--ask inspect Monitor init_] [--processes 1 2 4]
 
 Over gloo on 1, 2 and 4 processes a decoder of two blocks (tokens, rotary positions, attention by grouped
 heads) and a deep plain network are wrapped in each way, and `igt.inspect`, `igt.Monitor` and `igt.init_` are
@@ -160,24 +160,24 @@ def asked(way: Way, model: Model, ask: Ask) -> tuple[str, list[str]]:
     return compared(found, of_whole(ask, model, way.stages, way.trained, way.mixed), way.mixed)
 
 
-def run(rank: int, world: int, folder: str, only: str) -> None:
+def run(rank: int, world: int, folder: str, only: str, names: list[str]) -> None:
     """One of the processes: its cells into a file."""
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world)
     cells: dict[tuple[str, str], list[tuple[str, list[str]]]] = defaultdict(list)
     for way in (one for one in WAYS if only in one.name):
-        for name in ASKED:
+        for name in names:
             cells[way.name, name] += [asked(way, model, ask) for model in MODELS for ask in ASKED[name]]
     torch.save(dict(cells), Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
 
-def gathered(world: int, only: str) -> dict[tuple[str, str], list[tuple[str, list[str]]]]:
+def gathered(world: int, only: str, names: list[str]) -> dict[tuple[str, str], list[tuple[str, list[str]]]]:
     """Of each cell what all processes said of all models."""
     found: dict[tuple[str, str], list[tuple[str, list[str]]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
-        processes.spawn(run, (world, folder, only), nprocs=world)
+        processes.spawn(run, (world, folder, only, names), nprocs=world)
         for rank in range(world):
             for key, said in torch.load(Path(folder) / f"{rank}.pt", weights_only=False).items():
                 found[key] += said
@@ -200,12 +200,13 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="a part of a way's name")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4])
+    parser.add_argument("--ask", nargs="*", default=list(ASKED), choices=list(ASKED))
     options = parser.parse_args()
-    found = {world: gathered(world, options.only) for world in options.processes}
+    found = {world: gathered(world, options.only, options.ask) for world in options.processes}
     print(f"torch {torch.__version__}, gloo\n")
-    print(f"| inspect / Monitor / `init_` | {' | '.join(map(str, found))} |\n|---|{'---|' * len(found)}")
+    print(f"| {' / '.join(options.ask)} | {' | '.join(map(str, found))} |\n|---|{'---|' * len(found)}")
     for way in (one for one in WAYS if options.only in one.name):
-        cells = [" / ".join(cell(found[w][way.name, name]) for name in ASKED) for w in found]
+        cells = [" / ".join(cell(found[w][way.name, name]) for name in options.ask) for w in found]
         print(f"| {way.name} | {' | '.join(cells)} |")
     for told in dict.fromkeys(_behind(found)):
         print(told)

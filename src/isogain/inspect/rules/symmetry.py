@@ -82,7 +82,19 @@ def _waits(table: Table, node: Node, state: ParameterState) -> bool:
 def _in_series(table: Table, node: Node) -> bool:
     """Whether two weights of zeros follow one another on a trunk: neither lets the other learn."""
     zeros = [n for n in _hidden(table) if table.is_zero_weight(n) and n.index in table.on_trunk]
-    return node in zeros and len(zeros) > 1
+    return node in zeros and len(zeros) > 1 and not _scales(table, node)
+
+
+def _scales(table: Table, node: Node) -> bool:
+    """Whether what it gives is a factor of other signals, which tell its units apart."""
+    reached = {node.index}
+    for later in table.graph.nodes[node.index + 1 :]:
+        if not reached.isdisjoint(later.inputs):
+            if later.kind == "multiply" and not reached.issuperset(later.inputs):
+                return True
+            if later.kind in ("shape", "add"):
+                reached.add(later.index)
+    return False
 
 
 def _own_gradient(table: Table, node: Node) -> bool:

@@ -207,7 +207,7 @@ def blocks(model: nn.Module) -> list[nn.Module]:
     """What is sharded by itself: the layers of lists, then the parts of the model; inner ones first."""
     lists = [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]
     found = [layer for one in lists for layer in one] + list(model.children())
-    has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict))
+    has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict | None))
     parts = list(dict.fromkeys(one for one in has_forward if any(True for _ in one.parameters())))
     return [one for one in parts if not any(_shares(one, other) for other in parts)]
 

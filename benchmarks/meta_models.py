@@ -18,9 +18,9 @@ Loss = Callable[[nn.Module], float] | None
 
 def models(library: str, names: Sequence[str] = ()) -> dict[str, tuple[Build, Loss]]:
     """Name -> (builder, loss of a model) of a library; of timm and torchvision any names that they know."""
-    if library in ("timm", "torchvision"):
-        from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
+    from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
 
+    if library in ("timm", "torchvision"):
         row, usual = (_timm, TIMM) if library == "timm" else (_torchvision, TORCHVISION)
         return {name: row(name) for name in names or usual}
     tables = {"transformers": _transformers, "diffusers": _diffusers}
@@ -30,7 +30,6 @@ def models(library: str, names: Sequence[str] = ()) -> dict[str, tuple[Build, Lo
 
 def _surveyed(library: str) -> Iterator[tuple[str, tuple[Build, Loss]]]:
     """Models of the survey whose library is installed."""
-    from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
     from survey.models import every
 
     for name, one in every().items():
@@ -50,7 +49,6 @@ def _transformers() -> dict[str, tuple[Build, Loss]]:
 
 def _diffusers() -> dict[str, tuple[Build, Loss]]:
     from meta_diffusers import DIFFUSERS, Small
-    from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
 
     def row(small: Small) -> tuple[Build, Loss]:
         inputs = _drawn(small.inputs)

@@ -14,8 +14,22 @@ __all__ = ["Beside", "beside"]
 
 Tensor = torch.Tensor
 Put = Callable[[Any], Any]
-_NOT = ("_parameters", "_buffers", "_modules", "_isogain_origins")
-_LEAVES = (int, float, complex, str, bytes, type, FunctionType, MethodType, ModuleType, nn.Module, type(None))
+_OF_ANY = {*vars(nn.Module()), "_isogain_origins"}
+"""What every module has: its tables, hooks, mode."""
+_PLAIN = {
+    int,
+    float,
+    complex,
+    bool,
+    str,
+    bytes,
+    type(None),
+    torch.dtype,
+    torch.device,
+    FunctionType,
+    MethodType,
+}
+_LEAVES = (type, ModuleType, nn.Module)
 _DEPTH, _MOST = 3, 1024
 """How far within an attribute is looked, and up to which length of a container."""
 
@@ -31,7 +45,7 @@ class Beside(NamedTuple):
 def beside(module: nn.Module, seen: set[int]) -> Iterator[Beside]:
     """Those of a module; containers and objects that were `seen` before are another's."""
     for name, value in list(vars(module).items()):
-        if name not in _NOT:
+        if name not in _OF_ANY and type(value) not in _PLAIN:
             yield from _within(name, value, partial(vars(module).__setitem__, name), _DEPTH, seen)
 
 
@@ -54,7 +68,7 @@ def _parts(value: Any, put: Put) -> list[tuple[Any, Any, Put]]:
     if not isinstance(held, list | dict) or not 0 < len(held) <= _MOST:
         return []
     items = enumerate(held) if isinstance(held, list) else held.items()
-    return [(key, one, partial(held.__setitem__, key)) for key, one in list(items)]
+    return [(key, one, partial(held.__setitem__, key)) for key, one in items if type(one) not in _PLAIN]
 
 
 def _of_tuple(value: tuple[Any, ...], put: Put) -> list[tuple[Any, Any, Put]]:
@@ -64,4 +78,5 @@ def _of_tuple(value: tuple[Any, ...], put: Put) -> list[tuple[Any, Any, Put]]:
         parts[place] = one
         put(type(value)._make(parts) if hasattr(value, "_make") else tuple(parts))
 
-    return [(place, one, partial(changed, place)) for place, one in enumerate(value[:_MOST])]
+    some = enumerate(value[:_MOST])
+    return [(place, one, partial(changed, place)) for place, one in some if type(one) not in _PLAIN]

@@ -57,6 +57,7 @@ def attributes_of(modules: Iterable[nn.Module]) -> Iterator[tuple[nn.Module, Bes
     seen = set[int]()
     for module in modules:
         known = origins_of(module)
-        for one in beside(module, seen):
+        is_more = not known.keys() <= module._parameters.keys() | module._buffers.keys()
+        for one in beside(module, seen) if is_more else ():
             if one.name in known and one.tensor.is_meta:
                 yield module, one, known[one.name]

@@ -152,7 +152,7 @@ def _set_normed(module: nn.Module, hook: WeightNorm) -> None:
 def _of_model(
     modules: Sequence[nn.Module], reach: Reach, own_way: Collection[int]
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """What is run: a recipe that its module's constructors do not call is left to a holder's, if there is one."""
+    """What is run: a recipe that its own module's constructors do not call is left to a holder's, if any."""
     recipes = {id(module): [*_of_whole(module)] for module in modules if id(module) not in own_way}
     holders = [module for module in modules if recipes.get(id(module), True)]
     held = {id(one) for holder in holders for one in holder.modules() if one is not holder}

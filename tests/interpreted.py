@@ -7,11 +7,9 @@ has none of these, it runs as it is.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-import triton.language as tl
 from triton.runtime import interpreter
 
 _patch = getattr(interpreter, "_patch_lang", None)
@@ -37,7 +35,3 @@ class _Once:
 
 if _patch is not None and hasattr(interpreter, "_LangPatchScope"):
     interpreter._patch_lang = _Once(_patch)
-if hasattr(interpreter, "_get_np_dtype"):
-    _read = interpreter._get_np_dtype
-    _known = lru_cache(maxsize=64)(_read)
-    interpreter._get_np_dtype = lambda kind: (_read if isinstance(kind, tl.pointer_type) else _known)(kind)

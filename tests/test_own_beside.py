@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from torch import nn
 from torch.distributions import Normal
 
 import isogain.torch as igt
-from isogain.torch.own.places import is_passed_over
+from isogain.torch.own.places import look
 
 
 class Axes:
@@ -60,9 +61,7 @@ def test_tensors_in_lists_and_objects_are_given_their_values(is_copied: bool) ->
 
 
 def test_what_only_begins_like_torch_is_not_torch() -> None:
-    folder = Path(torch.__file__).parent
-    for file, is_torchs in (
-        (folder / "nn/init.py", True),
-        (folder.with_name("torchvision") / "net.py", False),
-    ):
-        assert is_passed_over(compile("", str(file), "exec")) is is_torchs
+    file = Path(torch.__file__).parent.with_name("torchvision") / "net.py"
+    names: dict[str, Any] = {"look": look, "sys": sys}
+    exec(compile("def build(): return look(sys._getframe(0))", str(file), "exec"), names)
+    assert names["build"]().place.file.endswith("net.py")

@@ -58,7 +58,11 @@ def begin(
     work = [(one, write) for one in places if (write := chosen.get(one.path) or own.get(one.path))]
     before = {id(one.tensor): one.owners[0] for one in places}
     write_all([*((one, _nothing) for one in empty), *work], device, threads)
-    _fill_attributes(model, before, device, lambda *one: start.beside(*one, seed, threads, given))
+
+    def beside(path: str, like: Tensor, origin: Origin) -> Tensor | None:
+        return start.beside(path, like, origin, seed, threads, given)
+
+    _fill_attributes(model, before, device, beside)
     tell_sharding(model)
 
 

@@ -95,9 +95,13 @@ def look(frame: FrameType | None) -> Seen:
 
 
 def is_passed_over(code: CodeType) -> bool:
-    """Whether it is torch's, the standard library's or isogain's."""
+    """Whether it is torch's, the standard library's or isogain's.
+
+    So are packages beside torch that begin like it: torchvision's `get_model` names every builder there is, and
+    some of them write unseen, whichever was meant.
+    """
     file = code.co_filename
-    return file.startswith((_ISOGAIN, _TORCH, "<frozen")) or _is_standard(file)
+    return file.startswith((_ISOGAIN, _TORCH.rstrip(os.sep), "<frozen")) or _is_standard(file)
 
 
 def _is_standard(file: str) -> bool:

@@ -131,7 +131,7 @@ class Recorder(TorchDispatchMode):
         dtype = tensor.dtype
         return Ref(
             self._number(tensor), len(self.record.steps) if time is None else time, tuple(tensor.shape),
-            tensor.stride(), tensor.storage_offset(), dtype, dtype.is_complex and tensor.is_conj(),
+            tensor.stride(), int(tensor.storage_offset()), dtype, dtype.is_complex and tensor.is_conj(),
         )  # fmt: skip
 
     def value(self, tensor: Tensor) -> Tensor:

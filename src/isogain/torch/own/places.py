@@ -97,7 +97,7 @@ def look(frame: FrameType | None) -> Seen:
 def is_passed_over(code: CodeType) -> bool:
     """Whether it is torch's, the standard library's or isogain's.
 
-    So are packages beside torch that begin like it: torchvision's `get_model` names every builder there is, and
+    So are packages beside torch that begin like it: torchvision's `get_model` names every builder, and
     some of them write unseen, whichever was meant.
     """
     file = code.co_filename

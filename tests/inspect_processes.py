@@ -12,6 +12,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 import isogain.torch as igt
+from isogain.errors import InspectError
 
 
 class Block(nn.Module):
@@ -81,5 +82,9 @@ def run(rank: int, world: int, port: int, results: Any) -> None:
     found["after"] = igt.inspect(model, own, loss).verdict
     half = sharded(build(), world, mp_policy=MixedPrecisionPolicy(param_dtype=torch.bfloat16))
     found["mixed"] = igt.inspect(half, own, loss).verdict
+    try:  # one process has a batch that its model does not take
+        igt.inspect(sharded(build(), world), own if rank else own[:, :5], loss)
+    except InspectError as error:
+        found["refused"] = str(error)
     results[rank] = found
     dist.destroy_process_group()

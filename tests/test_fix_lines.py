@@ -198,7 +198,7 @@ def test_trying_fixes_changes_nothing():
 def test_a_healthy_model_is_not_copied(monkeypatch):
     from isogain.torch.mending import proving
 
-    monkeypatch.setattr(proving, "copy_of", lambda model: pytest.fail("copied"))
+    monkeypatch.setattr(proving, "copied", lambda model: pytest.fail("copied"))
     torch.manual_seed(0)
     assert igt.inspect(stack(depth=3), torch.randn(64, 64)).verdict == "healthy"
 

@@ -19,11 +19,13 @@ from isogain.torch.call.losses import Loss, LossLike, wants_targets
 from isogain.torch.call.tensors import tensors_in
 
 __all__ = [
-    "Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "differentiated", "eager",
-    "is_reentrant", "loss_of",
+    "PROJECTION", "Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "differentiated",
+    "eager", "is_reentrant", "loss_of",
 ]  # fmt: skip
 
 Tensor = torch.Tensor
+PROJECTION = "random projection"
+"""What stands for a loss where there is none."""
 
 
 def check_call(parameters: Mapping[str, nn.Parameter], loss: LossLike | None) -> None:
@@ -139,7 +141,7 @@ def _way_back(value: Tensor) -> Iterator[Any]:
         stack += [before for before, _ in function.next_functions]
 
 
-def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None, str]:
+def loss_of(watcher: Any, output: Any, loss: Loss | None, seed: int = 0) -> tuple[Tensor | None, str]:
     """The number to differentiate, and what it is: the loss, the output's own, or a random projection."""
     if loss is not None:
         with watcher:
@@ -150,7 +152,7 @@ def loss_of(watcher: Any, output: Any, loss: Loss | None) -> tuple[Tensor | None
     given = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if isinstance(given, Tensor) and given.is_floating_point():
         return (given if given.dim() == 0 else given.mean()), "output.loss"
-    return _projection(output), "random projection"
+    return _projection(output, seed), PROJECTION
 
 
 def _one_number(value: Tensor) -> tuple[Tensor, str]:
@@ -160,9 +162,9 @@ def _one_number(value: Tensor) -> tuple[Tensor, str]:
     return value.mean(), f"the mean of a loss of {'x'.join(map(str, value.shape))} numbers"
 
 
-def _projection(output: Any) -> Tensor | None:
+def _projection(output: Any, seed: int) -> Tensor | None:
     """The sum over outputs of <v, output> / sqrt(size), v random signs; None if nothing is learnt."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     parts = []
     for tensor in tensors_in(output):
         if tensor.requires_grad and tensor.numel() and (tensor.is_floating_point() or tensor.is_complex()):

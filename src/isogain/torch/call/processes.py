@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-__all__ = ["ALONE", "Processes", "processes_of", "sharding_groups"]
+from isogain.errors import InspectError
+
+__all__ = ["ALONE", "Processes", "belongs_to", "processes_of", "sharding_groups", "sharding_state"]
 
 T = TypeVar("T")
 
@@ -39,22 +43,61 @@ class Processes:
         """What the first of them has: one decision for all."""
         return self.all(value)[0] if self.groups else value
 
+    def agreed(self, run: Callable[[], T]) -> T:
+        """What `run` gives; where it raises for one of them, for all: nobody waits for who is gone."""
+        if not self.groups:
+            return run()
+        try:
+            found, error = run(), None
+        except Exception as raised:
+            error = raised
+        said = self.all("" if error is None else f"{type(error).__name__}: {error}")
+        if error is not None:
+            raise error
+        if any(said):
+            raise InspectError(f"another process stopped, so all do. It said {next(filter(None, said))}")
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return math.prod(group.size() for group in self.groups)
+
+    @property
+    def place(self) -> int:
+        """Which of them this one is, in the order of `all`."""
+        found = 0
+        for group in reversed(self.groups):
+            found = found * group.size() + group.rank()
+        return found
+
+    def part(self, judged: bool) -> float:
+        """What one's loss counts in the mean of all; of projections by random signs, in their sum."""
+        return 1 / self.count if judged else 1 / math.sqrt(self.count)
+
     @torch.no_grad()
-    def average_(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The mean over all of them, in place."""
+    def sum_(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over all of them, in place."""
         import torch.distributed as dist
 
         for group in self.groups:
             dist.all_reduce(tensor, group=group)
-            tensor.div_(dist.get_world_size(group))
         return tensor
+
+    @torch.no_grad()
+    def average_(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The mean over all of them, in place."""
+        return self.sum_(tensor).div_(self.count) if self.groups else tensor
 
 
 ALONE = Processes()
+_KNOWN: weakref.WeakKeyDictionary[nn.Module, Processes] = weakref.WeakKeyDictionary()
 
 
 def processes_of(model: nn.Module) -> Processes:
     """Those over which `fully_shard` or DistributedDataParallel spread the batches of a model."""
+    if model in _KNOWN:
+        return _KNOWN[model]
     for module in model.modules():
         groups = tuple(_data_groups(module))
         if groups:
@@ -65,7 +108,8 @@ def processes_of(model: nn.Module) -> Processes:
 def _data_groups(module: Any) -> Iterator[Any]:
     """The groups of one module that was wrapped."""
     if isinstance(module, nn.parallel.DistributedDataParallel):
-        yield module.process_group
+        if module.process_group.size() > 1:
+            yield module.process_group
         return
     for group in sharding_groups(module):
         mesh = group.mesh_info.mesh
@@ -73,11 +117,23 @@ def _data_groups(module: Any) -> Iterator[Any]:
         return
 
 
+def sharding_state(module: Any) -> Any:
+    """What `fully_shard` keeps about a module; None where it was not called on it."""
+    known = sys.modules.get("torch.distributed._composable_state")
+    state = None if known is None else known._get_module_state(module)
+    return state if hasattr(state, "_fsdp_param_group") else None
+
+
 def sharding_groups(module: Any) -> list[Any]:
-    """What `fully_shard` keeps about a module's parameters; nothing where it was not called on it."""
-    kind = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
-    if kind is None or not isinstance(module, kind):
+    """The same about its parameters."""
+    state = sharding_state(module)
+    if state is None:
         return []
-    state = module._get_fsdp_state()
     found = getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group]
     return [group for group in found if group is not None]
+
+
+def belongs_to(model: nn.Module, processes: Processes) -> None:
+    """Takes note that these processes have a model each, and batches of their own."""
+    if processes.groups:
+        _KNOWN[model] = processes

@@ -14,6 +14,7 @@ from isogain.torch.call.operations import KIND_OF
 __all__ = [
     "UNKNOWN",
     "Value",
+    "dense",
     "is_wrapped",
     "memory_of",
     "operation_name",
@@ -134,3 +135,10 @@ def owner_of(name: str) -> str:
         name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
     )
     return "" if name.startswith("parametrizations.") else path
+
+
+def dense(parameter: Tensor, gradient: Tensor | None) -> Tensor:
+    """The gradient as a tensor of the parameter's kind: 0 where none came, dense where only rows did."""
+    if gradient is None:
+        return torch.zeros_like(parameter)
+    return gradient if gradient.layout == torch.strided else gradient.to_dense()

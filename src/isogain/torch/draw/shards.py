@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isogain.drawing.regions import Region
 from isogain.errors import DrawError
 
-__all__ = ["Boxes", "is_dtensor", "local_boxes", "local_part"]
+__all__ = ["Boxes", "give_", "is_dtensor", "local_boxes", "local_part", "whole"]
 
 Boxes = list[tuple[tuple[slice, ...], Region]]
 """(where in the local tensor, which box of the whole) for each."""
@@ -33,6 +33,22 @@ def is_dtensor(tensor: torch.Tensor) -> bool:
 def local_part(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor itself, or this process's share of a DTensor, sharing its memory."""
     return tensor.to_local() if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
+
+
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor itself, or all shares of a DTensor: to be asked for by all processes."""
+    return tensor.full_tensor() if is_dtensor(tensor) else tensor  # type: ignore[attr-defined]
+
+
+@torch.no_grad()
+def give_(tensor: torch.Tensor, values: torch.Tensor) -> None:
+    """Writes values in place; into a DTensor this process's share of them."""
+    if is_dtensor(tensor) and not is_dtensor(values):
+        local = local_part(tensor)
+        for place, region in local_boxes(tensor):
+            local[place].copy_(values[region.slices])
+    else:
+        tensor.copy_(values)
 
 
 def local_boxes(tensor: Any) -> Boxes:

@@ -7,6 +7,7 @@ are set together.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from torch.nn.utils import parametrize
 from isogain.graph.paths import stable_path
 from isogain.torch.draw.codes import codes_of
 from isogain.torch.draw.materialize import Places, places_of
+from isogain.torch.draw.shards import give_, is_dtensor, whole
 
 __all__ = ["Target", "public_path", "targets"]
 
@@ -123,7 +125,7 @@ def _parametrized(modules: Modules) -> Iterator[Target]:
             continue
         for name, chain in module.parametrizations.items():  # type: ignore[union-attr, operator]
             path = stable_path(f"{prefix}.{name}" if prefix else name)
-            yield _normed(path, chain) if _is_weight_norm(chain) else _set(path, module, name, chain)
+            yield _normed(path, chain) if _is_weight_norm(chain) else _set(path, chain)
 
 
 def _normed(path: str, chain: nn.Module) -> Target:
@@ -131,15 +133,15 @@ def _normed(path: str, chain: nn.Module) -> Target:
     size, direction = chain.original0, chain.original1
     assert isinstance(size, Tensor)
     assert isinstance(direction, Tensor)
-    put = partial(_put_normed, direction, size, chain[0].dim)  # type: ignore[index]
-    return Target(path, _read(chain), (size, direction), None, partial(_read, chain), put)
+    get, put = partial(_in_mode, chain, False), partial(_put_normed, direction, size, chain[0].dim)  # type: ignore[index]
+    return Target(path, get(), (size, direction), None, get, put)
 
 
-def _set(path: str, module: nn.Module, name: str, chain: nn.Module) -> Target:
+def _set(path: str, chain: nn.Module) -> Target:
     """Through the right inverses of all that lies on it."""
     return Target(
         path, _read(chain), (*chain.parameters(), *chain.buffers()), None, partial(_read, chain),
-        partial(_put, module, name, chain), partial(_through, chain), _why_fixed(chain),
+        partial(_put, chain), partial(_through, chain), _why_fixed(chain),
     )  # fmt: skip
 
 
@@ -148,24 +150,39 @@ def _is_weight_norm(chain: nn.Module) -> bool:
     return kinds == ["_WeightNorm"] and hasattr(chain, "original1")
 
 
-def _put(module: nn.Module, name: str, chain: nn.Module, value: Tensor) -> None:
+def _put(chain: nn.Module, value: Tensor) -> None:
     """Sets a parametrized weight; what its parametrization remembers of it (power iterations) follows."""
-    setattr(module, name, value)
-    if any(buffer.is_floating_point() for buffer in chain.buffers()):
+    used = _unshared(chain)
+    used.right_inverse(value)  # type: ignore[operator]
+    if any(buffer.is_floating_point() for buffer in used.buffers()):
         for _ in range(ROUNDS):
-            _in_mode(chain, True)
+            _in_mode(used, True)
+    if used is not chain:
+        pairs = zip(
+            (*chain.parameters(), *chain.buffers()), (*used.parameters(), *used.buffers()), strict=True
+        )
+        for held, made in pairs:
+            give_(held, made)
+
+
+def _unshared(chain: nn.Module) -> nn.Module:
+    """The chain itself, or a copy with whole tensors where several processes hold shares of them."""
+    shares = [one for one in chain.parameters() if is_dtensor(one)]
+    if not shares:
+        return chain
+    return copy.deepcopy(chain, {id(one): nn.Parameter(whole(one.detach())) for one in shares})
 
 
 def _through(chain: nn.Module, value: Tensor) -> Tensor:
     """What a module reads of a weight that it was set to, worked out beside it."""
-    found: Any = value
+    found, chain = value, _unshared(chain)
     steps = list(chain.children())
     for step in reversed(steps):
         found = step.right_inverse(found)  # type: ignore[operator]
     with _mode(chain, False):
         for step in steps:
             found = step(*found) if isinstance(found, tuple | list) else step(found)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _put_normed(direction: Tensor, size: Tensor, dim: int | None, value: Tensor) -> None:
@@ -177,7 +194,7 @@ def _put_normed(direction: Tensor, size: Tensor, dim: int | None, value: Tensor)
 
 def _read(chain: nn.Module) -> Tensor:
     """The parametrized weight, without the power iterations that spectral norms take in training."""
-    return _in_mode(chain, False)
+    return _in_mode(_unshared(chain), False)
 
 
 @torch.no_grad()
@@ -230,16 +247,22 @@ def _weight_normed(path: str, module: nn.Module, hook: Any) -> Target:
 def _spectral_normed(path: str, module: nn.Module, hook: Any) -> Target:
     """Written as weight_orig; the vectors that its largest singular value is worked out with follow."""
     weight, *vectors = (getattr(module, f"{hook.name}_{part}") for part in ("orig", "u", "v"))
+    holder = nn.Module()
+    for part, vector in zip("uv", vectors, strict=True):
+        holder.register_buffer(f"{hook.name}_{part}", vector)
 
     def through(value: Tensor) -> Tensor:
         largest: Tensor = torch.linalg.matrix_norm(hook.reshape_weight_to_matrix(value), 2)
         return value / largest
 
     def put(value: Tensor) -> None:
-        weight.copy_(value)
+        give_(weight, value)
+        setattr(holder, f"{hook.name}_orig", whole(weight.detach()))
         for _ in range(ROUNDS):
-            hook.compute_weight(module, do_power_iteration=True)
+            hook.compute_weight(holder, do_power_iteration=True)
 
-    get = partial(torch.clone, weight.detach())
+    def get() -> Tensor:
+        return whole(weight.detach()).clone()
+
     tensors = (weight, *vectors)
     return Target(stable_path(f"{path}_orig"), weight, tensors, None, get, put, through)

@@ -16,6 +16,7 @@ from isogain.errors import DataError
 from isogain.identification import Identification, identified
 from isogain.identification import identify as identify_arrays
 from isogain.identification.stored import Floats, Stored, matrix_view
+from isogain.torch.measure.sampling import own_array
 
 __all__ = ["identify"]
 
@@ -101,4 +102,4 @@ class OnDevice(Stored):
         chosen = matrix if len(which) == len(matrix) else matrix[torch.from_numpy(which).to(matrix.device)]
         if not isinstance(columns, slice):
             chosen = chosen[:, torch.from_numpy(columns).to(matrix.device)]
-        return np.asarray(chosen.to("cpu", torch.float64).numpy())
+        return own_array(chosen.to("cpu", torch.float64))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from torch.utils import _pytree as pytree
 from isogain._version import __version__
 from isogain.errors import InspectError
 from isogain.inspect import Report, judge
-from isogain.inspect.table import Coverage, ParameterState, Table
+from isogain.inspect.table import Coverage, Jacobian, LossUse, ParameterState, Table
 from isogain.torch.call.calling import (
+    PROJECTION,
     applied,
     arguments_of,
     batch_of,
@@ -32,8 +34,8 @@ from isogain.torch.call.explaining import shapes_of
 from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import INPUTS, plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
-from isogain.torch.call.processes import processes_of
-from isogain.torch.call.tensors import tensors_in
+from isogain.torch.call.processes import Processes, processes_of
+from isogain.torch.call.tensors import dense, tensors_in
 from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.jacobian import measure_jacobian
@@ -99,7 +101,7 @@ def measure(
     positional, named = arguments_of(inputs)
     parallel = is_parallel(model)
     with gathered(model):
-        table = together(_looked(model, positional, named, asked, level), processes)
+        table = together(_looked(model, positional, named, asked, level, processes), processes)
     return _without_parallelism(table) if parallel else table
 
 
@@ -108,11 +110,13 @@ def _without_parallelism(table: Table) -> Table:
     return replace(table, coverage=replace(table.coverage, skipped=(*table.coverage.skipped, skipped)))
 
 
-def _looked(model: nn.Module, positional: Any, named: Any, loss: Loss | None, level: Level) -> Table:
+def _looked(
+    model: nn.Module, positional: Any, named: Any, loss: Loss | None, level: Level, processes: Processes
+) -> Table:
     with Untouched(model) as guard, eager():
         recorder = Recorder(model, guard, batch_of(positional, named), level=level)
         try:
-            return _passes(recorder, positional, named, loss)
+            return _passes(recorder, positional, named, loss, processes)
         finally:
             for handle in recorder.meter.handles:
                 handle.remove()
@@ -143,9 +147,50 @@ def _not_run(model: nn.Module, unready: list[str]) -> Table:
     )
 
 
+class Passed(NamedTuple):
+    """What one process saw there and back."""
+
+    given: tuple[Any, dict[str, Any]]
+    outputs: tuple[int, ...]
+    loss_from: int
+    loss_value: float
+    source: str
+    loss_node: int | None
+    strangers: tuple[tuple[str, tuple[int, ...]], ...]
+    jacobian: Jacobian | None
+    gradients: dict[str, Tensor | None]
+    uses: list[LossUse]
+    skipped: list[str]
+
+
 def _passes(
-    recorder: Recorder, positional: tuple[Any, ...], named: dict[str, Any], loss: Loss | None
-) -> Table:
+    recorder: Recorder, positional: tuple[Any, ...], named: dict[str, Any], loss: Loss | None,
+    processes: Processes,
+) -> Table:  # fmt: skip
+    seen = processes.agreed(partial(_there_and_back, recorder, positional, named, loss, processes))
+    gradients = _of_all(seen.gradients, recorder.parameters, processes)
+    recorder.meter.losses += [pulled(one, gradients) for one in seen.uses]
+    states = _states(recorder, gradients)
+    forward, backward = recorder.meter.settle()
+    broken = first_broken(recorder, *seen.given, forward)
+    graph = recorder.graph(seen.outputs)
+    distance = _input_distance(*seen.given)
+    skipped = [*seen.skipped, *gaps(recorder.model, graph, recorder.meter.looks, distance)]
+    settings = _settings(recorder.model) | {"inputs": shapes_of(seen.given)}
+    return Table(
+        graph, forward, backward, states, tuple(recorder.meter.losses),
+        _coverage(recorder, states, skipped), seen.loss_value, seen.source, seen.loss_node,
+        recorder.meter.batch, recorder.model.training,
+        distance, settings, seen.jacobian, seen.loss_from, broken, recorder.random_choices > 0,
+        tuple(recorder.meter.looks), buffer_states(recorder.model), seen.strangers,
+    )  # fmt: skip
+
+
+def _there_and_back(
+    recorder: Recorder, positional: tuple[Any, ...], named: dict[str, Any], loss: Loss | None,
+    processes: Processes,
+) -> Passed:  # fmt: skip
+    """Both passes of this process's batch; its loss counts as its part of the loss of all."""
     full = recorder.meter.level == "full"
     with torch.enable_grad():
         if full:
@@ -154,30 +199,36 @@ def _passes(
         with recorder.scopes(), recorder:
             output = applied(recorder.model, positional, named)
         loss_from, strangers = len(recorder.nodes), named_strangers(recorder.model, recorder.strangers)
-        value, source = loss_of(recorder, output, loss)
+        value, source = loss_of(recorder, output, loss, processes.place)
+        judged = source != PROJECTION
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
         prior = prior_use(recorder, loss, output, loss_value, loss_from)
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
-        gradients = _gradients(recorder, value, skipped)
+        loss_node = recorder.value(value).node if value is not None and judged else None
+        part = value if value is None or processes.count == 1 else value * processes.part(judged)
+        gradients = _gradients(recorder, part, skipped, processes)
         own = zero_use(recorder, loss, output, loss_value) if prior is None else None
-        recorder.meter.losses += [pulled(one, gradients) for one in (prior, own) if one is not None]
-    states = _states(recorder, gradients)
-    forward, backward = recorder.meter.settle()
-    broken = first_broken(recorder, positional, named, forward)
-    graph = recorder.graph(outputs)
-    distance = _input_distance(positional, named)
-    skipped += gaps(recorder.model, graph, recorder.meter.looks, distance)
-    settings = _settings(recorder.model) | {"inputs": shapes_of((positional, named))}
-    return Table(
-        graph, forward, backward, states, tuple(recorder.meter.losses),
-        _coverage(recorder, states, skipped), loss_value, source,
-        None if value is None or source == "random projection" else recorder.value(value).node,
-        recorder.meter.batch, recorder.model.training,
-        distance, settings, jacobian, loss_from, broken, recorder.random_choices > 0,
-        tuple(recorder.meter.looks), buffer_states(recorder.model), strangers,
+    uses = [one for one in (prior, own) if one is not None]
+    return Passed(
+        (positional, named), outputs, loss_from, loss_value, source, loss_node, strangers, jacobian,
+        gradients, uses, skipped,
     )  # fmt: skip
+
+
+def _of_all(
+    gradients: dict[str, Tensor | None], parameters: Mapping[str, nn.Parameter], processes: Processes
+) -> dict[str, Tensor | None]:
+    """The gradients of the loss of all: those of the parts, summed up, of what any of them reached."""
+    if not processes.groups:
+        return gradients
+    reached = set().union(*processes.all({name for name, one in gradients.items() if one is not None}))
+    return gradients | {
+        name: processes.sum_(dense(parameter.detach(), gradients.get(name)).contiguous())
+        for name, parameter in parameters.items()
+        if name in reached
+    }
 
 
 def _differentiable(recorder: Recorder, inputs: Any) -> Any:
@@ -192,7 +243,9 @@ def _differentiable(recorder: Recorder, inputs: Any) -> Any:
     return pytree.tree_map_only(Tensor, leaf, inputs)
 
 
-def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> dict[str, Tensor | None]:
+def _gradients(
+    recorder: Recorder, value: Tensor | None, skipped: list[str], processes: Processes
+) -> dict[str, Tensor | None]:
     trainable = {name: p for name, p in recorder.parameters.items() if p.requires_grad}
     if value is None or not value.requires_grad:
         skipped.append("gradients: nothing the model returns depends on a trainable parameter")
@@ -208,11 +261,11 @@ def _gradients(recorder: Recorder, value: Tensor | None, skipped: list[str]) -> 
         return {}
     found = called(lambda: differentiated(value, leaves, again), "the backward pass raised")
     gradients = dict(zip(trainable, found, strict=True))
-    _behind_gates(recorder, leaves)
+    _behind_gates(recorder, leaves, processes)
     return gradients
 
 
-def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:
+def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor], processes: Processes) -> None:
     """Where a weight of zeros lets no gradient through, a random one is sent back from its input."""
     gates, recorder.meter.gates = recorder.meter.gates, {}
     if not gates:
@@ -223,8 +276,8 @@ def _behind_gates(recorder: Recorder, leaves: Sequence[Tensor]) -> None:
     if not starts:
         return
     before = dict(backward)
-    generator = torch.Generator().manual_seed(0)
-    seeds = [torch.randn(t.shape, generator=generator).to(t) / math.sqrt(t.numel()) for t in starts]
+    generator, part = torch.Generator().manual_seed(processes.place), processes.part(judged=False)
+    seeds = [part * torch.randn(t.shape, generator=generator).to(t) / math.sqrt(t.numel()) for t in starts]
     torch.autograd.grad(starts, leaves, seeds, allow_unused=True)
     _, after = recorder.meter.settle()
     backward.update({i: replace(after[i], probe=True) if i in silent else back for i, back in before.items()})

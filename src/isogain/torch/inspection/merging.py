@@ -21,6 +21,8 @@ def together(table: Table, processes: Processes) -> Table:
     first = everyone[0]
     forward = _merged([one.forward for one in everyone], _forward)
     backward = _merged([one.backward for one in everyone], _backward)
+    numbers = {node.index for node in first.graph.nodes if node.shape == ()} & backward.keys()
+    backward |= {index: _of_mean(backward[index], len(everyone)) for index in numbers}
     loss = sum(one.loss_value for one in everyone) / len(everyone)
     return replace(first, forward=forward, backward=backward, loss_value=loss)
 
@@ -38,7 +40,7 @@ def _forward(seen: Sequence[Forward]) -> Forward:
         distance=_mean(seen, "distance"), position_distance=_mean(seen, "position_distance"),
         dead_fraction=min(one.dead_fraction for one in seen),
         saturated_fraction=_mean(seen, "saturated_fraction"), shut_fraction=_mean(seen, "shut_fraction"),
-        observations=sum(one.observations for one in seen),
+        observations=sum(one.observations for one in seen), size=sum(one.size for one in seen),
     )  # fmt: skip
 
 
@@ -47,12 +49,32 @@ def _backward(felt: Sequence[Backward]) -> Backward:
         felt[0],
         rms=_root(felt), mean=_mean(felt, "mean"), largest=max(one.largest for one in felt),
         finite=all(one.finite for one in felt), influence=_mean(felt, "influence"),
+        varying=_mean(felt, "varying"), size=sum(one.size for one in felt),
     )  # fmt: skip
 
 
+def _of_mean(back: Backward, count: int) -> Backward:
+    """Of a loss, which is one number on each: that of all is their mean, not more numbers of its kind."""
+    return replace(
+        back,
+        rms=back.rms * count,
+        mean=back.mean * count,
+        largest=back.largest * count,
+        size=back.size // count,
+    )
+
+
 def _mean(rows: Sequence[Any], name: str) -> float:
-    return float(sum(getattr(one, name) for one in rows)) / len(rows)
+    return _weighted(rows, [getattr(one, name) for one in rows])
 
 
 def _root(rows: Sequence[Any]) -> float:
-    return math.sqrt(sum(one.rms**2 for one in rows) / len(rows))
+    return math.sqrt(_weighted(rows, [one.rms**2 for one in rows]))
+
+
+def _weighted(rows: Sequence[Any], values: Sequence[float]) -> float:
+    """The mean over all elements, of which one process may have seen more than another."""
+    total = sum(one.size for one in rows)
+    if not total:
+        return values[0]
+    return float(sum(one.size * value for one, value in zip(rows, values, strict=True))) / total

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from isogain.inspect.looks import Choices
+from isogain.torch.measure.sampling import own_array
 
 __all__ = ["of_embedding", "of_index", "of_product", "of_selection", "rows_reached"]
 
@@ -63,4 +64,4 @@ def _choices(matrix: Any, index: Any) -> Choices | None:
         return None
     some = index.detach().reshape(-1)
     some = some[:: -(-len(some) // SAMPLE)]
-    return Choices(matrix.shape[0], len(some), len(np.unique(some.numpy(force=True))))
+    return Choices(matrix.shape[0], len(some), len(np.unique(own_array(some))))

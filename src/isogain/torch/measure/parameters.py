@@ -17,6 +17,7 @@ from isogain.inspect.table import Backward, ParameterState
 from isogain.torch.measure.cuts import KEPT
 from isogain.torch.measure.ledger import backward_summaries, values_summaries
 from isogain.torch.measure.measures import Values
+from isogain.torch.measure.sampling import own_array
 
 __all__ = ["Asked", "is_orthogonal", "parameter_states"]
 
@@ -140,7 +141,7 @@ def _implausible(parameter: Tensor, sample: Array) -> float:
 
 def _smooth(parameter: Tensor) -> bool:
     """Whether sizes along some axis follow a smooth curve, nearly always."""
-    values = parameter.detach()[tuple(slice(64) for _ in parameter.shape)].float().numpy(force=True)
+    values = own_array(parameter[tuple(slice(64) for _ in parameter.shape)].float())
     with np.errstate(all="ignore"):
         steps = [np.abs(np.diff(np.log10(np.abs(values)), 2, axis=k)) for k in range(values.ndim)]
         known = [one[np.isfinite(one)] for one in steps]
@@ -195,7 +196,7 @@ def _equal_rows(rows: Tensor, bias: Tensor | None) -> list[Sequence[int]]:
     keys = torch.view_as_real(keys).flatten(1) if keys.is_complex() else keys.float()
     if bias is not None and bias.numel() == rows.shape[0]:
         keys = torch.cat([keys, bias.detach().reshape(-1, 1).float()], dim=1)
-    numbers = keys.numpy(force=True)
+    numbers = own_array(keys)
     if len(np.unique(numbers[:, 0])) == len(numbers):
         return []
     _, group, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)

@@ -16,6 +16,7 @@ __all__ = [
     "extremes",
     "is_constant",
     "observations",
+    "own_array",
     "rms_of",
     "spread",
 ]
@@ -37,12 +38,16 @@ def sum_of_squares(values: np.ndarray[Any, Any]) -> float:
     return float(np.square(values).sum())
 
 
+def own_array(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """A copy: memory that NumPy shares cannot be given back, as a sharded model has to."""
+    return tensor.detach().clone().numpy(force=True)
+
+
 class Numbers:
     """Mean, root mean square and zeros of a spread sample, worked out in float64."""
 
     def __init__(self, values: Tensor) -> None:
-        # a copy of its own: memory that NumPy shares cannot be given back, as a sharded model has to
-        self.float32 = values.clone().numpy(force=True)
+        self.float32 = own_array(values)
         self.float64 = self.float32.astype(np.float64)
         self.count = max(self.float64.size, 1)
         self.zeros = int(self.float64.size - np.count_nonzero(self.float32))

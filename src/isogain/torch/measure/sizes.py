@@ -86,11 +86,13 @@ class Sizes:
             {index: one.read() for index, one in rows.items()} for rows in (self.sizes, self.gradients)
         )
         everyone = processes.all((own, self.loss, self.finite))
+        part = processes.part(self.judged) ** 2  # of what a process's own loss gave, in the loss of all
         self.sizes, self.gradients = (
             {index: MeanSquare.over(rows[k][index] for rows, *_ in everyone if index in rows[k])
              for index in everyone[0][0][k]}
             for k in range(2)
         )  # fmt: skip
+        self.gradients = {k: MeanSquare(one.sum * part, one.size) for k, one in self.gradients.items()}
         self.loss = sum(loss for _, loss, _ in everyone) / len(everyone)
         self.finite = all(finite for *_, finite in everyone)
 

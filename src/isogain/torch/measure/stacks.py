@@ -6,6 +6,7 @@ import torch
 
 from isogain.graph import WeightUse
 from isogain.inspect.slices import Slices, slices_of
+from isogain.torch.measure.sampling import own_array
 
 __all__ = ["stacked"]
 
@@ -22,5 +23,5 @@ def stacked(parameter: Tensor, gradient: Tensor | None, use: WeightUse | None) -
         return None
     if gradient is not None and gradient.layout != torch.strided:
         gradient = gradient.to_dense()
-    slopes = None if gradient is None else gradient.detach().float().numpy(force=True)
-    return slices_of(parameter.detach().float().numpy(force=True), slopes, parallel)
+    slopes = None if gradient is None else own_array(gradient.float())
+    return slices_of(own_array(parameter.float()), slopes, parallel)

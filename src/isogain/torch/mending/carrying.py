@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from isogain.torch.call.calling import Loss
 from isogain.torch.draw.init import constant_, normal_, orthogonal_
 from isogain.torch.start.starting import init_
 
-__all__ = ["TORCH", "carried_out", "copy_of"]
+__all__ = ["TORCH", "carried_out"]
 
 Tensor = torch.Tensor
 
@@ -80,14 +79,3 @@ def _cast(change: Change, model: nn.Module, inputs: Any) -> Any:
     dtype = getattr(torch, change.text)
     model.to(dtype)
     return pytree.tree_map_only(Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, inputs)
-
-
-def copy_of(model: nn.Module) -> nn.Module:
-    """A copy that shares nothing; also of what a hook or a method computed and left on a module."""
-    computed = {
-        id(value): value.detach().clone()
-        for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and value.grad_fn is not None
-    }
-    return copy.deepcopy(model, computed)

@@ -16,7 +16,8 @@ from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.inspecting import Level
 from isogain.torch.inspection.inspecting import inspect as look
-from isogain.torch.mending.carrying import TORCH, carried_out, copy_of
+from isogain.torch.mending.carrying import TORCH, carried_out
+from isogain.torch.record.gathering import copied
 
 __all__ = ["LARGEST", "inspect"]
 
@@ -55,7 +56,7 @@ def inspect(
     report = look(model, inputs, asked, level=level)
     if not report.findings:
         return report
-    tried = partial(_attempt, plain_module(model), inputs, asked)
+    tried = partial(_attempt, model, inputs, asked)
     return proved(report, tried, dialect, _why_not(model, report))
 
 
@@ -70,7 +71,7 @@ def _why_not(model: nn.Module, report: Report) -> str:
 def _attempt(model: nn.Module, inputs: Any, loss: Loss | None, fix: Fix) -> Report | None:
     """The report on a copy with the Fix; None where it cannot be copied, mended or run."""
     try:
-        copied = copy_of(model)
-        return look(copied, carried_out(fix, copied, inputs, loss), loss)
+        twin = copied(model)
+        return look(twin, carried_out(fix, twin, inputs, loss), loss)
     except (IsogainError, RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError):
         return None

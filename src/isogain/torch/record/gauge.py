@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
 from isogain.torch.call.calling import (
+    PROJECTION,
     applied,
     batch_of,
     called,
@@ -31,7 +32,7 @@ from isogain.torch.measure.units import Units
 from isogain.torch.record.gathering import gathered
 from isogain.torch.record.tape import Tape
 
-__all__ = ["Gauge", "Loss", "Step", "gauge", "watched"]
+__all__ = ["Gauge", "Loss", "Step", "check_sharding", "gauge", "watched"]
 
 Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
@@ -132,7 +133,7 @@ def watched(
     A sharded model is gathered for it, and other processes' batches are taken into account.
     """
     with gathered(model):
-        found = _watched(model, positional, named, loss, back, make)
+        found = processes.agreed(partial(_watched, model, positional, named, loss, back, make))
     if processes.groups:
         found.meet(processes)
     return found
@@ -143,7 +144,7 @@ def _watched(
     make: Callable[[Untouched, int], W],
 ) -> W:  # fmt: skip
     parameters = dict(model.named_parameters())
-    _check_sharding(parameters)
+    check_sharding(parameters)
     check_call(parameters, loss)
     if any(parameter.is_meta for parameter in parameters.values()):
         positional, named = pytree.tree_map_only(Tensor, lambda t: t.to("meta"), (positional, named))
@@ -174,7 +175,7 @@ def _pass(
     return found
 
 
-def _check_sharding(parameters: dict[str, nn.Parameter]) -> None:
+def check_sharding(parameters: dict[str, nn.Parameter]) -> None:
     """Refuses shards without memory: there is nothing to gather."""
     sharded = [name for name, parameter in parameters.items() if is_dtensor(parameter)]
     if sharded:
@@ -191,7 +192,7 @@ def _own_copy(tensor: Tensor) -> Tensor:
 def _judge(found: Watcher, output: Any, loss: Loss | None, back: bool) -> None:
     """The loss, and the way back from it; without that the loss is no part of the record."""
     value, source = loss_of(found if back else nullcontext(), output, loss)
-    found.judged = source != "random projection"
+    found.judged = source != PROJECTION
     if value is None or value.is_meta:
         return
     found.loss = float(value.detach())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,8 @@ from isogain.errors import InspectError
 from isogain.graph import Graph, Node, WeightUse
 from isogain.graph.nodes import Kind
 from isogain.torch.call.guard import Untouched
-from isogain.torch.record.gauge import Gauge, gauge
+from isogain.torch.record.gathering import computed_by, copied, shards_behind
+from isogain.torch.record.gauge import Gauge, check_sharding, gauge
 
 __all__ = ["guessed", "likely"]
 
@@ -29,6 +29,7 @@ SIZES = (32, 64, 224, 28)
 
 def guessed(model: nn.Module) -> tuple[Gauge, tuple[str, ...]]:
     """A recording of the model without memory, and what is not known for want of inputs."""
+    check_sharding(dict(model.named_parameters()))
     twin = _without_memory(model)
     for given in _guesses(model):
         try:
@@ -54,12 +55,14 @@ def likely(model: nn.Module) -> tuple[str, tuple[int, ...]] | None:
 def _without_memory(model: nn.Module) -> nn.Module:
     """A copy on the meta device, made without copying a number."""
     memo: dict[int, Any] = {}
+    kept = shards_behind(model)
     for parameter in model.parameters():
-        meta = nn.Parameter(torch.empty_like(parameter, device="meta"), parameter.requires_grad)
-        memo[id(parameter)] = meta
-    for buffer in model.buffers():
-        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
-    return copy.deepcopy(model, memo)
+        dtype = kept.get(id(parameter), parameter).dtype
+        meta = torch.empty_like(parameter, device="meta", dtype=dtype)
+        memo[id(parameter)] = nn.Parameter(meta, parameter.requires_grad)
+    for made in (*model.buffers(), *computed_by(model)):
+        memo[id(made)] = torch.empty_like(made, device="meta")
+    return copied(model, memo)
 
 
 def _guesses(model: nn.Module) -> Iterator[Given]:

@@ -6,7 +6,6 @@ short run reaches.  How far one curve drifts says little: a small head drifts, a
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.evenness import Evenness, evenness
 from isogain.torch.inspection.inspecting import inspect
+from isogain.torch.record.gathering import copied
 from isogain.torch.start.schemes import Scheme, scheme_name, starter
 from isogain.torch.start.short_run import trained
 
@@ -190,7 +190,7 @@ def _ranked(
     losses: list[float] = []
     with Untouched(model):
         for seed in seeds:
-            twin = copy.deepcopy(model)
+            twin = copied(model)
             try:
                 start(twin, seed)
             except IsogainError as error:

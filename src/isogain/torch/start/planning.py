@@ -27,7 +27,7 @@ from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
 from isogain.torch.measure.powers import isometric
 from isogain.torch.measure.sampling import Numbers, spread
-from isogain.torch.record.gathering import gathered
+from isogain.torch.record.gathering import gathered, unrounded
 from isogain.torch.record.gauge import gauge
 from isogain.torch.record.guessing import guessed
 from isogain.torch.record.replay import TapeActivations
@@ -144,14 +144,16 @@ class OwnValues(Mapping[str, Own]):
             for name, parameter in model.named_parameters()
             if not parameter.is_meta and parameter.numel() > 0 and not is_dtensor(parameter)
         }
-        self._found: dict[str, Own] = {}
+        self._found = {name: self._own(name, value) for name, value in unrounded(model)}
 
     def __getitem__(self, name: str) -> Own:
         if name not in self._found:
-            values, whole = Numbers(spread(self._parameters[name])), self._parameters[name]
-            turns = partial(isometric, whole.detach())
-            self._found[name] = Own(values.rms, values.constant, values.mean, values.count, turns)
+            self._found[name] = self._own(name, self._parameters[name])
         return self._found[name]
+
+    def _own(self, name: str, value: Tensor) -> Own:
+        values, turns = Numbers(spread(value)), partial(isometric, self._parameters[name].detach())
+        return Own(values.rms, values.constant, values.mean, values.count, turns)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parameters)

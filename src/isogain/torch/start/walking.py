@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import nn
 from isogain.errors import InspectError
 from isogain.graph.entry import PlanError
 from isogain.torch.call.calling import (
+    PROJECTION,
     applied,
     arguments_of,
     called,
@@ -26,6 +28,7 @@ from isogain.torch.call.guard import Untouched
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.call.processes import ALONE, Processes, processes_of
+from isogain.torch.call.tensors import dense
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.record.gathering import gathered
 
@@ -74,27 +77,21 @@ class Walker:
         """The loss, the direction of the next step against it, and the loss's slope along it."""
         torch.manual_seed(0)  # the same dropout at every step
         positional, named = arguments_of(self.inputs)
-        output = applied(self.model, positional, named)
-        value, source = loss_of(_Unwatched(), output, self.asked)
-        if value is None or source == "random projection" or not value.requires_grad:
-            raise RateError("a range of learning rates needs a loss that can be differentiated: give loss=")
-        found = called(
-            lambda: differentiated(value, self.parameters),
-            "the backward pass raised",
-        )
-        gradients = [
-            self.processes.average_(_dense(p, g)) for p, g in zip(self.parameters, found, strict=True)
-        ]
-        self.loss = fmean(self.processes.all(float(value.detach())))
+        loss, found = self.processes.agreed(partial(self._pass, positional, named))
+        pairs = zip(self.parameters, found, strict=True)
+        gradients = [self.processes.average_(dense(p, g)) for p, g in pairs]
+        self.loss = fmean(self.processes.all(loss))
         self.slope = sum(float((g.abs() if self.signed else g.abs().square()).sum()) for g in gradients)
         self.directions = [g.sgn() for g in gradients] if self.signed else gradients
 
-
-def _dense(parameter: Tensor, gradient: Tensor | None) -> Tensor:
-    """The gradient as a tensor of the parameter's kind: 0 where none came, dense where only rows did."""
-    if gradient is None:
-        return torch.zeros_like(parameter)
-    return gradient if gradient.layout == torch.strided else gradient.to_dense()
+    def _pass(self, positional: Any, named: Any) -> tuple[float, Sequence[Tensor | None]]:
+        """The loss of this process's batch and its gradients."""
+        output = applied(self.model, positional, named)
+        value, source = loss_of(_Unwatched(), output, self.asked)
+        if value is None or source == PROJECTION or not value.requires_grad:
+            raise RateError("a range of learning rates needs a loss that can be differentiated: give loss=")
+        found = called(lambda: differentiated(value, self.parameters), "the backward pass raised")
+        return float(value.detach()), found
 
 
 class _Unwatched:

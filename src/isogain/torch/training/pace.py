@@ -17,10 +17,12 @@ import torch
 from torch import nn
 
 from isogain.errors import IsogainError
+from isogain.graph.paths import stable_path
 from isogain.inspect import Finding, Report
 from isogain.theory.rates import RateRange
 from isogain.torch.call.inputs import plain_module
-from isogain.torch.record.gathering import resharded, whole
+from isogain.torch.draw.shards import whole
+from isogain.torch.record.gathering import resharded
 from isogain.torch.start.walking import Loss, walking
 
 __all__ = ["RATE_TOO_HIGH", "Pace", "pace", "while_training"]
@@ -58,7 +60,7 @@ def pace(wrapped: nn.Module, before: Mapping[str, Tensor], inputs: Any, loss: Lo
     """The Pace of the step from `before` (parameters by name) to the model as it is."""
     model = plain_module(wrapped)
     resharded(model)
-    weights = frozenset(name for name, p in model.named_parameters() if p.dim() > 1)
+    weights = frozenset(stable_path(name) for name, p in model.named_parameters() if p.dim() > 1)
     found = Pace(_updates(model, before), weights)
     if not found.typical > USUAL + FAR:
         return found
@@ -82,7 +84,7 @@ def _updates(model: nn.Module, before: Mapping[str, Tensor]) -> dict[str, float]
         size = float(old.float().std(correction=0))
         moved = float((new - old).float().std(correction=0))
         if size > 0 and moved > 0:
-            found[name] = math.log10(moved / size) if math.isfinite(moved / size) else math.inf
+            found[stable_path(name)] = math.log10(moved / size) if math.isfinite(moved / size) else math.inf
     return found
 
 

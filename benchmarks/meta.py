@@ -1,6 +1,6 @@
 """Whole libraries built eagerly and deferred -> materialised: the same start, without memory, sharded or not.
 
-    python benchmarks/meta.py [NAME ...] [--library transformers|timm|torchvision|survey|...] [--json FILE]
+    python benchmarks/meta.py [NAME ...] [--library transformers|diffusers|timm|survey|...] [--json FILE]
     python benchmarks/meta.py [NAME ...] [--library ...] --sharded
     python benchmarks/meta.py [NAME ...] [--library ...] --bare
 
@@ -19,14 +19,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import inspect
 import json
 import math
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ import isogain.torch as igt
 from isogain.errors import DrawError
 from isogain.torch.draw.materialize import places_of
 from isogain.torch.own.beginning import known_start
+from meta_models import Build, Loss, models
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -49,8 +48,6 @@ SEEDS, STUDENT = 3, 13.0
 """Models of each kind whose losses are compared, and what t of four degrees exceeds as seldom as 5 errors."""
 
 KINDS = ("drawn", "computed", "following", "replayed")
-Build = Callable[[], nn.Module]
-Loss = Callable[[nn.Module], float] | None
 
 
 def named(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -206,114 +203,11 @@ def state_hash(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def models(library: str, names: Sequence[str] = ()) -> dict[str, tuple[Build, Loss]]:
-    """Name -> (builder, loss of a model) of a library; of timm and torchvision any names that they know."""
-    if library in ("timm", "torchvision"):
-        from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
-
-        row, usual = (_timm, TIMM) if library == "timm" else (_torchvision, TORCHVISION)
-        return {name: row(name) for name in names or usual}
-    every = _transformers() if library == "transformers" else dict(_surveyed(library))
-    return {name: every[name] for name in names or every}
-
-
-def _surveyed(library: str) -> Iterator[tuple[str, tuple[Build, Loss]]]:
-    """Models of the survey whose library is installed."""
-    from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
-    from survey.models import every
-
-    for name, one in every().items():
-        if one.version is not None and library in ("survey", one.library):
-            yield name, (one.build, None)
-
-
-def _transformers() -> dict[str, tuple[Build, Loss]]:
-    from corpus.architectures import ARCHITECTURES
-
-    def row(make: Any) -> tuple[Build, Loss]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(7)
-            inputs = make.args[2]()
-        return (lambda: _built(make)), lambda model: _loss(model, inputs)
-
-    return {name: row(make) for name, make in ARCHITECTURES.items()}
-
-
-def _built(make: Any) -> nn.Module:
-    import transformers
-
-    config, model, _ = make.args
-    found: nn.Module = getattr(transformers, model)(getattr(transformers, config)(**make.keywords))
-    return found
-
-
-@torch.no_grad()
-def _loss(model: nn.Module, inputs: Any) -> float:
-    found = model.eval()(**inputs) if isinstance(inputs, dict) else model.eval()(inputs)
-    loss = getattr(found, "loss", None)
-    if loss is None:
-        first = found if isinstance(found, torch.Tensor) else next(iter(found.values()))
-        loss = first.float().square().mean()
-    return float(loss)
-
-
-TIMM = (
-    "resnet18", "resnet50", "resnet26d", "resnetv2_50", "resnext50_32x4d", "seresnet50", "skresnet18",
-    "ecaresnet26t", "res2net50_26w_4s", "resnest26d", "wide_resnet50_2", "densenet121", "dla34", "dpn68",
-    "vgg11_bn", "inception_v3", "inception_v4", "xception41", "regnetx_002", "regnety_002",
-    "efficientnet_b0", "tf_efficientnet_b0", "mobilenetv2_100", "mobilenetv3_small_100",
-    "mobilenetv4_conv_small", "mnasnet_100", "ghostnet_100", "lcnet_050", "hardcorenas_a", "fbnetc_100",
-    "hrnet_w18_small", "repvgg_a0", "convnext_atto", "convnextv2_atto", "vit_tiny_patch16_224",
-    "vit_small_patch16_224", "deit_tiny_patch16_224", "deit3_small_patch16_224", "beit_base_patch16_224",
-    "beitv2_base_patch16_224", "eva02_tiny_patch14_224", "cait_xxs24_224", "xcit_nano_12_p16_224",
-    "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "twins_svt_small", "pit_ti_224",
-    "coat_tiny", "convit_tiny", "levit_128s", "mixer_s16_224", "gmlp_ti16_224", "resmlp_12_224",
-    "poolformer_s12", "caformer_s18", "maxvit_tiny_tf_224", "coatnet_0_rw_224", "nfnet_f0",
-    "edgenext_xx_small", "mobilevit_xxs",
-)  # fmt: skip
-
-
-def _timm(name: str) -> tuple[Build, Loss]:
-    import timm
-
-    build = partial(timm.create_model, name, pretrained=False, num_classes=10)
-    return build, lambda model: _loss(model, _image(model.pretrained_cfg["input_size"][-1]))
-
-
-TORCHVISION = (
-    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
-    "inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
-    "resnet18", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_0", "swin_t", "swin_v2_t",
-    "vgg11_bn", "vit_b_16",
-)  # fmt: skip
-
-
-def _torchvision(name: str) -> tuple[Build, Loss]:
-    import torchvision
-
-    more: dict[str, Any] = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    if _takes_backbone(torchvision.models.get_model_builder(name)):
-        more["weights_backbone"] = None
-    build = partial(torchvision.models.get_model, name, weights=None, num_classes=10, **more)
-    size = 299 if name == "inception_v3" else 224
-    return build, lambda model: _loss(model, _image(size))
-
-
-def _takes_backbone(builder: Callable[..., Any]) -> bool:
-    return "weights_backbone" in inspect.signature(builder).parameters
-
-
-def _image(size: int) -> torch.Tensor:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(7)
-        return torch.randn(2, 3, size, size)
-
-
 def blocks(model: nn.Module) -> list[nn.Module]:
     """What is sharded by itself: the layers of lists, then the parts of the model; inner ones first."""
     lists = [one for one in model.modules() if isinstance(one, nn.ModuleList)][::-1]
     found = [layer for one in lists for layer in one] + list(model.children())
-    has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict))
+    has_forward = (one for one in found if not isinstance(one, nn.ModuleList | nn.ModuleDict | None))
     parts = list(dict.fromkeys(one for one in has_forward if any(True for _ in one.parameters())))
     return [one for one in parts if not any(_shares(one, other) for other in parts)]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import interpreted  # noqa: F401  (Triton's interpreter, quicker)
 from isogain.core.values.distributions import Law
 from isogain.drawing import engine
 from isogain.drawing.dtypes import Dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -231,3 +232,66 @@ def test_looking_changes_no_model() -> None:
     assert {path: id(one) for path, one in model.state_dict(keep_vars=True).items()} == before
     after = {name: set(vars(module)) - {"_isogain_origins"} for name, module in model.named_modules()}
     assert after == kept
+
+
+class Part(nn.Module):
+    """A recipe that only a holder's may call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def initialize_weights(self) -> None:
+        nn.init.constant_(self.layer.weight, 7.0)
+
+
+class Skips(nn.Module):
+    """Its recipe leaves its part's alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part, self.end = Part(), nn.Linear(4, 4)
+
+    def init_weights(self) -> None:
+        nn.init.constant_(self.end.weight, 3.0)
+
+
+class Begins(Part):
+    """Calls its recipe itself, by another function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finish()
+
+    def finish(self) -> None:
+        self.initialize_weights()
+
+
+class Calls(Skips):
+    """Holds one that began itself, which its recipe leaves alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Begins()
+
+
+class Unused(nn.Module):
+    """What nobody calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def _init_weights(self, module: nn.Module) -> None:
+        nn.init.constant_(self.layer.weight, 7.0)
+
+
+@pytest.mark.parametrize(("build", "values"), [(Skips, None), (Calls, 7.0), (Unused, None), (Part, 7.0)])
+def test_whose_recipe_is_run(build: Any, values: float | None) -> None:
+    """A part's own where a constructor calls it, or nobody holds it; a method that nobody calls never."""
+    with torch.device("meta"):
+        model = build()
+    igt.materialize_(model, seed=0)
+    layer = getattr(model, "part", model).layer
+    assert (layer.weight == values).all() if values else layer.weight.abs().max() <= 0.5
+    assert (getattr(model, "end", layer).weight == 3.0).all() or isinstance(model, Part | Unused)

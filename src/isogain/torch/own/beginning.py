@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
@@ -12,9 +12,8 @@ from torch import nn
 from isogain.errors import DrawError, IsogainError
 from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
-from isogain.torch.own.origins import attributes_of
+from isogain.torch.own.origins import Origin, attributes_of
 from isogain.torch.own.recipes import run_recipes
-from isogain.torch.own.replay import Replay
 from isogain.torch.own.start import OwnStart, own_start
 
 __all__ = ["begin", "known_start"]
@@ -59,7 +58,11 @@ def begin(
     work = [(one, write) for one in places if (write := chosen.get(one.path) or own.get(one.path))]
     before = {id(one.tensor): one.owners[0] for one in places}
     write_all([*((one, _nothing) for one in empty), *work], device, threads)
-    _fill_attributes(model, before, device)
+
+    def beside(path: str, like: Tensor, origin: Origin) -> Tensor | None:
+        return start.beside(path, like, origin, seed, threads, given)
+
+    _fill_attributes(model, before, device, beside)
     tell_sharding(model)
 
 
@@ -99,13 +102,14 @@ def _nothing(tensor: Tensor) -> None:
 
 
 def _fill_attributes(
-    model: nn.Module, before: Mapping[int, tuple[nn.Module, str]], device: torch.device | str | None
-) -> None:
-    """Tensors that modules hold beside parameters and buffers: the one they are, or a computed one."""
-    for module in model.modules():
-        for name, tensor, origin in list(attributes_of(module)):
-            same = before.get(id(tensor))
-            if same is not None:
-                setattr(module, name, getattr(*same))
-            elif not origin.record.needed(origin.ref).void:
-                setattr(module, name, Replay(origin.record).tensor(origin.ref).to(device or "cpu"))
+    model: nn.Module, before: Mapping[int, tuple[nn.Module, str]], device: torch.device | str | None,
+    value: Callable[[str, Tensor, Origin], Tensor | None],
+) -> None:  # fmt: skip
+    """Tensors that modules hold beside parameters and buffers: the one they are, or one of their own."""
+    paths = {id(module): path for path, module in model.named_modules()}
+    for module, (name, tensor, put), origin in list(attributes_of(model.modules())):
+        same = before.get(id(tensor))
+        if same is not None:
+            put(getattr(*same))
+        elif (found := value(f"{paths[id(module)]}.{name}", tensor, origin)) is not None:
+            put(found.to(device or "cpu"))

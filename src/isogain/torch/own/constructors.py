@@ -5,13 +5,22 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["Code", "code_of", "constructors_of", "definition_of", "function_of", "is_torch", "resolved"]
+__all__ = [
+    "Code",
+    "code_of",
+    "constructors_of",
+    "definition_of",
+    "function_of",
+    "is_torch",
+    "names_of",
+    "resolved",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,3 +129,12 @@ def function_of(one: Any) -> Any:
     one = getattr(one, "__func__", one)
     is_wrapper = isinstance(one, FunctionType) and hasattr(one, "__wrapped__")
     return inspect.unwrap(one) if is_wrapper else one
+
+
+def names_of(code: CodeType) -> Iterator[str]:
+    """All names in a function that are not its own, and in those that are written in it."""
+    yield from code.co_names
+    yield from code.co_freevars
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from names_of(one)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
+from isogain.torch.own.beside import Beside, beside
 from isogain.torch.own.record import Record, Ref
 from isogain.torch.own.recorder import Recorder
 
@@ -32,10 +32,11 @@ def bind(
     asked: Callable[[nn.Module, str], bool] = lambda *_: True,
 ) -> None:
     """Writes down where the tensors of the modules came from: each, or those that are asked for."""
+    seen = set[int]()
     with torch._C.DisableTorchFunction():
         for module in modules:
-            held = {name: one for table in _tables(module) for name, one in table.items()}
-            held.update(_attributes(module))
+            held = {**module._parameters, **module._buffers}
+            held.update({one.name: one.tensor for one in beside(module, seen)})
             found = {
                 name: Origin(recorder.record, recorder.ref(tensor))
                 for name, tensor in held.items()
@@ -51,18 +52,12 @@ def origins_of(module: nn.Module) -> dict[str, Origin]:
     return found
 
 
-def attributes_of(module: nn.Module) -> Iterator[tuple[str, Tensor, Origin]]:
+def attributes_of(modules: Iterable[nn.Module]) -> Iterator[tuple[nn.Module, Beside, Origin]]:
     """Tensors without memory that are neither parameters nor buffers."""
-    known = origins_of(module)
-    for name, tensor in _attributes(module).items():
-        if name in known and tensor.is_meta:
-            yield name, tensor, known[name]
-
-
-def _tables(module: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    return module._parameters, module._buffers
-
-
-def _attributes(module: nn.Module) -> dict[str, Tensor]:
-    tables = ("_parameters", "_buffers", "_modules", _NAME)
-    return {name: one for name, one in vars(module).items() if isinstance(one, Tensor) and name not in tables}
+    seen = set[int]()
+    for module in modules:
+        known = origins_of(module)
+        is_more = not known.keys() <= module._parameters.keys() | module._buffers.keys()
+        for one in beside(module, seen) if is_more else ():
+            if one.name in known and one.tensor.is_meta:
+                yield module, one, known[one.name]

@@ -14,13 +14,21 @@ import inspect
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import torch
 from torch import nn
 
-from isogain.torch.own.constructors import Code, code_of, definition_of, function_of, is_torch, resolved
+from isogain.torch.own.constructors import (
+    Code,
+    code_of,
+    definition_of,
+    function_of,
+    is_torch,
+    names_of,
+    resolved,
+)
 from isogain.torch.own.places import is_passed_over, shown_file
 from isogain.torch.own.reach import Reach
 from isogain.torch.own.scenes import Held, Scene
@@ -114,7 +122,7 @@ def _of_builders(module: ModuleType, model: nn.Module, reach: Reach) -> Iterator
     named = {one.__name__ for one in kinds}
     for function in _functions_of(module, reach):
         is_running = function.__code__ in reach.passed_over
-        if not is_running and not named.isdisjoint(_names_of(function.__code__)):
+        if not is_running and not named.isdisjoint(names_of(function.__code__)):
             code = code_of(function)
             yield from _of_builder(function.__qualname__, code, model, reach) if code is not None else ()
 
@@ -158,14 +166,6 @@ def _made(node: ast.AST, code: Code, kinds: Collection[type]) -> Iterator[type]:
     """The classes among these that a function calls, or hands on."""
     found = (resolved(one, code.names) for one in _loads(node))
     yield from (one for one in found if isinstance(one, type) and one in kinds)
-
-
-def _names_of(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    yield from code.co_freevars
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from _names_of(one)
 
 
 def _loads(node: ast.AST) -> Iterator[ast.AST]:

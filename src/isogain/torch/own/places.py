@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,10 +14,11 @@ import torch
 
 __all__ = ["Place", "Seen", "is_passed_over", "look", "shown_file"]
 
-_TORCH = str(Path(torch.__file__).parent)
-_HERE = str(Path(__file__).parent)
-_ISOGAIN = str(Path(__file__).parents[2])
-_STANDARD = sysconfig.get_paths()["stdlib"]
+_TORCH = f"{Path(torch.__file__).parent}{os.sep}"
+"""With a separator at the end, as torchvision and others are no part of torch."""
+_HERE = f"{Path(__file__).parent}{os.sep}"
+_ISOGAIN = f"{Path(__file__).parents[2]}{os.sep}"
+_STANDARD = f"{sysconfig.get_paths()['stdlib']}{os.sep}"
 
 _INIT = {
     getattr(torch.nn.init, name).__code__: name
@@ -77,9 +79,10 @@ def _function(code: CodeType) -> _Function:
 def look(frame: FrameType | None) -> Seen:
     """Reads the stack from a frame outwards."""
     init, settings, called = "", None, None
+    known_by = _FUNCTIONS.get
     while frame is not None:
         code = frame.f_code
-        known = _FUNCTIONS.get(id(code)) or _function(code)
+        known = known_by(id(code)) or _function(code)
         if known.init:
             init, settings = known.init, frame.f_locals
         if not known.is_passed_over:
@@ -92,9 +95,13 @@ def look(frame: FrameType | None) -> Seen:
 
 
 def is_passed_over(code: CodeType) -> bool:
-    """Whether it is torch's, the standard library's or isogain's."""
+    """Whether it is torch's, the standard library's or isogain's.
+
+    So are packages beside torch that begin like it: torchvision's `get_model` names every builder, and
+    some of them write unseen, whichever was meant.
+    """
     file = code.co_filename
-    return file.startswith((_ISOGAIN, _TORCH, "<frozen")) or _is_standard(file)
+    return file.startswith((_ISOGAIN, _TORCH.rstrip(os.sep), "<frozen")) or _is_standard(file)
 
 
 def _is_standard(file: str) -> bool:

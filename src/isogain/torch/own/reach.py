@@ -8,7 +8,7 @@ underscore, an assignment to `.data`, or to elements of a parameter, in whatever
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import CodeType, FunctionType
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 from torch import nn
 
 from isogain.torch.draw.materialize import places_of
-from isogain.torch.own.constructors import code_of, constructors_of, function_of, is_torch, resolved
-from isogain.torch.own.facts import Facts, facts_of, facts_of_names, spelling
+from isogain.torch.own.constructors import code_of, constructors_of, function_of, is_torch, names_of, resolved
+from isogain.torch.own.facts import RECIPES, Facts, facts_of, facts_of_names, spelling
 from isogain.torch.own.places import is_passed_over
 
 __all__ = ["Reach"]
@@ -43,6 +43,7 @@ class Reach:
         self.tensors = {name for one in places_of(model) for _, name in one.owners}
         self._known: dict[FunctionType, tuple[list[Facts], list[FunctionType]]] = {}
         self._of_statements: dict[ast.stmt, bool] = {}
+        self._begins: dict[type, bool] = {}
 
     def of_statement(self, one: ast.stmt, names: Mapping[str, Any]) -> bool:
         """The same of a statement that sees one thing wherever it is repeated: found once."""
@@ -63,6 +64,16 @@ class Reach:
         reached = [*self._functions(facts, names)]
         said = [([facts], [*self._called(facts, names)]), *(self._look(one) for one in reached)]
         return any(self._goes_by_data(*one) for one in said)
+
+    def begins(self, kind: type) -> bool:
+        """Whether a constructor of the class calls what starts a model by its name, by whatever functions."""
+        if kind not in self._begins:
+            found = [function for _, function in constructors_of(kind)]
+            inner = [each for one in found for each in self._look(one)[1]]
+            every = [*found, *self._from(inner)]
+            named = (set(names_of(one.__code__)) for one in every)
+            self._begins[kind] = any(not names.isdisjoint(RECIPES) for names in named)
+        return self._begins[kind]
 
     def _goes_by_data(self, said: Sequence[Facts], called: Sequence[FunctionType]) -> bool:
         """Whether a function goes by `.data`, and it, or one that it calls, writes."""
@@ -113,7 +124,11 @@ class Reach:
 
     def _functions(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
         """The functions that it names, and those that they name."""
-        seen, left = set[FunctionType](), [*self._called(facts, names)]
+        yield from self._from(self._called(facts, names))
+
+    def _from(self, functions: Iterable[FunctionType]) -> Iterator[FunctionType]:
+        """These, and those that they name."""
+        seen, left = set[FunctionType](), [*functions]
         while left:
             function = left.pop()
             if function not in seen:

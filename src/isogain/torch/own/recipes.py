@@ -9,9 +9,10 @@ They run on stand-ins of the whole shape, so a sharded model is asked the same a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
+from isogain.torch.own.constructors import function_of, is_torch, names_of
 from isogain.torch.own.origins import bind
 from isogain.torch.own.outside import Unseen, unseen_writes
 from isogain.torch.own.reach import Reach
@@ -50,8 +52,7 @@ def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
             for module in modules:
                 repeater.repeat(module)
         said += repeater.said + _lose(recorder, counts)
-        left = [module for module in modules if id(module) not in repeater.own_way]
-        whole = [found for module in left for found in _of_whole(module)]
+        whole = [*_of_model(modules, reach, repeater.own_way)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
@@ -148,6 +149,18 @@ def _set_normed(module: nn.Module, hook: WeightNorm) -> None:
     size.copy_(torch.norm_except_dim(weight, 2, hook.dim))
 
 
+def _of_model(
+    modules: Sequence[nn.Module], reach: Reach, own_way: Collection[int]
+) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """What is run: a recipe that its own module's constructors do not call is left to a holder's, if any."""
+    recipes = {id(module): [*_of_whole(module)] for module in modules if id(module) not in own_way}
+    holders = [module for module in modules if recipes.get(id(module), True)]
+    held = {id(one) for holder in holders for one in holder.modules() if one is not holder}
+    for module in modules:
+        if recipes.get(id(module)) and (id(module) not in held or reach.begins(type(module))):
+            yield from recipes[id(module)]
+
+
 def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
     kind = type(module).__name__
     for name in ("initialize_weights", "init_weights"):
@@ -156,8 +169,15 @@ def _of_whole(module: nn.Module) -> Iterator[tuple[str, Callable[[], Any]]]:
             yield f"{kind}.{name}", recipe
             return
     recipe = getattr(module, "_init_weights", None)
-    if callable(recipe) and not _takes_nothing(recipe):
+    if callable(recipe) and not _takes_nothing(recipe) and _names_it(type(module), "_init_weights"):
         yield f"{kind}._init_weights", lambda: module.apply(recipe)
+
+
+def _names_it(kind: type, method: str) -> bool:
+    """Whether code of the class names the method: of what nobody calls nothing was started."""
+    own = (one for base in kind.__mro__ if not is_torch(base) for one in vars(base).values())
+    functions = (one for one in map(function_of, own) if isinstance(one, FunctionType))
+    return any(method in names_of(one.__code__) for one in functions)
 
 
 def _ties_later(name: str) -> bool:

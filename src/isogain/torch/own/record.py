@@ -130,8 +130,11 @@ class Record:
         """Takes up a step."""
         self.steps.append(step)
         refs = (*step.writes, *step.made) if step.writes and step.made else step.writes or step.made
-        for storage in {ref.storage for ref in refs if ref is not None}:
-            self.writers.setdefault(storage, []).append(step.index)
+        for ref in refs:
+            if ref is not None:
+                written = self.writers.setdefault(ref.storage, [])
+                if not written or written[-1] != step.index:
+                    written.append(step.index)
 
     def go_back(self, time: int) -> None:
         """Forgets the steps since then."""
@@ -160,10 +163,20 @@ class Record:
         for place in range(bisect_left(written, time) - 1, -1, -1):
             yield self.steps[written[place]]
 
+    def _alone(self, ref: Ref) -> Step | None:
+        """The step that a tensor is made of, where that is all: most are."""
+        index = self.last_write(ref.storage, ref.time)
+        step = None if index is None else self.steps[index]
+        return None if step is None or step.reads or not self.covers(step, ref.storage) else step
+
     def needed(self, ref: Ref, taken: Callable[[int, int], bool] = lambda storage, index: False) -> Needed:
         """The steps behind a tensor; `taken(memory, last step)` says where somebody else has the values."""
+        alone = self._alone(ref)
+        if alone is not None and not taken(ref.storage, alone.index):
+            void = frozenset((ref.storage,)) if alone.is_void else frozenset[int]()
+            return Needed((alone.index,), frozenset(), void)
         waiting, seen = [(ref.storage, ref.time)], set[tuple[int, int]]()
-        steps, substitutes, void = set[int](), set[tuple[int, int]](), set[int]()
+        steps, substitutes, unwritten = set[int](), set[tuple[int, int]](), set[int]()
         while waiting:
             storage, time = waiting.pop()
             for step in self._writes_back(storage, time):
@@ -178,8 +191,8 @@ class Record:
                 waiting += [(one.storage, one.time) for one in step.reads]
                 if self.covers(step, storage):
                     if step.is_void:
-                        void.add(storage)
+                        unwritten.add(storage)
                     break
             else:
-                void.add(storage)
-        return Needed(tuple(sorted(steps)), frozenset(substitutes), frozenset(void))
+                unwritten.add(storage)
+        return Needed(tuple(sorted(steps)), frozenset(substitutes), frozenset(unwritten))

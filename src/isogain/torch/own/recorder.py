@@ -128,9 +128,10 @@ class Recorder(TorchDispatchMode):
 
     def ref(self, tensor: Tensor, time: int | None = None) -> Ref:
         """The tensor as it is now, or as it was at a time."""
+        dtype = tensor.dtype
         return Ref(
             self._number(tensor), len(self.record.steps) if time is None else time, tuple(tensor.shape),
-            tuple(tensor.stride()), int(tensor.storage_offset()), tensor.dtype, tensor.is_conj(),
+            tensor.stride(), int(tensor.storage_offset()), dtype, dtype.is_complex and tensor.is_conj(),
         )  # fmt: skip
 
     def value(self, tensor: Tensor) -> Tensor:

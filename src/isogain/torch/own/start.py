@@ -102,6 +102,16 @@ class OwnStart:
 
         return Replay(piece.record, leaf, giver).tensor(piece.origin.ref)
 
+    def beside(
+        self, path: str, like: Tensor, origin: Origin, seed: int, threads: int | None = None,
+        given: Given | None = None,
+    ) -> Tensor | None:  # fmt: skip
+        """The values of a tensor that is none of the pieces; None where nobody wrote it."""
+        piece = piece_of(path, like, origin)
+        if piece is None:
+            return None
+        return replace(self, pieces={**self.pieces, path: piece}).value(path, seed, threads, given)
+
     def _giver(
         self, piece: Piece, seed: int, threads: int | None, given: Given | None, storage: int, index: int
     ) -> Callable[[], Tensor] | None:

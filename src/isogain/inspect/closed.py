@@ -136,12 +136,12 @@ def _empty(table: Table, node: Node) -> list[Node]:
     """The node, or what a layer reads, where that is nothing and a weight comes later."""
     zero = table.is_zero_weight(node) if node.kind == "weight" else _one_answer(table, node)
     if zero and table.graph.weighed_later(node.index):
-        return [node]  # a bias may be left of it
+        return [] if _beside(table, node) else [node]  # a bias may be left of it
     layer = node.kind in ("weight", "recurrent", "norm") and not _nothing(table, node.index)
     asked = [table.node(k) for k in node.inputs] if layer else [node]
     empty = all(_nothing(table, one.index) for one in asked)
     found = [one for one in asked if empty and table.graph.weighed_later(one.index)]
-    return [one for one in found if not _passed_by(table, one)]
+    return [one for one in found if not _passed_by(table, one) and not _beside(table, one)]
 
 
 def _passed_by(table: Table, node: Node) -> bool:
@@ -149,6 +149,27 @@ def _passed_by(table: Table, node: Node) -> bool:
     after = table.graph.following(node.index, ("add",), 2)
     others = [one for one in after.inputs if one != node.index] if after is not None else []
     return any(not _nothing(table, one) and not table.makers[one] >> node.index & 1 for one in others)
+
+
+def _beside(table: Table, node: Node) -> bool:
+    """Whether it is added, however scaled, to what another weight makes of the same: a delta of zeros."""
+    mine = table.makers[node.index]
+    for later in table.graph.nodes[node.index + 1 :]:
+        if later.kind == "add" and table.makers[later.index] >> node.index & 1:
+            others = [one for one in later.inputs if not table.makers[one] >> node.index & 1]
+            if any(_weighs(table, one, mine) for one in others):
+                return True
+        elif later.kind == "weight" and table.makers[later.index] >> node.index & 1:
+            return False
+    return False
+
+
+def _weighs(table: Table, index: int, mine: int) -> bool:
+    """Whether a node is what a weight makes of one of these signals."""
+    node = table.node(index)
+    return (
+        node.kind == "weight" and not _nothing(table, index) and all(mine >> one & 1 for one in node.inputs)
+    )
 
 
 def _one_answer(table: Table, node: Node) -> bool:

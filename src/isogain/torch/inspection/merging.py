@@ -77,4 +77,4 @@ def _weighted(rows: Sequence[Any], values: Sequence[float]) -> float:
     total = sum(one.size for one in rows)
     if not total:
         return values[0]
-    return float(sum(one.size * value for one, value in zip(rows, values, strict=True))) / total
+    return float(sum(one.size * value for one, value in zip(rows, values, strict=True)) / total)

@@ -23,7 +23,8 @@ ROWS = {"default": 32, "full": 256}
 
 def forwards(stack: Stack) -> list[Forward]:
     """A Forward of each of its notes."""
-    cuts, finite, lows, highs = stack.cuts, _finite(stack.ends), *stack.ends.T.tolist()
+    cuts, finite = stack.cuts, _finite(stack.ends)
+    lows, highs = stack.ends.T.tolist()
     means, sizes, zeros = moments(cuts.flat)
     scales = octaves(cuts.flat, zeros)
     apart, places = (_of(part, finite, distances, math.nan) for part in (cuts.first, cuts.places))

@@ -17,8 +17,8 @@ __all__ = ["NOTHING", "Note", "Stack", "noted", "numbers_of", "summaries"]
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
 NOTHING = Wanted(None, False, None, 0)
-AT_ONCE = 1 << 19
-"""Elements of copies that are stacked at once."""
+AT_ONCE = 1 << 16
+"""Elements of copies that are stacked at once: in float64 they stay in a processor's cache."""
 
 
 class Note(NamedTuple):
@@ -51,6 +51,9 @@ class Note(NamedTuple):
     @property
     def held(self) -> int:
         """Elements of all copies."""
+        total = self.flat.numel() if self.signal is None else self.flat.numel() + self.signal.numel()
+        if self.whole and self.units is None:
+            return total
         return sum(one.numel() for one in self.columns if one is not None)
 
 
@@ -105,26 +108,27 @@ def noted(
 
 def numbers_of(notes: Sequence[Note], made: Callable[[Stack], list[Any]]) -> list[Any]:
     """What `made` makes of each note, of many of one key together; all are brought to the host at once."""
-    parts = list(_parts([one.key for one in notes], [one.held for one in notes]))
+    parts = list(_parts([one.key for one in notes], lambda place: notes[place].held))
     stacks = _stacks([[notes[place] for place in part] for part in parts])
     return _in_order(parts, map(made, stacks))
 
 
 def summaries(tensors: Sequence[Tensor], made: Callable[[Stack], list[Any]]) -> list[Any]:
     """The same of tensors that are at hand: of each, nothing is kept."""
-    parts = list(_parts([(t.shape, t.dtype) for t in tensors], [min(t.numel(), SAMPLE) for t in tensors]))
+    keys = [(one.shape, one.dtype) for one in tensors]
+    parts = list(_parts(keys, lambda place: min(tensors[place].numel(), SAMPLE)))
     return _in_order(
         parts, (numbers_of([noted(tensors[place], kept=False) for place in part], made) for part in parts)
     )
 
 
-def _parts(keys: Sequence[Any], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Places of one key, as many as are stacked at once."""
+def _parts(keys: Sequence[Any], size: Callable[[int], int]) -> Iterator[list[int]]:
+    """Places of one key, as many as are stacked at once, by the size of the first."""
     groups: dict[Any, list[int]] = {}
     for place, key in enumerate(keys):
         groups.setdefault(key, []).append(place)
     for places in groups.values():
-        many = max(AT_ONCE // max(sizes[places[0]], 1), 1)
+        many = max(AT_ONCE // max(size(places[0]), 1), 1)
         yield from (places[start : start + many] for start in range(0, len(places), many))
 
 

@@ -231,8 +231,7 @@ class Recorder(Watch):
             return None
         tensor, value = sources[0]
         axis = self.nodes[value.node].channel_axis if value.node is not None else -1
-        with torch.no_grad():
-            return noted_units(tensor, found, settings, axis if tensor.dim() > 1 else -1)
+        return noted_units(tensor, found, settings, axis if tensor.dim() > 1 else -1)
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],

@@ -69,7 +69,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, 2])
 def test_a_forced_start_costs_little_more_than_the_own_one(kind, seed):
     make, width, loss = KINDS[kind]
     torch.manual_seed(seed)

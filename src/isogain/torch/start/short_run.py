@@ -12,10 +12,13 @@ from torch import nn
 from isogain.torch.start.ramp import rate_range, steps_of
 from isogain.torch.start.walking import Loss, RateError, walking
 
-__all__ = ["trained"]
+__all__ = ["stepped", "trained"]
 
 FACTORS = (1 / 3, 1.0, 3.0)
 """Of the middle of the range: the rate shall decide nothing between starts."""
+
+USUAL = 1e-3
+"""The rate of Adam that most begin with, and many keep."""
 
 
 def trained(model: nn.Module, inputs: Any, loss: Loss | None, optimizer: Any, steps: int) -> float:
@@ -28,6 +31,11 @@ def trained(model: nn.Module, inputs: Any, loss: Loss | None, optimizer: Any, st
     except RateError:
         return math.inf
     return min(_run(model, inputs, loss, optimizer, rate * factor, steps) for factor in FACTORS)
+
+
+def stepped(model: nn.Module, inputs: Any, loss: Loss | None, steps: int) -> float:
+    """The loss that so many steps of Adam come to at its usual rate; inf where it is no number."""
+    return _run(model, inputs, loss, "adam", USUAL, steps)
 
 
 def _run(model: nn.Module, inputs: Any, loss: Loss | None, optimizer: Any, rate: float, steps: int) -> float:

@@ -35,6 +35,10 @@ EVEN = 10.0
 """Ratio of the longest to the shortest gradient of a chain that passes them on."""
 CLEARLY = 0.1
 """Share of the first loss by which a short run must come further to count."""
+FURTHER = 0.25
+"""Share of its loss after a few usual steps by which a model's own start must be ahead of one asked for."""
+SOME = 0.01
+"""Share of the first loss below which two losses are level."""
 
 
 class Snapshot:
@@ -81,6 +85,8 @@ class Contest:
     """Those that start the same model: the first one decides."""
     learnt: Callable[[], float] | None = None
     """The loss after a short run from the start that is in place, where there is a loss; all undone."""
+    stepped: Callable[[], float] | None = None
+    """The same after a few steps at a usual rate; where the plan's start is asked for, but might be left."""
     own: Report | None = None
     drawn: Report | None = None
 
@@ -96,6 +102,8 @@ class Contest:
             return why
         dearer = before.judged and _louder(before.loss, after.loss)
         plain = self.processes.first(confirmed(made, after) and not dearer)
+        if self.stepped is not None and (why := self._falls_behind(before.loss, kept)):
+            return why
         if self.own is None and (plain or not self.compared):
             return ""
         self.drawn = self.look()
@@ -114,6 +122,18 @@ class Contest:
         if math.isfinite(before) and not then <= before + CLEARLY * abs(own.table.loss_value):
             return f"a short run from the plan's start comes to {then:.4g}, from its own to {before:.4g}"
         return ""
+
+    def _falls_behind(self, first: float, kept: Snapshot) -> str:
+        """Why a start that was asked for is not to stay: the same steps from the own one come further."""
+        assert self.stepped is not None
+        then, own = _reached(self.stepped), kept.asked(partial(_reached, self.stepped))
+        behind = math.isfinite(own) and then - own > max(FURTHER * abs(own), SOME * abs(first))
+        if not behind:
+            return ""
+        self.own, self.drawn = self.own or kept.asked(self.look), self.look()
+        if _compared(self.own, self.drawn) > 0:
+            return ""
+        return f"a few steps from the plan's start come to {then:.4g}, from its own to {own:.4g}"
 
     def unsettled(self, after: Measured) -> dict[str, tuple[Initializer, str]]:
         """What a look at the plan's start, which is in place and costly, shows that one value settles."""

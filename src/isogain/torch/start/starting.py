@@ -24,7 +24,7 @@ from isogain.inspect import Report
 from isogain.torch.call.calling import arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
-from isogain.torch.call.processes import Processes, processes_of
+from isogain.torch.call.processes import ALONE, Processes, processes_of
 from isogain.torch.draw.targets import public_path
 from isogain.torch.inspection.inspecting import inspect
 from isogain.torch.record.gathering import gathered
@@ -35,13 +35,15 @@ from isogain.torch.start.planning import plan, planned
 from isogain.torch.start.quieting import quietened
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
 from isogain.torch.start.settling import alone, resized, settled, unplanned, with_settled
-from isogain.torch.start.short_run import trained
+from isogain.torch.start.short_run import stepped, trained
 from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
 
 SHORT = 20
 """Steps after which two starts that are both critical are told apart."""
+FEW = 30
+"""Usual steps after which a start that was asked for may have fallen behind the own one."""
 _STARTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 """Models that were written before: their present start is ours, and no reason to leave them alone."""
 
@@ -67,8 +69,9 @@ def init_(
 
     A model whose own start is healthy by `inspect`, and not seen to be hurt by its depth, is left as it is;
     so is one of which the plan's start is no better, by findings or by the loss: `left` of the receipt says
-    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite or silences a
-    layer.  Frozen parameters and those that fit `exclude` are never written: pretrained weights cannot be
+    why.  `keep_healthy=False` draws both all the same, unless what it draws is not finite, silences a layer
+    or, where `loss` is given, falls clearly behind the own start in thirty steps of Adam at 1e-3 on the batch
+    (undone).  Frozen parameters and those that fit `exclude` are never written: pretrained weights cannot be
     told from drawn ones, so freeze or exclude them.  `findings=True` inspects before and after; `recipe` and
     its options are those of `plan`, and a recipe asked for is always drawn.
     The learning rates that train from there are measured where `loss` is given (`receipt.rates`: some fifteen
@@ -111,11 +114,14 @@ def _started(
         )  # fmt: skip
         is_hurt = processes.first(bool(hurts(scene, before.size)))
     made = _of_all(made, processes)
-    compared = keep_healthy and recipe == DEFAULT and not meta and model not in _STARTED
+    comparable = recipe == DEFAULT and not meta and model not in _STARTED
+    compared = keep_healthy and comparable
+    forced = not keep_healthy and comparable and loss is not None and processes is ALONE
     contest = Contest(
         look, compared, compared and is_hurt,
         (findings or _mixed(before.graph(before.returned))) and not meta, processes,
         partial(trained, model, inputs, loss, "adam", SHORT),
+        partial(stepped, model, inputs, loss, FEW) if forced else None,
     )  # fmt: skip
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,19 +105,30 @@ def _judged(problem: Problem, model: nn.Module, device: torch.device | None) -> 
 
 
 def _runs_pixelwise(problem: Problem, model: nn.Module, batch: Any, loss: float) -> bool:
-    """Whether a network of convolutions comes to the same loss on images laid out pixel by pixel.
+    """Whether a network of convolutions comes to the same loss and gradient with images laid out by pixels.
 
-    Processors convolve those faster; a model that takes a view of its images cannot read them.
+    Processors convolve those faster; a model that takes a view of its images, or a layer's output out of its
+    row, cannot be read so.
     """
     convolves = any(isinstance(module, nn.Conv2d) for module in model.modules())
     if not convolves or (problem.device or "cpu") != "cpu":
         return False
     try:
-        found, _, _ = problem.loss_on(pixelwise_model(problem.model(0)).train(), moved(batch, None, True))
-        same, _, _ = problem.loss_on(problem.model(0).train(), batch)
+        found = _felt(problem, pixelwise_model(problem.model(0)).train(), moved(batch, None, True))
+        same = _felt(problem, problem.model(0).train(), batch)
     except Exception:
         return False
-    return abs(float(found.detach()) - float(same.detach())) <= 1e-3 * max(abs(loss), 1e-6)
+    near = abs(found[0] - same[0]) <= 1e-3 * max(abs(loss), 1e-6)
+    return near and math.isclose(found[1], same[1], rel_tol=1e-2)
+
+
+def _felt(problem: Problem, model: nn.Module, batch: Any) -> tuple[float, float]:
+    """The loss and the length of its gradient."""
+    loss, _, _ = problem.loss_on(model, batch)
+    slopes = torch.autograd.grad(
+        loss, [one for one in model.parameters() if one.requires_grad], allow_unused=True
+    )
+    return float(loss.detach()), math.hypot(*(float(one.norm()) for one in slopes if one is not None))
 
 
 def _first(problem: Problem, seed: int) -> Any:

@@ -100,10 +100,13 @@ def noted(
         ends = torch.stack(torch.aminmax(values)) if double else None
         flat = values.to(torch.float32, copy=kept)
         return Note(key, what, size, True, flat, ends=ends, signal=signal, units=units)
-    cuts = (None if one is None else one[0].to(torch.float32, copy=kept) for one in cut(values[None], what))
+    parts: list[Any] = [
+        None if one is None else one[0].to(torch.float32, copy=kept) for one in cut(values[None], what)
+    ]
     ends = torch.stack(torch.aminmax(values))
     met = None if signal is None else thinned(values.reshape(-1), KEPT).to(torch.float32, copy=kept)
-    return Note(key, what, size, False, *cuts, ends, met, signal, units)
+    sample, first, places, seen = parts
+    return Note(key, what, size, False, sample, first, places, seen, ends, met, signal, units)
 
 
 def numbers_of(notes: Sequence[Note], made: Callable[[Stack], list[Any]]) -> list[Any]:

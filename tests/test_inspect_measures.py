@@ -19,7 +19,7 @@ from isogain.inspect.formats import FORMATS  # noqa: E402
 from isogain.inspect.table import Forward  # noqa: E402
 from isogain.torch.measure.ledger import forward_summary  # noqa: E402
 from isogain.torch.measure.measures import octaves, spectra  # noqa: E402
-from isogain.torch.measure.parameters import is_orthogonal  # noqa: E402
+from isogain.torch.measure.rows import is_orthogonal  # noqa: E402
 
 
 def stack(depth, width, act, init):

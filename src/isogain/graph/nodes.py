@@ -145,6 +145,12 @@ class Node:
     steps: int = 1
     """How many steps a recurrent operation takes."""
 
+    def playing(self, role: str) -> Node:
+        """The same with a role; every node gets one, and `replace` takes ten times as long."""
+        node = object.__new__(Node)
+        node.__dict__.update(self.__dict__, role=role)
+        return node
+
 
 @dataclass(frozen=True)
 class Graph:

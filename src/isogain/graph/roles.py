@@ -111,9 +111,12 @@ ROLES: tuple[tuple[str, Callable[[Graph, Node], bool]], ...] = (
 
 def assign_roles(graph: Graph) -> Graph:
     """The same graph with every node's role filled in."""
-    nodes = tuple(replace(node, role=_role(graph, node)) for node in graph.nodes)
+    nodes = tuple(node.playing(_role(graph, node)) for node in graph.nodes)
     return replace(graph, nodes=nodes)
 
 
 def _role(graph: Graph, node: Node) -> str:
-    return next((name for name, holds in ROLES if holds(graph, node)), node.kind)
+    for name, holds in ROLES:
+        if holds(graph, node):
+            return name
+    return node.kind

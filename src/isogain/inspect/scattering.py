@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["scattering"]
+__all__ = ["HUGE", "scattering"]
 
 FEWEST = 16
 """Numbers from which quartiles tell."""

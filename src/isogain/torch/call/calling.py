@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -110,8 +110,9 @@ def differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool = False)
     checkpoint forbids to ask: there `backward` leaves all of them.  To be called where the caller's own
     gradients are put back.
     """
+    steps = _way_back(value)
     plain = all(leaf.is_leaf for leaf in leaves)
-    if not is_reentrant(value) and not (plain and _has_own_functions(value)):
+    if not _reenters(steps) and not (plain and _has_own_functions(steps)):
         return torch.autograd.grad(value, leaves, allow_unused=True, retain_graph=again)
     for leaf in leaves:
         if leaf.is_leaf:
@@ -122,23 +123,28 @@ def differentiated(value: Tensor, leaves: Sequence[Tensor], again: bool = False)
 
 def is_reentrant(value: Tensor) -> bool:
     """Whether a checkpoint on the way back runs a backward pass of its own."""
-    return any(type(one).__name__ == "CheckpointFunctionBackward" for one in _way_back(value))
+    return _reenters(_way_back(value))
 
 
-def _has_own_functions(value: Tensor) -> bool:
+def _reenters(steps: Iterable[type]) -> bool:
+    return any(one.__name__ == "CheckpointFunctionBackward" for one in steps)
+
+
+def _has_own_functions(steps: Iterable[type]) -> bool:
     """Whether a step of the way back is written in Python, where a pass of its own may be hidden."""
-    return any(isinstance(one, torch.autograd.function.BackwardCFunction) for one in _way_back(value))
+    return any(issubclass(one, torch.autograd.function.BackwardCFunction) for one in steps)
 
 
-def _way_back(value: Tensor) -> Iterator[Any]:
-    seen, stack = set(), [value.grad_fn]
+def _way_back(value: Tensor) -> set[type]:
+    """The kinds of steps from a value back to what it was made of."""
+    seen, stack = set[Any](), [value.grad_fn]
     while stack:
         function = stack.pop()
-        if function is None or function in seen:
-            continue
-        yield function
-        seen.add(function)
-        stack += [before for before, _ in function.next_functions]
+        if function is not None and function not in seen:
+            seen.add(function)
+            for before, _ in function.next_functions:
+                stack.append(before)
+    return set(map(type, seen))
 
 
 def loss_of(watcher: Any, output: Any, loss: Loss | None, seed: int = 0) -> tuple[Tensor | None, str]:

@@ -33,11 +33,12 @@ def closer_states(
         state = states[one.name]
         if not state.on_device or state.empty:
             return state
-        return replace(
-            state,
-            slices=stacked(one.parameter, one.gradient, uses.get(one.name)),
-            kept=kept_by(one.parameter) if times[one.name] >= AGAIN else math.nan,
-            reached=rows_reached(one.gradient) if one.name in chosen and one.gradient is not None else None,
-        )
+        slices = stacked(one.parameter, one.gradient, uses.get(one.name))
+        kept = kept_by(one.parameter) if times[one.name] >= AGAIN else math.nan
+        taken = one.name in chosen and one.gradient is not None
+        if slices is None and math.isnan(kept) and not taken:
+            return state
+        reached = rows_reached(one.gradient) if taken and one.gradient is not None else None
+        return replace(state, slices=slices, kept=kept, reached=reached)
 
     return {one.name: closer(one) for one in asked}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
+import torch
 from torch import nn
 
 from isogain.graph import Graph, ParameterUse
@@ -91,13 +93,18 @@ def _quantised(model: nn.Module) -> Iterator[str]:
     named: list[tuple[str, Any]] = [*model.named_parameters(), *model.named_buffers()]
     found = [
         name for name, tensor in named
-        if tensor.dim() > 1 and str(tensor.dtype).removeprefix("torch.").startswith(NUMBERS)
+        if tensor.dim() > 1 and _are_codes(tensor.dtype)
     ]  # fmt: skip
     if found:
         yield f"quantised weights: {_listed(found)} hold codes, not the numbers that multiply"
     decoded = [name for name, tensor in named if tensor.is_floating_point() and codes_of(tensor)]
     if decoded := [name for name in decoded if name not in found]:
         yield f"quantised weights: {_listed(decoded)} were looked at as the numbers their codes stand for"
+
+
+@lru_cache(maxsize=64)
+def _are_codes(dtype: torch.dtype) -> bool:
+    return str(dtype).removeprefix("torch.").startswith(NUMBERS)
 
 
 def _listed(names: list[str]) -> str:

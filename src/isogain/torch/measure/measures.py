@@ -1,41 +1,41 @@
-"""Numbers made of cuts of signals and gradients, of many alike at once; worked out in float64."""
+"""Numbers made of stacks of signals and gradients, of all in a stack at once; worked out in float64."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from isogain.inspect.formats import Scales
 from isogain.inspect.table import Backward, Channels, Forward, Spectrum
-from isogain.torch.measure.cuts import Cuts
+from isogain.torch.measure.notes import Stack
 from isogain.torch.measure.units import units_of
 
-__all__ = ["ROWS", "Values", "backwards", "distances", "forwards", "octaves", "spectra", "values_of"]
+__all__ = ["ROWS", "backwards", "distances", "forwards", "moments", "octaves", "spectra"]
 
 Array = np.ndarray[Any, Any]
 ROWS = {"default": 32, "full": 256}
 """Observations behind a spectrum and the statistics of channels, by level."""
 
 
-def forwards(notes: Sequence[Any], cuts: Cuts, ends: Array) -> list[Forward]:
-    """A Forward of each note, from their cuts and ends."""
-    finite = _finite(ends)
-    means, sizes, zeros = _moments(cuts.flat)
+def forwards(stack: Stack) -> list[Forward]:
+    """A Forward of each of its notes."""
+    cuts, finite = stack.cuts, _finite(stack.ends)
+    lows, highs = stack.ends.T.tolist()
+    means, sizes, zeros = moments(cuts.flat)
     scales = octaves(cuts.flat, zeros)
     apart, places = (_of(part, finite, distances, math.nan) for part in (cuts.first, cuts.places))
     ranks, channels = (_of(cuts.seen, finite, made, None) for made in (spectra, _channels))
     count = max(cuts.flat.shape[1], 1)
-    units: list[dict[str, Any]] = (
-        units_of([note.units for note in notes]) if notes[0].units else [{}] * len(notes)
-    )
+    notes, known = stack.notes, finite.tolist()
+    units: list[dict[str, Any]] = units_of(stack.units, len(notes)) if stack.units else [{}] * len(notes)
     return [
         Forward(
-            mean=means[i], rms=sizes[i], minimum=float(ends[i, 0]), maximum=float(ends[i, 1]),
-            zero_fraction=zeros[i] / count, finite=bool(finite[i]), size=note.size,
+            mean=means[i], rms=sizes[i], minimum=lows[i], maximum=highs[i],
+            zero_fraction=zeros[i] / count, finite=known[i], size=note.size,
             distance=apart[i], position_distance=places[i], scales=scales[i],
             spectrum=ranks[i], channels=channels[i], **units[i],
         )
@@ -43,65 +43,21 @@ def forwards(notes: Sequence[Any], cuts: Cuts, ends: Array) -> list[Forward]:
     ]  # fmt: skip
 
 
-def backwards(notes: Sequence[Any], cuts: Cuts, ends: Array) -> list[Backward]:
-    """A Backward of each note."""
-    finite = _finite(ends)
-    means, sizes, zeros = _moments(cuts.flat)
-    scales = octaves(cuts.flat, zeros)
-    largest = np.abs(ends).max(1).tolist()
-    for i, note in enumerate(notes):  # of a gradient that few places get, a sample may see nothing
+def backwards(stack: Stack) -> list[Backward]:
+    """A Backward of each of its notes."""
+    finite = _finite(stack.ends).tolist()
+    means, sizes, zeros = moments(stack.cuts.flat)
+    scales = octaves(stack.cuts.flat, zeros)
+    largest = np.abs(stack.ends).max(1).tolist()
+    for i, note in enumerate(stack.notes):  # of a gradient that few places get, a sample may see nothing
         sizes[i] = max(sizes[i], largest[i] / math.sqrt(note.size)) if finite[i] else sizes[i]
-    met = _influences(notes, sizes)
+    met = _influences(stack, sizes)
     return [
         Backward(
-            sizes[i],
-            largest[i],
-            bool(finite[i]),
-            note.size,
-            met[i][0],
-            means[i],
-            scales[i],
-            varying=met[i][1],
+            sizes[i], largest[i], finite[i], note.size, met[i][0], means[i], scales[i], varying=met[i][1]
         )
-        for i, note in enumerate(notes)
-    ]
-
-
-class Values(NamedTuple):
-    """What the values of a parameter are like."""
-
-    mean: float
-    rms: float
-    std: float
-    zero_fraction: float
-    low: float
-    high: float
-    sample: Array
-    """At most about 2^14 of them, float32."""
-
-    @property
-    def finite(self) -> bool:
-        """Whether all are."""
-        return math.isfinite(self.low) and math.isfinite(self.high)
-
-    @property
-    def constant(self) -> bool:
-        """Whether all are one."""
-        return self.low == self.high
-
-
-def values_of(notes: Sequence[Any], cuts: Cuts, ends: Array) -> list[Values]:
-    """The Values of each note."""
-    means, sizes, zeros = _moments(cuts.flat)
-    count = max(cuts.flat.shape[1], 1)
-    with np.errstate(invalid="ignore", over="ignore"):
-        stds = cuts.flat.std(1, dtype=np.float64).tolist()
-    return [
-        Values(
-            means[i], sizes[i], stds[i], zeros[i] / count, float(ends[i, 0]), float(ends[i, 1]), cuts.flat[i]
-        )
-        for i in range(len(notes))
-    ]
+        for i, note in enumerate(stack.notes)
+    ]  # fmt: skip
 
 
 def _of(stack: Array | None, finite: Array, made: Any, lost: Any) -> list[Any]:
@@ -116,7 +72,7 @@ def _finite(ends: Array) -> Array:
     return np.isfinite(ends[:, 0]) & np.isfinite(ends[:, 1])
 
 
-def _moments(flat: Array) -> tuple[list[float], list[float], list[int]]:
+def moments(flat: Array) -> tuple[list[float], list[float], list[int]]:
     """Mean, root mean square and zeros of each row; 0 of nothing."""
     count = max(flat.shape[1], 1)
     values = flat.astype(np.float64)
@@ -136,15 +92,14 @@ def octaves(flat: Array, zeros: Sequence[int]) -> list[Scales]:
     exponents += np.arange(len(flat), dtype=np.int32)[:, None] * 256
     counts = np.bincount(exponents.reshape(-1), minlength=256 * len(flat)).reshape(-1, 256)[:, :255]
     counts[:, 0] -= zeros
-    return [_octaves(row, zero) for row, zero in zip(counts, zeros, strict=True)]
-
-
-def _octaves(counts: Array, zeros: int) -> Scales:
-    seen = np.flatnonzero(counts)
-    if not len(seen):
-        return Scales(0, (), zeros)
-    first, last = int(seen[0]), int(seen[-1])
-    return Scales(first - 127, tuple(counts[first : last + 1].tolist()), zeros)
+    seen = counts != 0
+    first, last = seen.argmax(1).tolist(), (254 - seen[:, ::-1].argmax(1)).tolist()
+    return [
+        Scales(first[i] - 127, tuple(counts[i, first[i] : last[i] + 1].tolist()), zero)
+        if counts[i, first[i]]
+        else Scales(0, (), zero)
+        for i, zero in enumerate(zeros)
+    ]
 
 
 def distances(rows: Array) -> list[float]:
@@ -169,16 +124,23 @@ def spectra(rows: Array) -> list[Spectrum | None]:
     matrix = torch.from_numpy(rows.astype(np.float64))
     small = matrix if matrix.shape[1] <= matrix.shape[2] else matrix.mT
     squares = torch.linalg.eigvalsh(small @ small.mT).clamp_min(0.0).numpy()
-    return [_spectrum(one, min(rows.shape[1:])) for one in squares]
-
-
-def _spectrum(squares: Array, cap: int) -> Spectrum | None:
-    if not squares[-1] > 0:
-        return None
     singular = np.sqrt(squares)
-    share = singular[singular > 0] / singular.sum()
-    entropy = -float((share * np.log(share)).sum())
-    return Spectrum(math.exp(entropy), float(squares.sum() / squares[-1]), cap)
+    with np.errstate(all="ignore"):
+        stable = (squares.sum(1) / squares[:, -1]).tolist()
+        entropies = _entropies(singular / singular.sum(1, keepdims=True))
+    cap = min(rows.shape[1:])
+    return [
+        Spectrum(math.exp(entropy), ratio, cap) if one[-1] > 0 else None
+        for one, entropy, ratio in zip(squares, entropies, stable, strict=True)
+    ]
+
+
+def _entropies(shares: Array) -> list[float]:
+    """Of rows of shares, without those of nothing."""
+    if (shares > 0).all():
+        return (-(shares * np.log(shares)).sum(1)).tolist()  # type: ignore[no-any-return]
+    some = (row[row > 0] for row in shares)
+    return [-float((row * np.log(row)).sum()) for row in some]
 
 
 def _channels(rows: Array) -> list[Channels]:
@@ -191,16 +153,15 @@ def _channels(rows: Array) -> list[Channels]:
     return [Channels(*one, values.shape[1]) for one in ends]
 
 
-def _influences(notes: Sequence[Any], sizes: Sequence[float]) -> list[tuple[float, float]]:
+def _influences(stack: Stack, sizes: Sequence[float]) -> list[tuple[float, float]]:
     """Root mean square of gradient times signal, and times what of it varies; nan where there is no signal.
 
     Where the elements met missed most of a gradient of this size, in its proportion.
     """
-    met, signal = notes[0].met, notes[0].signal
-    if met is None or met.shape != signal.shape:
-        return [(math.nan, math.nan)] * len(notes)
-    slopes = np.concatenate([note.met for note in notes]).astype(np.float64)  # both may be tiny
-    values = np.concatenate([note.signal for note in notes]).astype(np.float64)
+    met, signal = stack.met, stack.signal
+    if met is None or signal is None or met.shape != signal.shape:
+        return [(math.nan, math.nan)] * len(sizes)
+    slopes, values = met.astype(np.float64), signal.astype(np.float64)  # both may be tiny
     with np.errstate(all="ignore"):
         varying = values - values.mean(1, keepdims=True)
         seen, whole = _sizes(slopes), np.asarray(sizes)

@@ -67,12 +67,11 @@ class Meter:
             if node.kind in ("weight", "recurrent", "embedding"):
                 self.unmeasured.append(node.path)
             return
-        with torch.no_grad():
-            if node.op in LOSSES:
-                self._loss(node, args, kwargs, result)
-            else:
-                axis = node.channel_axis if node.kind in RANKED or self.level == "full" else None
-                self._note(node.index, result, axis, units)
+        if node.op in LOSSES:
+            self._loss(node, args, kwargs, result)
+        else:
+            axis = node.channel_axis if node.kind in RANKED or self.level == "full" else None
+            self._note(node.index, result, axis, units)
         self.hook(result, node)
 
     def _note(self, index: int, tensor: Tensor, axis: int | None = None, units: Units | None = None) -> None:
@@ -88,8 +87,7 @@ class Meter:
         """Asks for the gradient of a tensor when it comes."""
         if not (tensor.requires_grad and torch.is_grad_enabled()):
             return
-        with torch.no_grad():
-            sample = self.ledger.kept(node.index, tensor) if node.kind != "loss" else None
+        sample = self.ledger.kept(node.index, tensor) if node.kind != "loss" else None
         hook = partial(self._gradient, node.index, sample)
         self.handles.append(tensor.register_hook(hook))  # type: ignore[no-untyped-call]
 
@@ -98,8 +96,7 @@ class Meter:
         plain = tensor.is_floating_point() and not tensor.is_meta and tensor.numel()
         if not plain or node.index in self.ledger or node.kind == "loss":
             return
-        with torch.no_grad():
-            self._note(node.index, tensor)
+        self._note(node.index, tensor)
         self.hook(tensor, node)
 
     def gate(self, node: Node, source: Tensor | None) -> None:
@@ -108,7 +105,8 @@ class Meter:
             self.gates[node.index] = source
 
     def _loss(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Tensor) -> None:
-        found = loss_use(node.op, args, kwargs, result)
+        with torch.no_grad():
+            found = loss_use(node.op, args, kwargs, result)
         target = args[1] if len(args) > 1 else kwargs.get("target")
         if found is not None:
             count = result.numel() if result.dim() else 0
@@ -118,13 +116,12 @@ class Meter:
     def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
         if gradient.layout != torch.strided or is_wrapped(gradient) or not gradient.numel():
             return
-        with torch.no_grad():
-            if self.squares is None:
-                self.ledger.note_back(index, gradient, sample)
-                return
-            length = float(torch.linalg.vector_norm(gradient, dtype=torch.float32)) ** 2
-            total, count = self.squares.get(index, (0.0, 0))
-            self.squares[index] = (total + length, count + 1)
+        if self.squares is None:
+            self.ledger.note_back(index, gradient, sample)
+            return
+        length = float(torch.linalg.vector_norm(gradient.detach(), dtype=torch.float32)) ** 2
+        total, count = self.squares.get(index, (0.0, 0))
+        self.squares[index] = (total + length, count + 1)
 
     def entry(self, tensor: Tensor) -> None:
         """What an embedding made of integers, which cannot be differentiated by."""

@@ -80,7 +80,8 @@ class Numbers:
 
 def rms_of(tensor: Tensor) -> float:
     """Root mean square from a spread sample."""
-    return Numbers(spread(tensor)).rms
+    values = own_array(spread(tensor)).astype(np.float64)
+    return math.sqrt(sum_of_squares(values) / max(values.size, 1))
 
 
 def extremes(tensor: Tensor) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from isogain.core.activations import Activation, ActivationError, activation
-from isogain.torch.measure.sampling import observations
+from isogain.torch.measure.cuts import SAMPLE, observations
 
 __all__ = ["Units", "noted_units", "units_of"]
 
@@ -30,36 +29,62 @@ SLOPES = 64, 128
 
 
 class Units(NamedTuple):
-    """What is kept of an activation's inputs: each unit's least and largest, and a few values of some."""
+    """What is kept of an activation's inputs: whole where they are few, else their cuts."""
 
     name: str
     settings: tuple[tuple[str, float], ...]
+    axis: int
+    """That of the units, from the end."""
+    whole: bool
     observations: int
-    ends: Any
-    """(2, units); None for activations whose slope is never 0."""
+    span: Any
+    """(2, units), each unit's least and largest; None while whole, and where the slope is never 0."""
     values: Any
-    """(observations, units), as many as slopes are taken at."""
+    """(observations, units), as many as slopes are taken at; or all inputs as they were."""
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What those have in common that can be stacked."""
+        return (*self[:5], self.values.shape)
 
 
 def noted_units(inputs: Tensor, name: str, settings: dict[str, float], axis: int) -> Units | None:
     """The Units of an activation, before an operation in place overwrites its input."""
     if inputs.dim() < 2 or inputs.numel() == 0 or not inputs.is_floating_point():
         return None
-    rows = observations(inputs, axis, OBSERVATIONS, UNITS)
-    if rows is None:
-        rows = inputs.detach().movedim(axis, -1).reshape(-1, inputs.shape[axis]).float()
-    ends = torch.stack(torch.aminmax(rows, dim=0)) if name in FLAT else None
-    step, stride = (max(size // most, 1) for size, most in zip(rows.shape, SLOPES, strict=True))
-    values = rows[:: step | 1, ::stride].clone()  # an even step would meet one column of a picture
-    return Units(name, tuple(sorted(settings.items())), rows.shape[0], ends, values)
+    values, axis = inputs.detach(), axis % inputs.dim() - inputs.dim()
+    whole = Units(name, tuple(sorted(settings.items())) if settings else (), axis, True, 0, None, values)
+    if values.numel() <= SAMPLE:
+        return whole._replace(values=values.to(torch.float32, copy=True))
+    some = _cut(whole._replace(values=values[None]))
+    span = None if some.span is None else some.span[0].float()
+    return some._replace(span=span, values=some.values[0].to(torch.float32, copy=True))
 
 
-def units_of(alike: Sequence[Units]) -> list[dict[str, Any]]:
+def _cut(stack: Units) -> Units:
+    """The cuts of a stack of inputs that are whole."""
+    inputs = stack.values
+    units, elements = inputs.shape[stack.axis], math.prod(inputs.shape[1:])
+    limits = (OBSERVATIONS, UNITS) if 1 < units < elements else (elements, elements)
+    rows = observations(inputs, stack.axis, *limits)
+    step, stride = (max(size // most, 1) for size, most in zip(rows.shape[1:], SLOPES, strict=True))
+    values = rows[:, :: step | 1, ::stride]  # an even step would meet one column of a picture
+    span = _span(rows) if stack.name in FLAT else None
+    return stack._replace(whole=False, observations=rows.shape[1], span=span, values=values)
+
+
+def _span(rows: Any) -> Any:
+    if isinstance(rows, np.ndarray):
+        return np.stack([rows.min(1), rows.max(1)], 1)
+    return torch.stack(torch.aminmax(rows, dim=1), 1)
+
+
+def units_of(stack: Units, count: int) -> list[dict[str, Any]]:
     """What activations of one kind do to their units: dead and saturated shares, with what chance gives."""
-    first = alike[0]
-    found: list[dict[str, Any]] = [{"observations": one.observations} for one in alike]
-    parts = [] if first.ends is None else [_dead(np.stack([one.ends for one in alike]), first)]
-    parts.append(_saturated(np.stack([one.values for one in alike]), first))
+    cut = _cut(stack) if stack.whole else stack
+    found: list[dict[str, Any]] = [{"observations": cut.observations} for _ in range(count)]
+    parts = [] if cut.span is None else [_dead(cut.span, cut)]
+    parts.append(_saturated(cut.values, cut))
     for part in parts:
         for one, numbers in zip(found, part, strict=False):
             one |= numbers

@@ -54,6 +54,7 @@ from isogain.torch.record.weights import find_weight
 __all__ = ["Recorder"]
 
 Tensor = torch.Tensor
+_NONE = frozenset[str]()
 _NORM_MODULE = re.compile("norm", re.IGNORECASE)
 _SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
 OWNED = frozenset(["weight", "embedding", "recurrent", "norm", "add"])
@@ -164,39 +165,45 @@ class Recorder(Watch):
 
     def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         sources = [(tensor, self.known[tensor]) for tensor in tensors_of_call(args, kwargs)]
-        content = any(value.content for _, value in sources)
-        parameters = frozenset[str]().union(*[value.parameters for _, value in sources])
-        self.used |= parameters
-        if content:
-            for tensor, value in sources:
-                if value is UNKNOWN and strange(tensor):
-                    self.strangers[id(tensor)] = tensor
+        content, parameters = self._known_of(sources)
         measured = content and self.measure
-        units = self._safely(name, lambda: self._units(name, args, kwargs, sources)) if measured else None
+        units = self._safely(name, self._units, name, args, kwargs, sources) if measured else None
         summed = self.meter.partly_frozen and kind_of(name) == "add"
         near = self.measure and (summed or plain_name(name) in LOOKS)
-        look = self._safely(name, lambda: closer_look(plain_name(name), args, kwargs)) if near else None
+        look = self._safely(name, closer_look, plain_name(name), args, kwargs) if near else None
         count = len(self.nodes)
         result = func(*args, **kwargs)
         self.operations += 1
         if content and _nothing_done(name, args, result):
             return result
         if content:
-            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, units))
+            self._safely(name, self._content, name, args, kwargs, sources, result, units)
         else:
             self._expression(name, args, kwargs, sources, parameters, result)
         if look is not None:
             self._looked(name, look, count if len(self.nodes) > count else None, parameters)
         return result
 
+    def _known_of(self, sources: list[tuple[Tensor, Value]]) -> tuple[bool, frozenset[str]]:
+        """Whether an operation reads the signal, and the parameters that it reads."""
+        content, parameters = False, _NONE
+        for _, value in sources:
+            content = content or value.content
+            parameters = parameters | value.parameters if value.parameters else parameters
+        self.used |= parameters
+        if content:
+            strangers = (tensor for tensor, value in sources if value is UNKNOWN and strange(tensor))
+            self.strangers |= {id(tensor): tensor for tensor in strangers}
+        return content, parameters
+
     def _looked(self, name: str, seen: Any, node: int | None, parameters: frozenset[str]) -> None:
         path = self._scopes[-1].path if self._scopes else ""
         self.meter.looks.append(Look(path, plain_name(name), node, seen, tuple(sorted(parameters))))
 
-    def _safely(self, name: str, step: Callable[[], Any]) -> Any:
+    def _safely(self, name: str, step: Callable[..., Any], *given: Any) -> Any:
         """An operation that cannot be measured is listed as such; it never stops the model."""
         try:
-            return step()
+            return step(*given)
         except Exception as error:
             where = self._scopes[-1].path if self._scopes else ""
             self.meter.unmeasured.append(f"{where} ({name}): {type(error).__name__}: {error}"[:200])
@@ -231,8 +238,7 @@ class Recorder(Watch):
             return None
         tensor, value = sources[0]
         axis = self.nodes[value.node].channel_axis if value.node is not None else -1
-        with torch.no_grad():
-            return noted_units(tensor, found, settings, axis if tensor.dim() > 1 else -1)
+        return noted_units(tensor, found, settings, axis if tensor.dim() > 1 else -1)
 
     def _content(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -277,10 +283,9 @@ class Recorder(Watch):
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],
         sources: list[tuple[Tensor, Value]], result: Tensor,
     ) -> Node:  # fmt: skip
-        inputs = tuple(dict.fromkeys(v.node for _, v in sources if v.node is not None))
-        parameters = tuple(
-            dict.fromkeys(n for _, v in sources if not v.content for n in sorted(v.parameters))
-        )
+        inputs = tuple(dict.fromkeys([v.node for _, v in sources if v.node is not None]))
+        named = [n for _, v in sources if v.parameters and not v.content for n in sorted(v.parameters)]
+        parameters = tuple(dict.fromkeys(named))
         weight = self._weight(name, args, kwargs)
         activation, settings = activation_of(name, args, kwargs)
         scope = self._scopes[-1] if self._scopes else Scope("", type(self.model).__name__)

@@ -183,7 +183,7 @@ class Tape(Recorder):
         if name in ("add", "__add__", "__radd__") and len(sources) == 1:
             self.shifted |= parameters
         if name == "linear" and self._starts_a_signal(args, kwargs):
-            self._safely(name, lambda: self._content(name, args, kwargs, sources, result, None))
+            self._safely(name, self._content, name, args, kwargs, sources, result, None)
             return
         super()._expression(name, args, kwargs, sources, parameters, result)
         results = [one for one in tensors_in(result, 2) if one.is_floating_point()]

@@ -15,6 +15,9 @@ __all__ = ["saddles", "stuck_weights"]
 
 FAR = 400
 """Nodes that are followed from a factor of zeros."""
+POWERS = frozenset(["pow", "square"])
+CARRYING = frozenset(["shape", "pool", "dropout"])
+"""Kinds of nodes that hand zeros on as they are."""
 
 
 def saddles(table: Table) -> Iterator[Finding]:
@@ -28,11 +31,18 @@ def saddles(table: Table) -> Iterator[Finding]:
         "symmetric-units", "critical", pattern(names),
         f"{len(names)} parameters of zeros with gradient exactly 0",
         "one factor of a product at 0, not both",
-        f"{first} is multiplied by {', '.join(sorted(groups[first]))}, and both are 0: the "
-        "gradient of each is the "
-        "other times something, so neither ever moves (a saddle)",
+        _why(first, groups[first]),
         paths=tuple(names), mends=_opened(table, groups),
     )  # fmt: skip
+
+
+def _why(first: str, others: set[str]) -> str:
+    if others == {first}:
+        return f"{first} is 0 and only squared, so that its gradient is 0 too: it never moves (a saddle)"
+    return (
+        f"{first} is multiplied by {', '.join(sorted(others))}, and both are 0: the gradient of each is the "
+        "other times something, so neither ever moves (a saddle)"
+    )
 
 
 def stuck_weights(table: Table) -> dict[str, set[str]]:
@@ -72,7 +82,23 @@ def _partners(table: Table, node: Node, name: str, stuck: list[tuple[Node, str]]
         if n.index != node.index and other != name and meets & _zero_way(table, n) and n.index not in reached
     ]  # fmt: skip
     ahead = [(n, other) for n, other in stuck if other != name and node.index in _zero_way(table, n)]
-    return [*same, *behind, *joined, *ahead]
+    squared = [(node, name)] if _only_squared(table, node) else []
+    return [*same, *behind, *joined, *ahead, *squared]
+
+
+def _only_squared(table: Table, node: Node) -> bool:
+    """Whether powers are all that reads its zeros, whose slope is 0 there: a product with itself."""
+    stack, seen, found = [node.index], {node.index}, False
+    while stack and len(seen) < FAR:
+        for reader in map(table.node, table.graph.consumers[stack.pop()]):
+            if reader.op in POWERS:
+                found = True
+            elif reader.kind in CARRYING and reader.index not in seen:
+                seen.add(reader.index)
+                stack.append(reader.index)
+            elif reader.index not in seen:
+                return False
+    return found
 
 
 def _joins(table: Table, node: Node) -> bool:

@@ -16,6 +16,7 @@ __all__ = ["saddles", "stuck_weights"]
 FAR = 400
 """Nodes that are followed from a factor of zeros."""
 POWERS = frozenset(["pow", "square"])
+"""Operations whose slope is 0 at 0."""
 CARRYING = frozenset(["shape", "pool", "dropout"])
 """Kinds of nodes that hand zeros on as they are."""
 
@@ -93,11 +94,11 @@ def _only_squared(table: Table, node: Node) -> bool:
         for reader in map(table.node, table.graph.consumers[stack.pop()]):
             if reader.op in POWERS:
                 found = True
-            elif reader.kind in CARRYING and reader.index not in seen:
+            elif reader.kind not in CARRYING:
+                return False
+            elif reader.index not in seen:
                 seen.add(reader.index)
                 stack.append(reader.index)
-            elif reader.index not in seen:
-                return False
     return found
 
 

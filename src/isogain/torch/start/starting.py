@@ -120,8 +120,8 @@ def _started(
     contest = Contest(
         look, compared, compared and is_hurt,
         (findings or _mixed(before.graph(before.returned))) and not meta, processes,
-        partial(trained, model, inputs, loss, "adam", SHORT),
-        partial(stepped, model, inputs, loss, FEW) if forced else None,
+        learnt=partial(trained, model, inputs, loss, "adam", SHORT),
+        stepped=partial(stepped, model, inputs, loss, FEW) if forced else None,
     )  # fmt: skip
     if contest.stays():
         why = "its own start is healthy, and its depth does it no harm"

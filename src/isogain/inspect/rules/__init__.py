@@ -35,6 +35,7 @@ from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.silences import masked_weights, zero_rows
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
+from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
 from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
@@ -65,13 +66,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "attention-collapse": (attention_collapse, loud_mixtures),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),
-    "saturated-units": (saturated_units, saturated_gates, shut_mixtures),
+    "saturated-units": (saturated_units, saturated_gates, shut_mixtures, lone_shares),
     "dead-units": (dead_units,),
     "rank-collapse": (rank_collapse,),
-    "constant-output": (constant_output, mixed_samples),
+    "constant-output": (constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral,),
     "initial-loss": (initial_loss,),
-    "loss-floor": (loss_floor,),
+    "loss-floor": (loss_floor, wrong_classes),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter),

@@ -77,9 +77,10 @@ def _made(table: Table, loss: Node) -> Node | None:
 
 
 def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
-    name = "softmax" if node.op in ("softmax", "_softmax") else node.activation
-    if name in RANGES and not node.settings:
-        return RANGES[name]
+    if node.op in ("softmax", "_softmax"):
+        return RANGES["softmax"]
+    if node.activation in RANGES and not node.settings:
+        return RANGES[node.activation]
     return (-1.0, 1.0) if _cosines(table, node) else None
 
 

@@ -189,6 +189,8 @@ def activation_of(
         return None, {} if scale is None else {"scale": float(scale)}
     if kind_of(name) == "dropout":
         return None, _dropping(args, kwargs)
+    if kind_of(name) == "softmax":
+        return None, _along(plain, args, kwargs)
     found = ACTIVATIONS.get(plain)
     if found == "gelu" and kwargs.get("approximate", args[1] if len(args) > 1 else "none") == "tanh":
         return "gelu_tanh", {}
@@ -210,6 +212,18 @@ def _dropping(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, flo
     """The probability of (input, p, training), where it drops."""
     p, on = (kwargs.get(key, args[k] if len(args) > k else None) for k, key in ((1, "p"), (2, "training")))
     return {"p": float(p)} if on is not False and isinstance(p, (int, float)) else {}
+
+
+def _along(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, float]:
+    """The axis of (logits, dim), or of (logits, tau, hard, eps, dim), counted from the first."""
+    logits = args[0] if args else kwargs.get("input", kwargs.get("logits"))
+    place = 4 if name == "gumbel_softmax" else 1
+    dim = kwargs.get("dim", kwargs.get("axis", args[place] if len(args) > place else None))
+    if not isinstance(logits, Tensor) or not isinstance(dim, int | None) or not logits.dim():
+        return {}
+    if dim is None:  # what torch.nn.functional takes where nothing is said
+        dim = -1 if place == 4 else int(logits.dim() not in (1, 3))
+    return {"axis": float(dim % logits.dim())}
 
 
 def steps_of(kind: str, args: tuple[Any, ...]) -> int:

@@ -1,0 +1,187 @@
+"""Softmax along an axis that is none of its choices: of one number, of the samples, of other than the classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from isogain.graph import Node
+from isogain.inspect.causes import place
+from isogain.inspect.findings import Finding
+from isogain.inspect.table import LossUse, Table
+
+__all__ = ["lone_shares", "shared_by_samples", "wrong_classes"]
+
+STEPS = 6
+REDUCING = frozenset(["pool", "product"])
+"""Kinds of operations that may sum over an axis of what they read."""
+FLATTENING = frozenset(["view", "reshape", "flatten"])
+
+
+def lone_shares(table: Table) -> Iterator[Finding]:
+    """A softmax over one number, which is 1 whatever that is, of what one unit makes."""
+    for node, axis in _softmaxes(table):
+        maker = _one_unit(table, node)
+        if node.shape[axis] != 1 or maker is None or not _never_moves(table, maker):
+            continue
+        answer = _is_output(table, node)
+        if answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
+            yield _lone(node, axis, maker, answer)
+
+
+def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:
+    """Those of the model, with the axis they run along, of what it learns."""
+    for node in table.graph.nodes:
+        if node.kind == "softmax" and "axis" in node.settings and node.learnt and not table.in_loss(node):
+            yield node, int(node.settings["axis"])
+
+
+def _one_unit(table: Table, node: Node) -> Node | None:
+    """The weight with a single output that makes the logits, element by element from there on."""
+    for _ in range(STEPS):
+        sources = [table.node(one) for one in node.inputs if table.node(one).learnt]
+        if len(sources) != 1:
+            return None
+        (node,) = sources
+        if node.kind == "weight":
+            return node if node.shape and node.shape[node.channel_axis] == 1 else None
+    return None
+
+
+def _never_moves(table: Table, maker: Node) -> bool:
+    state = table.state_of(maker)
+    return state is not None and state.gradient is not None and state.gradient.largest == 0
+
+
+def _others(node: Node, axis: int) -> list[int]:
+    """Lengths of the axes that are neither the samples' nor the softmax's own."""
+    return [size for k, size in enumerate(node.shape) if k not in (0, axis) and size > 1]
+
+
+def _is_output(table: Table, node: Node) -> bool:
+    """Whether it is the model's answer as it is."""
+    ends = {node.index}
+    for later in table.graph.nodes[node.index + 1 :]:
+        if later.kind == "shape" and ends.intersection(later.inputs):
+            ends.add(later.index)
+    return not ends.isdisjoint(table.graph.outputs)
+
+
+def _sums_over(table: Table, node: Node, size: int) -> bool:
+    """Whether something they weigh is summed over an axis of that length, soon after."""
+    frontier = {node.index}
+    for _ in range(STEPS):
+        frontier = {reader for one in frontier for reader in table.graph.consumers[one]}
+        for one in map(table.node, frontier):
+            read = max((table.node(i).shape.count(size) for i in one.inputs), default=0)
+            if one.kind in REDUCING and one.shape.count(size) < read:
+                return True
+        frontier = {one for one in frontier if table.node(one).kind in ("shape", "multiply", "dropout")}
+    return False
+
+
+def _lone(node: Node, axis: int, maker: Node, answer: bool) -> Finding:
+    what = "the answer is 1 for every input" if answer else "all that it weighs counts alike"
+    return Finding(
+        "saturated-units", "critical" if answer else "warning", place(node),
+        f"a softmax along axis {axis} of {_sizes(node.shape)}: each share is 1",
+        "an axis with something to choose from",
+        f"a softmax of one number is 1 whatever it is: {what}, and {place(maker)} never gets a gradient"
+        + ("; one logit for yes or no takes a sigmoid" if answer else "; give the axis of the positions"),
+        paths=tuple(dict.fromkeys((place(node), place(maker)))),
+    )  # fmt: skip
+
+
+def _sizes(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def shared_by_samples(table: Table) -> Iterator[Finding]:
+    """Weights of positions that sum to 1 over the samples of a batch, which then never meet."""
+    if table.batch < 2 or not _one_by_one(table):
+        return
+    for node, axis in _softmaxes(table):
+        alone = axis == 0 and node.shape[0] == table.batch and table.batch not in node.shape[1:]
+        if alone and any(_pools_each(table, node, size) for size in node.shape[1:] if size > 1):
+            yield _over_samples(table, node)
+            return
+
+
+def _one_by_one(table: Table) -> bool:
+    """Whether what comes in and what comes out has one row for each sample."""
+    ends = [table.node(one).shape for one in table.graph.outputs]
+    starts = [node.shape for node in table.graph.nodes if node.kind == "input" and node.shape]
+    return bool(ends) and all(shape[:1] == (table.batch,) for shape in (*starts, *ends))
+
+
+def _pools_each(table: Table, node: Node, size: int) -> bool:
+    """Whether what the shares weigh is summed over an axis of that length, and the samples are kept apart."""
+    frontier = {node.index}
+    for _ in range(STEPS):
+        frontier = {reader for one in frontier for reader in table.graph.consumers[one]}
+        for one in map(table.node, frontier):
+            read = max((table.node(i).shape.count(size) for i in one.inputs), default=0)
+            if one.kind in REDUCING and one.shape[:1] != (table.batch,):
+                return False
+            if one.kind in REDUCING and one.shape.count(size) < read:
+                return True
+        frontier = {one for one in frontier if table.node(one).kind in ("shape", "multiply", "dropout")}
+    return False
+
+
+def _over_samples(table: Table, node: Node) -> Finding:
+    return Finding(
+        "constant-output", "warning", place(node),
+        f"a softmax along axis 0 of {_sizes(node.shape)}, the {table.batch} samples",
+        "shares that sum to 1 for each sample",
+        f"the shares of {place(node)} sum to 1 over the samples of a batch, and are used to sum over the "
+        "positions of each sample: what one sample gets depends on the others beside it",
+        paths=(place(node),),
+    )  # fmt: skip
+
+
+def wrong_classes(table: Table) -> Iterator[Finding]:
+    """A loss that reads classes along one axis of what sums to 1 along another."""
+    for use in table.losses:
+        found = _log_shares(table, use)
+        if found is None:
+            continue
+        node, axis, classes = found
+        if axis != classes:
+            yield _mixed(node, axis, classes, use)
+
+
+def _log_shares(table: Table, use: LossUse) -> tuple[Node, int, int] | None:
+    """The softmax that a loss reads, its axis, and the axis along which that loss reads classes."""
+    if use.node is None or use.kind != "nll_loss" or use.classes < 2:
+        return None
+    sources = [table.node(one) for one in table.node(use.node).inputs if table.node(one).learnt]
+    node = sources[0] if len(sources) == 1 else None
+    classes = 1 if node is not None and len(node.shape) > 1 else 0
+    for _ in range(STEPS):
+        if node is None or len(node.inputs) != 1:
+            return None
+        if node.kind == "softmax":
+            return (node, int(node.settings["axis"]), classes) if "axis" in node.settings else None
+        before = table.node(node.inputs[0])
+        if node.op in FLATTENING:  # leading axes as one: the last one stays
+            if classes != len(node.shape) - 1 or before.shape[-1:] != node.shape[-1:]:
+                return None
+            classes = len(before.shape) - 1
+        elif before.shape != node.shape or node.op not in ("log", "add", "clamp"):
+            return None
+        node = before
+    return None
+
+
+def _mixed(node: Node, axis: int, classes: int, use: LossUse) -> Finding:
+    floor = math.log(node.shape[axis] / use.classes)
+    left = f"; a loss of {floor:.3g} or more, whatever is learnt" if floor > 0 else ""
+    return Finding(
+        "loss-floor", "critical" if floor > use.chance else "warning", place(node),
+        f"a softmax along axis {axis} of {_sizes(node.shape)}{left}",
+        f"along axis {classes}, of the {use.classes} classes",
+        f"{use.kind} reads classes along axis {classes}, and {place(node)} makes shares along axis {axis}: "
+        "those of one answer do not sum to 1, and other answers take from it",
+        paths=(place(node),),
+    )  # fmt: skip

@@ -33,6 +33,7 @@ from isogain.inspect.rules.propagation import (
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.saddles import saddles
+from isogain.inspect.rules.settled import cold_choices, settled_shares
 from isogain.inspect.rules.silences import masked_weights, zero_rows
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
@@ -63,10 +64,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
         zero_rows,
     ),
     "time-scale": (time_scale, forgotten_states),
-    "attention-collapse": (attention_collapse, loud_mixtures),
+    "attention-collapse": (attention_collapse, loud_mixtures, cold_choices),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),
-    "saturated-units": (saturated_units, saturated_gates, shut_mixtures, lone_shares),
+    "saturated-units": (saturated_units, saturated_gates, shut_mixtures, settled_shares, lone_shares),
     "dead-units": (dead_units,),
     "rank-collapse": (rank_collapse,),
     "constant-output": (constant_output, mixed_samples, shared_by_samples),

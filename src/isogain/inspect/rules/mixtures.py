@@ -14,7 +14,7 @@ from isogain.inspect.mending import sized, zeroed
 from isogain.inspect.rules.attention import BEYOND, SPREAD_OUT, condensation
 from isogain.inspect.table import Table
 
-__all__ = ["loud_mixtures", "shut_mixtures"]
+__all__ = ["loud_mixtures", "shut_mixtures", "shut_softmaxes"]
 
 ONE_HOT = 0.9
 """Mean largest share from which one of those that are mixed is chosen."""
@@ -29,6 +29,7 @@ STEPS = 8
 class Mixture:
     """A softmax whose shares weigh signals, and the one trained weight that makes its logits."""
 
+    softmax: int
     seen: Attention
     weight: Node
     offsets: tuple[str, ...]
@@ -101,6 +102,11 @@ def shut_mixtures(table: Table) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def shut_softmaxes(table: Table) -> frozenset[int]:
+    """The nodes of those."""
+    return frozenset(one.softmax for one in _mixtures(table) if one.shut)
+
+
 def _places(found: list[Mixture]) -> list[str]:
     return list(dict.fromkeys(one.name for one in found))
 
@@ -150,6 +156,7 @@ def _another(table: Table, node: Node, other: int, read: bool) -> bool:
 def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
     """Its logits straight from one weight: a factor between (a temperature) asks for sharp shares."""
     added: list[str] = []
+    softmax = node.index
     for _ in range(STEPS):
         sources = [i for i in node.inputs if table.node(i).learnt]
         if len(sources) != 1:
@@ -158,7 +165,7 @@ def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
         if node.kind == "weight" and node.weight is not None:
             added += [node.weight.bias] if node.weight.bias else []
             if _sets_size(table, node):
-                yield Mixture(seen, node, tuple(added))
+                yield Mixture(softmax, seen, node, tuple(added))
             return
         if node.kind not in ("shape", "add", "dropout") and node.op != "where":
             return

@@ -15,6 +15,7 @@ __all__ = ["lone_shares", "shared_by_samples", "wrong_classes"]
 STEPS = 6
 REDUCING = frozenset(["pool", "product"])
 """Kinds of operations that may sum over an axis of what they read."""
+MATRIX = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
 FLATTENING = frozenset(["view", "reshape", "flatten"])
 
 
@@ -97,14 +98,40 @@ def _sizes(shape: Sequence[int]) -> str:
 
 
 def shared_by_samples(table: Table) -> Iterator[Finding]:
-    """Weights of positions that sum to 1 over the samples of a batch, which then never meet."""
-    if table.batch < 2 or not _one_by_one(table):
-        return
+    """Weights of positions that sum to 1 over what stands side by side: samples of a batch, or heads."""
+    apart = table.batch > 1 and _one_by_one(table)
     for node, axis in _softmaxes(table):
-        alone = axis == 0 and node.shape[0] == table.batch and table.batch not in node.shape[1:]
-        if alone and any(_pools_each(table, node, size) for size in node.shape[1:] if size > 1):
-            yield _over_samples(table, node)
+        if (apart and axis == 0 and _over_batch(table, node)) or _beside(table, node, axis):
+            yield _over_samples(node, axis)
             return
+
+
+def _over_batch(table: Table, node: Node) -> bool:
+    """Whether its first axis holds the samples, which are kept apart when it weighs their positions."""
+    alone = node.shape[0] == table.batch and table.batch not in node.shape[1:]
+    return alone and any(_pools_each(table, node, size) for size in node.shape[1:] if size > 1)
+
+
+def _beside(table: Table, node: Node, axis: int) -> bool:
+    """Whether queries and keys are multiplied for each place of its axis alone, and so are the values."""
+    if axis >= len(node.shape) - 2 or node.shape[axis] < 2:
+        return False
+    before, after = table.graph.preceding(node.index, ("product", "weight", "norm"), STEPS), _same(table, node)
+    made = before is not None and before.kind == "product" and before.op in MATRIX and len(before.inputs) > 1
+    return made and before is not None and before.shape == node.shape and any(
+        one.op in MATRIX and one.inputs[0] in after and one.shape[:-1] == node.shape[:-1]
+        for one in table.graph.nodes
+        if one.kind == "product"
+    )  # fmt: skip
+
+
+def _same(table: Table, node: Node) -> set[int]:
+    """The node, and what hands on its shares as they are."""
+    found = {node.index}
+    for later in table.graph.nodes[node.index + 1 :]:
+        if later.kind in ("dropout", "shape") and later.shape == node.shape and found.issuperset(later.inputs):
+            found.add(later.index)
+    return found
 
 
 def _one_by_one(table: Table) -> bool:
@@ -129,13 +156,13 @@ def _pools_each(table: Table, node: Node, size: int) -> bool:
     return False
 
 
-def _over_samples(table: Table, node: Node) -> Finding:
+def _over_samples(node: Node, axis: int) -> Finding:
     return Finding(
         "constant-output", "warning", place(node),
-        f"a softmax along axis 0 of {_sizes(node.shape)}, the {table.batch} samples",
-        "shares that sum to 1 for each sample",
-        f"the shares of {place(node)} sum to 1 over the samples of a batch, and are used to sum over the "
-        "positions of each sample: what one sample gets depends on the others beside it",
+        f"a softmax along axis {axis} of {_sizes(node.shape)}, which holds what stands side by side",
+        "shares that sum to 1 over the positions that they weigh",
+        f"the shares of {place(node)} sum to 1 along axis {axis}, over samples or heads, and are used to sum "
+        "over positions: what one gets depends on the others beside it, and its own shares sum to anything",
         paths=(place(node),),
     )  # fmt: skip
 

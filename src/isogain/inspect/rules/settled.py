@@ -1,0 +1,154 @@
+"""Choices that are settled before anything is learnt: one place for every sample, or one by a cold softmax."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.looks import Attention, Look
+from isogain.inspect.mending import sized, zeroed
+from isogain.inspect.rules.attention import BEYOND, condensation
+from isogain.inspect.rules.mixtures import shut_softmaxes
+from isogain.inspect.table import Table
+
+__all__ = ["cold_choices", "settled_shares"]
+
+REST = 1e-3
+"""What all but one get together below which softmax's slope, and with it each gradient, is as small."""
+REACH = 0.5
+"""Of the gap between the one and the others, the most that what differs from sample to sample spans."""
+COLD = 0.99
+"""Mean largest share of a choice among trained numbers from which it is made: the slope is below .01."""
+STEPS = 8
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A softmax that takes one and the same for every sample, and what was added to its logits."""
+
+    node: Node
+    seen: Attention
+    maker: Node | None
+    """The nearest node before it that adds something the samples have no part in."""
+    offsets: tuple[str, ...]
+    """The parameters that are added there; none for a table, or a mask."""
+
+
+def settled_shares(table: Table) -> Iterator[Finding]:
+    """Attention and routers that take one place for all samples, by what is added to their logits."""
+    known = shut_softmaxes(table)
+    found = [one for one in _settled(table) if one.node.index not in known]
+    if not found:
+        return
+    worst = max(found, key=lambda one: max(one.seen.largest))
+    names = tuple(dict.fromkeys(name for one in found for name in one.offsets))
+    places = tuple(dict.fromkeys(_named(one) for one in found))
+    yield Finding(
+        "saturated-units", "warning", pattern(names or places),
+        f"one of {worst.seen.keys} gets {max(worst.seen.largest):.5f} of the weight, the same for every sample",
+        f"shares that differ from sample to sample, or near 1/{worst.seen.keys}",
+        _why(table, worst), paths=tuple(dict.fromkeys((*names, *places))),
+        mends=(sized(table, _softer(table, found)), zeroed(table, names)),
+    )  # fmt: skip
+
+
+def _settled(table: Table) -> Iterator[Settled]:
+    for look in table.looks:
+        if look.node is None or look.op != "softmax" or not isinstance(look.seen, Attention):
+            continue
+        node = table.node(look.node)
+        if node.learnt and not table.in_loss(node) and _same_for_all(look.seen):
+            maker = _adding(table, node)
+            yield Settled(node, look.seen, maker, _offsets(table, maker))
+
+
+def _same_for_all(seen: Attention) -> bool:
+    """Whether most heads put all weight on one place that no sample's own part of the logits can change."""
+    heads = list(zip(seen.content, seen.largest, strict=True))
+    return 2 * sum(_fixed(seen.keys, *one) for one in heads) > len(heads) > 0
+
+
+def _fixed(keys: int, differs: float, largest: float) -> bool:
+    if not largest > 1 - REST:  # nor for a single sample, of which nothing is known
+        return False
+    gap = math.log((keys - 1) * largest / max(1 - largest, 1e-12))
+    return differs * condensation(keys) < REACH * gap
+
+
+def _adding(table: Table, node: Node) -> Node | None:
+    """The nearest sum, or weight with a bias, behind its logits, by the one learnt way there is."""
+    for _ in range(STEPS):
+        sources = [table.node(one) for one in node.inputs if table.node(one).learnt]
+        if len(sources) != 1:
+            return None
+        (node,) = sources
+        if node.kind == "weight" or (node.kind == "add" and len(node.inputs) == 1):
+            return node
+        if node.kind not in ("shape", "add", "multiply", "dropout") and node.op != "where":
+            return None
+    return None
+
+
+def _offsets(table: Table, maker: Node | None) -> tuple[str, ...]:
+    if maker is None:
+        return ()
+    names = maker.parameters if maker.kind == "add" else (maker.weight.bias if maker.weight else None,)
+    return tuple(name for name in names if name and name in table.parameters)
+
+
+def _named(one: Settled) -> str:
+    return place(one.maker if one.maker is not None and one.maker.kind == "weight" else one.node)
+
+
+def _why(table: Table, one: Settled) -> str:
+    largest = max((table.parameters[name].largest for name in one.offsets), default=math.nan)
+    added = pattern(one.offsets) if one.offsets else "what is added to its logits, whatever the input,"
+    size = f" reaches {largest:.3g} and" if one.offsets else ""
+    return (
+        f"{added}{size} decides: {place(one.node)} takes one place for every sample, where softmax has no "
+        "slope left, so that neither the logits nor what the others hold gets a gradient to speak of"
+    )
+
+
+def _softer(table: Table, found: Sequence[Settled]) -> dict[str, float]:
+    """Drawn offsets at a size that leaves every choice open; those of few numbers are set to 0 instead."""
+    drawn = {name for one in found for name in one.offsets if table.parameters[name].fingerprint}
+    return {name: 1 / max(one.seen.logits) for one in found for name in one.offsets if name in drawn}
+
+
+def cold_choices(table: Table) -> Iterator[Finding]:
+    """A softmax of drawn, trained numbers alone that takes one of them, by chance, and has no slope there."""
+    found = [(look, seen) for look in table.looks if (seen := _cold(table, look)) is not None]
+    if not found:
+        return
+    look, worst = max(found, key=lambda one: max(one[1].logits))
+    names = tuple(dict.fromkeys(one.parameters[0] for one, _ in found))
+    size, bar = max(worst.logits), condensation(worst.keys)
+    severity: Severity = "critical" if size > BEYOND[1] * bar else "warning"
+    factors = {one.parameters[0]: 1 / max(seen.logits) for one, seen in found}
+    own = table.parameters[look.parameters[0]].std
+    yield Finding(
+        "attention-collapse", severity, pattern(names),
+        f"logits of standard deviation {size:.3g} over {worst.keys} to choose from; largest share "
+        f"{max(worst.largest):.2f}",
+        f"about 1, and below sqrt(2 ln {worst.keys}) = {bar:.2g}, where a softmax condenses",
+        f"a softmax of {pattern(names)}, whose numbers have standard deviation {own:.3g}, gets {size / own:.3g} "
+        "times that: one is chosen by chance, and softmax's slope is near 0",
+        paths=names, mends=(sized(table, factors),),
+    )  # fmt: skip
+
+
+def _cold(table: Table, look: Look) -> Attention | None:
+    """What was seen of a softmax of one drawn parameter, where it takes one of each row."""
+    seen = look.seen
+    if look.node is not None or look.op != "softmax" or not isinstance(seen, Attention):
+        return None
+    state = table.parameters.get(look.parameters[0]) if len(look.parameters) == 1 else None
+    if state is None or not state.fingerprint or not state.requested or state.gradient is None:
+        return None
+    loud = all(size > BEYOND[0] * condensation(seen.keys) for size in seen.logits)
+    return seen if seen.logits and loud and min(seen.largest) > COLD else None

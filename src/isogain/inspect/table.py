@@ -205,6 +205,8 @@ class ParameterState:
     """How many different ones there are among them."""
     twin_gradients: float = math.nan
     """Share of those whose gradients are equal too."""
+    lone_gradients: bool = False
+    """Whether of all those that are one, one alone gets a gradient."""
     orthogonal: bool = False
     """Whether its rows (or columns, if those are fewer) are orthogonal, by a sample of them."""
     fingerprint: str = ""
@@ -339,10 +341,8 @@ class Table:
         return self.parameters.get(node.weight.name) if node.weight else None
 
     def ratio(self, node: Node) -> float:
-        """Measured gain: root mean square out over that of what it reads (the sum's mean square for several).
-
-        Operations that hand on what they get (shapes, dropout) are looked through.
-        """
+        """Measured gain: root mean square out over that of what it reads (the sum's mean square for several),
+        looking through operations that hand on what they get (shapes, dropout)."""
         if node.index not in self.forward:
             return math.nan
         sources = [self._measured_before(one) for one in node.inputs]

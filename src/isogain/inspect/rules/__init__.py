@@ -37,7 +37,7 @@ from isogain.inspect.rules.settled import cold_choices, settled_shares
 from isogain.inspect.rules.silences import masked_weights, zero_rows
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
-from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
+from isogain.inspect.rules.symmetry import identical_layers, same_rows, symmetric_units
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.usage import unregistered, unused_parameter
@@ -50,7 +50,7 @@ Rule = Callable[[Table], Iterator[Finding]]
 RULES: dict[str, tuple[Rule, ...]] = {
     "non-finite": (nan_buffers, non_finite),
     "uninitialized": (stale_buffers, uninitialized),
-    "symmetric-units": (symmetric_units, saddles),
+    "symmetric-units": (symmetric_units, same_rows, saddles),
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (exploding_forward, loud_logarithms, loud_noise),
     "vanishing-forward": (

@@ -106,8 +106,12 @@ def _named(one: Settled) -> str:
 
 def _why(table: Table, one: Settled) -> str:
     largest = max((table.parameters[name].largest for name in one.offsets), default=math.nan)
-    added = pattern(one.offsets) if one.offsets else "what is added to its logits, whatever the input,"
-    size = f" reaches {largest:.3g} and" if one.offsets else ""
+    summed = table.forward.get(one.maker.index) if one.maker is not None else None
+    if one.offsets:
+        added, size = pattern(one.offsets), f" reaches {largest:.3g} and"
+    else:
+        added = "what is added to its logits, whatever the input,"
+        size = f" reaches {summed.largest:.3g} and" if summed is not None and summed.finite else ""
     return (
         f"{added}{size} decides: {place(one.node)} takes one place for every sample, where softmax has no "
         "slope left, so that neither the logits nor what the others hold gets a gradient to speak of"

@@ -15,7 +15,7 @@ from isogain.inspect.rules.usage import routed
 from isogain.inspect.slices import Slices
 from isogain.inspect.table import Table
 
-__all__ = ["FATES", "fate_of", "idle_slices", "odd_slices", "same_slices"]
+__all__ = ["ENOUGH", "FATES", "fate_of", "idle_slices", "odd_slices", "same_slices", "tokens"]
 
 IDLE = 0.5
 """Share of idle experts from which a batch that should reach all of them did not."""
@@ -29,6 +29,8 @@ MOSTLY = 0.6
 FATES: Mapping[str, tuple[Severity, str]] = {
     "one": ("critical", "side by side, and their gradients point the same way: they stay one map for ever"),
     "slow": ("warning", "side by side, and most of their gradients is the same: they part slowly"),
+    "first": ("warning", "side by side, and one alone gets a gradient: where the best of equals is taken, the "
+              "others stay copies"),
     "apart": ("info", "side by side, and parted by their gradients at the first step, as copied experts are"),
 }  # fmt: skip
 SCANNED: tuple[Severity, str] = (
@@ -43,7 +45,7 @@ def _stacks(table: Table) -> Iterator[tuple[str, Slices]]:
             yield name, state.slices
 
 
-def _tokens(table: Table) -> int:
+def tokens(table: Table) -> int:
     """Samples times positions of the largest input."""
     counts = [
         math.prod(node.shape[:-1] if node.dtype.startswith(("float", "bfloat")) else node.shape)
@@ -55,19 +57,19 @@ def _tokens(table: Table) -> int:
 def idle_slices(table: Table) -> Iterator[Finding]:
     """Experts that no token reached, more of them than an even router leaves by chance."""
     counts = {name: (s.idle, s.count) for name, s in _stacks(table)} | _modules(table)
-    tokens = _tokens(table)
+    given = tokens(table)
     idle = {
         name: (none, count)
         for name, (none, count) in counts.items()
-        if count >= 3 and none >= IDLE * count and tokens >= ENOUGH * count
+        if count >= 3 and none >= IDLE * count and given >= ENOUGH * count
     }
     if not idle:
         return
     none, count = max(idle.values())
     yield Finding(
         "idle-slices", "warning", pattern(list(idle)),
-        f"{none} of {count} get no gradient from {tokens} tokens",
-        f"about {math.exp(-tokens / count):.1%} where tokens are spread evenly",
+        f"{none} of {count} get no gradient from {given} tokens",
+        f"about {math.exp(-given / count):.1%} where tokens are spread evenly",
         "almost all tokens go to the same few experts (a router of equal logits, a hash that "
         "maps all to one): "
         "the others stay as they were drawn, and those few get all the gradient, so the router "
@@ -112,7 +114,8 @@ def fate_of(kinship: float) -> str:
 def _same(names: list[str], copied: dict[str, Slices], deep: bool) -> Finding:
     worst = max((copied[name] for name in names), key=lambda s: s.twins)
     akin = max(copied[name].kinship for name in names)
-    severity, why = SCANNED if deep else FATES[fate_of(akin)]
+    alone = all(copied[name].twins == copied[name].idle + 1 for name in names)
+    severity, why = SCANNED if deep else FATES["first" if alone else fate_of(akin)]
     return Finding(
         "identical-layers", severity, pattern(names),
         f"{worst.twins} of {worst.count} slices with the same numbers",

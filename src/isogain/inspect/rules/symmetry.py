@@ -11,10 +11,10 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import changeable, drawn
 from isogain.inspect.rules.saddles import stuck_weights
-from isogain.inspect.rules.slices import FATES, fate_of
+from isogain.inspect.rules.slices import ENOUGH, FATES, fate_of, tokens
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["identical_layers", "symmetric_units"]
+__all__ = ["identical_layers", "same_rows", "symmetric_units"]
 
 SHARES = (0.05, 0.5)
 """Shares of a layer's units from which duplicates are a warning, and critical."""
@@ -127,6 +127,31 @@ def _mends(table: Table, nodes: list[Node]) -> tuple[Fix, ...]:
     return drawn(table, first), drawn(table, nodes), RESTART
 
 
+def same_rows(table: Table) -> Iterator[Finding]:
+    """Tables of one drawn row, repeated: slots and hypotheses that are one, and that no gradient parts."""
+    maps = {node.weight.name for node in table.graph.nodes if node.weight and node.role != "head"}
+    for name, state in table.parameters.items():
+        copied = state.requested and not state.constant and state.duplicate_units > 0.99
+        alone = state.lone_gradients and tokens(table) >= ENOUGH * state.units
+        if name not in maps and copied and (alone or _alike_for_good(state)):
+            yield _repeated(table, name, state)
+
+
+def _repeated(table: Table, name: str, state: ParameterState) -> Finding:
+    severity: Severity = "warning" if state.lone_gradients else "critical"
+    fate = (
+        "one alone gets a gradient, as the first of equals does where the best is taken: the others stay copies"
+        if state.lone_gradients
+        else "get the same gradient too: they stay one for ever"
+    )
+    redraw = Fix((Change("normal", tuple((one, state.rms) for one in changeable(table, [name]))),))
+    return Finding(
+        "symmetric-units", severity, name, f"{state.units} rows, {state.distinct_units} of them different",
+        "rows that differ", f"the rows of {name} are copies of one another, and {fate}", "", (name,),
+        mends=(redraw,),
+    )  # fmt: skip
+
+
 def identical_layers(table: Table) -> Iterator[Finding]:
     """Different layers that hold bit-identical drawn weights: one was copied from the other."""
     groups: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
@@ -146,7 +171,8 @@ def identical_layers(table: Table) -> Iterator[Finding]:
 def _fate(table: Table, names: list[str]) -> str:
     if table.in_series([one for name in names for one in table.graph.by_parameter[name].nodes]):
         return "after one another"
-    return fate_of(table.parameters[names[0]].kinship)
+    felt = [gradient.largest > 0 for name in names if (gradient := table.parameters[name].gradient)]
+    return "first" if sum(felt) == 1 else fate_of(table.parameters[names[0]].kinship)
 
 
 def _identical(table: Table, copied: list[list[str]], fate: str) -> Finding:

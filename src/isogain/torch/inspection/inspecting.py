@@ -288,13 +288,19 @@ def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str
     asked = []
     for name, parameter in recorder.parameters.items():
         use = uses.get(name)
-        grouped = use is not None and use.groups > 1
-        axis = unit_axis(use, tuple(parameter.shape)) if use and not grouped else None
+        shape = tuple(parameter.shape)
+        axis = _first_rows(shape) if use is None else unit_axis(use, shape) if use.groups == 1 else None
         bias = recorder.parameters.get(use.bias) if use and use.bias else None
         asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad))
     with torch.no_grad():
         states = parameter_states(asked)
         return closer_states(asked, states, recorder.nodes, recorder.meter.looks)
+
+
+def _first_rows(shape: tuple[int, ...]) -> int | None:
+    """Of a table that is no map (queries, slots) the axis of its rows; None for what has no rows."""
+    several = [axis for axis, size in enumerate(shape) if size > 1]
+    return several[0] if len(several) > 1 else None
 
 
 def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: list[str]) -> Coverage:

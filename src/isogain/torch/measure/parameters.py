@@ -94,7 +94,7 @@ def _state(one: Asked, values: Values, back: Backward | None, rows: Rows) -> Par
         values.zero_fraction, values.finite, values.constant,
         implausible=_implausible(one.parameter, values.decades), scattered=values.scattered,
         duplicate_units=rows.duplicates, units=rows.units, distinct_units=rows.distinct,
-        twin_gradients=rows.twins, orthogonal=rows.orthogonal,
+        twin_gradients=rows.twins, lone_gradients=rows.lone, orthogonal=rows.orthogonal,
         fingerprint=_fingerprint(one.parameter, values), gradient=back, requested=one.requested,
     )  # fmt: skip
 
@@ -108,6 +108,8 @@ class Rows(NamedTuple):
     """Share of those with equal gradients."""
     units: int = 0
     distinct: int = 0
+    lone: bool = False
+    """Whether one of each set of twins alone gets a gradient."""
     orthogonal: bool = False
 
 
@@ -126,24 +128,25 @@ def _rows_of(asked: Sequence[Asked], values: Sequence[Values]) -> list[Rows]:
         right = are_orthogonal(turned)
         for k, place in enumerate(places):
             units = len(turned[k])
-            twins = (0.0, math.nan, units, units) if different[k] else _duplicates(alike[k], turned[k])
-            found[place] = Rows(*twins, right[k] and not values[place].constant)
+            twins = Rows(units=units, distinct=units) if different[k] else _duplicates(alike[k], turned[k])
+            found[place] = twins._replace(orthogonal=right[k] and not values[place].constant)
     return found
 
 
-def _duplicates(one: Asked, rows: Tensor) -> tuple[float, float, int, int]:
-    """Shares of units with an exact twin (bias included), of those with equal gradients; units, distinct."""
+def _duplicates(one: Asked, rows: Tensor) -> Rows:
+    """Units with an exact twin (bias included), those of them with equal gradients, and who gets any."""
     units = len(rows)
     groups = equal_rows(rows, one.bias)
     if not groups:
-        return 0.0, math.nan, units, units
+        return Rows(units=units, distinct=units)
     members = sum(len(group) for group in groups)
     distinct = units - members + len(groups)
     if one.gradient is None:
-        return members / units, math.nan, units, distinct
+        return Rows(members / units, math.nan, units, distinct)
     slopes = one.gradient.detach().movedim(one.unit_axis or 0, 0).reshape(units, -1)
     same = sum(len(group) for group in groups if _nearly_equal(slopes[list(group)]))
-    return members / units, same / members, units, distinct
+    lone = all(int(slopes[list(group)].any(1).sum()) == 1 for group in groups)
+    return Rows(members / units, same / members, units, distinct, lone)
 
 
 IMPLAUSIBLE = 12.0

@@ -8,6 +8,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.axes import mixed_samples
+from isogain.inspect.rules.bases import unreached_bases
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -55,6 +56,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "exploding-forward": (exploding_forward, loud_logarithms, loud_noise),
     "vanishing-forward": (
         vanishing_forward,
+        unreached_bases,
         drowned_data,
         foreign_statistics,
         drawn_norms,

@@ -13,7 +13,7 @@ from isogain.inspect.looks import Choices, Look
 from isogain.inspect.mending import changeable
 from isogain.inspect.table import Table
 
-__all__ = ["idle_codes"]
+__all__ = ["idle_codes", "one_code"]
 
 MANY = 8
 """Rows from which one for all is no fair share."""
@@ -35,6 +35,11 @@ def idle_codes(table: Table) -> Iterator[Finding]:
             yield _collapsed(table, look, look.seen, source)
 
 
+def one_code(table: Table) -> Iterator[Finding]:
+    """Those whose rows are all one number, so that whatever was chosen was the same."""
+    return (found for found in idle_codes(table) if table.parameters[found.paths[0]].constant)
+
+
 def _chooser(table: Table, look: Look) -> Node | None:
     """What computes the index, where the model learns it and rows learn only where they are taken."""
     state = table.parameters.get(look.parameters[0])
@@ -46,7 +51,15 @@ def _chooser(table: Table, look: Look) -> Node | None:
 def _collapsed(table: Table, look: Look, seen: Choices, source: Node) -> Finding:
     name = look.parameters[0]
     codes, asked = table.parameters[name].rms, _asked(table, source, name)
-    severity: Severity = "info" if codes < SMALL * asked else "warning"
+    alike = table.parameters[name].constant
+    severity: Severity = "critical" if alike else "info" if codes < SMALL * asked else "warning"
+    why = (
+        f"all rows of {name} are {table.parameters[name].mean:.3g}: the first is taken for everything, and it "
+        "alone gets a gradient"
+        if alike
+        else f"the rows of {name} have root mean square {codes:.3g}, and what chooses among them {asked:.3g}: "
+        "one is the nearest to everything, and the others get no gradient that would bring them nearer"
+    )
     mends = (
         Fix((Change("normal", ((name, asked),)),)) if asked > 0 and changeable(table, [name]) else Fix(),
     )
@@ -54,9 +67,7 @@ def _collapsed(table: Table, look: Look, seen: Choices, source: Node) -> Finding
         "idle-slices", severity, pattern([name]),
         f"one of {seen.rows} rows is chosen by all of {seen.observations}",
         f"a fair share of the rows among {seen.observations}",
-        f"the rows of {name} have root mean square {codes:.3g}, and what chooses among them {asked:.3g}: "
-        "one is the nearest to everything, and the others get no gradient that would bring them nearer",
-        paths=(name,), mends=mends,
+        why, paths=(name,), mends=mends,
     )  # fmt: skip
 
 

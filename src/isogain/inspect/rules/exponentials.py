@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.mending import sized
+from isogain.inspect.fixes import Fix
+from isogain.inspect.mending import sized, zeroed
 from isogain.inspect.table import Forward, Table
 
 __all__ = ["loud_logarithms"]
@@ -32,7 +33,7 @@ def loud_logarithms(table: Table) -> Iterator[Finding]:
         "logarithms near 0, whose exponentials are near 1",
         f"{place(weight)} makes logarithms up to {seen.maximum:.3g}: the variances or scales that become of "
         "them drown everything else",
-        paths=paths, mends=(sized(table, dict(_factors(found))),),
+        paths=paths, mends=_mends(table, found),
     )  # fmt: skip
 
 
@@ -42,6 +43,16 @@ def _makers(table: Table) -> list[Node]:
     before = (table.graph.preceding(node.index, ("weight",), 2) for node in exponentials)
     found = {one.index: one for one in before if one is not None and one.index in table.forward}
     return [one for one in found.values() if table.forward[one.index].finite]
+
+
+def _mends(table: Table, found: list[tuple[Node, Forward]]) -> tuple[Fix, ...]:
+    """Biases at 0 where they make the numbers large; weights smaller; both."""
+    loud = [
+        one.weight.bias for one, _ in found
+        if one.weight and one.weight.bias in table.parameters and table.parameters[one.weight.bias].rms > LOUD[0]
+    ]  # fmt: skip
+    level, smaller = zeroed(table, [name for name in loud if name]), sized(table, dict(_factors(found)))
+    return level, smaller, level + smaller
 
 
 def _factors(found: list[tuple[Node, Forward]]) -> Iterator[tuple[str, float]]:

@@ -12,6 +12,8 @@ from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, stack
+from isogain.inspect.rules.bases import unreached_bases
+from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.timescales import forgetful_decays
@@ -218,14 +220,17 @@ def constant_output(table: Table) -> Iterator[Finding]:
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))
-        forgotten = next(chain(forgotten_states(table), forgetful_decays(table)), None)
+        told = chain(
+            forgotten_states(table), forgetful_decays(table), unreached_bases(table), one_code(table)
+        )
+        known = next(told, None)
         yield Finding(
             "constant-output", severity, place(node),
             f"outputs of different samples differ by {apart:.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
-            forgotten.why if forgotten else _why_constant(table, weights, forward.distance),
-            paths=forgotten.paths if forgotten else (),
-            mends=forgotten.mends or (RESTART,) if forgotten else stack(table, weights),
+            known.why if known else _why_constant(table, weights, forward.distance),
+            paths=known.paths if known else (),
+            mends=known.mends or (RESTART,) if known else stack(table, weights),
         )  # fmt: skip
         return
 

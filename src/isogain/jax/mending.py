@@ -28,7 +28,7 @@ JAX = Dialect(
         verb: f"params = isogain.jax.mend(params, {verb}={{values}})"
         for verb in ("fill", "norm", "normal", "orthogonal", "patch")
     }
-    | {"inputs": "inputs = inputs / {text}"},
+    | {"inputs": "inputs = inputs / {text}", "targets": "targets = (targets{text}"},
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,10 +12,11 @@ from torch.utils import _pytree as pytree
 
 from isogain.inspect.fixes import Change, Dialect, Fix
 from isogain.torch.call.calling import Loss
+from isogain.torch.call.losses import wants_targets
 from isogain.torch.draw.init import constant_, normal_, orthogonal_
 from isogain.torch.start.starting import init_
 
-__all__ = ["TORCH", "carried_out"]
+__all__ = ["TORCH", "carried_out", "worded"]
 
 Tensor = torch.Tensor
 
@@ -31,9 +33,22 @@ TORCH = Dialect(
         "restart": "igt.init_(model, inputs{text})",
         "cast": "model.to(torch.{text})",
         "inputs": "inputs = inputs / {text}",
+        "targets": "targets = (targets{text}",
     },
     modules=True,
 )
+
+
+def worded(dialect: Dialect, inputs: Any, loss: Any) -> Dialect:
+    """The dialect with lines about data that fit `inputs` as they were given: a batch, or several parts."""
+    several = type(inputs) in (tuple, list)
+    said: dict[str, str] = {}
+    if several and len(inputs):
+        rest = ", *inputs[1:]" if len(inputs) > 1 else ","
+        said["inputs"] = f"inputs = (inputs[0] / {{text}}{rest})"
+    if several and wants_targets(loss):
+        said["targets"] = "inputs = (*inputs[:-1], (inputs[-1]{text})"
+    return replace(dialect, verbs={**dialect.verbs, **said})
 
 
 def _scaled(parameter: Tensor, length: float, _: str) -> None:
@@ -63,7 +78,7 @@ def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = Non
         elif change.verb == "cast":
             inputs = _cast(change, model, inputs)
         elif change.verb == "inputs":
-            inputs = inputs / float(change.text)
+            inputs = _divided(inputs, float(change.text))
         else:
             _each(change, model)
     return inputs
@@ -73,6 +88,10 @@ def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = Non
 def _each(change: Change, model: nn.Module) -> None:
     for name, value in change.values:
         VERBS[change.verb](model.get_parameter(name), float(f"{value:.6g}"), name)
+
+
+def _divided(inputs: Any, size: float) -> Any:
+    return pytree.tree_map_only(Tensor, lambda t: t / size if t.is_floating_point() else t, inputs)
 
 
 def _cast(change: Change, model: nn.Module, inputs: Any) -> Any:

@@ -16,7 +16,7 @@ from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.inspecting import Level
 from isogain.torch.inspection.inspecting import inspect as look
-from isogain.torch.mending.carrying import TORCH, carried_out
+from isogain.torch.mending.carrying import TORCH, carried_out, worded
 from isogain.torch.record.gathering import copied
 
 __all__ = ["LARGEST", "inspect"]
@@ -52,12 +52,13 @@ def inspect(
     >>> report.verdict  # doctest: +SKIP
     'healthy'
     """
+    given = inputs
     inputs, asked = understood(plain_module(model), inputs, loss)
     report = look(model, inputs, asked, level=level)
     if not report.findings:
         return report
     tried = partial(_attempt, model, inputs, asked)
-    return proved(report, tried, dialect, _why_not(model, report))
+    return proved(report, tried, worded(dialect, given, loss), _why_not(model, report))
 
 
 def _why_not(model: nn.Module, report: Report) -> str:

@@ -24,6 +24,8 @@ REACH = 0.5
 COLD = 0.99
 """Mean largest share of a choice among trained numbers from which it is made: the slope is below .01."""
 STEPS = 8
+CHOOSING = frozenset(["softmax", "scaled_dot_product_attention"])
+"""Operations of which logits and shares were looked at."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def settled_shares(table: Table) -> Iterator[Finding]:
 
 def _settled(table: Table) -> Iterator[Settled]:
     for look in table.looks:
-        if look.node is None or look.op != "softmax" or not isinstance(look.seen, Attention):
+        if look.node is None or look.op not in CHOOSING or not isinstance(look.seen, Attention):
             continue
         node = table.node(look.node)
         if node.learnt and not table.in_loss(node) and _same_for_all(look.seen):
@@ -81,6 +83,8 @@ def _fixed(keys: int, differs: float, largest: float) -> bool:
 
 def _adding(table: Table, node: Node) -> Node | None:
     """The nearest sum, or weight with a bias, behind its logits, by the one learnt way there is."""
+    if node.kind == "attention":
+        return None
     for _ in range(STEPS):
         sources = [table.node(one) for one in node.inputs if table.node(one).learnt]
         if len(sources) != 1:

@@ -14,6 +14,7 @@ __all__ = ["of_fused", "of_softmax"]
 
 Tensor = torch.Tensor
 SAMPLES, HEADS, QUERIES, KEYS = 4, 16, 8, 2048
+LOWEST = -1e9
 FORBIDDEN = 5e3
 """How far below the largest logit of its row, and half of it below 0, one lies that a mask put there."""
 
@@ -55,10 +56,16 @@ def of_fused(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | No
         logits = logits.masked_fill(
             torch.arange(key.shape[-2], device=query.device) >= ends[:, None], -math.inf
         )
-    elif isinstance(mask, Tensor) and mask.dtype == torch.bool and not mask.is_meta:
-        allowed = _grid(mask.expand(*query.shape[:-1], key.shape[-2]))
-        logits = logits.masked_fill(~allowed, -math.inf)
+    elif isinstance(mask, Tensor) and not mask.is_meta:
+        logits = _masked(logits, _grid(mask.detach().expand(*query.shape[:-1], key.shape[-2])))
     return _attention(logits)
+
+
+def _masked(logits: Tensor, mask: Tensor) -> Tensor:
+    """With a mask of what is allowed, or of what is added; a row that may see nothing stays a row."""
+    if mask.dtype == torch.bool:
+        return logits.masked_fill(~mask, -math.inf)
+    return logits + mask.float().clamp_min(LOWEST)
 
 
 def _readable(tensor: Any) -> bool:

@@ -135,7 +135,7 @@ class Node:
     channel_axis: int = -1
     weight: WeightUse | None = None
     activation: str | None = None
-    """Name in the table of activations, with its parameters in `settings`; there, too, the axis of a softmax."""
+    """Name in the table of activations, with its parameters in `settings`; the axis of a softmax is there."""
     settings: Mapping[str, float] = field(default_factory=dict)
     module: str = ""
     """Class name of the module it ran in."""

@@ -11,8 +11,19 @@ from dataclasses import dataclass
 
 __all__ = ["RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of"]
 
-VERBS = ("fill", "norm", "normal", "orthogonal", "patch", "freeze", "restart", "cast", "inputs", "targets",
-         "data")
+VERBS = (
+    "fill",
+    "norm",
+    "normal",
+    "orthogonal",
+    "patch",
+    "freeze",
+    "restart",
+    "cast",
+    "inputs",
+    "targets",
+    "data",
+)
 """Set to one value; scaled to a length; drawn N(0, std); drawn orthogonal with a gain; drawn N(0, std) only
 where not finite; no longer trained; `init_` of the whole model; another number format; smaller inputs;
 standardised targets; what no copy of the model can try."""
@@ -25,8 +36,8 @@ class Change:
     verb: str
     values: tuple[tuple[str, float], ...] = ()
     text: str = ""
-    """The number format of a cast, what inputs are divided by, what is done to targets, arguments of a restart, a
-    line about data."""
+    """The number format of a cast, what inputs are divided by, what is done to targets, arguments of a
+    restart, a line about data."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""vanishing-forward of basis functions that reach none of what they get: exponentials of far too negative numbers."""
+"""vanishing-forward of basis functions that reach none of what they get: exponentials of far below 0."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def unreached_bases(table: Table) -> Iterator[Finding]:
         return
     node, seen = max(found, key=lambda one: one[1].slowest)
     raw = raw_size(table)
-    inputs = f"; inputs have root mean square {raw:.3g}" if math.isfinite(raw) else ""
+    inputs = f"; the inputs have root mean square {raw:.3g}" if math.isfinite(raw) else ""
     paths = tuple(dict.fromkeys(place(one) for one, _ in found))
     yield Finding(
         "vanishing-forward", "critical", pattern(paths),
         f"exponentials of -{seen.slowest:.3g} and less for 98 of 100",
         "functions of which some are near 1 wherever the inputs are",
         f"{place(node)} hands on next to nothing: its functions are too narrow, or lie where no input comes, "
-        f"so that neither a signal nor a gradient passes{inputs}",
+        "so that no signal and no gradient passes" + inputs,
         paths=paths, mends=(smaller_inputs(table),),
     )  # fmt: skip
 

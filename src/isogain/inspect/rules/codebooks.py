@@ -54,11 +54,12 @@ def _collapsed(table: Table, look: Look, seen: Choices, source: Node) -> Finding
     alike = table.parameters[name].constant
     severity: Severity = "critical" if alike else "info" if codes < SMALL * asked else "warning"
     why = (
-        f"all rows of {name} are {table.parameters[name].mean:.3g}: the first is taken for everything, and it "
-        "alone gets a gradient"
+        f"all rows of {name} are {table.parameters[name].mean:.3g}: the first is taken for everything, and "
+        "it alone gets a gradient"
         if alike
-        else f"the rows of {name} have root mean square {codes:.3g}, and what chooses among them {asked:.3g}: "
-        "one is the nearest to everything, and the others get no gradient that would bring them nearer"
+        else f"the rows of {name} have root mean square {codes:.3g}, and what chooses among them "
+        f"{asked:.3g}: one is the nearest to everything, and the others get no gradient that would bring "
+        "them nearer"
     )
     mends = (
         Fix((Change("normal", ((name, asked),)),)) if asked > 0 and changeable(table, [name]) else Fix(),

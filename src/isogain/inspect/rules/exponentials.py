@@ -47,11 +47,9 @@ def _makers(table: Table) -> list[Node]:
 
 def _mends(table: Table, found: list[tuple[Node, Forward]]) -> tuple[Fix, ...]:
     """Biases at 0 where they make the numbers large; weights smaller; both."""
-    loud = [
-        one.weight.bias for one, _ in found
-        if one.weight and one.weight.bias in table.parameters and table.parameters[one.weight.bias].rms > LOUD[0]
-    ]  # fmt: skip
-    level, smaller = zeroed(table, [name for name in loud if name]), sized(table, dict(_factors(found)))
+    biases = [one.weight.bias for one, _ in found if one.weight and one.weight.bias in table.parameters]
+    loud = [name for name in biases if name and table.parameters[name].rms > LOUD[0]]
+    level, smaller = zeroed(table, loud), sized(table, dict(_factors(found)))
     return level, smaller, level + smaller
 
 

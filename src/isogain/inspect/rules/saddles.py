@@ -20,7 +20,7 @@ POWERS = frozenset(["pow", "square"])
 CARRYING = frozenset(["shape", "pool", "dropout"])
 """Kinds of nodes that hand zeros on as they are."""
 QUIET = 0.1
-"""Size of a draw, as a share of the usual one, that leaves a saddle and adds next to nothing to the answer."""
+"""Size of a draw, as a share of the usual one, that leaves a saddle and adds little to the answer."""
 
 
 def saddles(table: Table) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Choices that are settled before anything is learnt: one place for every sample, or one by a cold softmax."""
+"""Choices settled before anything is learnt: one place for every sample, or one by a cold softmax."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ def settled_shares(table: Table) -> Iterator[Finding]:
     places = tuple(dict.fromkeys(_named(one) for one in found))
     yield Finding(
         "saturated-units", "warning", pattern(names or places),
-        f"one of {worst.seen.keys} gets {max(worst.seen.largest):.5f} of the weight, the same for every sample",
+        f"one of {worst.seen.keys} gets {max(worst.seen.largest):.5f} of the weight, the same for every "
+        "sample" + _added(table, worst),
         f"shares that differ from sample to sample, or near 1/{worst.seen.keys}",
-        _why(table, worst), paths=tuple(dict.fromkeys((*names, *places))),
+        _why(worst), paths=tuple(dict.fromkeys((*names, *places))),
         mends=(sized(table, _softer(table, found)), zeroed(table, names)),
     )  # fmt: skip
 
@@ -108,18 +109,22 @@ def _named(one: Settled) -> str:
     return place(one.maker if one.maker is not None and one.maker.kind == "weight" else one.node)
 
 
-def _why(table: Table, one: Settled) -> str:
-    largest = max((table.parameters[name].largest for name in one.offsets), default=math.nan)
-    summed = table.forward.get(one.maker.index) if one.maker is not None else None
-    if one.offsets:
-        added, size = pattern(one.offsets), f" reaches {largest:.3g} and"
-    else:
-        added = "what is added to its logits, whatever the input,"
-        size = f" reaches {summed.largest:.3g} and" if summed is not None and summed.finite else ""
+def _why(one: Settled) -> str:
+    added = pattern(one.offsets) if one.offsets else "what is added to its logits"
     return (
-        f"{added}{size} decides: {place(one.node)} takes one place for every sample, where softmax has no "
-        "slope left, so that neither the logits nor what the others hold gets a gradient to speak of"
+        f"{added} decides whatever the input: {place(one.node)} takes one place for every sample, where "
+        "softmax has no slope left, so that neither the logits nor what the others hold gets a gradient to "
+        "speak of"
     )
+
+
+def _added(table: Table, one: Settled) -> str:
+    """How large what is added is, where that is known."""
+    sizes = [table.parameters[name].largest for name in one.offsets]
+    summed = table.forward.get(one.maker.index) if one.maker is not None else None
+    if not sizes and summed is not None and summed.finite:
+        sizes = [summed.largest]
+    return f"; up to {max(sizes):.3g} is added to the logits" if sizes else ""
 
 
 def _softer(table: Table, found: Sequence[Settled]) -> dict[str, float]:
@@ -144,8 +149,8 @@ def cold_choices(table: Table) -> Iterator[Finding]:
         f"logits of standard deviation {size:.3g} over {worst.keys} to choose from; largest share "
         f"{max(worst.largest):.2f}",
         f"about 1, and below sqrt(2 ln {worst.keys}) = {bar:.2g}, where a softmax condenses",
-        f"a softmax of {pattern(names)}, whose numbers have standard deviation {own:.3g}, gets {size / own:.3g} "
-        "times that: one is chosen by chance, and softmax's slope is near 0",
+        f"a softmax of {pattern(names)}, whose numbers have standard deviation {own:.3g}, gets "
+        f"{size / own:.3g} times that: one is chosen by chance, and softmax's slope is near 0",
         paths=names, mends=(sized(table, factors),),
     )  # fmt: skip
 

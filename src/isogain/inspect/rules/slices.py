@@ -29,8 +29,11 @@ MOSTLY = 0.6
 FATES: Mapping[str, tuple[Severity, str]] = {
     "one": ("critical", "side by side, and their gradients point the same way: they stay one map for ever"),
     "slow": ("warning", "side by side, and most of their gradients is the same: they part slowly"),
-    "first": ("warning", "side by side, and one alone gets a gradient: where the best of equals is taken, the "
-              "others stay copies"),
+    "first": (
+        "warning",
+        "side by side, and one alone gets a gradient: where the best of equals is taken, the others stay "
+        "copies",
+    ),
     "apart": ("info", "side by side, and parted by their gradients at the first step, as copied experts are"),
 }  # fmt: skip
 SCANNED: tuple[Severity, str] = (

@@ -1,4 +1,4 @@
-"""Softmax along an axis that is none of its choices: of one number, of the samples, of other than the classes."""
+"""Softmax along an axis that is none of its choices: of one number, of samples, of other than classes."""
 
 from __future__ import annotations
 
@@ -69,26 +69,33 @@ def _is_output(table: Table, node: Node) -> bool:
 
 
 def _sums_over(table: Table, node: Node, size: int) -> bool:
-    """Whether something they weigh is summed over an axis of that length, soon after."""
+    """Whether something they weigh is summed over an axis of that length, soon after.
+
+    Means are taken of what experts make, too, of which there may be one.
+    """
     frontier = {node.index}
     for _ in range(STEPS):
         frontier = {reader for one in frontier for reader in table.graph.consumers[one]}
         for one in map(table.node, frontier):
             read = max((table.node(i).shape.count(size) for i in one.inputs), default=0)
-            if one.kind in REDUCING and one.shape.count(size) < read:
+            if one.kind in REDUCING and one.op != "mean" and one.shape.count(size) < read:
                 return True
         frontier = {one for one in frontier if table.node(one).kind in ("shape", "multiply", "dropout")}
     return False
 
 
 def _lone(node: Node, axis: int, maker: Node, answer: bool) -> Finding:
-    what = "the answer is 1 for every input" if answer else "all that it weighs counts alike"
+    why = (
+        f"a softmax of one number is 1 whatever it is: so is the answer, and {place(maker)} never gets a "
+        "gradient; one logit for yes or no takes a sigmoid"
+        if answer
+        else f"a softmax of one number is 1 whatever it is: all that it weighs counts alike, and "
+        f"{place(maker)} never gets a gradient; give the axis of the positions"
+    )
     return Finding(
         "saturated-units", "critical" if answer else "warning", place(node),
         f"a softmax along axis {axis} of {_sizes(node.shape)}: each share is 1",
-        "an axis with something to choose from",
-        f"a softmax of one number is 1 whatever it is: {what}, and {place(maker)} never gets a gradient"
-        + ("; one logit for yes or no takes a sigmoid" if answer else "; give the axis of the positions"),
+        "an axis with something to choose from", why,
         paths=tuple(dict.fromkeys((place(node), place(maker)))),
     )  # fmt: skip
 
@@ -116,7 +123,10 @@ def _beside(table: Table, node: Node, axis: int) -> bool:
     """Whether queries and keys are multiplied for each place of its axis alone, and so are the values."""
     if axis >= len(node.shape) - 2 or node.shape[axis] < 2:
         return False
-    before, after = table.graph.preceding(node.index, ("product", "weight", "norm"), STEPS), _same(table, node)
+    before, after = (
+        table.graph.preceding(node.index, ("product", "weight", "norm"), STEPS),
+        _same(table, node),
+    )
     made = before is not None and before.kind == "product" and before.op in MATRIX and len(before.inputs) > 1
     return made and before is not None and before.shape == node.shape and any(
         one.op in MATRIX and one.inputs[0] in after and one.shape[:-1] == node.shape[:-1]
@@ -129,7 +139,11 @@ def _same(table: Table, node: Node) -> set[int]:
     """The node, and what hands on its shares as they are."""
     found = {node.index}
     for later in table.graph.nodes[node.index + 1 :]:
-        if later.kind in ("dropout", "shape") and later.shape == node.shape and found.issuperset(later.inputs):
+        if (
+            later.kind in ("dropout", "shape")
+            and later.shape == node.shape
+            and found.issuperset(later.inputs)
+        ):
             found.add(later.index)
     return found
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
-from isogain.graph import Node, family
+from isogain.graph import Node, WeightUse, family
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
@@ -129,7 +130,7 @@ def _mends(table: Table, nodes: list[Node]) -> tuple[Fix, ...]:
 
 def same_rows(table: Table) -> Iterator[Finding]:
     """Tables of one drawn row, repeated: slots and hypotheses that are one, and that no gradient parts."""
-    maps = {node.weight.name for node in table.graph.nodes if node.weight and node.role != "head"}
+    maps = {use.name for node in _hidden(table) if (use := node.weight) and _whole(table, use)}
     for name, state in table.parameters.items():
         copied = state.requested and not state.constant and state.duplicate_units > 0.99
         alone = state.lone_gradients and tokens(table) >= ENOUGH * state.units
@@ -137,10 +138,16 @@ def same_rows(table: Table) -> Iterator[Finding]:
             yield _repeated(table, name, state)
 
 
+def _whole(table: Table, use: WeightUse) -> bool:
+    """Whether an operation reads a parameter as it is, and not once for each sample."""
+    return math.prod(use.shape) <= math.prod(table.graph.by_parameter[use.name].shape)
+
+
 def _repeated(table: Table, name: str, state: ParameterState) -> Finding:
     severity: Severity = "warning" if state.lone_gradients else "critical"
     fate = (
-        "one alone gets a gradient, as the first of equals does where the best is taken: the others stay copies"
+        "one alone gets a gradient, as the first of equals does where the best is taken: the others stay "
+        "copies"
         if state.lone_gradients
         else "get the same gradient too: they stay one for ever"
     )

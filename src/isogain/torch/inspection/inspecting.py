@@ -289,7 +289,10 @@ def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str
     for name, parameter in recorder.parameters.items():
         use = uses.get(name)
         shape = tuple(parameter.shape)
-        axis = _first_rows(shape) if use is None else unit_axis(use, shape) if use.groups == 1 else None
+        if use is None or math.prod(use.shape) > math.prod(shape):  # read as it is, or for each sample
+            axis = _first_rows(shape)
+        else:
+            axis = unit_axis(use, shape) if use.groups == 1 else None
         bias = recorder.parameters.get(use.bias) if use and use.bias else None
         asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad))
     with torch.no_grad():

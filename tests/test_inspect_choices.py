@@ -256,3 +256,41 @@ def test_lines_about_targets_fit_the_inputs_they_came_in():
     exec(line, scope)
     assert float(scope["inputs"][1].std()) == pytest.approx(1, rel=0.02)
     assert told(model, x, lambda output: F.mse_loss(output, y))["initial-loss"].fix.startswith("targets = (")
+
+
+def test_a_prefix_that_outshouts_frozen_attention_gets_the_size_of_what_it_stands_beside():
+    class Prompted(nn.Module):
+        def __init__(self, size):
+            super().__init__()
+            self.norm, self.attention = nn.LayerNorm(24), nn.MultiheadAttention(24, 2, batch_first=True)
+            self.answer = nn.Linear(24, 3)
+            self.requires_grad_(False)
+            self.prefix = nn.Parameter(size * torch.randn(5, 24))
+
+        def forward(self, x):
+            x = self.norm(x)
+            beside = torch.cat([self.prefix.expand(len(x), -1, -1), x], 1)
+            return self.answer(self.attention(x, beside, beside)[0].mean(1))
+
+    batch = torch.randn(32, 9, 24), torch.arange(32) % 3
+    assert not told(Prompted(0.5), batch, "cross_entropy")
+    model = Prompted(20.0)
+    found = told(model, batch, "cross_entropy")["attention-collapse"]
+    exec(found.fix, {"model": model, "torch": torch, "igt": igt})
+    assert float(model.prefix.square().mean()) == pytest.approx(1, rel=0.01)
+
+
+def test_scales_of_zeros_in_a_row_are_opened_together():
+    class Scaled(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer, self.scale = layer.requires_grad_(False), nn.Parameter(torch.zeros(layer.out_features))
+
+        def forward(self, x):
+            return self.layer(x) * self.scale
+
+    parts = [nn.Linear(*size, bias=False) for size in ((6, 20), (20, 20), (20, 2))]
+    model = nn.Sequential(*(Scaled(one) for one in parts))
+    found = told(model, (torch.randn(32, 6), torch.randn(32, 2)), "mse")["symmetric-units"]
+    exec(found.fix, {"model": model, "torch": torch, "igt": igt})
+    assert all(bool((one.scale == 1).all()) for one in model)  # the last one with them

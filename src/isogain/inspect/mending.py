@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from isogain.graph import Node
+from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers, needed_gain
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.table import Table
 
 __all__ = [
     "changeable", "drawn", "filled", "fresh", "frozen", "is_matrix", "offsets", "raw_size", "sized",
-    "smaller_inputs", "stack", "zeroed",
+    "smaller_inputs", "stack", "with_their_kind", "zeroed",
 ]  # fmt: skip
 
 OFFSET = 0.3
@@ -60,6 +60,15 @@ def changeable(table: Table, names: Iterable[str]) -> list[str]:
 def is_matrix(table: Table, name: str) -> bool:
     """Whether a parameter has more than one axis of more than one place: a map, and no scale or bias."""
     return sum(size > 1 for size in table.graph.by_parameter[name].shape) > 1
+
+
+def with_their_kind(table: Table, zeros: Iterable[str]) -> list[str]:
+    """These, and others of zeros and as many axes that are called alike: what mends one mends the next."""
+    kinds = {(family(name), is_matrix(table, name)) for name in zeros}
+    return [
+        name for name, state in table.parameters.items()
+        if state.zero and (family(name), is_matrix(table, name)) in kinds
+    ]  # fmt: skip
 
 
 def filled(table: Table, names: Iterable[str], value: float) -> Fix:

@@ -160,9 +160,16 @@ def _softened(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
         for w in weights
         if w.weight and math.isfinite(w.weight.gain) and w.weight.gain > LOUD
     }
-    if not factors or any("parametrizations" in name for name in factors):
+    if any("parametrizations" in name for name in factors):
         return ()
-    return (sized(table, factors),)
+    return (sized(table, factors or _beside(table, weights)),)
+
+
+def _beside(table: Table, weights: Sequence[Node]) -> dict[str, float]:
+    """Loud parameters that stand beside the signal in front of these weights: prefixes, prompts."""
+    before = (table.graph.preceding(w.index, ("concatenate",), 3) for w in weights)
+    names = {name for one in before if one is not None for name in one.parameters if name in table.parameters}
+    return {name: 1 / rms for name in names if (rms := table.parameters[name].rms) > LOUD}
 
 
 def _flat(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]]) -> Finding:

@@ -8,7 +8,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.mending import filled, fresh, is_matrix
+from isogain.inspect.mending import filled, fresh, is_matrix, with_their_kind
 from isogain.inspect.table import Table
 
 __all__ = ["saddles", "stuck_weights"]
@@ -135,7 +135,7 @@ def _opened(table: Table, groups: Mapping[str, set[str]]) -> tuple[Fix, ...]:
         if not groups[name].intersection(chosen):
             chosen.append(name)
     drawn = [name for name in chosen if is_matrix(table, name)]
-    ones = [name for name in chosen if name not in drawn]
+    ones = with_their_kind(table, [name for name in chosen if name not in drawn])
     return (
         fresh(table, drawn) + filled(table, ones, 1.0), fresh(table, list(groups)), RESTART,
         _quietly(fresh(table, drawn)),

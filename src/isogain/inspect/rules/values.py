@@ -10,7 +10,7 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.formats import FORMATS
-from isogain.inspect.mending import fresh
+from isogain.inspect.mending import fresh, is_matrix, with_their_kind
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["IMPLAUSIBLE", "dtype_headroom", "non_finite", "uninitialized"]
@@ -33,7 +33,12 @@ def non_finite(table: Table) -> Iterator[Finding]:
         return
     start = next((node for node in table.graph.nodes if _breaks(table, node)), None)
     if start is not None:
-        yield _finding(place(start), "NaN or infinity in what it hands on", _why(table, start))
+        states = (table.parameters[name] for name in start.parameters)
+        zeros = [one.name for one in states if one.zero and is_matrix(table, one.name)]
+        yield _finding(
+            place(start), "NaN or infinity in what it hands on", _why(table, start),
+            mends=(fresh(table, with_their_kind(table, zeros)),),  # a direction of zeros is divided by its length
+        )  # fmt: skip
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)
     else:

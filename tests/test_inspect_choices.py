@@ -284,7 +284,10 @@ def test_scales_of_zeros_in_a_row_are_opened_together():
     class Scaled(nn.Module):
         def __init__(self, layer):
             super().__init__()
-            self.layer, self.scale = layer.requires_grad_(False), nn.Parameter(torch.zeros(layer.out_features))
+            self.layer, self.scale = (
+                layer.requires_grad_(False),
+                nn.Parameter(torch.zeros(layer.out_features)),
+            )
 
         def forward(self, x):
             return self.layer(x) * self.scale

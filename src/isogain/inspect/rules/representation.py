@@ -11,7 +11,7 @@ from isogain.inspect.causes import cause_of, pattern, place
 from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
-from isogain.inspect.mending import fresh, is_matrix, stack
+from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
 from isogain.inspect.rules.bases import unreached_bases
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.propagation import severity_of
@@ -230,7 +230,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
             known.why if known else _why_constant(table, weights, forward.distance),
             paths=known.paths if known else (),
-            mends=known.mends or (RESTART,) if known else stack(table, weights),
+            mends=known.mends or (RESTART,) if known else (*stack(table, weights), smaller_inputs(table)),
         )  # fmt: skip
         return
 

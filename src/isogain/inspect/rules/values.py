@@ -33,11 +33,13 @@ def non_finite(table: Table) -> Iterator[Finding]:
         return
     start = next((node for node in table.graph.nodes if _breaks(table, node)), None)
     if start is not None:
-        states = (table.parameters[name] for name in start.parameters)
+        states = (table.parameters[name] for name in start.parameters if name in table.parameters)
         zeros = [one.name for one in states if one.zero and is_matrix(table, one.name)]
+        mends = (
+            fresh(table, with_their_kind(table, zeros)),
+        )  # a direction of zeros is divided by its length
         yield _finding(
-            place(start), "NaN or infinity in what it hands on", _why(table, start),
-            mends=(fresh(table, with_their_kind(table, zeros)),),  # a direction of zeros is divided by its length
+            place(start), "NaN or infinity in what it hands on", _why(table, start), mends=mends
         )  # fmt: skip
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)

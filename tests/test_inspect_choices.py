@@ -297,3 +297,32 @@ def test_scales_of_zeros_in_a_row_are_opened_together():
     found = told(model, (torch.randn(32, 6), torch.randn(32, 2)), "mse")["symmetric-units"]
     exec(found.fix, {"model": model, "torch": torch, "igt": igt})
     assert all(bool((one.scale == 1).all()) for one in model)  # the last one with them
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_experts_weighed_by_shares_of_samples(axis):
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.router, self.experts = nn.Linear(5, 3), nn.ModuleList(nn.Linear(5, 4) for _ in range(3))
+
+        def forward(self, x):
+            shares = self.router(x).softmax(axis)
+            return sum(shares[:, k : k + 1] * one(x) for k, one in enumerate(self.experts))
+
+    found = told(Experts(), (torch.randn(40, 5), torch.arange(40) % 4), "cross_entropy")
+    assert ("constant-output" in found) is (axis == 0)
+
+
+@pytest.mark.parametrize(("temperature", "cold"), [(0.1, False), (0.001, True)])
+def test_a_trained_temperature_that_no_gradient_warms(temperature, cold):
+    class Cooled(Summary):
+        def __init__(self):
+            super().__init__(1)
+            self.temperature = nn.Parameter(torch.tensor(temperature))
+
+        def forward(self, x):
+            words = torch.tanh(self.read(x))
+            return self.answer(((self.score(words) / self.temperature).softmax(1) * words).sum(1))
+
+    assert ("attention-collapse" in told(Cooled(), SENTENCES, "cross_entropy")) is cold

@@ -36,8 +36,8 @@ def idle_codes(table: Table) -> Iterator[Finding]:
 
 
 def one_code(table: Table) -> Iterator[Finding]:
-    """Those whose rows are all one number, so that whatever was chosen was the same."""
-    return (found for found in idle_codes(table) if table.parameters[found.paths[0]].constant)
+    """Those that lie so far off, or are so alike, that what is made of them is one for every sample."""
+    return (found for found in idle_codes(table) if found.severity != "info")
 
 
 def _chooser(table: Table, look: Look) -> Node | None:
@@ -73,12 +73,20 @@ def _collapsed(table: Table, look: Look, seen: Choices, source: Node) -> Finding
 
 
 def _asked(table: Table, source: Node, name: str) -> float:
-    """Root mean square of what the rows are compared with: the nearest measured signal of their width."""
+    """Root mean square of what the rows are compared with: the nearest known signal of their width."""
     width, frontier = table.graph.by_parameter[name].shape[-1], [source.index]
     for _ in range(8):
-        for one in frontier:
-            node = table.node(one)
-            if one in table.forward and node.shape[-1:] == (width,):
-                return table.forward[one].rms
+        sizes = [_size(table, one) for one in frontier if table.node(one).shape[-1:] == (width,)]
+        known = [size for size in sizes if size >= 0]
+        if known:
+            return known[0]
         frontier = [i for one in frontier for i in table.node(one).inputs]
     return math.nan
+
+
+def _size(table: Table, index: int) -> float:
+    """Root mean square of a node, or of what it is another shape of."""
+    node = table.node(index)
+    while node.index not in table.forward and node.kind == "shape" and len(node.inputs) == 1:
+        node = table.node(node.inputs[0])
+    return table.forward[node.index].rms if node.index in table.forward else math.nan

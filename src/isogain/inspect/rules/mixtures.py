@@ -34,6 +34,8 @@ class Mixture:
     weight: Node
     offsets: tuple[str, ...]
     """Parameters added to the logits."""
+    tempered: bool = False
+    """Whether a trained number multiplies or divides them."""
 
     @property
     def name(self) -> str:
@@ -51,7 +53,7 @@ class Mixture:
     @property
     def loud(self) -> bool:
         """Whether each sample chooses one, by the size of its logits."""
-        bar = BEYOND[0] * condensation(self.seen.keys)
+        bar = BEYOND[self.tempered] * condensation(self.seen.keys)
         heads = zip(self.sizes, self.seen.entropy, self.seen.largest, strict=True)
         return any(size > bar and spread < SPREAD_OUT and top > ONE_HOT for size, spread, top in heads)
 
@@ -154,8 +156,12 @@ def _another(table: Table, node: Node, other: int, read: bool) -> bool:
 
 
 def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
-    """Its logits straight from one weight: a factor between (a temperature) asks for sharp shares."""
+    """Its logits straight from one weight: a factor between (a temperature) asks for sharp shares.
+
+    One that is trained does so up to where no gradient tells it better.
+    """
     added: list[str] = []
+    tempered = False
     softmax = node.index
     for _ in range(STEPS):
         sources = [i for i in node.inputs if table.node(i).learnt]
@@ -165,11 +171,13 @@ def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
         if node.kind == "weight" and node.weight is not None:
             added += [node.weight.bias] if node.weight.bias else []
             if _sets_size(table, node):
-                yield Mixture(softmax, seen, node, tuple(added))
+                yield Mixture(softmax, seen, node, tuple(added), tempered)
             return
-        if node.kind not in ("shape", "add", "dropout") and node.op != "where":
+        factor = node.kind == "multiply" and len(node.inputs) == 1 and bool(node.parameters)
+        if node.kind not in ("shape", "add", "dropout") and node.op != "where" and not factor:
             return
-        added += node.parameters
+        tempered = tempered or factor
+        added += () if factor else node.parameters
 
 
 def _sets_size(table: Table, node: Node) -> bool:

@@ -16,6 +16,7 @@ from isogain.inspect.rules.bases import unreached_bases
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
+from isogain.inspect.rules.softmaxes import shared_by_samples
 from isogain.inspect.rules.timescales import forgetful_decays
 from isogain.inspect.table import Table
 
@@ -221,8 +222,9 @@ def constant_output(table: Table) -> Iterator[Finding]:
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))
         told = chain(
-            forgotten_states(table), forgetful_decays(table), unreached_bases(table), one_code(table)
-        )
+            forgotten_states(table), forgetful_decays(table), unreached_bases(table), one_code(table),
+            shared_by_samples(table),
+        )  # fmt: skip
         known = next(told, None)
         yield Finding(
             "constant-output", severity, place(node),

@@ -19,6 +19,8 @@ __all__ = ["cold_choices", "settled_shares"]
 
 REST = 1e-3
 """What all but one get together below which softmax's slope, and with it each gradient, is as small."""
+FEW = 0.03
+"""The same where most of several heads do so, which are there to look apart."""
 REACH = 0.5
 """Of the gap between the one and the others, the most that what differs from sample to sample spans."""
 COLD = 0.99
@@ -72,11 +74,12 @@ def _settled(table: Table) -> Iterator[Settled]:
 def _same_for_all(seen: Attention) -> bool:
     """Whether most heads put all weight on one place that no sample's own part of the logits can change."""
     heads = list(zip(seen.content, seen.largest, strict=True))
-    return 2 * sum(_fixed(seen.keys, *one) for one in heads) > len(heads) > 0
+    rest = FEW if len(heads) > 1 else REST
+    return 2 * sum(_fixed(seen.keys, rest, *one) for one in heads) > len(heads) > 0
 
 
-def _fixed(keys: int, differs: float, largest: float) -> bool:
-    if not largest > 1 - REST:  # nor for a single sample, of which nothing is known
+def _fixed(keys: int, rest: float, differs: float, largest: float) -> bool:
+    if not largest > 1 - rest:  # nor for a single sample, of which nothing is known
         return False
     gap = math.log((keys - 1) * largest / max(1 - largest, 1e-12))
     return differs * condensation(keys) < REACH * gap

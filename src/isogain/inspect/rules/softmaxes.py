@@ -115,8 +115,30 @@ def shared_by_samples(table: Table) -> Iterator[Finding]:
 
 def _over_batch(table: Table, node: Node) -> bool:
     """Whether its first axis holds the samples, which are kept apart when it weighs their positions."""
-    alone = node.shape[0] == table.batch and table.batch not in node.shape[1:]
-    return alone and any(_pools_each(table, node, size) for size in node.shape[1:] if size > 1)
+    if node.shape[0] != table.batch or table.batch in node.shape[1:]:
+        return False
+    several = [size for size in node.shape[1:] if size > 1]
+    return any(_pools_each(table, node, size) for size in several) or (
+        len(several) == 1 and _weighs_each(table, node)
+    )
+
+
+def _weighs_each(table: Table, node: Node) -> bool:
+    """Whether its columns are taken apart, each to weigh what an expert makes of every sample."""
+    rows = (table.batch,)
+    columns = [
+        one for one in map(table.node, table.graph.consumers[node.index])
+        if one.kind == "shape" and one.shape[:1] == rows and math.prod(one.shape) == table.batch
+    ]  # fmt: skip
+    weighed = [
+        reader for one in columns for reader in map(table.node, table.graph.consumers[one.index])
+        if reader.kind == "multiply" and len(reader.inputs) > 1 and reader.shape[:1] == rows
+    ]  # fmt: skip
+    return len(weighed) > 1 and all(
+        after.shape[:1] == rows
+        for one in weighed
+        for after in map(table.node, table.graph.consumers[one.index])
+    )
 
 
 def _beside(table: Table, node: Node, axis: int) -> bool:
@@ -174,9 +196,10 @@ def _over_samples(node: Node, axis: int) -> Finding:
     return Finding(
         "constant-output", "warning", place(node),
         f"a softmax along axis {axis} of {_sizes(node.shape)}, which holds what stands side by side",
-        "shares that sum to 1 over the positions that they weigh",
+        "shares that sum to 1 over what they weigh",
         f"the shares of {place(node)} sum to 1 along axis {axis}, over samples or heads, and are used to sum "
-        "over positions: what one gets depends on the others beside it, and its own shares sum to anything",
+        "over positions or experts: what one gets depends on the others beside it, and its own shares sum to "
+        "anything",
         paths=(place(node),),
     )  # fmt: skip
 

@@ -52,8 +52,8 @@ def drawn_factors(table: Table) -> Iterator[Finding]:
         "adapter-not-neutral", "critical" if max(found.values()) > 1 else "warning", pattern(list(found)),
         f"{len(found)} vectors of factors that are off 1 by {max(found.values()):.2g}, root mean square",
         "1: the pretrained network's own answer at the first step",
-        f"{pattern(list(found))} multiply what frozen layers hand on, unit by unit, and were drawn like weights: "
-        "what was learnt is scaled at random, and turned round where they are below 0",
+        f"{pattern(list(found))} multiply what frozen layers hand on, unit by unit, and were drawn like "
+        "weights: what was learnt is scaled at random, and turned round where they are below 0",
         paths=tuple(found), mends=(filled(table, found, 1.0),),
     )  # fmt: skip
 

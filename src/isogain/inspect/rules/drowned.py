@@ -21,8 +21,8 @@ __all__ = ["drowned_data", "drowned_places", "loud_tables"]
 LOUD = (10.0, 1000.0)
 """Size of a learnt constant over that of the data it is added to, to warn and to call it critical."""
 BURIED = 20.0
-"""Size of data over that of a constant table added to them: it cannot grow, and its products with itself in an
-attention's logits are as its square."""
+"""Size of data over that of a constant table added to them: it cannot grow, and in an attention's logits its
+products with itself are as its square."""
 LARGE = 3.0
 """Root mean square that no embedding needs, N(0, 1) and factors of sqrt(width) aside."""
 ASIDE = 30.0
@@ -126,7 +126,7 @@ def _maker(table: Table, index: int) -> str:
 
 
 def drowned_places(table: Table) -> Iterator[Finding]:
-    """Constant tables of positions that the data they are added to drown, for good: no step makes them larger."""
+    """Constant tables of positions that drown in the data they are added to: no step makes them larger."""
     for node in table.graph.nodes:
         rows = _rows(table, node) if node.kind == "add" else None
         if rows is None or not node.learnt or not rows.signal > BURIED * rows.rms > 0:

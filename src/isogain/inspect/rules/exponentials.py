@@ -37,20 +37,21 @@ def narrow_bells(table: Table) -> Iterator[Finding]:
             "vanishing-forward", "warning", place(node),
             f"half of the exponents are below -{look.seen.median:.3g}",
             "exponents near 0 for some units of each sample",
-            f"the exponentials at {place(node)} are 0 nearly everywhere, so {place(reader)} reads next to nothing, "
-            "and the same for every sample: bells are too narrow, or lie elsewhere than the numbers that they "
-            "are for (a width, centres or inputs in another unit)",
+            f"the exponentials at {place(node)} are 0 nearly everywhere, so {place(reader)} reads next to "
+            "nothing, and the same for every sample: bells are too narrow, or lie elsewhere than the numbers "
+            "that they are for (a width, centres or inputs in another unit)",
             paths=(place(node), place(reader)),
         )  # fmt: skip
         return
 
 
 def _alike(table: Table, bells: Node, reader: Node, nearly_all: bool) -> bool:
-    """Whether a layer reads the same for every sample: though inputs differ, or because all bells are gone."""
+    """Whether a layer reads the same for every sample, though inputs differ or as all bells are gone."""
     inputs = (table.forward.get(one.index) for one in table.behind(bells.index) if one.kind == "input")
     differ = any(one is not None and one.distance > ALIKE for one in inputs)
     seen = table.forward.get(reader.index)
-    return (differ or nearly_all) and seen is not None and seen.distance < ALIKE**2
+    bar = ALIKE if nearly_all else ALIKE**2
+    return (differ or nearly_all) and seen is not None and seen.distance < bar
 
 
 def loud_logarithms(table: Table) -> Iterator[Finding]:

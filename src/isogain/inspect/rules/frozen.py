@@ -43,7 +43,7 @@ def _finding(table: Table, use: LossUse, heads: list[Node], names: tuple[str, ..
         f"{said} makes the answers and is frozen, though they are no better than chance: a rule by names "
         "froze the new head with the rest (or from_pretrained did, which freezes as it loads)",
         paths=names,
-        mends=(Fix((Change("data", text=f"[model.get_parameter(n).requires_grad_(True) for n in {thawed}]"),)),),
+        mends=(Fix((Change("data", text=f"[model.get_parameter(n).requires_grad_() for n in {thawed}]"),)),),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node, WeightUse
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
@@ -68,6 +69,12 @@ def _other_law(use: WeightUse) -> tuple[float, str] | None:
     return None
 
 
+def _mends(table: Table, members: list[tuple[Node, float, str]]) -> tuple[Fix, ...]:
+    """The same law by its own fan; of stacks, also a start that thinks of what comes behind them."""
+    lengths = sized(table, {node.weight.name: 1 / off for node, off, _ in members if node.weight})
+    return (lengths, RESTART) if any(_stacked(node.weight) for node, _, _ in members) else (lengths,)
+
+
 def _reason(use: WeightUse | None) -> str:
     if _stacked(use):
         return "torch counts the axes of a stack of maps as those of one convolution; draw each map by itself"
@@ -98,13 +105,13 @@ def _law_of_stack(use: WeightUse) -> tuple[float, str] | None:
 
 def _finding(table: Table, members: list[tuple[Node, float, str]], severity: Severity) -> Finding:
     node, off, words = max(members, key=lambda one: abs(math.log(one[1])))
-    factors = {n.weight.name: 1 / o for n, o, _ in members if n.weight}
     paths = list(dict.fromkeys(place(n) for n, _, _ in members))
     fans = node.weight.fans if node.weight else None
     return Finding(
         "off-peers", severity, pattern(paths), f"{off:.3g} times the gain of the law it was drawn by",
         f"the same law by its own fan, {fans.fan_in if fans else 0:g} inputs an output",
-        f"its size is that of {words}: {_reason(node.weight)}" + ("" if severity == "warning" else "; the sum still trains, or a norm makes up for it"),
+        f"its size is that of {words}: {_reason(node.weight)}"
+        + ("" if severity == "warning" else "; the sum still trains, or a norm makes up for it"),
         paths=tuple(paths),
-        mends=(sized(table, factors),) if severity == "warning" else (),
+        mends=_mends(table, members) if severity == "warning" else (),
     )  # fmt: skip

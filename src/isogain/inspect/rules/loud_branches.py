@@ -26,7 +26,7 @@ def loud_branches(table: Table) -> Iterator[Finding]:
     """Ends of residual branches at many times the gain they need: scaled up with depth instead of down."""
     found = [(node, node.weight.gain / needed) for node, needed in _ends(table) if node.weight]
     loud = [(node, times) for node, times in found if times > LOUD[0]]
-    if len(loud) < FEWEST or not _drowns(table):
+    if len(loud) < FEWEST or not _hidden(table):
         return
     times, deep = max(one for _, one in loud), len({node.index for node, _ in found})
     severity: Severity = "critical" if times > LOUD[1] else "warning"
@@ -34,7 +34,7 @@ def loud_branches(table: Table) -> Iterator[Finding]:
     factors = {n.weight.name: deep**-0.5 / n.weight.gain for n, _ in loud if n.weight}
     yield Finding(
         "exploding-forward", severity, pattern(paths),
-        f"ends of {len(loud)} residual branches with up to {times:.3g} times the gain that keeps a signal's size",
+        f"ends of {len(loud)} residual branches with up to {times:.3g} times the gain that keeps its size",
         f"1, or less with depth: 1 / sqrt({deep})",
         f"what {pattern(paths)} adds drowns the stream it is added to, and norms hide it: each branch throws "
         "away what came before it, and a step changes weights this large by little (a factor such as "
@@ -54,11 +54,7 @@ def _ends(table: Table) -> Iterator[tuple[Node, float]]:
             yield node, needed
 
 
-def _drowns(table: Table) -> bool:
-    """Whether the first sum of a stream that norms read is made of its branch alone."""
-    for node in table.graph.nodes:
-        if node.kind == "add" and is_residual_sum(table, node):
-            sizes = [table.forward[one].rms for one in node.inputs if one in table.forward]
-            normed = table.graph.following(node.index, ("norm",), 4) is not None
-            return normed and len(sizes) == 2 and max(sizes) > LOUD[0] * min(sizes)
-    return False
+def _hidden(table: Table) -> bool:
+    """Whether norms read the sums of a stream, which so hide how large they are."""
+    sums = (node for node in table.graph.nodes if node.kind == "add" and is_residual_sum(table, node))
+    return any(table.graph.following(node.index, ("norm",), 4) is not None for node in sums)

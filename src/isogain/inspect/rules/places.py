@@ -29,14 +29,14 @@ def same_places(table: Table) -> Iterator[Finding]:
         if node is None or not isinstance(look.seen, Rows) or not _of_features(table, node):
             continue
         seen = look.seen
-        if seen.places >= FEWEST and seen.apart <= APART * seen.rms and seen.across >= APART * seen.rms:
+        if seen.places >= FEWEST and seen.apart <= APART * seen.rms:
             yield Finding(
                 "rank-collapse", "warning", place(node),
                 f"{seen.places} rows of size {seen.rms:.3g} that differ by {seen.apart:.2g}",
                 "another row for each position",
-                f"the constant table of positions that is added at {place(node)} has the same row for all of "
-                "them, so it tells none apart: integer division, frequencies of 0, or a buffer that was never "
-                "filled leave it so; compute it in floating point, in the module's constructor",
+                f"the constant table of positions that is added at {place(node)} has the same row for all "
+                "of them, so it tells none apart: integer division, frequencies of 0, or a buffer that was "
+                "never filled leave it so; compute it in floating point, in the module's constructor",
                 paths=(place(node),),
             )  # fmt: skip
             return
@@ -53,20 +53,24 @@ def _of_features(table: Table, node: Node) -> bool:
 
 def outside_grids(table: Table) -> Iterator[Finding]:
     """Signals read (grid_sample) at places that weights have moved out of the signal."""
-    found = [(look.seen, maker) for look in table.looks for maker in _movers(table, look.node)
-             if isinstance(look.seen, Grid) and look.seen.outside > OUTSIDE]  # fmt: skip
-    if not found:
+    outside: dict[int, float] = {}
+    for look in table.looks:
+        if isinstance(look.seen, Grid):
+            for maker in _movers(table, look.node):
+                outside[maker.index] = max(outside.get(maker.index, 0.0), look.seen.outside)
+    loud = [table.node(one) for one, share in outside.items() if share > OUTSIDE]
+    if not loud:
         return
-    worst = max(seen.outside for seen, _ in found)
-    nodes = list({maker.index: maker for _, maker in found}.values())
-    paths = tuple(dict.fromkeys(map(place, nodes)))
-    weights = [node.weight.name for node in nodes if node.weight]
-    biases = [node.weight.bias for node in nodes if node.weight and node.weight.bias]
+    paths = tuple(dict.fromkeys(map(place, loud)))
+    # what is read behind a loud one is quiet as yet, and so are offsets made of it
+    uses = [table.node(one).weight for one, share in outside.items() if share > OUTSIDE / 2]
+    weights, biases = [use.name for use in uses if use], [use.bias for use in uses if use and use.bias]
     yield Finding(
-        "vanishing-forward", "warning", pattern(paths), f"{worst:.0%} of the places read lie outside",
+        "vanishing-forward", "warning", pattern(paths),
+        f"{max(outside.values()):.0%} of the places read lie outside",
         "places near those of a regular grid, from -1 to 1",
-        f"the offsets that {pattern(paths)} makes are too large: most places lie outside of the signal, where "
-        "zeros are read and no gradient comes back; offsets start at 0",
+        f"the offsets that {pattern(paths)} makes are too large: most places lie outside of the signal, "
+        "where zeros are read and no gradient comes back; offsets start at 0",
         paths=paths, mends=(zeroed(table, weights), zeroed(table, [*weights, *biases]), RESTART),
     )  # fmt: skip
 

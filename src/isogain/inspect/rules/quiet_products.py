@@ -1,4 +1,4 @@
-"""vanishing-forward in products of embeddings that are nearly 0: each factor's gradient is the other factor."""
+"""vanishing-forward in products of embeddings that are nearly 0: each one's gradient is the other factor."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from isogain.inspect.table import Table
 __all__ = ["quiet_products"]
 
 QUIET = 1e-3
-"""Root mean square of both factors: their product, and what a step of gradient descent changes of it, is 1e-6."""
+"""Root mean square of both factors: their product, and what a step of descent changes of it, is 1e-6."""
+SUM = 0.3
+"""What the sum of products is brought to: seen, and no answer that has to be unlearnt."""
 
 
 def quiet_products(table: Table) -> Iterator[Finding]:
-    """Embeddings of users and items, of heads and tails: multiplied, and both far too small (a near saddle)."""
+    """Embeddings of users and items, of heads and tails: multiplied, and all far too small."""
     found: dict[str, float] = {}
     for node in table.graph.nodes:
         factors = [_table(table, one) for one in node.inputs] if node.kind in ("multiply", "product") else []
@@ -28,14 +30,14 @@ def quiet_products(table: Table) -> Iterator[Finding]:
         return
     names = tuple(found)
     least = min(found.values())
-    # a sum of d products of two factors each is of size 1
-    factors_of = {name: _width(table, name) ** -0.25 / size for name, size in found.items()}
+    meant = {name: SUM**0.5 * _width(table, name) ** -0.25 for name in names}
+    factors = {name: meant[name] / size for name, size in found.items()}
     yield Finding(
         "vanishing-forward", "warning", pattern(names), f"root mean square {least:.2g} of every factor",
-        f"about {_width(table, names[0]) ** -0.25:.2g}, where the sum of their products is of size 1",
+        f"about {meant[names[0]]:.2g}, where the sum of their products is of size {SUM:g}",
         f"{pattern(names)} are multiplied with each other, and all are nearly 0: the gradient of each is as "
         "small as the other, so plain gradient descent stands still (a near saddle)",
-        paths=names, mends=(sized(table, factors_of), RESTART),
+        paths=names, mends=(sized(table, factors), RESTART),
     )  # fmt: skip
 
 

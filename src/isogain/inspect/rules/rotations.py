@@ -19,7 +19,7 @@ CHANGE = (1.0, 2.0)
 
 
 def turning_maps(table: Table) -> Iterator[Finding]:
-    """Square weights whose log-determinant joins a log-density, and that start as any draw, not as rotations."""
+    """Square weights whose log-determinant joins a log-density, and that start as any draw does."""
     added = _added(table)
     uses = (node.weight for node in table.graph.nodes if added and _invertible(table, node, added))
     found = {use.name: use.gain for use in uses if use is not None and use.gain > 0}
@@ -31,8 +31,8 @@ def turning_maps(table: Table) -> Iterator[Finding]:
     turned = tuple((name, 1.0) for name in changeable(table, names))
     yield Finding(
         "exploding-forward" if change > 0 else "vanishing-forward", severity, pattern(names),
-        f"{len(names)} invertible maps of gain {min(found.values()):.3g} to {max(found.values()):.3g}: together "
-        f"a factor of {10**change:.3g}",
+        f"{len(names)} invertible maps of gain {min(found.values()):.3g} to {max(found.values()):.3g}: a "
+        f"factor of {10**change:.3g} in all",
         "1 each: rotations, whose log-determinant is 0 (Kingma & Dhariwal 2018)",
         f"{pattern(names)} are drawn like any weight, not as rotations: what the flow makes of data grows or "
         "fades from step to step, far from the density it is compared with",

@@ -47,14 +47,15 @@ def flat_sines(table: Table) -> Iterator[Finding]:
         return
     nodes = [table.node(index) for index in gains]
     gain, paths = max(gains.values()), tuple(dict.fromkeys(map(place, nodes)))
-    factors = {node.weight.name: NEEDED / gains[node.index] for node in nodes if node.weight}
+    usual = {node.weight.name: NEEDED / gains[node.index] for node in nodes if node.weight}
+    careful = {name: factor / NEEDED for name, factor in usual.items()}
     yield Finding(
         "time-scale", "warning", pattern(paths), f"angles of gain {gain:.2g} in front of sines",
         f"about {NEEDED:.2f}: sin(w z) of weights divided by w",
-        f"the weights of {pattern(paths)} are {NEEDED / gain:.2g} times too small for the sines behind them, as "
-        "if divided by a factor (omega) that is never applied: sines this close to 0 are straight lines, and "
-        "the signal fades from layer to layer",
-        paths=paths, mends=(sized(table, factors), RESTART),
+        f"the weights of {pattern(paths)} are {NEEDED / gain:.2g} times too small for the sines behind them, "
+        "as if divided by a factor (omega) that is never applied: sines this close to 0 are straight lines, "
+        "and the signal fades from layer to layer",
+        paths=paths, mends=(sized(table, usual), RESTART, sized(table, careful)),
     )  # fmt: skip
 
 

@@ -46,11 +46,11 @@ def foreign_units(table: Table) -> Iterator[Finding]:
     factor = offset / raw.mean if raw.mean > 0 else math.nan
     yield Finding(
         "vanishing-forward", "warning", place(found.shift),
-        f"inputs of mean {raw.mean:.3g} and deviation {raw.std:.3g}, moved by {offset:.3g}: samples differ by "
-        f"{math.sqrt(seen.distance):.1g} of their size",
+        f"inputs of mean {raw.mean:.3g} and deviation {raw.std:.3g}, moved by {offset:.3g}: samples differ "
+        f"by {math.sqrt(seen.distance):.1g} of their size",
         f"as much as before, {math.sqrt(raw.distance):.2g}",
-        f"the constants that normalise the inputs at {place(found.shift)} belong to data in another unit (0 to "
-        f"255 against 0 to 1, say): what {place(found.reader)} reads is one offset for all samples",
+        f"the constants that normalise the inputs at {place(found.shift)} belong to data in another unit "
+        f"(0 to 255 against 0 to 1, say): what {place(found.reader)} reads is one offset for all samples",
         paths=(place(found.shift), place(found.reader)),
         mends=(Fix((Change("inputs", text=f"{1 / factor:.3g}"),)),) if factor > 1 else (),
     )  # fmt: skip
@@ -68,12 +68,16 @@ def offset_inputs(table: Table) -> Iterator[Finding]:
                 "vanishing-forward", "warning", place(node),
                 f"inputs of mean {raw.mean:.3g} and deviation {raw.std:.3g}",
                 "a mean of 0, or one that the deviation is not small against",
-                f"what {place(node)} reads is one offset for all samples, {abs(raw.mean) / raw.std:.3g} times "
-                "what tells them apart: the first steps only follow the offset; centre and scale the inputs",
+                f"what {place(node)} reads is one offset for all samples, {abs(raw.mean) / raw.std:.3g} "
+                "times what tells them apart: the first steps only follow it; centre and scale the inputs",
                 paths=(place(node),),
-                mends=(Fix((Change("data", text=f"inputs = (inputs - {raw.mean:.6g}) / {raw.std:.6g}"),)),),
+                mends=(_said(f"inputs = (inputs - {raw.mean:.6g}) / {raw.std:.6g}"),),
             )  # fmt: skip
             return
+
+
+def _said(line: str) -> Fix:
+    return Fix((Change("data", text=line),))
 
 
 def _shifted(table: Table, node: Node) -> Iterator[Shifted]:

@@ -31,13 +31,13 @@ def quiet_products(table: Table) -> Iterator[Finding]:
     names = tuple(found)
     least = min(found.values())
     meant = {name: SUM**0.5 * _width(table, name) ** -0.25 for name in names}
-    factors = {name: meant[name] / size for name, size in found.items()}
+    shares = {name: meant[name] / size for name, size in found.items()}
     yield Finding(
         "vanishing-forward", "warning", pattern(names), f"root mean square {least:.2g} of every factor",
         f"about {meant[names[0]]:.2g}, where the sum of their products is of size {SUM:g}",
         f"{pattern(names)} are multiplied with each other, and all are nearly 0: the gradient of each is as "
         "small as the other, so plain gradient descent stands still (a near saddle)",
-        paths=names, mends=(sized(table, factors), RESTART),
+        paths=names, mends=(sized(table, shares), RESTART),
     )  # fmt: skip
 
 

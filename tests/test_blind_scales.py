@@ -364,3 +364,24 @@ def test_actions_that_a_tanh_cannot_reach_however_scaled(factor, told):
     model = nn.Sequential(actor, Called(lambda y: y * factor + 3.0))
     targets = 3.0 + 12 * torch.randn(SAMPLES, 2)
     assert ("loss-floor" in found(model, (x, targets), "mse")) == told
+
+
+class Points(nn.Module):
+    """A set, asked by a few learnt points (inducing points of a set transformer)."""
+
+    def __init__(self, draw) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.empty(4, WIDTH))
+        draw(self.points)
+        self.asks, self.head = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, x):
+        shares = (self.asks(self.points) @ x.mT).softmax(-1)
+        return self.head((shares @ x).relu().amax(1))
+
+
+def test_points_that_start_as_one_stay_one():
+    sets = torch.randn(SAMPLES, 6, WIDTH), labels()
+    seen = found(Points(nn.init.zeros_), sets, inspect=igt.inspect)["symmetric-units"]
+    assert "points" in seen.fix
+    assert "symmetric-units" not in found(Points(nn.init.normal_), sets)

@@ -41,7 +41,7 @@ from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.silences import masked_weights, zero_rows
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
-from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
+from isogain.inspect.rules.symmetry import identical_layers, same_rows, symmetric_units
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs
@@ -55,7 +55,7 @@ Rule = Callable[[Table], Iterator[Finding]]
 RULES: dict[str, tuple[Rule, ...]] = {
     "non-finite": (nan_buffers, non_finite),
     "uninitialized": (stale_buffers, uninitialized),
-    "symmetric-units": (symmetric_units, saddles),
+    "symmetric-units": (symmetric_units, same_rows, saddles),
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (
         exploding_forward,

@@ -72,9 +72,7 @@ def _summands(table: Table, node: Node, inputs: int) -> Iterator[Drowned]:
     # without a norm an offset takes nothing from the data: a bias far from 0 may be meant
     if not fed or table.in_loss(node) or table.graph.following(node.index, ("norm",), 3) is None:
         return
-    if len(node.inputs) == 1 and (rows := _rows(table, node)) is not None and rows.signal > 0:
-        yield from _in_rows(table, fed[0], rows)
-    elif len(node.inputs) == 1:
+    if len(node.inputs) == 1:
         sizes = {name: table.parameters[name].rms for name in node.parameters if name in table.parameters}
         yield from _beside(table, fed[0], sizes) if sizes else _beside_a_constant(table, node, fed[0])
     for one, data in product(node.inputs, fed):
@@ -99,12 +97,6 @@ def _rows(table: Table, node: Node) -> Rows | None:
     return next((one for one in looks if isinstance(one, Rows)), None)
 
 
-def _in_rows(table: Table, data: int, rows: Rows) -> Iterator[Drowned]:
-    made = _made_by(table, data)
-    if made is not None and made.weight is not None:
-        yield Drowned(rows.signal, rows.rms, "", made.weight.name)
-
-
 def _made_by(table: Table, index: int) -> Node | None:
     """The layer that makes a signal, factors aside."""
     node = table.node(index)
@@ -115,6 +107,10 @@ def _beside_a_constant(table: Table, node: Node, data: int) -> Iterator[Drowned]
     """A table of places that is no parameter; of one number added to all, the spread says that it is none."""
     seen, summed = table.forward.get(data), table.forward.get(node.index)
     made = _made_by(table, data)
+    if made is not None and made.weight is not None and (rows := _rows(table, node)) is not None:
+        if rows.signal > 0:
+            yield Drowned(rows.signal, rows.rms, "", made.weight.name)
+        return
     if seen is None or summed is None or made is None or made.weight is None or not 0 < seen.rms < math.inf:
         return
     yield Drowned(seen.rms, math.sqrt(max(summed.std**2 - seen.rms**2, 0.0)), "", made.weight.name)
@@ -128,7 +124,7 @@ def _maker(table: Table, index: int) -> str:
 def drowned_places(table: Table) -> Iterator[Finding]:
     """Constant tables of positions that drown in the data they are added to: no step makes them larger."""
     for node in table.graph.nodes:
-        rows = _rows(table, node) if node.kind == "add" else None
+        rows = _rows(table, node) if node.kind == "add" and not node.parameters else None
         if rows is None or not node.learnt or not rows.signal > BURIED * rows.rms > 0:
             continue
         made = _made_by(table, node.inputs[0])

@@ -80,10 +80,17 @@ def _trained(table: Table) -> float:
 
 
 def _adapted(table: Table, last: int) -> bool:
-    """Whether parts were added to a frozen network: branches, factors, changes of weights, prompts."""
+    """Whether parts were added to a frozen network: stems, branches, factors, changes of weights, prompts."""
     before = table.graph.nodes[: last + 1]
     changed = any(n.weight is not None and math.isfinite(n.weight.moved) for n in before)
+    changed = changed or any(_stem(table, node) for node in before)
     return changed or any(_adds(table, node) for node in before)
+
+
+def _stem(table: Table, node: Node) -> bool:
+    """Whether a trained layer reads the raw input: a new stem, in front of what stays."""
+    own = node.weight is not None and _learns(table, node.weight.name)
+    return own and not any(one.weight is not None for one in table.behind(node.index) if one is not node)
 
 
 def _adds(table: Table, node: Node) -> bool:

@@ -48,7 +48,7 @@ def same_rows(table: Table) -> Iterator[Finding]:
     ]  # fmt: skip
     if names:
         yield Finding(
-            "symmetric-units", "critical", pattern(names),
+            "symmetric-units", "warning", pattern(names),
             f"{table.parameters[names[0]].units} equal rows with equal gradients", "rows that differ",
             f"all rows of {pattern(names)} are one, and so are their gradients: whatever asks or is asked by "
             "them gets the same many times over, and no step tells them apart",

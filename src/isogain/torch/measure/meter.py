@@ -55,7 +55,7 @@ class Meter:
     def input(self, index: int, tensor: Tensor) -> None:
         """One of the model's own inputs."""
         if tensor.is_floating_point() and tensor.numel() and not tensor.is_meta:
-            self._note(index, tensor, 1 if tensor.dim() > 3 else -1)
+            self._note(index, tensor)
 
     def node(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any],
              result: Tensor, units: Units | None) -> None:  # fmt: skip

@@ -385,3 +385,27 @@ def test_points_that_start_as_one_stay_one():
     seen = found(Points(nn.init.zeros_), sets, inspect=igt.inspect)["symmetric-units"]
     assert "points" in seen.fix
     assert "symmetric-units" not in found(Points(nn.init.normal_), sets)
+
+
+class Codes(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.means, self.logs = nn.Linear(WIDTH, 4), nn.Linear(WIDTH, 4)
+        self.back = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, WIDTH))
+
+    def forward(self, x):
+        mean, log = self.means(x), self.logs(x)
+        return self.back(mean + torch.randn_like(mean) * (log / 2).exp()), mean, log
+
+
+@pytest.mark.parametrize(("over", "told"), [(torch.sum, True), (torch.mean, False)])
+def test_a_divergence_summed_over_samples_beside_a_mean(over, told):
+    def loss(made, asked):
+        answers, mean, log = made
+        apart = 0.5 * (mean**2 + log.exp() - log - 1).sum(1)
+        return F.binary_cross_entropy_with_logits(answers, asked) + over(apart)
+
+    bits = (torch.randn(SAMPLES, WIDTH) > 0).float()
+    seen = found(Codes(), (bits, bits), loss)
+    assert ("initial-loss" in seen) == told
+    assert not told or set(seen["initial-loss"].paths) == {"means", "logs"}

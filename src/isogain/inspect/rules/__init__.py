@@ -8,6 +8,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral, drawn_factors
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.axes import mixed_samples
+from isogain.inspect.rules.balances import summed_penalties
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -90,7 +91,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "rank-collapse": (rank_collapse, same_places),
     "constant-output": (constant_output, mixed_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
-    "initial-loss": (initial_loss,),
+    "initial-loss": (initial_loss, summed_penalties),
     "loss-floor": (loss_floor,),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),

@@ -11,7 +11,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["frozen_answers"]
+__all__ = ["frozen_answers", "makers"]
 
 KNOWS = 0.9
 """Share of what ignorance costs below which a frozen network knows something of the task already."""
@@ -23,7 +23,7 @@ MAKERS = ("weight", "embedding", "recurrent")
 def frozen_answers(table: Table) -> Iterator[Finding]:
     """Layers that make the answers, frozen with most of the network though it knows nothing of the task."""
     for use in table.losses:
-        heads = _makers(table, () if use.node is None else table.node(use.node).inputs)
+        heads = makers(table, () if use.node is None else table.node(use.node).inputs)
         names = tuple(dict.fromkeys(one.weight.name for one in heads if one.weight))
         if not names or not _ignorant(table, use) or any(_learns(table, name) for name in names):
             continue
@@ -53,7 +53,7 @@ def _ignorant(table: Table, use: LossUse) -> bool:
     return known and use.value > KNOWS * use.chance
 
 
-def _makers(table: Table, start: Iterable[int]) -> list[Node]:
+def makers(table: Table, start: Iterable[int]) -> list[Node]:
     """The layers whose results get here with no other layer between."""
     found: dict[int, Node] = {}
     stack, seen = list(start), set(start)
@@ -105,4 +105,4 @@ def _adds(table: Table, node: Node) -> bool:
 
 def _sides(table: Table, index: int) -> set[bool]:
     """Whether the layers that make a signal are trained."""
-    return {_learns(table, one.weight.name) for one in _makers(table, (index,)) if one.weight}
+    return {_learns(table, one.weight.name) for one in makers(table, (index,)) if one.weight}

@@ -12,8 +12,8 @@ from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
-from isogain.inspect.rules.bases import unreached_bases
 from isogain.inspect.rules.codebooks import one_code
+from isogain.inspect.rules.exponentials import narrow_bells
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.softmaxes import shared_by_samples
@@ -222,7 +222,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))
         told = chain(
-            forgotten_states(table), forgetful_decays(table), unreached_bases(table), one_code(table),
+            forgotten_states(table), forgetful_decays(table), narrow_bells(table), one_code(table),
             shared_by_samples(table),
         )  # fmt: skip
         known = next(told, None)

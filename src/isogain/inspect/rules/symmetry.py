@@ -10,12 +10,12 @@ from isogain.graph import Node, WeightUse, family
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.mending import changeable, drawn
+from isogain.inspect.mending import changeable, drawn, fresh, is_matrix
 from isogain.inspect.rules.saddles import stuck_weights
 from isogain.inspect.rules.slices import ENOUGH, FATES, fate_of, tokens
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["identical_layers", "same_rows", "symmetric_units"]
+__all__ = ["copied_rows", "identical_layers", "same_rows", "symmetric_units"]
 
 SHARES = (0.05, 0.5)
 """Shares of a layer's units from which duplicates are a warning, and critical."""
@@ -38,6 +38,23 @@ def symmetric_units(table: Table) -> Iterator[Finding]:
             groups["constant" if state.constant else family(state.name)].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)
+
+
+def same_rows(table: Table) -> Iterator[Finding]:
+    """Tables (of queries, of points) with one row many times, which get one gradient: no step parts them."""
+    weights = {node.weight.name for node in table.graph.nodes if node.weight}
+    names = [
+        name for name, state in table.parameters.items()
+        if _alike_for_good(state) and state.constant and name not in weights and is_matrix(table, name)
+    ]  # fmt: skip
+    if names:
+        yield Finding(
+            "symmetric-units", "warning", pattern(names),
+            f"{table.parameters[names[0]].units} equal rows with equal gradients", "rows that differ",
+            f"all rows of {pattern(names)} are one, and so are their gradients: whatever asks or is asked by "
+            "them gets the same many times over, and no step tells them apart",
+            paths=tuple(names), mends=(fresh(table, names), RESTART),
+        )  # fmt: skip
 
 
 def _hidden(table: Table) -> Iterator[Node]:
@@ -128,7 +145,7 @@ def _mends(table: Table, nodes: list[Node]) -> tuple[Fix, ...]:
     return drawn(table, first), drawn(table, nodes), RESTART
 
 
-def same_rows(table: Table) -> Iterator[Finding]:
+def copied_rows(table: Table) -> Iterator[Finding]:
     """Tables of one drawn row, repeated: slots and hypotheses that are one, and that no gradient parts."""
     maps = {use.name for node in _hidden(table) if (use := node.weight) and _whole(table, use)}
     for name, state in table.parameters.items():

@@ -289,12 +289,11 @@ def _states(recorder: Recorder, gradients: dict[str, Tensor | None]) -> dict[str
     for name, parameter in recorder.parameters.items():
         use = uses.get(name)
         shape = tuple(parameter.shape)
-        if use is None or math.prod(use.shape) > math.prod(shape):  # read as it is, or for each sample
-            axis = _first_rows(shape)
-        else:
-            axis = unit_axis(use, shape) if use.groups == 1 else None
+        table = use is None or math.prod(use.shape) > math.prod(shape)  # read as it is, or for each sample
+        mapped = unit_axis(use, shape) if use and use.groups == 1 else None
+        axis = _first_rows(shape) if table else mapped
         bias = recorder.parameters.get(use.bias) if use and use.bias else None
-        asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad))
+        asked.append(Asked(name, parameter, gradients.get(name), axis, bias, parameter.requires_grad, table))
     with torch.no_grad():
         states = parameter_states(asked)
         return closer_states(asked, states, recorder.nodes, recorder.meter.looks)

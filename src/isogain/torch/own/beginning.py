@@ -13,6 +13,7 @@ from isogain.errors import DrawError, IsogainError
 from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
 from isogain.torch.own.origins import Origin, attributes_of
+from isogain.torch.own.rebuilding import rebuildable
 from isogain.torch.own.recipes import run_recipes
 from isogain.torch.own.start import OwnStart, own_start
 
@@ -76,6 +77,11 @@ def known_start(
     lost = [one for one in needed if one.path in start.missing]
     if lost:
         said = run_recipes(model, lost)
+        start = own_start(places)
+    left = [one for one in lost if one.path in start.missing]
+    rebuilt = rebuildable(model, [module for one in left for module, _ in one.owners]) if left else {}
+    if rebuilt:
+        said = run_recipes(model, lost, rebuilt)
         start = own_start(places)
     return start, said
 

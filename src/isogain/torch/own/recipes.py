@@ -27,6 +27,7 @@ from isogain.torch.own.constructors import function_of, is_torch, names_of
 from isogain.torch.own.origins import bind
 from isogain.torch.own.outside import Unseen, unseen_writes
 from isogain.torch.own.reach import Reach
+from isogain.torch.own.rebuilding import Build
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
 from isogain.torch.own.witnesses import Counting, Key, Recording
@@ -38,19 +39,24 @@ _DONE = "_is_hf_initialized"
 """The mark by which transformers passes over what it has started already."""
 
 
-def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
-    """Records what the model's recipes do to the wanted tensors; returns what those that failed said."""
+def run_recipes(
+    model: nn.Module, wanted: Iterable[Places], rebuilt: Mapping[int, Build] | None = None
+) -> tuple[str, ...]:
+    """Records what the model's recipes do to the wanted tensors; returns what those that failed said.
+
+    Of modules that can be `rebuilt`, constructors are run as a whole.
+    """
+    rebuilt = rebuilt or {}
     asked = {(id(module), name) for places in wanted for module, name in places.owners}
     reach = Reach(model)
-    counts = _counted(model, reach)
+    counts = _counted(model, reach, rebuilt)
     recorder, said = Recorder(), list[str]()
     places, unseen = places_of(model), unseen_writes(model)
     with _stand_ins(model, recorder) as join, _unmarked(model):
-        repeater = Repeater(reach, Recording(recorder, counts.fits), _reset)
+        repeater = Repeater(reach, Recording(recorder, counts.fits), _reset, rebuilt)
         modules = list(_inner_first(model))
         with recorder:
-            for module in modules:
-                repeater.repeat(module)
+            repeater.repeat_all(model)
         said += repeater.said + _lose(recorder, counts)
         whole = [*_of_model(modules, reach, repeater.own_way)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
@@ -89,15 +95,14 @@ class _Counts:
     """Those that others wrote than the constructors of the modules that are there."""
 
 
-def _counted(model: nn.Module, reach: Reach) -> _Counts:
+def _counted(model: nn.Module, reach: Reach, rebuilt: Mapping[int, Build]) -> _Counts:
     """Constructors repeated as they ran, on the meta device, so that what they write is counted."""
     places = places_of(model)
     witness = Counting()
     with _stand_ins(model), _unmarked(model):
-        repeater = Repeater(reach, witness, _reset)
+        repeater = Repeater(reach, witness, _reset, rebuilt)
         with torch.device("meta"):
-            for module in _inner_first(model):
-                repeater.repeat(module)
+            repeater.repeat_all(model)
         now = {one.path: _held(*one.owners[0]) for one in places if len(one.owners) == 1}
         counts = {
             id(held): one.tensor._version - witness.count(held)

@@ -36,10 +36,13 @@ class Reach:
             base for module in model.modules() for base in type(module).__mro__ if not is_torch(base)
         }
         self._methods: dict[str, list[FunctionType]] = {}
+        self._makers, self._done = set[FunctionType](), set[FunctionType]()
         for kind in self.kinds:
             for name, one in vars(kind).items():
                 if isinstance(function := function_of(one), FunctionType) and name != "__init__":
                     self._methods.setdefault(name, []).append(function)
+                    if isinstance(one, classmethod):
+                        self._makers.add(function)
         self.tensors = {name for one in places_of(model) for _, name in one.owners}
         self._known: dict[FunctionType, tuple[list[Facts], list[FunctionType]]] = {}
         self._of_statements: dict[ast.stmt, bool] = {}
@@ -59,10 +62,10 @@ class Reach:
     def hides(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
         """Whether running the node, somewhere outside, may write or exchange what leaves no count."""
         facts = facts_of(node, False)
-        if self._is(_exchanging, facts, names):
+        called = [*self._called(facts, names)]
+        said = [([facts], called), *(self._look(one) for one in self._besides_making(called))]
+        if any(_exchanging(self, one) for of_one, _ in said for one in of_one):
             return True
-        reached = [*self._functions(facts, names)]
-        said = [([facts], [*self._called(facts, names)]), *(self._look(one) for one in reached)]
         return any(self._goes_by_data(*one) for one in said)
 
     def begins(self, kind: type) -> bool:
@@ -121,6 +124,31 @@ class Reach:
         yield facts
         for one in self._functions(facts, names):
             yield from self._look(one)[0]
+
+    def _besides_making(self, functions: Iterable[FunctionType]) -> Iterator[FunctionType]:
+        """These, and those that they name; of what class methods of the model's own run, not what its
+        constructors have done already, if it is named without arguments."""
+        left, seen = [(one, False) for one in functions], set[tuple[FunctionType, bool]]()
+        while left:
+            function, is_making = left.pop()
+            is_making = is_making or function in self._makers
+            if (function, is_making) in seen:
+                continue
+            seen.add((function, is_making))
+            yield function
+            said, named = self._look(function)
+            given = {one.rpartition(".")[2] for each in said for one in each.given}
+            is_done = self._is_done if is_making else lambda one: False
+            left += [(one, is_making) for one in named if one.__name__ in given or not is_done(one)]
+
+    def _is_done(self, function: FunctionType) -> bool:
+        """Whether it is a method that constructors of the model's own classes run, by whatever methods."""
+        left = [] if self._done else [one for kind in self.kinds for _, one in constructors_of(kind)]
+        while left:
+            named = {each for name in names_of(left.pop().__code__) for each in self._methods.get(name, ())}
+            left += named - self._done
+            self._done |= named
+        return function in self._done
 
     def _functions(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
         """The functions that it names, and those that they name."""

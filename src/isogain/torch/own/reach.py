@@ -36,7 +36,7 @@ class Reach:
             base for module in model.modules() for base in type(module).__mro__ if not is_torch(base)
         }
         self._methods: dict[str, list[FunctionType]] = {}
-        self._makers, self._done = set[FunctionType](), set[FunctionType]()
+        self._makers = set[FunctionType]()
         for kind in self.kinds:
             for name, one in vars(kind).items():
                 if isinstance(function := function_of(one), FunctionType) and name != "__init__":
@@ -44,9 +44,11 @@ class Reach:
                     if isinstance(one, classmethod):
                         self._makers.add(function)
         self.tensors = {name for one in places_of(model) for _, name in one.owners}
+        """The names of its tensors; of plain ones those that constructors give values."""
         self._known: dict[FunctionType, tuple[list[Facts], list[FunctionType]]] = {}
         self._of_statements: dict[ast.stmt, bool] = {}
         self._begins: dict[type, bool] = {}
+        self._mentions: dict[type, set[str]] = {}
 
     def of_statement(self, one: ast.stmt, names: Mapping[str, Any]) -> bool:
         """The same of a statement that sees one thing wherever it is repeated: found once."""
@@ -143,12 +145,20 @@ class Reach:
 
     def _is_done(self, function: FunctionType) -> bool:
         """Whether it is a method that constructors of the model's own classes run, by whatever methods."""
-        left = [] if self._done else [one for kind in self.kinds for _, one in constructors_of(kind)]
-        while left:
-            named = {each for name in names_of(left.pop().__code__) for each in self._methods.get(name, ())}
-            left += named - self._done
-            self._done |= named
-        return function in self._done
+        named = (self.mentions(kind) for kind in self.kinds)
+        is_own = function in self._methods.get(function.__name__, ())
+        return is_own and any(function.__name__ in one for one in named)
+
+    def mentions(self, kind: type) -> Collection[str]:
+        """All names in the constructors of a class, and in methods that are named there."""
+        if kind not in self._mentions:
+            left, names = [one for _, one in constructors_of(kind)], set[str]()
+            while left:
+                fresh = {*names_of(left.pop().__code__)} - names
+                names |= fresh
+                left += [each for name in fresh for each in self._methods.get(name, ())]
+            self._mentions[kind] = names
+        return self._mentions[kind]
 
     def _functions(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
         """The functions that it names, and those that they name."""

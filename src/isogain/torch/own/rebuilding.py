@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.torch.own.beside import beside
 from isogain.torch.own.constructors import Code, code_of, constructors_of, is_torch
 from isogain.torch.own.kept import kept, passed_on
 
@@ -126,11 +127,19 @@ def _form(tensor: Tensor | None) -> tuple[Any, ...] | None:
     return None if tensor is None else (tuple(tensor.shape), tensor.dtype)
 
 
-def pairs_of(module: nn.Module, twin: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-    """(tensor, its twin's) for all that both hold."""
+def pairs_of(module: nn.Module, twin: nn.Module, plain: Collection[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """(tensor, its twin's) for all that both hold, of `plain` ones those at these addresses."""
     theirs = dict(twin.named_modules(remove_duplicate=False))
+    seen, seen_there = set[int](), set[int]()
     for path, one in module.named_modules(remove_duplicate=False):
-        other = theirs[path]
-        for mine, table in ((one._parameters, other._parameters), (one._buffers, other._buffers)):
-            yield from ((held, made) for name, held in mine.items()
-                        if held is not None and (made := table[name]) is not None)  # fmt: skip
+        made = _held_by(theirs[path], seen_there)
+        for name, held in _held_by(one, seen).items():
+            is_asked = id(held) in plain or name in one._parameters or name in one._buffers
+            if is_asked and name in made and made[name].shape == held.shape:
+                yield held, made[name]
+
+
+def _held_by(module: nn.Module, seen: set[int]) -> dict[str, Tensor]:
+    plain = {one.name: one.tensor for one in beside(module, seen)}
+    held = {**module._parameters, **module._buffers}
+    return {**plain, **{name: one for name, one in held.items() if one is not None}}

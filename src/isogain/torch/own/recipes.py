@@ -24,47 +24,78 @@ from torch.nn.utils.weight_norm import WeightNorm
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.own.constructors import function_of, is_torch, names_of
-from isogain.torch.own.origins import bind
+from isogain.torch.own.origins import bind, origins_of
 from isogain.torch.own.outside import Unseen, unseen_writes
 from isogain.torch.own.reach import Reach
 from isogain.torch.own.rebuilding import Build
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
+from isogain.torch.own.unwritten import Doubt, Plain, Wanted
 from isogain.torch.own.witnesses import Counting, Key, Recording
 
-__all__ = ["run_recipes"]
+__all__ = ["Told", "run_recipes"]
 
 Tensor = torch.Tensor
 _DONE = "_is_hf_initialized"
 """The mark by which transformers passes over what it has started already."""
 
 
-def run_recipes(
-    model: nn.Module, wanted: Iterable[Places], rebuilt: Mapping[int, Build] | None = None
-) -> tuple[str, ...]:
-    """Records what the model's recipes do to the wanted tensors; returns what those that failed said.
+@dataclass(frozen=True)
+class Told:
+    """What is known besides the record."""
+
+    said: tuple[str, ...]
+    """By the recipes that failed."""
+    unwritten: tuple[str, ...]
+    """The doubtful tensors that a constructor made without values."""
+
+
+def run_recipes(model: nn.Module, wanted: Wanted, rebuilt: Mapping[int, Build] | None = None) -> Told:
+    """Records what the model's recipes do to the wanted tensors.
 
     Of modules that can be `rebuilt`, constructors are run as a whole.
     """
     rebuilt = rebuilt or {}
-    asked = {(id(module), name) for places in wanted for module, name in places.owners}
+    asked = {(id(module), name) for places in wanted.lost for module, name in places.owners}
     reach = Reach(model)
-    counts = _counted(model, reach, rebuilt)
+    plain = [*_plain(wanted.plain, reach)]
+    asked |= {(id(one.module), one.held.name) for one in plain}
+    counts = _counted(model, reach, plain, rebuilt)
     recorder, said = Recorder(), list[str]()
     places, unseen = places_of(model), unseen_writes(model)
-    with _stand_ins(model, recorder) as join, _unmarked(model):
-        repeater = Repeater(reach, Recording(recorder, counts.fits), _reset, rebuilt)
+    with _stand_ins(model, plain, recorder) as (join, stand_ins), _unmarked(model):
+        witness = Recording(recorder, counts.fits)
+        repeater = Repeater(reach, witness, _reset, rebuilt, stand_ins)
         modules = list(_inner_first(model))
         with recorder:
             repeater.repeat_all(model)
+        doubts = [one for one in wanted.doubts if id(_held(*one.places.owners[0])) in witness.void]
+        asked |= {(id(module), name) for one in doubts for module, name in one.places.owners}
         said += repeater.said + _lose(recorder, counts)
         whole = [*_of_model(modules, reach, repeater.own_way)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
         said += _lose_unseen(recorder, places, unseen)
+        said += _lose_unsure(recorder, doubts)
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
-    return tuple(said)
+    return Told(tuple(said), tuple(one.places.path for one in doubts))
+
+
+def _plain(found: Iterable[Plain], reach: Reach) -> Iterator[Plain]:
+    """Plain tensors that constructors make, and of which nothing is known."""
+    for one in found:
+        name = one.held.name.partition(".")[0]
+        if one.held.name not in origins_of(one.module) and name in reach.mentions(type(one.module)):
+            reach.tensors.add(name)
+            yield one
+
+
+def _lose_unsure(recorder: Recorder, doubts: Iterable[Doubt]) -> Iterator[str]:
+    for one in doubts:
+        if not one.is_alone:
+            recorder.lose(_held(*one.places.owners[0]))
+            yield f"the constructor left what was in the memory of {one.places.path}, and others around it have values"
 
 
 def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
@@ -95,12 +126,14 @@ class _Counts:
     """Those that others wrote than the constructors of the modules that are there."""
 
 
-def _counted(model: nn.Module, reach: Reach, rebuilt: Mapping[int, Build]) -> _Counts:
+def _counted(
+    model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Mapping[int, Build]
+) -> _Counts:
     """Constructors repeated as they ran, on the meta device, so that what they write is counted."""
     places = places_of(model)
     witness = Counting()
-    with _stand_ins(model), _unmarked(model):
-        repeater = Repeater(reach, witness, _reset, rebuilt)
+    with _stand_ins(model, plain) as (_, stand_ins), _unmarked(model):
+        repeater = Repeater(reach, witness, _reset, rebuilt, stand_ins)
         with torch.device("meta"):
             repeater.repeat_all(model)
         now = {one.path: _held(*one.owners[0]) for one in places if len(one.owners) == 1}
@@ -205,16 +238,20 @@ def _inner_first(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _stand_ins(model: nn.Module, recorder: Recorder | None = None) -> Iterator[Callable[[], None]]:
+def _stand_ins(
+    model: nn.Module, plain: Sequence[Plain], recorder: Recorder | None = None
+) -> Iterator[tuple[Callable[[], None], Collection[int]]]:
     """Every tensor of the model replaced by one without memory or values; put back at the end.
 
     A tied tensor belongs to the first of its holders whose recipe writes it; each holds one of its own until
-    `join` is called, as in a constructor, where they are tied once they are there.
+    `join` is called, as in a constructor, where they are tied once they are there.  The addresses of those
+    for plain tensors are given as well.
     """
     places = places_of(model)
     for one in places:
         for module, name in one.owners:
             _put(module, name, _stand_in(one, recorder), one.is_parameter)
+    beside = [_plain_stand_in(one, recorder) for one in plain]
 
     def join() -> None:
         assert recorder is not None
@@ -223,10 +260,22 @@ def _stand_ins(model: nn.Module, recorder: Recorder | None = None) -> Iterator[C
             _tie(one, next(filter(recorder.has_written, tensors), tensors[0]))
 
     try:
-        yield join
+        yield join, {*map(id, beside)}
     finally:
         for one in places:
             _tie(one, one.tensor)
+        for plain_one in plain:
+            plain_one.held.put(plain_one.held.tensor)
+
+
+def _plain_stand_in(plain: Plain, recorder: Recorder | None) -> Tensor:
+    old = plain.held.tensor
+    with recorder or torch.device("meta"):
+        fresh: Tensor = torch.empty(old.shape, dtype=old.dtype)
+    if recorder is not None:
+        recorder.lose(fresh)
+    plain.held.put(fresh)
+    return fresh
 
 
 def _tie(places: Places, tensor: Tensor) -> None:

@@ -120,11 +120,11 @@ class Recorder(TorchDispatchMode):
         written = self.record.writers.get(self._number(tensor), [])
         return [self.record.steps[index] for index in written if index >= since]
 
-    def lose(self, tensor: Tensor) -> None:
-        """From now on nobody knows what is in the tensor."""
+    def lose(self, tensor: Tensor, name: str = "lost") -> None:
+        """From now on nobody knows what is in the tensor, or there are no values ("void")."""
         ref = self.ref(tensor)
         place = look(sys._getframe(1)).place
-        self.record.add(Step(ref.time, "lost", None, (), {}, (), (ref,), (), place))
+        self.record.add(Step(ref.time, name, None, (), {}, (), (ref,), (), place))
 
     def ref(self, tensor: Tensor, time: int | None = None) -> Ref:
         """The tensor as it is now, or as it was at a time."""

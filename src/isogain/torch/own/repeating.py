@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -23,9 +23,10 @@ class Repeater:
 
     def __init__(
         self, reach: Reach, witness: Witness, reset: Callable[[nn.Module, Callable[[], Any]], None],
-        rebuilt: Mapping[int, Build],
+        rebuilt: Mapping[int, Build], plain: Collection[int],
     ) -> None:  # fmt: skip
-        self.witness, self.reach, self._reset, self._rebuilt = witness, reach, reset, rebuilt
+        self.witness, self.reach, self._reset = witness, reach, reset
+        self._rebuilt, self._plain = rebuilt, plain
         self.said: list[str] = []
         self.own_way: set[int] = set()
         self._were_reset: set[int] = set()
@@ -41,7 +42,7 @@ class Repeater:
 
     def _rebuild(self, module: nn.Module) -> None:
         """What its constructor gives to a twin is given to it; recipes that the constructor runs are done."""
-        for held, made in pairs_of(module, self._rebuilt[id(module)]()):
+        for held, made in pairs_of(module, self._rebuilt[id(module)](), self._plain):
             if held is not made:
                 self.witness.give(held, made)
         self.own_way |= {id(one) for one in module.modules() if self.reach.begins(type(one))}

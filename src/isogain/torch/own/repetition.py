@@ -152,7 +152,13 @@ class Repetition:
 
     def _own(self, name: str) -> Tensor | None:
         found = self.module._parameters.get(name)
-        return found if found is not None else self.module._buffers.get(name)
+        found = found if found is not None else self.module._buffers.get(name)
+        return found if found is not None else self._plain(name)
+
+    def _plain(self, name: str) -> Tensor | None:
+        """A tensor that is only an attribute."""
+        found = vars(self.module).get(name)
+        return found if isinstance(found, Tensor) and name in self.setting.reach.tensors else None
 
     def _create(self, name: str, value: ast.expr, is_sure: bool = True) -> None:
         """A tensor of the module's own, as its constructor made it."""

@@ -105,20 +105,25 @@ class Recording:
 
     recorder: Recorder
     fits: Mapping[Key, Collection[int]]
+    void: set[int] = field(default_factory=set)
+    """What constructors made as memory without values."""
 
     @torch.no_grad()
     def give(self, tensor: Tensor, found: Tensor) -> None:
         """The tensor has these values, if anybody gave them any."""
         with torch._C.DisableTorchFunction():  # which would say that it is on the CPU
             is_void = self.recorder.knows(found) and not self.recorder.has_written(found)
+        self.void.discard(id(tensor))
         if is_void:
-            self.recorder.lose(tensor)  # it is written later
+            self.void.add(id(tensor))
+            self.recorder.lose(tensor, "void")  # it is written later
         else:
             tensor.copy_(found)
 
     def lose(self, tensors: Iterable[Tensor]) -> None:
         """Nobody knows what is in these."""
         for one in tensors:
+            self.void.discard(id(one))
             self.recorder.lose(one)
 
     def unsure(self, tensors: Sequence[Tensor], way: Way) -> None:

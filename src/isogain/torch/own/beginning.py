@@ -48,8 +48,8 @@ def begin(
         one for one in places if one.tensor.is_meta and one.path not in chosen and one.path not in reserved
     ]
     start, said = known_start(model, places, rest)
-    rest += [without_memory(one) for one in places
-             if one.path in start.unwritten and one.path not in chosen and one.path not in reserved]  # fmt: skip
+    left = [one for one in places if one.path in start.unwritten]
+    rest += [without_memory(one) for one in left if one.path not in chosen and one.path not in reserved]
     plain = [*plain_of(model, places)]
     _refuse(rest, [one.path for one in plain if is_unknown(one)], start, said, refusal)
 

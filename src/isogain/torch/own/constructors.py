@@ -31,6 +31,8 @@ class Code:
     names: Mapping[str, Any]
     parameters: tuple[str, ...]
     defaults: Mapping[str, Any]
+    open: tuple[str, ...]
+    """Those parameters that take any number of arguments."""
     place: str
     """Its file, shown to people."""
     first_line: int
@@ -56,7 +58,10 @@ def code_of(function: FunctionType) -> Code | None:
     names = {**function.__globals__, **{name: _content(cell) for name, cell in cells}}
     given = inspect.signature(function).parameters
     defaults = {name: one.default for name, one in given.items()}
-    return Code(tree.body, names, tuple(given), defaults, function.__code__.co_filename, first + 1)
+    open_ones = tuple(
+        name for name, one in given.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    )
+    return Code(tree.body, names, tuple(given), defaults, open_ones, function.__code__.co_filename, first + 1)
 
 
 def definition_of(code: CodeType) -> tuple[list[ast.stmt], int] | None:

@@ -108,13 +108,17 @@ class Reach:
             found = [outside]
             if outside is None and isinstance(node, ast.Attribute):
                 found = [*self._methods.get(node.attr, [])]
-            elif isinstance(outside, type) and outside not in self.kinds and spelling(node) in facts.given:
+            elif self._is_object(outside) and spelling(node) in facts.given:
                 found = [function for _, function in constructors_of(outside)]
             elif isinstance(outside, dict | list | tuple):
                 found = [*islice(outside.values() if isinstance(outside, dict) else outside, _LOOKED_AT)]
             for one in map(function_of, found):
                 if isinstance(one, FunctionType) and not self._is_known(one):
                     yield one
+
+    def _is_object(self, one: Any) -> bool:
+        """Whether it is a class of objects that may write; modules beside the model have their own."""
+        return isinstance(one, type) and one not in self.kinds and not issubclass(one, nn.Module)
 
     def _is_known(self, function: FunctionType) -> bool:
         """Whether it needs no look: torch's, Python's, isogain's, and what is looked at by itself."""

@@ -1,7 +1,7 @@
 """Constructors run once more as a whole, where everything that they were given is known.
 
-A library's `config`, and arguments that a module keeps as they came, tell how it was made; a flag that is
-kept nowhere is known where only one of its values makes a module with the same parts, shapes and dtypes.
+A library's `config`, and arguments that a module keeps as they came, tell how it was made; a flag or a size
+that is kept nowhere is known where only one value makes a module with the same parts, shapes and dtypes.
 The twin's start is the module's: it is asked where statements repeated one by one leave something unknown.
 """
 
@@ -11,22 +11,26 @@ import copy
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from isogain.torch.own.beside import beside
 from isogain.torch.own.constructors import Code, code_of, constructors_of, is_torch
-from isogain.torch.own.kept import kept, passed_on
+from isogain.torch.own.kept import few, kept, passed_on, placing
 
 __all__ = ["Build", "pairs_of", "rebuildable"]
 
 Tensor = torch.Tensor
 Build = Callable[[], nn.Module]
-_MOST_FLAGS = 3
-_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+Choices = tuple[Any, ...]
+Form = dict[str, Any]
+Look = Callable[[dict[str, Any]], Form | None]
+_MOST, _FEW, _TIMES = 1 << 14, 8, 4
+"""Of parts in all that are built, trying; of ways in any case; how many times the parts a try may have."""
 
 
 def rebuildable(model: nn.Module, lost: Collection[nn.Module]) -> dict[int, Build]:
@@ -36,7 +40,7 @@ def rebuildable(model: nn.Module, lost: Collection[nn.Module]) -> dict[int, Buil
     return found
 
 
-def _search(module: nn.Module, lost: Collection[int], found: dict[int, Build]) -> None:
+def _search(module: nn.Module, lost: set[int], found: dict[int, Build]) -> None:
     if lost.isdisjoint(map(id, module.modules())):
         return
     build = _build_of(module)
@@ -48,19 +52,30 @@ def _search(module: nn.Module, lost: Collection[int], found: dict[int, Build]) -
 
 
 def _build_of(module: nn.Module) -> Build | None:
-    """What makes a module with the same structure; None unless one way alone does."""
-    found = [one for one in _builds(module) if _is_built_alike(module, one)]
-    return found[0] if len(found) == 1 else None
-
-
-def _builds(module: nn.Module) -> Iterator[Build]:
+    """What makes a module with the same structure; None unless one choice of what is not known does."""
     kind = _own_kind(module)
     known = _arguments(module, kind) if kind is not None else None
     if kind is None or known is None:
-        return
-    given, flags = known
-    for values in product((False, True), repeat=len(flags)):
-        yield partial(_build, kind, {**given, **dict(zip(flags, values, strict=True))})
+        return None
+    given, choices = known
+    form = _structure(module)
+    most = max(_FEW, _MOST // len(form))
+    ways = [dict(zip(choices, one, strict=True)) for one in islice(product(*choices.values()), most + 1)]
+    look = partial(_form_of, kind, most=_TIMES * len(form) + _FEW)
+    fits = (one for one in ways if len(ways) <= most and look({**given, **one}) == form)
+    found = [*islice(fits, 2)]
+    is_told = len(found) == 1 and all(_tells(form, look, {**given, **found[0]}, name) for name in choices)
+    return partial(_build, kind, {**given, **found[0]}) if is_told else None
+
+
+def _tells(form: Form, look: Look, given: dict[str, Any], name: str) -> bool:
+    """Whether the structure is another one, if a number that was chosen is."""
+    number = given[name]
+    if isinstance(number, bool) or not isinstance(number, int):
+        return True
+    others = {1, number + 1, 2 * number} - {number}
+    forms = [look({**given, name: one}) for one in others]
+    return form not in forms and any(forms)
 
 
 def _build(kind: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
@@ -78,38 +93,56 @@ def _own_kind(module: nn.Module) -> type[nn.Module] | None:
     return next((one for one in written if issubclass(one, nn.Module)), None)
 
 
-def _arguments(module: nn.Module, kind: type) -> tuple[dict[str, Any], list[str]] | None:
-    """What its constructor was given, and flags of which that is not known; None where more is not."""
+def _arguments(module: nn.Module, kind: type[nn.Module]) -> tuple[dict[str, Any], dict[str, Choices]] | None:
+    """What its constructor was given, and what the rest of it may have been; None where that is anything."""
     chain = [code_of(function) for _, function in constructors_of(kind)]
     base: tuple[tuple[str, ...], dict[str, Any]] = ((), {})
     known: dict[str, Any] = {}
     for code in chain:
         if code is None:
             return None
-        known = {**passed_on(code, *base), **kept(module, code)}
+        known = {**placing(code), **passed_on(code, *base), **kept(module, code)}
         base = code.parameters, known
-    return _complete(chain[-1], known) if chain and chain[-1] else None
-
-
-def _complete(code: Code, known: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]] | None:
-    names = code.parameters[1:]
-    unknown = [name for name in names if name not in known]
-    are_flags = all(isinstance(code.defaults.get(name), bool) for name in unknown)
-    if not are_flags or len(unknown) > _MOST_FLAGS:
+    if not chain or chain[-1] is None:
         return None
-    return {name: known[name] for name in names if name in known}, unknown
+    names = chain[-1].parameters[1:]
+    choices = {name: _choices(module, chain[-1], name) for name in names if name not in known}
+    return (
+        ({name: known[name] for name in names if name in known}, choices) if all(choices.values()) else None
+    )
 
 
-def _is_built_alike(module: nn.Module, build: Build) -> bool:
+def _choices(module: nn.Module, code: Code, name: str) -> Choices:
+    """What an argument may have been: of a number, any size that is in the module."""
+    default = code.defaults.get(name)
+    is_number = type(default) is int or (default is inspect.Parameter.empty and name not in code.open)
+    return few(module, code, name) or (_sizes(module) if is_number else ())
+
+
+def _sizes(module: nn.Module) -> tuple[int, ...]:
+    shapes = {size for one in (*module.parameters(), *module.buffers()) for size in one.shape}
+    lengths = {len(one._modules) for one in module.modules()}
+    return tuple(sorted((shapes | lengths) - {0}))
+
+
+def _form_of(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> Form | None:
+    """None where nothing comes of it, or more parts than these."""
+    left = iter(range(most))
+
+    def count(*_: Any) -> None:
+        next(left)
+
+    handle = register_module_module_registration_hook(count)
     try:
         with torch.device("meta"):
-            twin = build()
-    except Exception:  # a library's own
-        return False
-    return _structure(module) == _structure(twin)
+            return _structure(_build(kind, arguments))
+    except Exception:  # a library's own, or the parts have run out
+        return None
+    finally:
+        handle.remove()
 
 
-def _structure(module: nn.Module) -> dict[str, Any]:
+def _structure(module: nn.Module) -> Form:
     """Parts by their paths, and the shapes and dtypes of what they hold."""
     return {
         path: (_name(one), *({name: _form(each) for name, each in table.items()}

@@ -93,9 +93,11 @@ def _plain(found: Iterable[Plain], reach: Reach) -> Iterator[Plain]:
 
 def _lose_unsure(recorder: Recorder, doubts: Iterable[Doubt]) -> Iterator[str]:
     for one in doubts:
-        if not one.is_alone:
-            recorder.lose(_held(*one.places.owners[0]))
-            yield f"the constructor left what was in the memory of {one.places.path}, and others around it have values"
+        held = _held(*one.places.owners[0])
+        if held is not None and not one.is_alone:
+            recorder.lose(held)
+            path = one.places.path
+            yield f"{path} has memory that its constructor left as it was, and others around it have values"
 
 
 def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
@@ -126,9 +128,7 @@ class _Counts:
     """Those that others wrote than the constructors of the modules that are there."""
 
 
-def _counted(
-    model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Mapping[int, Build]
-) -> _Counts:
+def _counted(model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Mapping[int, Build]) -> _Counts:
     """Constructors repeated as they ran, on the meta device, so that what they write is counted."""
     places = places_of(model)
     witness = Counting()

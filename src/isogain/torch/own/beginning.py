@@ -14,6 +14,7 @@ from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
 from isogain.torch.own.beside import beside
 from isogain.torch.own.origins import Origin, origins_of
+from isogain.torch.own.outside import exchanged_parts
 from isogain.torch.own.rebuilding import rebuildable
 from isogain.torch.own.recipes import run_recipes
 from isogain.torch.own.start import OwnStart, own_start
@@ -88,7 +89,7 @@ def known_start(
     told = run_recipes(model, wanted)
     start = own_start(places)
     rebuilt = rebuildable(model, wanted.holders_of_lost(start.missing, told.unwritten))
-    if rebuilt:
+    if rebuilt and not exchanged_parts(model):
         told = run_recipes(model, wanted, rebuilt)
         start = own_start(places)
     return replace(start, unwritten=told.unwritten), told.said

@@ -24,6 +24,7 @@ __all__ = ["Reach"]
 
 _LOOKED_AT = 256
 """Functions of a table that are looked at."""
+_PUTS = ("setattr", "add_module", "register_module", "set_submodule")
 Judge = Callable[["Reach", Facts], bool]
 
 
@@ -45,6 +46,7 @@ class Reach:
                         self._makers.add(function)
         self.tensors = {name for one in places_of(model) for _, name in one.owners}
         """The names of its tensors; of plain ones those that constructors give values."""
+        self.parts = {name for module in model.modules() for name in module._modules}
         self._known: dict[FunctionType, tuple[list[Facts], list[FunctionType]]] = {}
         self._of_statements: dict[ast.stmt, bool] = {}
         self._begins: dict[type, bool] = {}
@@ -69,6 +71,22 @@ class Reach:
         if any(_exchanging(self, one) for of_one, _ in said for one in of_one):
             return True
         return any(self._goes_by_data(*one) for one in said)
+
+    def exchanges(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
+        """Whether running the node, somewhere outside, may put another module in the place of one."""
+        facts = facts_of(node, False)
+        run = self._besides_making(self._called(facts, names))
+        every = (facts, *(fact for one in run for fact in self._look(one)[0]))
+        return any(self._is_part(target) for one in every for target, _ in one.targets) or any(
+            spelled.rpartition(".")[2] in _PUTS for one in every for spelled in one.given
+        )
+
+    def _is_part(self, target: ast.expr) -> bool:
+        """Whether it is where a module is held, by its name or its place in a list."""
+        if isinstance(target, ast.Subscript):
+            return isinstance(target.value, ast.Attribute) and target.value.attr in (*self.parts, "_modules")
+        is_self = isinstance(target, ast.Attribute) and spelling(target.value) == "self"
+        return isinstance(target, ast.Attribute) and target.attr in self.parts and not is_self
 
     def begins(self, kind: type) -> bool:
         """Whether a constructor of the class calls what starts a model by its name, by whatever functions."""

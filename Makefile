@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# Most modules of what is installed are never imported: Python compiles a module when one is.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 
-.PHONY: demo playground test fast lint check bench docs outputs clean browser
+.PHONY: demo playground test cover fast lint check bench docs outputs clean browser
 
 demo: $(VENV)/lab            ## the classic experiments on real digits, then one page
 	$(BIN)/isogain demo
@@ -14,6 +15,9 @@ playground: $(VENV)/lab      ## turn the knobs of an untrained network and see w
 
 test: $(VENV)/dev browser    ## the whole test suite
 	$(BIN)/python -m pytest
+
+cover: $(VENV)/dev browser   ## the same, with the lines that no test reached
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 
 fast: $(VENV)/dev            ## the tests that matter for a change, under 90 seconds
 	$(BIN)/python .ci/fast.py

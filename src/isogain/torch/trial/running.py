@@ -32,7 +32,7 @@ __all__ = [
     "own_rates", "started", "trained",
 ]  # fmt: skip
 
-ENGINE = 2
+ENGINE = 3
 """Part of every key: raised whenever the same words would give other numbers."""
 LOOKS = 4
 """How often a run is judged after its start, its end included."""
@@ -71,7 +71,7 @@ def started(problem: Problem, job: Job, example: Any) -> tuple[nn.Module, Any]:
         raise TrialError(f"the start {start.name!r} cannot start this model: {error}") from error
     if isinstance(said, nn.Module) and said is not model:
         raise TrialError(f"the start {start.name!r} gives another model: a start changes the one it is given")
-    return pixelwise_model(model) if problem.channels_last else model, said
+    return model, said
 
 
 def trained(problem: Problem, job: Job, known: First | None = None) -> Arrays:
@@ -83,6 +83,7 @@ def trained(problem: Problem, job: Job, known: First | None = None) -> Arrays:
     first = next(stream)
     model, said = started(problem, job, first)
     optimizer = optimizer_of(problem, job, _groups(problem, job, model, said))
+    model = pixelwise_model(model) if problem.channels_last else model
     validation = [moved(batch, *place) for batch in problem.validation()]
     known, which, looks = {} if known is None else known, (job.start, job.seed), judged_at(problem.steps)
     if which not in known:
@@ -163,7 +164,7 @@ def optimizer_of(problem: Problem, job: Job, parameters: list[Any]) -> torch.opt
 
 def looked(problem: Problem, job: Job) -> Arrays:
     """What `inspect` says of a start on its first batch, as JSON in bytes."""
-    batch = moved(next(problem.data.stream(job.seed)), leased(problem.device), problem.channels_last)
+    batch = moved(next(problem.data.stream(job.seed)), leased(problem.device))
     model, said = started(problem, job, batch)
     inputs, target = pair_of(batch)
     report = inspect(model.train(), inputs, lambda output: loss_of(problem.loss, output, target))

@@ -14,7 +14,7 @@ from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
 from isogain.torch.own.beside import beside
 from isogain.torch.own.origins import Origin, origins_of
-from isogain.torch.own.outside import exchanged_parts
+from isogain.torch.own.outside import exchanged_parts, unseen_writes
 from isogain.torch.own.rebuilding import rebuildable
 from isogain.torch.own.recipes import run_recipes
 from isogain.torch.own.start import OwnStart, own_start
@@ -81,16 +81,19 @@ def known_start(
 ) -> tuple[OwnStart, tuple[str, ...]]:
     """The own start of these tensors, by the model's recipes where a record lacks some; and what failed."""
     start: OwnStart = own_start(places)
-    wanted = Wanted(
-        [one for one in needed if one.path in start.missing], doubts_of(places), [*plain_of(model, places)]
-    )
+    lost = [one for one in needed if one.path in start.missing]
+    plain = [one for one in plain_of(model, places) if one.held.name not in origins_of(one.module)]
+    wanted = Wanted(lost, doubts_of(places), plain)
     if not wanted.is_asked(model):
         return start, ()
-    told = run_recipes(model, wanted)
+    unseen = unseen_writes(model)
+    told = run_recipes(model, wanted, unseen, {})
     start = own_start(places)
-    rebuilt = rebuildable(model, wanted.holders_of_lost(start.missing, told.unwritten))
+    rebuilt = rebuildable(
+        model, wanted.holders_of_lost(start.missing, (*told.unborn, *({*start.missing} & {*told.unwritten})))
+    )
     if rebuilt and not exchanged_parts(model):
-        told = run_recipes(model, wanted, rebuilt)
+        told = run_recipes(model, wanted, unseen, rebuilt)
         start = own_start(places)
     return replace(start, unwritten=told.unwritten), told.said
 

@@ -24,13 +24,13 @@ from torch.nn.utils.weight_norm import WeightNorm
 from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.own.constructors import function_of, is_torch, names_of
-from isogain.torch.own.origins import bind, origins_of
-from isogain.torch.own.outside import Unseen, unseen_writes
+from isogain.torch.own.origins import bind
+from isogain.torch.own.outside import Unseen
 from isogain.torch.own.reach import Reach
 from isogain.torch.own.rebuilding import Build
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
-from isogain.torch.own.unwritten import Doubt, Plain, Wanted
+from isogain.torch.own.unwritten import Plain, Wanted, is_left
 from isogain.torch.own.witnesses import Counting, Key, Recording
 
 __all__ = ["Told", "run_recipes"]
@@ -48,56 +48,67 @@ class Told:
     """By the recipes that failed."""
     unwritten: tuple[str, ...]
     """The doubtful tensors that a constructor made without values."""
+    unborn: tuple[str, ...]
+    """Those that no constructor could be seen to make."""
 
 
-def run_recipes(model: nn.Module, wanted: Wanted, rebuilt: Mapping[int, Build] | None = None) -> Told:
-    """Records what the model's recipes do to the wanted tensors.
+def run_recipes(
+    model: nn.Module, wanted: Wanted, unseen: Sequence[Unseen], rebuilt: Mapping[int, Build]
+) -> Told:
+    """Records what the model's recipes do to the wanted tensors, but for what may have been done `unseen`.
 
     Of modules that can be `rebuilt`, constructors are run as a whole.
     """
-    rebuilt = rebuilt or {}
     asked = {(id(module), name) for places in wanted.lost for module, name in places.owners}
     reach = Reach(model)
     plain = [*_plain(wanted.plain, reach)]
     asked |= {(id(one.module), one.held.name) for one in plain}
     counts = _counted(model, reach, plain, rebuilt)
     recorder, said = Recorder(), list[str]()
-    places, unseen = places_of(model), unseen_writes(model)
+    places = places_of(model)
     with _stand_ins(model, plain, recorder) as (join, stand_ins), _unmarked(model):
         witness = Recording(recorder, counts.fits)
         repeater = Repeater(reach, witness, _reset, rebuilt, stand_ins)
         modules = list(_inner_first(model))
         with recorder:
             repeater.repeat_all(model)
-        doubts = [one for one in wanted.doubts if id(_held(*one.places.owners[0])) in witness.void]
-        asked |= {(id(module), name) for one in doubts for module, name in one.places.owners}
+        births = {one.path: witness.is_void.get(id(_held(*one.owners[0]))) for one in wanted.doubts}
+        doubts = [one for one in wanted.doubts if births[one.path]]
+        others = [one for one in places if _address(one) not in counts.in_spite]
+        left = {one.path: kind for one in doubts if (kind := is_left(one, others)) is not False}
+        doubts = [one for one in doubts if one.path in left]
+        asked |= {(id(module), name) for one in doubts for module, name in one.owners}
         said += repeater.said + _lose(recorder, counts)
         whole = [*_of_model(modules, reach, repeater.own_way)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
         said += _lose_unseen(recorder, places, unseen)
-        said += _lose_unsure(recorder, doubts)
+        said += _lose_unsure(recorder, [one for one in doubts if left[one.path] is None])
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
-    return Told(tuple(said), tuple(one.places.path for one in doubts))
+    return Told(tuple(said), tuple(left), tuple(path for path, kind in births.items() if kind is None))
 
 
 def _plain(found: Iterable[Plain], reach: Reach) -> Iterator[Plain]:
-    """Plain tensors that constructors make, and of which nothing is known."""
+    """Plain tensors that constructors make."""
     for one in found:
         name = one.held.name.partition(".")[0]
-        if one.held.name not in origins_of(one.module) and name in reach.mentions(type(one.module)):
+        if name in reach.mentions(type(one.module)):
             reach.tensors.add(name)
             yield one
 
 
-def _lose_unsure(recorder: Recorder, doubts: Iterable[Doubt]) -> Iterator[str]:
+def _address(one: Places) -> tuple[int, str]:
+    module, name = one.owners[0]
+    return id(module), name
+
+
+def _lose_unsure(recorder: Recorder, doubts: Iterable[Places]) -> Iterator[str]:
     for one in doubts:
-        held = _held(*one.places.owners[0])
-        if held is not None and not one.is_alone:
+        held = _held(*one.owners[0])
+        if held is not None:
             recorder.lose(held)
-            path = one.places.path
-            yield f"{path} has memory that its constructor left as it was, and others around it have values"
+            yield f"{one.path} has memory that its constructor left as it was, and others around it values"
 
 
 def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
@@ -126,6 +137,8 @@ class _Counts:
     fits: Mapping[Key, Sequence[int]]
     beyond: tuple[tuple[nn.Module, str], ...]
     """Those that others wrote than the constructors of the modules that are there."""
+    in_spite: frozenset[tuple[int, str]]
+    """Those that constructors give memory in spite of meta, by the address of the holder and the name."""
 
 
 def _counted(model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Mapping[int, Build]) -> _Counts:
@@ -146,7 +159,8 @@ def _counted(model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Ma
     fits = witness.fitting(counts)
     beyond = witness.beyond(counts, fits)
     others = (one.owners[0] for one in places if id(now.get(one.path)) in beyond)
-    return _Counts(fits, tuple(owner for owner in others if not _kept_by_passes(*owner)))
+    in_spite = (_address(one) for one in places if id(now.get(one.path)) in witness.in_spite)
+    return _Counts(fits, tuple(owner for owner in others if not _kept_by_passes(*owner)), frozenset(in_spite))
 
 
 def _kept_by_passes(module: nn.Module, name: str) -> bool:

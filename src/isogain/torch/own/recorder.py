@@ -110,6 +110,11 @@ class Recorder(TorchDispatchMode):
         last = self.record.last_write(self._number(tensor), len(self.record.steps))
         return last is not None and not self.record.steps[last].is_void
 
+    def is_born_void(self, tensor: Tensor) -> bool:
+        """Whether the tensor's memory had no values at first."""
+        written = self.record.writers.get(self._number(tensor), [])
+        return bool(written) and self.record.steps[written[0]].is_void
+
     def was_written(self, tensor: Tensor, since: int) -> bool:
         """Whether an operation after that time wrote to the tensor's memory."""
         last = self.record.last_write(self._number(tensor), len(self.record.steps))

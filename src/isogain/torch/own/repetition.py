@@ -167,7 +167,8 @@ class Repetition:
         try:
             if not is_sure and self._sites(name) > 1:
                 raise Lost("it is made in several places")
-            found = torch.as_tensor(self._value(sized(value, tuple(tensor.shape), self._is_number)))
+            found = self._value(sized(value, tuple(tensor.shape), self._is_number))
+            found = found if isinstance(found, Tensor) else torch.as_tensor(found)
             if found.shape != tensor.shape:
                 raise Lost(f"{tuple(found.shape)} for {tuple(tensor.shape)}")
             self.setting.witness.give(tensor, found)

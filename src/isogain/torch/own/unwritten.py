@@ -19,28 +19,25 @@ from isogain.torch.own.beside import Beside, beside
 from isogain.torch.own.origins import origins_of
 from isogain.torch.own.record import Record
 
-__all__ = ["Doubt", "Plain", "Wanted", "doubts_of", "is_unknown", "plain_of", "without_memory"]
+__all__ = ["Plain", "Wanted", "doubts_of", "is_left", "is_unknown", "plain_of", "without_memory"]
 
 Tensor = torch.Tensor
 
 
-class Doubt(NamedTuple):
-    """A tensor with memory that nobody is seen to have written, amid others without memory."""
-
-    places: Places
-    is_alone: bool
-    """Whether no other around it has memory; else it may have been loaded."""
-
-
-def doubts_of(places: Sequence[Places]) -> list[Doubt]:
-    """Those of a model of which a part is on the meta device."""
+def doubts_of(places: Sequence[Places]) -> list[Places]:
+    """Tensors with memory that nobody is seen to have written, of a model of which a part is on meta."""
     if not any(one.tensor.is_meta for one in places):
         return []
-    unwritten = [one for one in places if not one.tensor.is_meta and _is_untouched(one.tensor)]
-    paths = {one.path for one in unwritten}
-    others = [one for one in places if one.path not in paths]
-    found = ((one, [each.tensor.is_meta for each in _around(one, others)]) for one in unwritten)
-    return [Doubt(one, all(on_meta)) for one, on_meta in found if any(on_meta)]
+    return [one for one in places if not one.tensor.is_meta and _is_untouched(one.tensor)]
+
+
+def is_left(one: Places, others: Sequence[Places]) -> bool | None:
+    """Whether memory without values is as its constructor left it; None where nobody can tell.
+
+    Nobody loads what is on meta: where those around it are, nothing was loaded there.
+    """
+    around = {each.tensor.is_meta for each in _around(one, others)}
+    return None if len(around) > 1 else True in around
 
 
 def _is_untouched(tensor: Tensor) -> bool:
@@ -82,7 +79,7 @@ class Wanted:
 
     lost: Sequence[Places]
     """On the meta device, and nothing is known of it."""
-    doubts: Sequence[Doubt]
+    doubts: Sequence[Places]
     plain: Sequence[Plain]
 
     def is_asked(self, model: nn.Module) -> bool:
@@ -90,10 +87,10 @@ class Wanted:
         is_recorded = any(map(origins_of, model.modules()))
         return bool(self.lost or self.doubts or (self.plain and not is_recorded))
 
-    def holders_of_lost(self, missing: Collection[str], unwritten: Collection[str]) -> list[nn.Module]:
+    def holders_of_lost(self, missing: Collection[str], doubtful: Collection[str]) -> list[nn.Module]:
         """The modules with something of which nothing is known yet."""
         left = [one for one in self.lost if one.path in missing]
-        left += [one for one, _ in self.doubts if one.path in missing or one.path not in unwritten]
+        left += [one for one in self.doubts if one.path in doubtful]
         holders = [module for one in left for module, _ in one.owners]
         return [*holders, *(one.module for one in self.plain if is_unknown(one))]
 

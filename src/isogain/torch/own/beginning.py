@@ -89,9 +89,8 @@ def known_start(
     unseen = unseen_writes(model)
     told = run_recipes(model, wanted, unseen, {})
     start = own_start(places)
-    rebuilt = rebuildable(
-        model, wanted.holders_of_lost(start.missing, (*told.unborn, *({*start.missing} & {*told.unwritten})))
-    )
+    doubtful = {*told.unborn, *({*told.unwritten} & {*start.missing})}
+    rebuilt = rebuildable(model, wanted.holders_of_lost(start.missing, doubtful))
     if rebuilt and not exchanged_parts(model):
         told = run_recipes(model, wanted, unseen, rebuilt)
         start = own_start(places)

@@ -385,3 +385,45 @@ def test_a_recurrent_layers_list_of_weights_is_its_weights() -> None:
         for one, name in zip(model._flat_weights, model._flat_weights_names, strict=True)
     )
     assert model(torch.zeros(2, 1, 3))[0].shape == (2, 1, 4)
+
+
+# sharded, and a true library's ------------------------------------------------------------------------
+
+
+def test_a_sharded_model_is_built_once_more_as_well(mesh: Any) -> None:
+    from torch.distributed.fsdp import fully_shard
+
+    alone, model = (bare(partial(Configured, 6, 7.0)) for _ in range(2))
+    fully_shard(model, mesh=mesh)
+    expected = igt.materialize_(alone, seed=0).state_dict()
+    found = igt.materialize_(model, seed=0).state_dict()
+    whole = {path: getattr(one, "full_tensor", lambda one=one: one)() for path, one in found.items()}
+    assert all(torch.equal(one, whole[path]) for path, one in expected.items())
+
+
+@pytest.fixture
+def mesh() -> Any:
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield dist.init_device_mesh("cpu", (1,))
+    dist.destroy_process_group()
+
+
+def test_xlnets_attention_gets_its_start() -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.XLNetConfig(vocab_size=20, d_model=32, n_layer=1, n_head=4, d_inner=16)
+    model = bare(partial(transformers.XLNetModel, config))
+    attention = igt.materialize_(model, seed=0).layer[0].rel_attn
+    sizes = [float(getattr(attention, name).detach().std()) for name in ("q", "k", "v", "o", "r")]
+    assert all(math.isclose(one, 0.02, rel_tol=0.15) for one in sizes)
+
+
+@pytest.mark.parametrize("name", ["CLIPVision", "SiglipVision"])
+def test_towers_that_others_make_by_a_class_method_start(name: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    settings = {"hidden_size": 16, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = getattr(transformers, f"{name}Config")(**settings, image_size=8, patch_size=4)
+    model = bare(partial(getattr(transformers, f"{name}Model"), config))
+    igt.materialize_(model, seed=0)
+    assert not any(one.tensor.is_meta for one in places_of(model))

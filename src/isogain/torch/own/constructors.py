@@ -11,6 +11,8 @@ from functools import lru_cache, partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from torch import nn
+
 __all__ = [
     "Code",
     "code_of",
@@ -19,6 +21,7 @@ __all__ = [
     "function_of",
     "is_torch",
     "names_of",
+    "own_kind",
     "resolved",
 ]
 
@@ -42,6 +45,12 @@ class Code:
 def is_torch(kind: Any) -> bool:
     """Whether a class or function is torch's own."""
     return str(getattr(kind, "__module__", "")).partition(".")[0] == "torch"
+
+
+def own_kind(module: nn.Module) -> type[nn.Module] | None:
+    """A module's class as it was written, without what wrapping puts before it; None for torch's own."""
+    written = (one for one in type(module).__mro__ if not is_torch(one))
+    return next((one for one in written if issubclass(one, nn.Module)), None)
 
 
 @lru_cache(maxsize=4096)

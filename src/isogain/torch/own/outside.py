@@ -26,8 +26,8 @@ from isogain.torch.own.constructors import (
     code_of,
     definition_of,
     function_of,
-    is_torch,
     names_of,
+    own_kind,
     resolved,
 )
 from isogain.torch.own.places import is_passed_over, shown_file
@@ -80,7 +80,7 @@ def _frames() -> Iterator[FrameType]:
 def _modules_that_know(model: nn.Module, frames: Iterable[FrameType]) -> Iterator[ModuleType]:
     """Modules of Python that are being run, or of its packages and know the model's classes."""
     names = {"__main__", *(str(one.f_globals.get("__name__")) for one in frames)}
-    kinds = {type(one) for one in _outermost(model)}
+    kinds = _kinds(_outermost(model))
     roots, addresses = {one.__module__.partition(".")[0] for one in kinds}, {*map(id, kinds)}
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType):
@@ -131,7 +131,7 @@ def _of_scene(scene: Scene, held: Held, tells: Tells) -> Iterator[Unseen]:
 
 def _of_builders(module: ModuleType, model: nn.Module, reach: Reach, tells: Tells) -> Iterator[Unseen]:
     """Functions that make the outermost of the model's own modules, constructors of others too."""
-    kinds = {type(one) for one in _outermost(model)}
+    kinds = _kinds(_outermost(model))
     named = {one.__name__ for one in kinds}
     for function in _functions_of(module, reach):
         is_running = function.__code__ in reach.passed_over
@@ -142,18 +142,23 @@ def _of_builders(module: ModuleType, model: nn.Module, reach: Reach, tells: Tell
 
 def _of_builder(name: str, code: Code, model: nn.Module, tells: Tells) -> Iterator[Unseen]:
     tops = [*_outermost(model)]
-    kinds = {type(one) for one in tops}
+    kinds = _kinds(tops)
     made = {kind for one in code.body for kind in _made(one, code, kinds)}
-    tensors = tuple(each for top in tops if type(top) in made for each in _all(top))
+    tensors = tuple(each for top in tops if own_kind(top) in made for each in _all(top))
     scene = Scene(code.body, code.names, shown_file(code.place), code.first_line - 1)
     for one in scene.touching(lambda one: any(_made(one, code, kinds))):
         if tells(one, code.names):
             yield Unseen(f"{name} ({scene.place}:{one.lineno + scene.before})", tensors)
 
 
+def _kinds(modules: Iterable[nn.Module]) -> set[type]:
+    """Their classes as they were written."""
+    return {kind for one in modules if (kind := own_kind(one)) is not None}
+
+
 def _outermost(module: nn.Module) -> Iterator[nn.Module]:
     """What no module of the model's own classes is around: its constructors cannot have written to those."""
-    if not is_torch(type(module)):
+    if own_kind(module) is not None:
         yield module
         return
     for child in module.children():

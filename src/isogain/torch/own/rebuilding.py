@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
 from isogain.torch.own.beside import beside
-from isogain.torch.own.constructors import Code, code_of, constructors_of, is_torch
+from isogain.torch.own.constructors import Code, code_of, constructors_of, own_kind
 from isogain.torch.own.kept import few, kept, passed_on, placing
 
 __all__ = ["Build", "pairs_of", "rebuildable"]
@@ -53,7 +53,7 @@ def _search(module: nn.Module, lost: set[int], found: dict[int, Build]) -> None:
 
 def _build_of(module: nn.Module) -> Build | None:
     """What makes a module with the same structure; None unless one choice of what is not known does."""
-    kind = _own_kind(module)
+    kind = own_kind(module)
     known = _arguments(module, kind) if kind is not None else None
     if kind is None or known is None:
         return None
@@ -85,12 +85,6 @@ def _build(kind: type[nn.Module], arguments: Mapping[str, Any]) -> nn.Module:
 
 def _own(value: Any) -> Any:
     return value if isinstance(value, Tensor) or callable(value) else copy.copy(value)
-
-
-def _own_kind(module: nn.Module) -> type[nn.Module] | None:
-    """Its class as it was written: without what wrapping puts before it."""
-    written = (one for one in type(module).__mro__ if not is_torch(one))
-    return next((one for one in written if issubclass(one, nn.Module)), None)
 
 
 def _arguments(module: nn.Module, kind: type[nn.Module]) -> tuple[dict[str, Any], dict[str, Choices]] | None:
@@ -152,7 +146,7 @@ def _structure(module: nn.Module) -> Form:
 
 
 def _name(module: nn.Module) -> str:
-    kind = _own_kind(module) or type(module)
+    kind = own_kind(module) or type(module)
     return f"{kind.__module__}.{kind.__qualname__}"
 
 

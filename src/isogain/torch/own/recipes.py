@@ -57,7 +57,7 @@ def run_recipes(
 ) -> Told:
     """Records what the model's recipes do to the wanted tensors, but for what may have been done `unseen`.
 
-    Of modules that can be `rebuilt`, constructors are run as a whole.
+    Of modules that can be rebuilt, constructors are run as a whole.
     """
     asked = {(id(module), name) for places in wanted.lost for module, name in places.owners}
     reach = Reach(model)
@@ -72,21 +72,36 @@ def run_recipes(
         modules = list(_inner_first(model))
         with recorder:
             repeater.repeat_all(model)
-        births = {one.path: witness.is_void.get(id(_held(*one.owners[0]))) for one in wanted.doubts}
-        doubts = [one for one in wanted.doubts if births[one.path]]
-        others = [one for one in places if _address(one) not in counts.in_spite]
-        left = {one.path: kind for one in doubts if (kind := is_left(one, others)) is not False}
-        doubts = [one for one in doubts if one.path in left]
-        asked |= {(id(module), name) for one in doubts for module, name in one.owners}
+        born = _born(wanted.doubts, witness)
+        left, unsure = _left(born, places, counts)
+        asked |= {(id(module), name) for one in (*left, *unsure) for module, name in one.owners}
         said += repeater.said + _lose(recorder, counts)
         whole = [*_of_model(modules, reach, repeater.own_way)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
         said += _lose_unseen(recorder, places, unseen)
-        said += _lose_unsure(recorder, [one for one in doubts if left[one.path] is None])
+        said += _lose_unsure(recorder, unsure)
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
-    return Told(tuple(said), tuple(left), tuple(path for path, kind in births.items() if kind is None))
+    return Told(tuple(said), _paths((*left, *unsure)), _paths(one for one, kind in born if kind is None))
+
+
+def _paths(some: Iterable[Places]) -> tuple[str, ...]:
+    return tuple(one.path for one in some)
+
+
+def _born(doubts: Iterable[Places], witness: Recording) -> list[tuple[Places, bool | None]]:
+    """Whether a constructor made each without values; None where none could be seen to make it."""
+    return [(one, witness.is_void.get(id(_held(*one.owners[0])))) for one in doubts]
+
+
+def _left(
+    born: Iterable[tuple[Places, bool | None]], places: Iterable[Places], counts: _Counts
+) -> tuple[list[Places], list[Places]]:
+    """Those that are as their constructors left them, without values, and those that may be."""
+    others = [one for one in places if _address(one) not in counts.in_spite]
+    found = [(one, is_left(one, others)) for one, is_void in born if is_void]
+    return [one for one, left in found if left], [one for one, left in found if left is None]
 
 
 def _plain(found: Iterable[Plain], reach: Reach) -> Iterator[Plain]:

@@ -287,6 +287,22 @@ def test_memory_that_a_constructor_left_as_it_was_gets_its_start() -> None:
     assert torch.equal(igt.materialize_(model, seed=1).query, filled)
 
 
+class Draws(nn.Module):
+    """On the CPU, wherever one is, and with a number that its part does not keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.FloatTensor(4, 4).normal_())
+        self.part = Places(3, 5, 3.0)
+
+
+def test_looking_uses_no_random_numbers() -> None:
+    model = bare(Draws)
+    before = torch.random.get_rng_state()
+    igt.materialize_(model, seed=0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def forgetful(way: str) -> None:
     if way == "bare":
         igt.materialize_(bare(Forgets), seed=0)

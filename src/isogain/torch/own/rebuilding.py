@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import islice, product
@@ -128,7 +129,11 @@ def _form_of(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> 
 
     handle = register_module_module_registration_hook(count)
     try:
-        with torch.device("meta"):
+        with (
+            torch.random.fork_rng(devices=[]),
+            warnings.catch_warnings(action="ignore"),
+            torch.device("meta"),
+        ):
             return _structure(_build(kind, arguments))
     except Exception:  # a library's own, or the parts have run out
         return None

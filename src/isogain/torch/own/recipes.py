@@ -162,7 +162,7 @@ def _counted(model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Ma
     witness = Counting()
     with _stand_ins(model, plain) as (_, stand_ins), _unmarked(model):
         repeater = Repeater(reach, witness, _reset, rebuilt, stand_ins)
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
             repeater.repeat_all(model)
         now = {one.path: _held(*one.owners[0]) for one in places if len(one.owners) == 1}
         counts = {

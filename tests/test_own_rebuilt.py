@@ -229,6 +229,20 @@ class HoldsMade(nn.Module):
         self.made = Makes.from_size(6)
 
 
+class MakesAnew(Makes):
+    """And here another tensor."""
+
+    @classmethod
+    def anew(cls) -> MakesAnew:
+        made = cls(6)
+        made.layer.register_parameter("bias", nn.Parameter(torch.ones(6)))
+        return made
+
+
+def made_anew_elsewhere() -> nn.Module:
+    return MakesAnew.anew()
+
+
 def made_elsewhere() -> nn.Module:
     return MakesOther.halved()
 
@@ -238,8 +252,9 @@ def test_what_a_class_method_does_again_is_known() -> None:
 
 
 def test_what_a_class_method_does_more_is_not() -> None:
-    with pytest.raises(DrawError, match="made_elsewhere"):
-        igt.materialize_(bare(made_elsewhere), seed=0)
+    for make in (made_elsewhere, made_anew_elsewhere):
+        with pytest.raises(DrawError, match=make.__name__):
+            igt.materialize_(bare(make), seed=0)
 
 
 # memory in spite of meta ------------------------------------------------------------------------------

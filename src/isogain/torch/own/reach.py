@@ -67,16 +67,25 @@ class Reach:
         """Whether running the node, somewhere outside, may write or exchange what leaves no count."""
         facts = facts_of(node, False)
         called = [*self._called(facts, names)]
-        said = [([facts], called), *(self._look(one) for one in self._besides_making(called))]
-        if any(_exchanging(self, one) for of_one, _ in said for one in of_one):
+        reached = [*self._besides_making(called)]
+        said = [([facts], called), *(self._look(one) for one, _ in reached)]
+        if any(one.is_uncounted for of_one, _ in said for one in of_one):
             return True
-        return any(self._goes_by_data(*one) for one in said)
+        exchanging = (_exchanging(self, one) for one in (facts, *self._said_of_exchanges(reached)))
+        return any(exchanging) or any(self._goes_by_data(*one) for one in said)
+
+    def _said_of_exchanges(self, reached: Iterable[tuple[FunctionType, bool]]) -> Iterator[Facts]:
+        """What the functions say, but for those of others that the model's class methods call to load it:
+        what these exchange has values."""
+        for function, is_making in reached:
+            if not is_making or function in self._methods.get(function.__name__, ()):
+                yield from self._look(function)[0]
 
     def exchanges(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
         """Whether running the node, somewhere outside, may put another module in the place of one."""
         facts = facts_of(node, False)
         run = self._besides_making(self._called(facts, names))
-        every = (facts, *(fact for one in run for fact in self._look(one)[0]))
+        every = (facts, *self._said_of_exchanges(run))
         return any(self._is_part(target) for one in every for target, _ in one.targets) or any(
             spelled.rpartition(".")[2] in _PUTS for one in every for spelled in one.given
         )
@@ -149,9 +158,9 @@ class Reach:
         for one in self._functions(facts, names):
             yield from self._look(one)[0]
 
-    def _besides_making(self, functions: Iterable[FunctionType]) -> Iterator[FunctionType]:
-        """These, and those that they name; of what class methods of the model's own run, not what its
-        constructors have done already, if it is named without arguments."""
+    def _besides_making(self, functions: Iterable[FunctionType]) -> Iterator[tuple[FunctionType, bool]]:
+        """These, and those that they name; and whether class methods of the model's own run them: of those
+        not what its constructors have done already, if it is named without arguments."""
         left, seen = [(one, False) for one in functions], set[tuple[FunctionType, bool]]()
         while left:
             function, is_making = left.pop()
@@ -159,7 +168,7 @@ class Reach:
             if (function, is_making) in seen:
                 continue
             seen.add((function, is_making))
-            yield function
+            yield function, is_making
             said, named = self._look(function)
             given = {one.rpartition(".")[2] for each in said for one in each.given}
             is_done = self._is_done if is_making else lambda one: False
@@ -215,7 +224,7 @@ def _writing(reach: Reach, facts: Facts) -> bool:
 
 
 def _exchanging(reach: Reach, facts: Facts) -> bool:
-    return facts.is_uncounted or any(
+    return facts.exchanges or any(
         _is_attribute(one) and reach.is_over_values(one, by) for one, by in facts.targets
     )
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-"""Its threads spin while they wait: on a machine that is busy otherwise, small matrices take a hundredfold."""
+for library in ("OMP", "OPENBLAS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    """Threads spin while they wait: where others work beside, as a second process of tests, small tensors take
+    six times the processor's time, small matrices a hundredfold."""
 os.environ.setdefault("TRITON_INTERPRET", "1")
 """The kernels for GPUs are proven on CPU tensors; Triton reads it when it is first imported."""
 BACKENDS = [name for name in ("torch", "jax", "tensorflow") if importlib.util.find_spec(name)]

@@ -13,7 +13,6 @@ from torch import nn
 import isogain.torch as igt
 from isogain.errors import DrawError
 from isogain.torch.draw.materialize import places_of
-from own_networks import Gpt
 
 
 def bare(build: Callable[[], nn.Module]) -> nn.Module:

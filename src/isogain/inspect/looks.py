@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["Angles", "Attention", "BufferState", "Choices", "Decays", "Gates", "Look", "Sum"]
+__all__ = [
+    "Angles", "Attention", "BufferState", "Choices", "Decays", "Gates", "Grid", "Look", "Rows", "Seen", "Sum",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,33 @@ class Sum:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A constant table with a row for each place, added to a signal."""
+
+    places: int
+    rms: float
+    apart: float
+    """How far rows stray from their mean, root mean square."""
+    across: float
+    """Standard deviation of that mean over the channels."""
+    signal: float
+    """Root mean square of what it is added to."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a signal is read, in coordinates from -1 to 1."""
+
+    places: int
+    outside: float
+    """Share of the places that lie outside."""
+    rms: float
+
+
+Seen = Attention | Gates | Angles | Decays | Choices | Sum | Rows | Grid
+
+
+@dataclass(frozen=True)
 class Look:
     """One closer look at one operation."""
 
@@ -97,7 +126,7 @@ class Look:
     op: str
     node: int | None
     """Its node; None for what is computed of parameters and constants alone."""
-    seen: Attention | Gates | Angles | Decays | Choices | Sum
+    seen: Seen
     parameters: tuple[str, ...] = ()
     """Parameters that it reads directly."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from isogain.inspect.findings import Finding
-from isogain.inspect.rules.adapters import adapter_not_neutral
+from isogain.inspect.rules.adapters import adapter_not_neutral, drawn_factors
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.axes import mixed_samples
+from isogain.inspect.rules.balances import summed_penalties
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -15,29 +16,36 @@ from isogain.inspect.rules.buffers import (
     stale_buffers,
 )
 from isogain.inspect.rules.codebooks import idle_codes
-from isogain.inspect.rules.drowned import drowned_data
-from isogain.inspect.rules.exponentials import loud_logarithms
+from isogain.inspect.rules.drowned import drowned_data, drowned_places, loud_tables
+from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
 from isogain.inspect.rules.floors import loss_floor
+from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
+from isogain.inspect.rules.loud_branches import loud_branches
 from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.peers import off_peers
+from isogain.inspect.rules.places import outside_grids, same_places
 from isogain.inspect.rules.propagation import (
     exploding_backward,
     exploding_forward,
     vanishing_backward,
     vanishing_forward,
 )
+from isogain.inspect.rules.quiet_products import quiet_products
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
+from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.silences import masked_weights, zero_rows
+from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
-from isogain.inspect.rules.symmetry import identical_layers, symmetric_units
+from isogain.inspect.rules.symmetry import identical_layers, same_rows, symmetric_units
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
+from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs
 from isogain.inspect.rules.usage import unregistered, unused_parameter
 from isogain.inspect.rules.values import dtype_headroom, non_finite, uninitialized
 from isogain.inspect.table import Table
@@ -48,32 +56,45 @@ Rule = Callable[[Table], Iterator[Finding]]
 RULES: dict[str, tuple[Rule, ...]] = {
     "non-finite": (nan_buffers, non_finite),
     "uninitialized": (stale_buffers, uninitialized),
-    "symmetric-units": (symmetric_units, saddles),
+    "symmetric-units": (symmetric_units, same_rows, saddles),
     "off-peers": (off_peers, odd_slices, wrong_fans),
-    "exploding-forward": (exploding_forward, loud_logarithms, loud_noise),
+    "exploding-forward": (
+        exploding_forward,
+        loud_logarithms,
+        loud_noise,
+        loud_tables,
+        loud_branches,
+        turning_maps,
+    ),
     "vanishing-forward": (
         vanishing_forward,
         drowned_data,
+        drowned_places,
         foreign_statistics,
+        foreign_units,
+        offset_inputs,
+        quiet_products,
+        narrow_bells,
+        outside_grids,
         drawn_norms,
         dropped_signals,
         lonely_norms,
         masked_weights,
         zero_rows,
     ),
-    "time-scale": (time_scale, forgotten_states),
+    "time-scale": (time_scale, flat_sines, forgotten_states),
     "attention-collapse": (attention_collapse, loud_mixtures),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),
     "saturated-units": (saturated_units, saturated_gates, shut_mixtures),
     "dead-units": (dead_units,),
-    "rank-collapse": (rank_collapse,),
+    "rank-collapse": (rank_collapse, same_places),
     "constant-output": (constant_output, mixed_samples),
-    "adapter-not-neutral": (adapter_not_neutral,),
-    "initial-loss": (initial_loss,),
+    "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
+    "initial-loss": (initial_loss, summed_penalties),
     "loss-floor": (loss_floor,),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
-    "unused-parameter": (unregistered, unused_parameter),
+    "unused-parameter": (unregistered, unused_parameter, frozen_answers),
     "dtype-headroom": (dtype_headroom, buffer_precision),
 }

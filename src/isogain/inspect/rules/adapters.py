@@ -9,10 +9,10 @@ from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Sum
-from isogain.inspect.mending import changeable, zeroed
+from isogain.inspect.mending import changeable, filled, zeroed
 from isogain.inspect.table import Table
 
-__all__ = ["adapter_not_neutral"]
+__all__ = ["adapter_not_neutral", "drawn_factors"]
 
 SEEN = 0.01
 """Share of the frozen signal below which a change is no more than a note."""
@@ -23,6 +23,8 @@ NOTHING = 1e-6
 """Relative difference of two sizes that are one."""
 TERMS = 8
 """Sums in a row that are looked through."""
+UNITS = 8
+"""Factors, one for each unit, that are too many to be a temperature."""
 
 
 def adapter_not_neutral(table: Table) -> Iterator[Finding]:
@@ -38,6 +40,43 @@ def adapter_not_neutral(table: Table) -> Iterator[Finding]:
     found = [(node, share, end) for node, share, end in [*branches, *weights] if share > EXACT]
     if found:
         yield _finding(table, found)
+
+
+def drawn_factors(table: Table) -> Iterator[Finding]:
+    """Trainable factors on what frozen layers hand on, drawn around 0 where 1 changes nothing."""
+    found = {name: far for node in table.graph.nodes for name in _factors_on_frozen(table, node)
+             if (far := _from_one(table, name)) > 0}  # fmt: skip
+    if not found:
+        return
+    yield Finding(
+        "adapter-not-neutral", "critical" if max(found.values()) > 1 else "warning", pattern(list(found)),
+        f"{len(found)} vectors of factors that are off 1 by {max(found.values()):.2g}, root mean square",
+        "1: the pretrained network's own answer at the first step",
+        f"{pattern(list(found))} multiply what frozen layers hand on, unit by unit, and were drawn like "
+        "weights: what was learnt is scaled at random, and turned round where they are below 0",
+        paths=tuple(found), mends=(filled(table, found, 1.0),),
+    )  # fmt: skip
+
+
+def _from_one(table: Table, name: str) -> float:
+    state = table.parameters[name]
+    around = not state.constant and abs(state.mean) < state.rms / 2  # lengths of rows (DoRA) are no draw
+    return math.hypot(state.std, state.mean - 1) if around else 0.0
+
+
+def _factors_on_frozen(table: Table, node: Node) -> Iterator[str]:
+    """The trained vectors by which a node multiplies what a frozen layer makes."""
+    if node.kind != "multiply" or len(node.inputs) != 1:
+        return
+    maker = table.node(node.inputs[0])
+    if maker.weight is None:
+        maker = table.graph.preceding(node.index, ("weight",), 3) or maker
+    use = table.graph.by_parameter.get(maker.weight.name) if maker.weight else None
+    for name in node.parameters:
+        own = table.graph.by_parameter[name]
+        vector = math.prod(own.shape) == max(own.shape, default=0) >= UNITS
+        if use is not None and not use.trainable and own.trainable and vector and name in table.parameters:
+            yield name
 
 
 def _made_up(table: Table) -> set[int | None]:

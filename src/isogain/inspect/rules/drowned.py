@@ -1,4 +1,4 @@
-"""vanishing-forward at a sum: what comes from the data is lost beside something learnt that is not."""
+"""vanishing-forward where signals meet: what is lost beside something that is many times as large."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from statistics import median
 
 from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART
+from isogain.inspect.looks import Rows
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
-__all__ = ["drowned_data"]
+__all__ = ["drowned_data", "drowned_places", "loud_tables"]
 
 LOUD = (10.0, 1000.0)
 """Size of a learnt constant over that of the data it is added to, to warn and to call it critical."""
+BURIED = 20.0
+"""Size of data over that of a constant table added to them: it cannot grow, and in an attention's logits its
+products with itself are as its square."""
+LARGE = 3.0
+"""Root mean square that no embedding needs, N(0, 1) and factors of sqrt(width) aside."""
+ASIDE = 30.0
+"""Times the others that stand beside it, or are added to it."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,26 @@ def _beside(table: Table, data: int, sizes: Mapping[str, float]) -> Iterator[Dro
                 yield Drowned(seen.rms, size, name)
 
 
+def _rows(table: Table, node: Node) -> Rows | None:
+    """The constant table that was seen to be added here."""
+    looks = (one.seen for one in table.looks if one.node == node.index)
+    return next((one for one in looks if isinstance(one, Rows)), None)
+
+
+def _made_by(table: Table, index: int) -> Node | None:
+    """The layer that makes a signal, factors aside."""
+    node = table.node(index)
+    return node if node.weight is not None else table.graph.preceding(index, ("embedding", "weight"), 2)
+
+
 def _beside_a_constant(table: Table, node: Node, data: int) -> Iterator[Drowned]:
     """A table of places that is no parameter; of one number added to all, the spread says that it is none."""
     seen, summed = table.forward.get(data), table.forward.get(node.index)
-    before = table.graph.preceding(data, ("embedding", "weight"), 2)
-    made = table.node(data) if table.node(data).weight is not None else before
+    made = _made_by(table, data)
+    if made is not None and made.weight is not None and (rows := _rows(table, node)) is not None:
+        if rows.signal > 0:
+            yield Drowned(rows.signal, rows.rms, "", made.weight.name)
+        return
     if seen is None or summed is None or made is None or made.weight is None or not 0 < seen.rms < math.inf:
         return
     yield Drowned(seen.rms, math.sqrt(max(summed.std**2 - seen.rms**2, 0.0)), "", made.weight.name)
@@ -94,3 +119,69 @@ def _beside_a_constant(table: Table, node: Node, data: int) -> Iterator[Drowned]
 def _maker(table: Table, index: int) -> str:
     """The first parameter that a node is made of."""
     return next((name for one in table.behind(index) for name in one.parameters), "")
+
+
+def drowned_places(table: Table) -> Iterator[Finding]:
+    """Constant tables of positions that drown in the data they are added to: no step makes them larger."""
+    for node in table.graph.nodes:
+        rows = _rows(table, node) if node.kind == "add" and not node.parameters else None
+        if rows is None or not node.learnt or not rows.signal > BURIED * rows.rms > 0:
+            continue
+        made = _made_by(table, node.inputs[0])
+        if made is None or made.weight is None or table.graph.following(node.index, ("norm",), 3) is None:
+            continue
+        share = rows.rms / rows.signal
+        yield Finding(
+            "vanishing-forward", "warning", place(made),
+            f"positions of size {rows.rms:.3g} added to data of size {rows.signal:.3g}",
+            "of one size",
+            f"what {made.weight.name} makes drowns the positions that are added to it: a norm behind the sum "
+            f"leaves {share:.2g} of them, and they are constants, which do not grow",
+            paths=(place(made),), mends=(sized(table, {made.weight.name: share}),),
+        )  # fmt: skip
+        return
+
+
+def loud_tables(table: Table) -> Iterator[Finding]:
+    """Embeddings many times as large as what they are joined with or added to, before any norm."""
+    found = {name: pair for node in table.graph.nodes for name, pair in _louder(table, node)}
+    if not found:
+        return
+    names = tuple(found)
+    size, others = max(found.values(), key=lambda pair: pair[0] / pair[1])
+    yield Finding(
+        "exploding-forward", "warning", pattern(names), f"root mean square {size:.3g} beside {others:.3g}",
+        "of one size with what stands beside it",
+        f"the rows of {pattern(names)} are {size / others:.3g} times as large as what they are joined with: "
+        "the layers behind see little else, and the rest hardly learns",
+        paths=names, mends=(sized(table, {name: pair[1] / pair[0] for name, pair in found.items()}), RESTART),
+    )  # fmt: skip
+
+
+def _louder(table: Table, node: Node) -> Iterator[tuple[str, tuple[float, float]]]:
+    """(embedding, (its size, the median of the other pieces)) for each that is far larger."""
+    if node.kind not in ("concatenate", "add") or table.in_loss(node):
+        return
+    pieces = [(_entry(table, one), table.forward[one].rms) for one in _pieces(table, node)]
+    for number, (name, size) in enumerate(pieces):
+        rest = [other for k, (_, other) in enumerate(pieces) if k != number and other > 0]
+        if name and rest and size > LARGE and size > ASIDE * median(rest):
+            yield name, (size, median(rest))
+
+
+def _pieces(table: Table, node: Node) -> Iterator[int]:
+    """The measured signals that are joined here, shapes and sums of further ones looked through."""
+    for one in node.inputs:
+        while table.node(one).kind == "shape" and len(table.node(one).inputs) == 1:
+            one = table.node(one).inputs[0]
+        if node.kind == table.node(one).kind == "add":
+            yield from _pieces(table, table.node(one))
+        elif one in table.forward and table.forward[one].finite:
+            yield one
+
+
+def _entry(table: Table, index: int) -> str:
+    """The trained table whose rows these are; '' for anything else."""
+    node = table.node(index)
+    use = table.graph.by_parameter.get(node.weight.name) if node.kind == "embedding" and node.weight else None
+    return use.name if use is not None and use.trainable else ""

@@ -1,4 +1,4 @@
-"""exploding-forward where a weight makes logarithms: variances and scales as exponentials of loud numbers."""
+"""Exponentials of numbers far too large: of logarithms (variances, scales), and of squares (bells)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,51 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.looks import Decays
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Forward, Table
 
-__all__ = ["loud_logarithms"]
+__all__ = ["loud_logarithms", "narrow_bells"]
 
 LOUD = (3.0, 8.0)
 """Root mean square of logarithms from which on exponentials spread over a factor exp(6), and exp(16)."""
 QUIET = 0.1
 """What they are brought to: exponentials near 1."""
+
+GONE = 16.0
+"""Exponent from which on next to nothing is left of a bell exp(-z): 1e-7."""
+ALIKE = 0.01
+"""1 - cosine between samples that tells them apart; of the layer behind bells, as a ratio of lengths."""
+
+
+def narrow_bells(table: Table) -> Iterator[Finding]:
+    """Bells (radial functions, Gabor waves) so narrow, or so far away, that hardly a number meets one."""
+    for look in table.looks:
+        node = None if look.node is None else table.node(look.node)
+        reader = None if node is None else table.graph.following(node.index, ("weight",), 3)
+        if node is None or reader is None or not isinstance(look.seen, Decays) or table.in_loss(node):
+            continue
+        if not look.seen.median > GONE or not _alike(table, node, reader, look.seen.slowest > GONE):
+            continue
+        yield Finding(
+            "vanishing-forward", "warning", place(node),
+            f"half of the exponents are below -{look.seen.median:.3g}",
+            "exponents near 0 for some units of each sample",
+            f"the exponentials at {place(node)} are 0 nearly everywhere, so {place(reader)} reads next to "
+            "nothing, and the same for every sample: bells are too narrow, or lie elsewhere than the numbers "
+            "that they are for (a width, centres or inputs in another unit)",
+            paths=(place(node), place(reader)),
+        )  # fmt: skip
+        return
+
+
+def _alike(table: Table, bells: Node, reader: Node, nearly_all: bool) -> bool:
+    """Whether a layer reads the same for every sample, though inputs differ or as all bells are gone."""
+    inputs = (table.forward.get(one.index) for one in table.behind(bells.index) if one.kind == "input")
+    differ = any(one is not None and one.distance > ALIKE for one in inputs)
+    seen = table.forward.get(reader.index)
+    bar = ALIKE if nearly_all else ALIKE**2
+    return (differ or nearly_all) and seen is not None and seen.distance < bar
 
 
 def loud_logarithms(table: Table) -> Iterator[Finding]:

@@ -32,11 +32,13 @@ def loss_floor(table: Table) -> Iterator[Finding]:
     """
     for use in table.losses:
         node = None if use.node is None else _made(table, table.node(use.node))
-        bounds = None if node is None else _bounds(table, node)
-        if node is None or bounds is None:
+        if node is None:
             continue
         if use.targets and not (use.learnt_target or use.elements):
-            yield from _out_of_reach(node, use, *bounds)
+            yield from _out_of_reach(table, node, use)
+        bounds = _bounds(table, node)
+        if bounds is None:
+            continue
         if use.classes < 2:
             continue
         if use.kind == "nll_loss" and bounds == RANGES["softmax"]:
@@ -45,8 +47,13 @@ def loss_floor(table: Table) -> Iterator[Finding]:
             yield _shut(node, use, bounds, floor)
 
 
-def _out_of_reach(node: Node, use: LossUse, low: float, high: float) -> Iterator[Finding]:
+def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding]:
     """A regression whose answers cannot be what is asked for, by more than a fifth of its variance."""
+    node = _unscaled(table, answers)
+    bounds = _bounds(table, node)
+    if bounds is None or (reach := _scaled(table, node, answers, bounds)) is None:
+        return
+    low, high = reach
     missed = [target - min(max(target, low), high) for target in use.targets]
     floor = sum(one * one for one in missed) / len(missed)
     if floor > HIGH * use.chance > 0:
@@ -74,6 +81,27 @@ def _made(table: Table, loss: Node) -> Node | None:
     while node.kind == "shape" and len(node.inputs) == 1:
         node = table.node(node.inputs[0])
     return node
+
+
+def _unscaled(table: Table, node: Node) -> Node:
+    """What is behind constants that scale and shift it, as actions are."""
+    while node.kind in ("shape", "multiply", "add") and len(node.inputs) == 1 and not node.parameters:
+        node = table.node(node.inputs[0])
+    return node
+
+
+def _scaled(
+    table: Table, node: Node, answers: Node, bounds: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Where the bounds lie behind these constants, as measured; None where they were not."""
+    if node is answers:
+        return bounds
+    before, after = table.forward.get(node.index), table.forward.get(answers.index)
+    if before is None or after is None or not (before.std > 0 and after.std > 0):
+        return None
+    factor = after.std / before.std
+    low, high = (after.mean + factor * (bound - before.mean) for bound in bounds)
+    return low, high
 
 
 def _bounds(table: Table, node: Node) -> tuple[float, float] | None:

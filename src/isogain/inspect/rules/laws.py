@@ -1,4 +1,4 @@
-"""off-peers: layers whose size fits a known law, but for another fan than the one they have."""
+"""off-peers: layers whose size fits a known law, but by another fan than the one they have."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node, WeightUse
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
@@ -21,13 +22,14 @@ somebody chose the law (torch's default has its own fan for every transposed ker
 
 
 def wrong_fans(table: Table) -> Iterator[Finding]:
-    """Transposed and grouped convolutions drawn by a law whose fan counts other axes than theirs."""
+    """Transposed and grouped convolutions, and stacks of maps, drawn by a law whose fan counts other axes."""
     found: dict[str, tuple[Node, float, str]] = {}
     for node in table.graph.nodes:
         use = node.weight
-        if use is None or not (use.transposed or use.groups > 1) or not use.gain > 0 or use.name in found:
+        if use is None or not use.gain > 0 or use.name in found:
             continue
-        law = _other_law(use)
+        turned = use.transposed or use.groups > 1
+        law = _other_law(use) if turned else _law_of_stack(use) if "stack" in use.layout.split() else None
         if law is not None:
             found[use.name] = (node, *law)
     for severity in ("warning", "info"):
@@ -40,7 +42,10 @@ def _severity(table: Table, member: tuple[Node, float, str]) -> Severity:
     node, off, words = member
     after = table.graph.following(node.index, ("norm", "weight"), 3)
     normed = after is not None and after.kind == "norm"
-    return "warning" if not normed and "default" not in words and not 1 / OFF[1] < off < OFF[1] else "info"
+    # beside a stream, as attention's heads and experts are, a stack may be as quiet as it likes
+    normed = normed or (_stacked(node.weight) and node.index not in table.on_trunk)
+    chosen = "default" not in words or _stacked(node.weight)
+    return "warning" if not normed and chosen and not 1 / OFF[1] < off < OFF[1] else "info"
 
 
 def _other_law(use: WeightUse) -> tuple[float, str] | None:
@@ -64,17 +69,49 @@ def _other_law(use: WeightUse) -> tuple[float, str] | None:
     return None
 
 
+def _mends(table: Table, members: list[tuple[Node, float, str]]) -> tuple[Fix, ...]:
+    """The same law by its own fan; of stacks, also a start that thinks of what comes behind them."""
+    lengths = sized(table, {node.weight.name: 1 / off for node, off, _ in members if node.weight})
+    return (lengths, RESTART) if any(_stacked(node.weight) for node, _, _ in members) else (lengths,)
+
+
+def _reason(use: WeightUse | None) -> str:
+    if _stacked(use):
+        return "torch counts the axes of a stack of maps as those of one convolution; draw each map by itself"
+    return "grouped and transposed kernels hold their axes in another order, or count one group only"
+
+
+def _stacked(use: WeightUse | None) -> bool:
+    return use is not None and "stack" in use.layout.split()
+
+
+def _law_of_stack(use: WeightUse) -> tuple[float, str] | None:
+    """The same for maps stacked along the first axis, which torch's laws take for a kernel of many places."""
+    fans, shape = use.fans, use.shape
+    if fans is None or len(shape) != 3:
+        return None
+    tolerance = max(3 / math.sqrt(2 * math.prod(shape)), 0.004)
+    own, taken = (fans.fan_in, fans.fan_out), (shape[1] * shape[2], shape[0] * shape[2])
+    known = [*GAINS, math.sqrt(2 * own[0] / sum(own))]
+    if any(abs(use.gain / gain - 1) < tolerance for gain in known):
+        return None
+    laws = {name: (gain / math.sqrt(taken[0]), gain / math.sqrt(own[0])) for gain, name in GAINS.items()}
+    laws["Glorot's"] = (math.sqrt(2 / sum(taken)), math.sqrt(2 / sum(own)))
+    for name, (said, meant) in laws.items():
+        if abs(use.rms / said - 1) < tolerance and not 1 / OFF[0] < said / meant < OFF[0]:
+            return said / meant, f"{name} law for one kernel, not {shape[0]} maps ({taken[0]} inputs)"
+    return None
+
+
 def _finding(table: Table, members: list[tuple[Node, float, str]], severity: Severity) -> Finding:
     node, off, words = max(members, key=lambda one: abs(math.log(one[1])))
-    factors = {n.weight.name: 1 / o for n, o, _ in members if n.weight}
     paths = list(dict.fromkeys(place(n) for n, _, _ in members))
     fans = node.weight.fans if node.weight else None
     return Finding(
         "off-peers", severity, pattern(paths), f"{off:.3g} times the gain of the law it was drawn by",
         f"the same law by its own fan, {fans.fan_in if fans else 0:g} inputs an output",
-        f"its size is that of {words}: grouped and transposed kernels hold their axes in another "
-        "order, or count one "
-        "group only" + ("" if severity == "warning" else "; the sum still trains, or a norm makes up for it"),
+        f"its size is that of {words}: {_reason(node.weight)}"
+        + ("" if severity == "warning" else "; the sum still trains, or a norm makes up for it"),
         paths=tuple(paths),
-        mends=(sized(table, factors),) if severity == "warning" else (),
+        mends=_mends(table, members) if severity == "warning" else (),
     )  # fmt: skip

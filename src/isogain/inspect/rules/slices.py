@@ -59,7 +59,7 @@ def idle_slices(table: Table) -> Iterator[Finding]:
     idle = {
         name: (none, count)
         for name, (none, count) in counts.items()
-        if count >= 3 and none >= IDLE * count and tokens >= ENOUGH * count
+        if count >= 3 and none > IDLE * count and tokens >= ENOUGH * count
     }
     if not idle:
         return

@@ -9,12 +9,12 @@ from isogain.graph import Node, family
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.mending import changeable, drawn
+from isogain.inspect.mending import changeable, drawn, fresh, is_matrix
 from isogain.inspect.rules.saddles import stuck_weights
 from isogain.inspect.rules.slices import FATES, fate_of
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["identical_layers", "symmetric_units"]
+__all__ = ["identical_layers", "same_rows", "symmetric_units"]
 
 SHARES = (0.05, 0.5)
 """Shares of a layer's units from which duplicates are a warning, and critical."""
@@ -37,6 +37,23 @@ def symmetric_units(table: Table) -> Iterator[Finding]:
             groups["constant" if state.constant else family(state.name)].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)
+
+
+def same_rows(table: Table) -> Iterator[Finding]:
+    """Tables (of queries, of points) with one row many times, which get one gradient: no step parts them."""
+    weights = {node.weight.name for node in table.graph.nodes if node.weight}
+    names = [
+        name for name, state in table.parameters.items()
+        if _alike_for_good(state) and state.constant and name not in weights and is_matrix(table, name)
+    ]  # fmt: skip
+    if names:
+        yield Finding(
+            "symmetric-units", "warning", pattern(names),
+            f"{table.parameters[names[0]].units} equal rows with equal gradients", "rows that differ",
+            f"all rows of {pattern(names)} are one, and so are their gradients: whatever asks or is asked by "
+            "them gets the same many times over, and no step tells them apart",
+            paths=tuple(names), mends=(fresh(table, names), RESTART),
+        )  # fmt: skip
 
 
 def _hidden(table: Table) -> Iterator[Node]:

@@ -11,6 +11,7 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Angles, Decays, Look
 from isogain.inspect.mending import sized
+from isogain.inspect.rules.sines import weight_before
 from isogain.inspect.table import Table
 
 __all__ = ["forgetful_decays", "time_scale"]
@@ -129,30 +130,13 @@ class SineLayer:
 
 
 def _sine_layer(table: Table, look: Look, seen: Angles) -> SineLayer | None:
-    weight = _weight_before(table, look)
+    weight = weight_before(table, look)
     made = table.forward.get(weight.index) if weight is not None else None
     if weight is None or made is None or not made.rms > 0 or seen.rms < ASKED * made.rms:
         return None
     factor, first = seen.rms / made.rms, not any(table.node(one).learnt for one in weight.inputs)
     expected = _first_angle(table, weight, factor) if first else 1.0
     return SineLayer(weight, seen.spread, expected, factor, first) if expected > 0 else None
-
-
-def _weight_before(table: Table, look: Look) -> Node | None:
-    """The weight that makes the angles, with nothing but factors and offsets between."""
-    if look.node is None or look.op != "sin":
-        return None
-    index = table.node(look.node).inputs
-    for _ in range(4):
-        if len(index) != 1:
-            return None
-        node = table.node(index[0])
-        if node.kind == "weight":
-            return node
-        if node.kind not in ("multiply", "add", "shape", "other"):
-            return None
-        index = node.inputs
-    return None
 
 
 def _first_angle(table: Table, weight: Node, factor: float) -> float:

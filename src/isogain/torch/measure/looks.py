@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from isogain.inspect.looks import Angles, Attention, Choices, Decays, Gates, Sum
+from isogain.inspect.looks import Seen, Sum
 from isogain.torch.measure.attention import of_fused, of_softmax
 from isogain.torch.measure.choices import of_embedding, of_index, of_product, of_selection
 from isogain.torch.measure.gates import LETTERS, of_fused_recurrence
+from isogain.torch.measure.places import of_grid, of_summands
 from isogain.torch.measure.waves import of_exponential, of_sine
 
 __all__ = ["LOOKS", "closer_look"]
 
-Seen = Attention | Gates | Angles | Decays | Choices | Sum
 ROWS = 64
 Reader = Callable[[tuple[Any, ...], Mapping[str, Any]], "Seen | None"]
 LOOKS: dict[str, Reader] = {
@@ -27,6 +27,8 @@ LOOKS: dict[str, Reader] = {
     "exp": of_exponential,
     "__getitem__": of_index,
     "embedding": of_embedding,
+    "grid_sample": of_grid,
+    **dict.fromkeys(("add", "__add__", "__radd__", "__iadd__"), of_summands),
     "index_select": of_selection,
     **dict.fromkeys(("matmul", "__matmul__", "mm"), of_product),
     **{name: partial(of_fused_recurrence, name) for cell in LETTERS for name in (cell, f"{cell}_cell")},
@@ -46,7 +48,10 @@ def of_sum(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sum | None:
     return Sum(float(cosine))
 
 
-def closer_look(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Seen | None:
-    """What is to be seen of an operation's operands, a sum's where it is not in the table."""
+def closer_look(
+    op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], summed: bool = False
+) -> Seen | None:
+    """What is to be seen of an operation's operands; `summed`: how far summands point the same way, too."""
     with torch.no_grad():
-        return LOOKS.get(op, of_sum)(args, kwargs)
+        seen = LOOKS[op](args, kwargs) if op in LOOKS else None
+        return of_sum(args, kwargs) if summed and seen is None else seen

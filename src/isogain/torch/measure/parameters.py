@@ -128,7 +128,19 @@ def _rows_of(asked: Sequence[Asked], values: Sequence[Values]) -> list[Rows]:
             units = len(turned[k])
             twins = (0.0, math.nan, units, units) if different[k] else _duplicates(alike[k], turned[k])
             found[place] = Rows(*twins, right[k] and not values[place].constant)
+    for place, (one, each) in enumerate(zip(asked, values, strict=True)):
+        if one.unit_axis is None and each.constant and one.parameter.dim() > 1:
+            found[place] = _alike(one)
     return found
+
+
+def _alike(one: Asked) -> Rows:
+    """The Rows of a constant table that is no weight, and whether its rows get one and the same gradient."""
+    units, gradient = math.prod(one.parameter.shape[:-1]), one.gradient
+    if units < 2 or gradient is None or gradient.shape != one.parameter.shape:
+        return Rows()
+    same = _nearly_equal(gradient.detach().reshape(units, -1))
+    return Rows(1.0, float(same), units, 1)
 
 
 def _duplicates(one: Asked, rows: Tensor) -> tuple[float, float, int, int]:

@@ -170,7 +170,7 @@ class Recorder(Watch):
         units = self._safely(name, self._units, name, args, kwargs, sources) if measured else None
         summed = self.meter.partly_frozen and kind_of(name) == "add"
         near = self.measure and (summed or plain_name(name) in LOOKS)
-        look = self._safely(name, closer_look, plain_name(name), args, kwargs) if near else None
+        look = self._safely(name, closer_look, plain_name(name), args, kwargs, summed) if near else None
         count = len(self.nodes)
         result = func(*args, **kwargs)
         self.operations += 1

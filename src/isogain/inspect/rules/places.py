@@ -1,0 +1,90 @@
+"""Places that nothing tells apart, and places outside of what is read there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
+from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import RESTART
+from isogain.inspect.looks import Grid, Rows
+from isogain.inspect.mending import zeroed
+from isogain.inspect.table import Table
+
+__all__ = ["outside_grids", "same_places"]
+
+FEWEST = 8
+"""Places below which a table may be a few offsets."""
+APART = 0.01
+"""Share of a table's size by which its rows have to differ."""
+OUTSIDE = 0.5
+"""Share of places outside from which on most of a signal is not read."""
+
+
+def same_places(table: Table) -> Iterator[Finding]:
+    """Constant tables of positions with one and the same row for all of them."""
+    for look in table.looks:
+        node = None if look.node is None else table.node(look.node)
+        if node is None or not isinstance(look.seen, Rows) or not _of_features(table, node):
+            continue
+        seen = look.seen
+        if seen.places >= FEWEST and seen.apart <= APART * seen.rms:
+            yield Finding(
+                "rank-collapse", "warning", place(node),
+                f"{seen.places} rows of size {seen.rms:.3g} that differ by {seen.apart:.2g}",
+                "another row for each position",
+                f"the constant table of positions that is added at {place(node)} has the same row for all "
+                "of them, so it tells none apart: integer division, frequencies of 0, or a buffer that was "
+                "never filled leave it so; compute it in floating point, in the module's constructor",
+                paths=(place(node),),
+            )  # fmt: skip
+            return
+
+
+def _of_features(table: Table, node: Node) -> bool:
+    """Whether a layer reads the sum channel by channel: no grid of coordinates, no mask of logits."""
+    reader = table.graph.following(node.index, ("weight", "norm", "recurrent"), 2)
+    width = node.shape[-1]
+    if reader is None or reader.weight is None or reader.weight.fans is None:
+        return reader is not None and reader.kind != "weight" and reader.channel_axis == -1
+    return reader.weight.fans.fan_in == width
+
+
+def outside_grids(table: Table) -> Iterator[Finding]:
+    """Signals read (grid_sample) at places that weights have moved out of the signal."""
+    outside: dict[int, float] = {}
+    for look in table.looks:
+        if isinstance(look.seen, Grid):
+            for maker in _movers(table, look.node):
+                outside[maker.index] = max(outside.get(maker.index, 0.0), look.seen.outside)
+    loud = [table.node(one) for one, share in outside.items() if share > OUTSIDE]
+    if not loud:
+        return
+    paths = tuple(dict.fromkeys(map(place, loud)))
+    # what is read behind a loud one is quiet as yet, and so are offsets made of it
+    uses = [table.node(one).weight for one, share in outside.items() if share > OUTSIDE / 2]
+    weights, biases = [use.name for use in uses if use], [use.bias for use in uses if use and use.bias]
+    yield Finding(
+        "vanishing-forward", "warning", pattern(paths),
+        f"{max(outside.values()):.0%} of the places read lie outside",
+        "places near those of a regular grid, from -1 to 1",
+        f"the offsets that {pattern(paths)} makes are too large: most places lie outside of the signal, "
+        "where zeros are read and no gradient comes back; offsets start at 0",
+        paths=paths, mends=(zeroed(table, weights), zeroed(table, [*weights, *biases]), RESTART),
+    )  # fmt: skip
+
+
+def _movers(table: Table, index: int | None) -> Iterator[Node]:
+    """The trained weights that make a grid, with no other weight between."""
+    inputs = () if index is None else table.node(index).inputs
+    stack, seen = list(inputs[1:]), set(inputs)
+    while stack:
+        node = table.node(stack.pop())
+        if node.weight is not None:
+            if table.graph.by_parameter[node.weight.name].trainable:
+                yield node
+            continue
+        fresh = [one for one in node.inputs if one not in seen]
+        seen.update(fresh)
+        stack += fresh

@@ -1,0 +1,105 @@
+"""vanishing-forward before the first layer: data that are one offset, or that constants make one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from isogain.graph import Node
+from isogain.inspect.causes import place
+from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import Change, Fix
+from isogain.inspect.table import Table
+
+__all__ = ["foreign_units", "offset_inputs"]
+
+ALIKE = 1e-3
+"""1 - cosine of samples below which a layer needs thousands of steps for what differs, for each that it needs
+for what they share: the eigenvalues of its input's second moment are as one to the other."""
+LOST = 30.0**2
+"""Times that the raw inputs differ more; squares of lengths."""
+SAME = 1e-10
+"""What rounding leaves of samples that are one."""
+STEPS = 6
+"""Constants that are looked through."""
+FEATURES = 4
+"""Numbers a sample below which the inputs may be coordinates, or times."""
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A layer whose input hardly differs between samples, though the raw input does."""
+
+    reader: Node
+    shift: Node
+    raw: int
+
+
+def foreign_units(table: Table) -> Iterator[Finding]:
+    """Constants (a mean and a deviation) that take the difference between samples away, before any layer."""
+    found = next((one for node in table.graph.nodes for one in _shifted(table, node)), None)
+    if found is None:
+        return
+    raw, seen = table.forward[found.raw], table.forward[found.shift.index]
+    offset = abs(seen.mean - raw.mean)
+    factor = offset / raw.mean if raw.mean > 0 else math.nan
+    yield Finding(
+        "vanishing-forward", "warning", place(found.shift),
+        f"inputs of mean {raw.mean:.3g} and deviation {raw.std:.3g}, moved by {offset:.3g}: samples differ "
+        f"by {math.sqrt(seen.distance):.1g} of their size",
+        f"as much as before, {math.sqrt(raw.distance):.2g}",
+        f"the constants that normalise the inputs at {place(found.shift)} belong to data in another unit "
+        f"(0 to 255 against 0 to 1, say): what {place(found.reader)} reads is one offset for all samples",
+        paths=(place(found.shift), place(found.reader)),
+        mends=(Fix((Change("inputs", text=f"{1 / factor:.3g}"),)),) if factor > 1 else (),
+    )  # fmt: skip
+
+
+def offset_inputs(table: Table) -> Iterator[Finding]:
+    """Raw inputs of which a layer sees little but what all samples share: far from 0, and never centred."""
+    for node in table.graph.nodes:
+        way = _constants(table, node) if node.kind == "weight" and not table.in_loss(node) else []
+        raw = table.forward.get(way[-1].index) if way and way[-1].kind == "input" else None
+        if raw is None or len(way) > 1 or math.prod(way[-1].shape[1:]) < FEATURES:
+            continue
+        if SAME < raw.distance < ALIKE and raw.std < abs(raw.mean) / math.sqrt(LOST):
+            yield Finding(
+                "vanishing-forward", "warning", place(node),
+                f"inputs of mean {raw.mean:.3g} and deviation {raw.std:.3g}",
+                "a mean of 0, or one that the deviation is not small against",
+                f"what {place(node)} reads is one offset for all samples, {abs(raw.mean) / raw.std:.3g} "
+                "times what tells them apart: the first steps only follow it; centre and scale the inputs",
+                paths=(place(node),),
+                mends=(_said(f"inputs = (inputs - {raw.mean:.6g}) / {raw.std:.6g}"),),
+            )  # fmt: skip
+            return
+
+
+def _said(line: str) -> Fix:
+    return Fix((Change("data", text=line),))
+
+
+def _shifted(table: Table, node: Node) -> Iterator[Shifted]:
+    """The constant sum between an input and a layer that leaves samples alike."""
+    if node.kind not in ("weight", "recurrent") or table.in_loss(node):
+        return
+    way = _constants(table, node)
+    raw = table.forward.get(way[-1].index) if way and way[-1].kind == "input" else None
+    if raw is None or not raw.distance > 0:
+        return
+    for one in way[:-1]:
+        seen = table.forward.get(one.index)
+        if seen is not None and SAME < seen.distance < min(ALIKE, raw.distance / LOST):
+            yield Shifted(node, one, way[-1].index)
+
+
+def _constants(table: Table, node: Node) -> list[Node]:
+    """What a layer reads, back to the input, as long as constants and shapes alone lie between."""
+    way: list[Node] = []
+    while len(way) < STEPS and len(node.inputs) == 1:
+        node = table.node(node.inputs[0])
+        if node.learnt or node.kind not in ("input", "add", "multiply", "shape"):
+            return []
+        way.append(node)
+    return way

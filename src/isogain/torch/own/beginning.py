@@ -12,9 +12,13 @@ from torch import nn
 from isogain.errors import DrawError, IsogainError
 from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
-from isogain.torch.own.origins import Origin, attributes_of
+from isogain.torch.own.beside import beside
+from isogain.torch.own.origins import Origin, origins_of
+from isogain.torch.own.outside import exchanged_parts, unseen_writes
+from isogain.torch.own.rebuilding import rebuildable
 from isogain.torch.own.recipes import run_recipes
 from isogain.torch.own.start import OwnStart, own_start
+from isogain.torch.own.unwritten import Wanted, doubts_of, is_unknown, plain_of, without_memory
 
 __all__ = ["begin", "known_start"]
 
@@ -45,7 +49,10 @@ def begin(
         one for one in places if one.tensor.is_meta and one.path not in chosen and one.path not in reserved
     ]
     start, said = known_start(model, places, rest)
-    _refuse(rest, start, said, refusal)
+    left = [one for one in places if one.path in start.unwritten]
+    rest += [without_memory(one) for one in left if one.path not in chosen and one.path not in reserved]
+    plain = [*plain_of(model, places)]
+    _refuse(rest, [one.path for one in plain if is_unknown(one)], start, said, refusal)
 
     def given(path: str, whole: Tensor) -> Write | None:
         one = next((one for one in places if one.path == path), None)
@@ -55,14 +62,16 @@ def begin(
 
     own = {one.path: start.write(one.path, seed, threads, given) for one in rest}
     empty = [one for one in places if one.path in reserved and one.tensor.is_meta]
-    work = [(one, write) for one in places if (write := chosen.get(one.path) or own.get(one.path))]
+    fresh = {one.path: one for one in rest}
+    work = [(fresh.get(one.path, one), write) for one in places
+            if (write := chosen.get(one.path) or own.get(one.path))]  # fmt: skip
     before = {id(one.tensor): one.owners[0] for one in places}
     write_all([*((one, _nothing) for one in empty), *work], device, threads)
 
-    def beside(path: str, like: Tensor, origin: Origin) -> Tensor | None:
+    def value(path: str, like: Tensor, origin: Origin) -> Tensor | None:
         return start.beside(path, like, origin, seed, threads, given)
 
-    _fill_attributes(model, before, device, beside)
+    _fill_attributes(model, before, device, value)
     tell_sharding(model)
 
 
@@ -72,22 +81,31 @@ def known_start(
 ) -> tuple[OwnStart, tuple[str, ...]]:
     """The own start of these tensors, by the model's recipes where a record lacks some; and what failed."""
     start: OwnStart = own_start(places)
-    said: tuple[str, ...] = ()
     lost = [one for one in needed if one.path in start.missing]
-    if lost:
-        said = run_recipes(model, lost)
+    plain = [one for one in plain_of(model, places) if one.held.name not in origins_of(one.module)]
+    wanted = Wanted(lost, doubts_of(places), plain)
+    if not wanted.is_asked(model):
+        return start, ()
+    unseen = unseen_writes(model)
+    told = run_recipes(model, wanted, unseen, {})
+    start = own_start(places)
+    doubtful = {*told.unborn, *({*told.unwritten} & {*start.missing})}
+    rebuilt = rebuildable(model, wanted.holders_of_lost(start.missing, doubtful))
+    if rebuilt and not exchanged_parts(model):
+        told = run_recipes(model, wanted, unseen, rebuilt)
         start = own_start(places)
-    return start, said
+    return replace(start, unwritten=told.unwritten), told.said
 
 
 def _refuse(
-    rest: Sequence[Places], start: OwnStart, said: Sequence[str], refusal: type[IsogainError]
-) -> None:
+    rest: Sequence[Places], plain: Sequence[str], start: OwnStart, said: Sequence[str],
+    refusal: type[IsogainError],
+) -> None:  # fmt: skip
     lost = [
         one.path if one.is_parameter else f"the buffer {one.path}"
         for one in rest
         if one.path in start.missing
-    ]
+    ] + [f"the tensor {path}" for path in plain]
     if not lost:
         return
     failed = f" ({'; '.join(said[:3])})" if said else ""
@@ -106,10 +124,12 @@ def _fill_attributes(
     value: Callable[[str, Tensor, Origin], Tensor | None],
 ) -> None:  # fmt: skip
     """Tensors that modules hold beside parameters and buffers: the one they are, or one of their own."""
-    paths = {id(module): path for path, module in model.named_modules()}
-    for module, (name, tensor, put), origin in list(attributes_of(model.modules())):
-        same = before.get(id(tensor))
-        if same is not None:
-            put(getattr(*same))
-        elif (found := value(f"{paths[id(module)]}.{name}", tensor, origin)) is not None:
-            put(found.to(device or "cpu"))
+    seen = set[int]()
+    for path, module in model.named_modules():
+        for name, tensor, put in [*beside(module, seen)]:
+            same, origin = before.get(id(tensor)), origins_of(module).get(name)
+            if same is not None and tensor.is_meta:
+                put(getattr(*same))
+            elif origin is not None and tensor.is_meta:
+                found = value(f"{path}.{name}", tensor, origin)
+                put(tensor if found is None else found.to(device or "cpu"))

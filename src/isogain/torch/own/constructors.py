@@ -11,6 +11,8 @@ from functools import lru_cache, partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from torch import nn
+
 __all__ = [
     "Code",
     "code_of",
@@ -19,6 +21,7 @@ __all__ = [
     "function_of",
     "is_torch",
     "names_of",
+    "own_kind",
     "resolved",
 ]
 
@@ -31,6 +34,8 @@ class Code:
     names: Mapping[str, Any]
     parameters: tuple[str, ...]
     defaults: Mapping[str, Any]
+    open: tuple[str, ...]
+    """Those parameters that take any number of arguments."""
     place: str
     """Its file, shown to people."""
     first_line: int
@@ -40,6 +45,12 @@ class Code:
 def is_torch(kind: Any) -> bool:
     """Whether a class or function is torch's own."""
     return str(getattr(kind, "__module__", "")).partition(".")[0] == "torch"
+
+
+def own_kind(module: nn.Module) -> type[nn.Module] | None:
+    """A module's class as it was written, without what wrapping puts before it; None for torch's own."""
+    written = (one for one in type(module).__mro__ if not is_torch(one))
+    return next((one for one in written if issubclass(one, nn.Module)), None)
 
 
 @lru_cache(maxsize=4096)
@@ -56,7 +67,10 @@ def code_of(function: FunctionType) -> Code | None:
     names = {**function.__globals__, **{name: _content(cell) for name, cell in cells}}
     given = inspect.signature(function).parameters
     defaults = {name: one.default for name, one in given.items()}
-    return Code(tree.body, names, tuple(given), defaults, function.__code__.co_filename, first + 1)
+    open_ones = tuple(
+        name for name, one in given.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    )
+    return Code(tree.body, names, tuple(given), defaults, open_ones, function.__code__.co_filename, first + 1)
 
 
 def definition_of(code: CodeType) -> tuple[list[ast.stmt], int] | None:

@@ -37,7 +37,9 @@ class Facts:
     has_data: bool
     """Whether it goes by `.data`, what is written through which is not counted."""
     is_uncounted: bool
-    """Whether it writes, or exchanges, what nobody counts."""
+    """Whether it writes what nobody counts."""
+    exchanges: bool
+    """Whether it puts other tensors in the place of a module's own."""
 
 
 @lru_cache(maxsize=_MOST)
@@ -52,14 +54,15 @@ def facts_of(node: ast.AST, is_own: bool) -> Facts:
     by_data = any(isinstance(one, ast.Attribute) and one.attr == "data" for one in named)
     return Facts(
         named, tuple(walk.targets), frozenset(walk.given), said.writes or walk.calls_recipe or over_data,
-        by_data or over_data, said.is_uncounted or {"setattr", "Parameter"} <= {*names},
+        by_data or over_data, said.is_uncounted,
+        said.exchanges or {"setattr", "Parameter"} <= {*names},
     )  # fmt: skip
 
 
 def facts_of_names(names: Sequence[str]) -> Facts:
     """The same of code of which nothing else can be read."""
-    is_uncounted = not {*names}.isdisjoint((*_UNCOUNTED, *_EXCHANGES))
-    return Facts((), (), frozenset(), any(map(_is_writer, names)), "data" in names, is_uncounted)
+    is_uncounted, exchanges = (not {*names}.isdisjoint(some) for some in (_UNCOUNTED, _EXCHANGES))
+    return Facts((), (), frozenset(), any(map(_is_writer, names)), "data" in names, is_uncounted, exchanges)
 
 
 class _Walk:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+import torch
 from torch import nn
 
 from isogain.torch.own.constructors import Code
 from isogain.torch.own.statements import assigned, statements_of, stored_names
 
-__all__ = ["kept", "passed_on", "stored"]
+__all__ = ["few", "kept", "passed_on", "placing", "stored"]
 
 
 def kept(module: nn.Module, code: Code) -> dict[str, Any]:
@@ -43,6 +44,22 @@ def _in_config(module: nn.Module, code: Code) -> Iterator[tuple[str, Any]]:
     config = vars(module).get("_internal_dict", vars(module).get("config"))
     if isinstance(config, Mapping) and code.parameters[1:] and config.keys() >= {*code.parameters[1:]}:
         yield from ((name, config[name]) for name in code.parameters[1:])
+
+
+def placing(code: Code) -> dict[str, Any]:
+    """The device that a tensor is made on, which says nothing about what is in it."""
+    has_none = "device" in code.parameters and code.defaults["device"] is None
+    return {"device": None} if has_none else {}
+
+
+def few(module: nn.Module, code: Code, name: str) -> tuple[Any, ...]:
+    """All that a parameter may have been, where those are few: a flag, or a kind of numbers."""
+    if isinstance(code.defaults.get(name), bool):
+        return False, True
+    if name != "dtype" or code.defaults.get(name, name) is not None:
+        return ()
+    kinds = {one.dtype for one in (*module.parameters(), *module.buffers()) if one.is_floating_point()}
+    return None, *(kinds - {torch.get_default_dtype()})
 
 
 def passed_on(code: Code, parameters: tuple[str, ...], known: Mapping[str, Any]) -> dict[str, Any]:

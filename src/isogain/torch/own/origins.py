@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from isogain.torch.own.beside import Beside, beside
+from isogain.torch.own.beside import beside
 from isogain.torch.own.record import Record, Ref
 from isogain.torch.own.recorder import Recorder
 
-__all__ = ["Origin", "attributes_of", "bind", "origins_of"]
+__all__ = ["Origin", "bind", "origins_of"]
 
 Tensor = torch.Tensor
 _NAME = "_isogain_origins"
@@ -50,14 +50,3 @@ def origins_of(module: nn.Module) -> dict[str, Origin]:
     """Name -> origin of the tensors that the module itself holds."""
     found: dict[str, Origin] = vars(module).get(_NAME, {})
     return found
-
-
-def attributes_of(modules: Iterable[nn.Module]) -> Iterator[tuple[nn.Module, Beside, Origin]]:
-    """Tensors without memory that are neither parameters nor buffers."""
-    seen = set[int]()
-    for module in modules:
-        known = origins_of(module)
-        is_more = not known.keys() <= module._parameters.keys() | module._buffers.keys()
-        for one in beside(module, seen) if is_more else ():
-            if one.name in known and one.tensor.is_meta:
-                yield module, one, known[one.name]

@@ -12,8 +12,9 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
@@ -25,17 +26,19 @@ from isogain.torch.own.constructors import (
     code_of,
     definition_of,
     function_of,
-    is_torch,
     names_of,
+    own_kind,
     resolved,
 )
 from isogain.torch.own.places import is_passed_over, shown_file
 from isogain.torch.own.reach import Reach
 from isogain.torch.own.scenes import Held, Scene
 
-__all__ = ["Unseen", "unseen_writes"]
+__all__ = ["Unseen", "exchanged_parts", "unseen_writes"]
 
 Tensor = torch.Tensor
+Tells = Callable[[ast.AST, Mapping[str, Any]], bool]
+Judge = Callable[[Reach, ast.AST, Mapping[str, Any]], bool]
 _IT = ast.Name("it", ast.Load())
 _ASKS = ("isinstance", "issubclass", "super")
 
@@ -50,15 +53,25 @@ class Unseen:
 
 def unseen_writes(model: nn.Module) -> list[Unseen]:
     """What the code in view may have written without leaving a count."""
+    return _told(model, Reach.hides)
+
+
+def exchanged_parts(model: nn.Module) -> list[Unseen]:
+    """What the code in view may have done to the modules that the model is made of."""
+    return _told(model, Reach.exchanges)
+
+
+def _told(model: nn.Module, judge: Judge) -> list[Unseen]:
     frames = [one for one in _frames() if not is_passed_over(one.f_code)]
     reach, held = Reach(model, {one.f_code for one in frames}), Held(model)
+    tells = partial(judge, reach)
     known = [*_modules_that_know(model, frames)]
-    found = [one for scene in _scenes(frames, known, held) for one in _of_scene(scene, held, reach)]
-    return found + [one for module in known for one in _of_builders(module, model, reach)]
+    found = [one for scene in _scenes(frames, known, held) for one in _of_scene(scene, held, tells)]
+    return found + [one for module in known for one in _of_builders(module, model, reach, tells)]
 
 
 def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(3)
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -67,7 +80,7 @@ def _frames() -> Iterator[FrameType]:
 def _modules_that_know(model: nn.Module, frames: Iterable[FrameType]) -> Iterator[ModuleType]:
     """Modules of Python that are being run, or of its packages and know the model's classes."""
     names = {"__main__", *(str(one.f_globals.get("__name__")) for one in frames)}
-    kinds = {type(one) for one in _outermost(model)}
+    kinds = _kinds(_outermost(model))
     roots, addresses = {one.__module__.partition(".")[0] for one in kinds}, {*map(id, kinds)}
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType):
@@ -109,38 +122,43 @@ def _parsed(source: str, values: Mapping[str, Any], place: str) -> Iterator[Scen
     yield Scene(body, values, place)
 
 
-def _of_scene(scene: Scene, held: Held, reach: Reach) -> Iterator[Unseen]:
+def _of_scene(scene: Scene, held: Held, tells: Tells) -> Iterator[Unseen]:
     for one in scene.touching(lambda one: held.is_named(one, scene.values)):
-        if reach.hides(one, scene.values):
+        if tells(one, scene.values):
             found = tuple(held.tensors_in(one, scene.values))
             yield Unseen(f"{scene.place}:{one.lineno + scene.before}", found)
 
 
-def _of_builders(module: ModuleType, model: nn.Module, reach: Reach) -> Iterator[Unseen]:
+def _of_builders(module: ModuleType, model: nn.Module, reach: Reach, tells: Tells) -> Iterator[Unseen]:
     """Functions that make the outermost of the model's own modules, constructors of others too."""
-    kinds = {type(one) for one in _outermost(model)}
+    kinds = _kinds(_outermost(model))
     named = {one.__name__ for one in kinds}
     for function in _functions_of(module, reach):
         is_running = function.__code__ in reach.passed_over
         if not is_running and not named.isdisjoint(names_of(function.__code__)):
             code = code_of(function)
-            yield from _of_builder(function.__qualname__, code, model, reach) if code is not None else ()
+            yield from _of_builder(function.__qualname__, code, model, tells) if code is not None else ()
 
 
-def _of_builder(name: str, code: Code, model: nn.Module, reach: Reach) -> Iterator[Unseen]:
+def _of_builder(name: str, code: Code, model: nn.Module, tells: Tells) -> Iterator[Unseen]:
     tops = [*_outermost(model)]
-    kinds = {type(one) for one in tops}
+    kinds = _kinds(tops)
     made = {kind for one in code.body for kind in _made(one, code, kinds)}
-    tensors = tuple(each for top in tops if type(top) in made for each in _all(top))
+    tensors = tuple(each for top in tops if own_kind(top) in made for each in _all(top))
     scene = Scene(code.body, code.names, shown_file(code.place), code.first_line - 1)
     for one in scene.touching(lambda one: any(_made(one, code, kinds))):
-        if reach.hides(one, code.names):
+        if tells(one, code.names):
             yield Unseen(f"{name} ({scene.place}:{one.lineno + scene.before})", tensors)
+
+
+def _kinds(modules: Iterable[nn.Module]) -> set[type]:
+    """Their classes as they were written."""
+    return {kind for one in modules if (kind := own_kind(one)) is not None}
 
 
 def _outermost(module: nn.Module) -> Iterator[nn.Module]:
     """What no module of the model's own classes is around: its constructors cannot have written to those."""
-    if not is_torch(type(module)):
+    if own_kind(module) is not None:
         yield module
         return
     for child in module.children():

@@ -19,6 +19,7 @@ from isogain.torch.own.beginning import known_start
 from isogain.torch.own.laws import constant_law, plain_layout
 from isogain.torch.own.reading import Reading
 from isogain.torch.own.start import OwnStart, Piece
+from isogain.torch.own.unwritten import is_unknown, plain_of
 
 __all__ = ["own_plan"]
 
@@ -43,7 +44,9 @@ def own_plan(model: nn.Module) -> Plan:
     start, said = known_start(model, places, places)
     by_path = {one.path: one for one in places}
     entries = [_entry(path, target, start, by_path) for path, target in targets(model).items()]
+    plain = [one.path for one in plain_of(model, places) if is_unknown(one)]
     notes = [*said, *_buffers(places, start)]
+    notes += [f"tensor {path}: nothing is known of its start" for path in plain]
     return Plan(type(model).__name__, entries, recipe="own", notes=notes)
 
 

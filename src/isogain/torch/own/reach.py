@@ -24,6 +24,7 @@ __all__ = ["Reach"]
 
 _LOOKED_AT = 256
 """Functions of a table that are looked at."""
+_PUTS = ("setattr", "add_module", "register_module", "set_submodule")
 Judge = Callable[["Reach", Facts], bool]
 
 
@@ -36,14 +37,20 @@ class Reach:
             base for module in model.modules() for base in type(module).__mro__ if not is_torch(base)
         }
         self._methods: dict[str, list[FunctionType]] = {}
+        self._makers = set[FunctionType]()
         for kind in self.kinds:
             for name, one in vars(kind).items():
                 if isinstance(function := function_of(one), FunctionType) and name != "__init__":
                     self._methods.setdefault(name, []).append(function)
+                    if isinstance(one, classmethod):
+                        self._makers.add(function)
         self.tensors = {name for one in places_of(model) for _, name in one.owners}
+        """The names of its tensors; of plain ones those that constructors give values."""
+        self.parts = {name for module in model.modules() for name in module._modules}
         self._known: dict[FunctionType, tuple[list[Facts], list[FunctionType]]] = {}
         self._of_statements: dict[ast.stmt, bool] = {}
         self._begins: dict[type, bool] = {}
+        self._mentions: dict[type, set[str]] = {}
 
     def of_statement(self, one: ast.stmt, names: Mapping[str, Any]) -> bool:
         """The same of a statement that sees one thing wherever it is repeated: found once."""
@@ -59,11 +66,36 @@ class Reach:
     def hides(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
         """Whether running the node, somewhere outside, may write or exchange what leaves no count."""
         facts = facts_of(node, False)
-        if self._is(_exchanging, facts, names):
+        called = [*self._called(facts, names)]
+        reached = [*self._besides_making(called)]
+        said = [([facts], called), *(self._look(one) for one, _ in reached)]
+        if any(one.is_uncounted for of_one, _ in said for one in of_one):
             return True
-        reached = [*self._functions(facts, names)]
-        said = [([facts], [*self._called(facts, names)]), *(self._look(one) for one in reached)]
-        return any(self._goes_by_data(*one) for one in said)
+        exchanging = (_exchanging(self, one) for one in (facts, *self._said_of_exchanges(reached)))
+        return any(exchanging) or any(self._goes_by_data(*one) for one in said)
+
+    def _said_of_exchanges(self, reached: Iterable[tuple[FunctionType, bool]]) -> Iterator[Facts]:
+        """What the functions say, but for those of others that the model's class methods call to load it:
+        what these exchange has values."""
+        for function, is_making in reached:
+            if not is_making or function in self._methods.get(function.__name__, ()):
+                yield from self._look(function)[0]
+
+    def exchanges(self, node: ast.AST, names: Mapping[str, Any]) -> bool:
+        """Whether running the node, somewhere outside, may put another module in the place of one."""
+        facts = facts_of(node, False)
+        run = self._besides_making(self._called(facts, names))
+        every = (facts, *self._said_of_exchanges(run))
+        return any(self._is_part(target) for one in every for target, _ in one.targets) or any(
+            spelled.rpartition(".")[2] in _PUTS for one in every for spelled in one.given
+        )
+
+    def _is_part(self, target: ast.expr) -> bool:
+        """Whether it is where a module is held, by its name or its place in a list."""
+        if isinstance(target, ast.Subscript):
+            return isinstance(target.value, ast.Attribute) and target.value.attr in (*self.parts, "_modules")
+        is_self = isinstance(target, ast.Attribute) and spelling(target.value) == "self"
+        return isinstance(target, ast.Attribute) and target.attr in self.parts and not is_self
 
     def begins(self, kind: type) -> bool:
         """Whether a constructor of the class calls what starts a model by its name, by whatever functions."""
@@ -103,13 +135,17 @@ class Reach:
             found = [outside]
             if outside is None and isinstance(node, ast.Attribute):
                 found = [*self._methods.get(node.attr, [])]
-            elif isinstance(outside, type) and outside not in self.kinds and spelling(node) in facts.given:
+            elif self._is_object(outside) and spelling(node) in facts.given:
                 found = [function for _, function in constructors_of(outside)]
             elif isinstance(outside, dict | list | tuple):
                 found = [*islice(outside.values() if isinstance(outside, dict) else outside, _LOOKED_AT)]
             for one in map(function_of, found):
                 if isinstance(one, FunctionType) and not self._is_known(one):
                     yield one
+
+    def _is_object(self, one: Any) -> bool:
+        """Whether it is a class of objects that may write; modules beside the model have their own."""
+        return isinstance(one, type) and one not in self.kinds and not issubclass(one, nn.Module)
 
     def _is_known(self, function: FunctionType) -> bool:
         """Whether it needs no look: torch's, Python's, isogain's, and what is looked at by itself."""
@@ -121,6 +157,39 @@ class Reach:
         yield facts
         for one in self._functions(facts, names):
             yield from self._look(one)[0]
+
+    def _besides_making(self, functions: Iterable[FunctionType]) -> Iterator[tuple[FunctionType, bool]]:
+        """These, and those that they name; and whether class methods of the model's own run them: of those
+        not what its constructors have done already, if it is named without arguments."""
+        left, seen = [(one, False) for one in functions], set[tuple[FunctionType, bool]]()
+        while left:
+            function, is_making = left.pop()
+            is_making = is_making or function in self._makers
+            if (function, is_making) in seen:
+                continue
+            seen.add((function, is_making))
+            yield function, is_making
+            said, named = self._look(function)
+            given = {one.rpartition(".")[2] for each in said for one in each.given}
+            is_done = self._is_done if is_making else lambda one: False
+            left += [(one, is_making) for one in named if one.__name__ in given or not is_done(one)]
+
+    def _is_done(self, function: FunctionType) -> bool:
+        """Whether it is a method that constructors of the model's own classes run, by whatever methods."""
+        named = (self.mentions(kind) for kind in self.kinds)
+        is_own = function in self._methods.get(function.__name__, ())
+        return is_own and any(function.__name__ in one for one in named)
+
+    def mentions(self, kind: type) -> Collection[str]:
+        """All names in the constructors of a class, and in methods that are named there."""
+        if kind not in self._mentions:
+            left, names = [one for _, one in constructors_of(kind)], set[str]()
+            while left:
+                fresh = {*names_of(left.pop().__code__)} - names
+                names |= fresh
+                left += [each for name in fresh for each in self._methods.get(name, ())]
+            self._mentions[kind] = names
+        return self._mentions[kind]
 
     def _functions(self, facts: Facts, names: Mapping[str, Any]) -> Iterator[FunctionType]:
         """The functions that it names, and those that they name."""
@@ -155,7 +224,7 @@ def _writing(reach: Reach, facts: Facts) -> bool:
 
 
 def _exchanging(reach: Reach, facts: Facts) -> bool:
-    return facts.is_uncounted or any(
+    return facts.exchanges or any(
         _is_attribute(one) and reach.is_over_values(one, by) for one, by in facts.targets
     )
 

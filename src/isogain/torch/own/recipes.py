@@ -25,40 +25,105 @@ from isogain.torch.draw.materialize import Places, places_of
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.own.constructors import function_of, is_torch, names_of
 from isogain.torch.own.origins import bind
-from isogain.torch.own.outside import Unseen, unseen_writes
+from isogain.torch.own.outside import Unseen
 from isogain.torch.own.reach import Reach
+from isogain.torch.own.rebuilding import Build
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
+from isogain.torch.own.unwritten import Plain, Wanted, is_left
 from isogain.torch.own.witnesses import Counting, Key, Recording
 
-__all__ = ["run_recipes"]
+__all__ = ["Told", "run_recipes"]
 
 Tensor = torch.Tensor
 _DONE = "_is_hf_initialized"
 """The mark by which transformers passes over what it has started already."""
 
 
-def run_recipes(model: nn.Module, wanted: Iterable[Places]) -> tuple[str, ...]:
-    """Records what the model's recipes do to the wanted tensors; returns what those that failed said."""
-    asked = {(id(module), name) for places in wanted for module, name in places.owners}
+@dataclass(frozen=True)
+class Told:
+    """What is known besides the record."""
+
+    said: tuple[str, ...]
+    """By the recipes that failed."""
+    unwritten: tuple[str, ...]
+    """The doubtful tensors that a constructor made without values."""
+    unborn: tuple[str, ...]
+    """Those that no constructor could be seen to make."""
+
+
+def run_recipes(
+    model: nn.Module, wanted: Wanted, unseen: Sequence[Unseen], rebuilt: Mapping[int, Build]
+) -> Told:
+    """Records what the model's recipes do to the wanted tensors, but for what may have been done `unseen`.
+
+    Of modules that can be rebuilt, constructors are run as a whole.
+    """
+    asked = {(id(module), name) for places in wanted.lost for module, name in places.owners}
     reach = Reach(model)
-    counts = _counted(model, reach)
+    plain = [*_plain(wanted.plain, reach)]
+    asked |= {(id(one.module), one.held.name) for one in plain}
+    counts = _counted(model, reach, plain, rebuilt)
     recorder, said = Recorder(), list[str]()
-    places, unseen = places_of(model), unseen_writes(model)
-    with _stand_ins(model, recorder) as join, _unmarked(model):
-        repeater = Repeater(reach, Recording(recorder, counts.fits), _reset)
+    places = places_of(model)
+    with _stand_ins(model, plain, recorder) as (join, stand_ins), _unmarked(model):
+        witness = Recording(recorder, counts.fits)
+        repeater = Repeater(reach, witness, _reset, rebuilt, stand_ins)
         modules = list(_inner_first(model))
         with recorder:
-            for module in modules:
-                repeater.repeat(module)
+            repeater.repeat_all(model)
+        born = _born(wanted.doubts, witness)
+        left, unsure = _left(born, places, counts)
+        asked |= {(id(module), name) for one in (*left, *unsure) for module, name in one.owners}
         said += repeater.said + _lose(recorder, counts)
         whole = [*_of_model(modules, reach, repeater.own_way)]
         said += _run(recorder, (one for one in whole if _ties_later(one[0])))
         join()
         said += _run(recorder, (one for one in whole if not _ties_later(one[0])))
         said += _lose_unseen(recorder, places, unseen)
+        said += _lose_unsure(recorder, unsure)
         bind(recorder, model.modules(), lambda module, name: (id(module), name) in asked)
-    return tuple(said)
+    return Told(tuple(said), _paths((*left, *unsure)), _paths(one for one, kind in born if kind is None))
+
+
+def _paths(some: Iterable[Places]) -> tuple[str, ...]:
+    return tuple(one.path for one in some)
+
+
+def _born(doubts: Iterable[Places], witness: Recording) -> list[tuple[Places, bool | None]]:
+    """Whether a constructor made each without values; None where none could be seen to make it."""
+    return [(one, witness.is_void.get(id(_held(*one.owners[0])))) for one in doubts]
+
+
+def _left(
+    born: Iterable[tuple[Places, bool | None]], places: Iterable[Places], counts: _Counts
+) -> tuple[list[Places], list[Places]]:
+    """Those that are as their constructors left them, without values, and those that may be."""
+    others = [one for one in places if _address(one) not in counts.in_spite]
+    found = [(one, is_left(one, others)) for one, is_void in born if is_void]
+    return [one for one, left in found if left], [one for one, left in found if left is None]
+
+
+def _plain(found: Iterable[Plain], reach: Reach) -> Iterator[Plain]:
+    """Plain tensors that constructors make."""
+    for one in found:
+        name = one.held.name.partition(".")[0]
+        if name in reach.mentions(type(one.module)):
+            reach.tensors.add(name)
+            yield one
+
+
+def _address(one: Places) -> tuple[int, str]:
+    module, name = one.owners[0]
+    return id(module), name
+
+
+def _lose_unsure(recorder: Recorder, doubts: Iterable[Places]) -> Iterator[str]:
+    for one in doubts:
+        held = _held(*one.owners[0])
+        if held is not None:
+            recorder.lose(held)
+            yield f"{one.path} has memory that its constructor left as it was, and others around it values"
 
 
 def _lose(recorder: Recorder, counts: _Counts) -> list[str]:
@@ -87,17 +152,18 @@ class _Counts:
     fits: Mapping[Key, Sequence[int]]
     beyond: tuple[tuple[nn.Module, str], ...]
     """Those that others wrote than the constructors of the modules that are there."""
+    in_spite: frozenset[tuple[int, str]]
+    """Those that constructors give memory in spite of meta, by the address of the holder and the name."""
 
 
-def _counted(model: nn.Module, reach: Reach) -> _Counts:
+def _counted(model: nn.Module, reach: Reach, plain: Sequence[Plain], rebuilt: Mapping[int, Build]) -> _Counts:
     """Constructors repeated as they ran, on the meta device, so that what they write is counted."""
     places = places_of(model)
     witness = Counting()
-    with _stand_ins(model), _unmarked(model):
-        repeater = Repeater(reach, witness, _reset)
-        with torch.device("meta"):
-            for module in _inner_first(model):
-                repeater.repeat(module)
+    with _stand_ins(model, plain) as (_, stand_ins), _unmarked(model):
+        repeater = Repeater(reach, witness, _reset, rebuilt, stand_ins)
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            repeater.repeat_all(model)
         now = {one.path: _held(*one.owners[0]) for one in places if len(one.owners) == 1}
         counts = {
             id(held): one.tensor._version - witness.count(held)
@@ -108,7 +174,8 @@ def _counted(model: nn.Module, reach: Reach) -> _Counts:
     fits = witness.fitting(counts)
     beyond = witness.beyond(counts, fits)
     others = (one.owners[0] for one in places if id(now.get(one.path)) in beyond)
-    return _Counts(fits, tuple(owner for owner in others if not _kept_by_passes(*owner)))
+    in_spite = (_address(one) for one in places if id(now.get(one.path)) in witness.in_spite)
+    return _Counts(fits, tuple(owner for owner in others if not _kept_by_passes(*owner)), frozenset(in_spite))
 
 
 def _kept_by_passes(module: nn.Module, name: str) -> bool:
@@ -200,16 +267,20 @@ def _inner_first(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _stand_ins(model: nn.Module, recorder: Recorder | None = None) -> Iterator[Callable[[], None]]:
+def _stand_ins(
+    model: nn.Module, plain: Sequence[Plain], recorder: Recorder | None = None
+) -> Iterator[tuple[Callable[[], None], Collection[int]]]:
     """Every tensor of the model replaced by one without memory or values; put back at the end.
 
     A tied tensor belongs to the first of its holders whose recipe writes it; each holds one of its own until
-    `join` is called, as in a constructor, where they are tied once they are there.
+    `join` is called, as in a constructor, where they are tied once they are there.  The addresses of those
+    for plain tensors are given as well.
     """
     places = places_of(model)
     for one in places:
         for module, name in one.owners:
             _put(module, name, _stand_in(one, recorder), one.is_parameter)
+    beside = [_plain_stand_in(one, recorder) for one in plain]
 
     def join() -> None:
         assert recorder is not None
@@ -218,10 +289,22 @@ def _stand_ins(model: nn.Module, recorder: Recorder | None = None) -> Iterator[C
             _tie(one, next(filter(recorder.has_written, tensors), tensors[0]))
 
     try:
-        yield join
+        yield join, {*map(id, beside)}
     finally:
         for one in places:
             _tie(one, one.tensor)
+        for plain_one in plain:
+            plain_one.held.put(plain_one.held.tensor)
+
+
+def _plain_stand_in(plain: Plain, recorder: Recorder | None) -> Tensor:
+    old = plain.held.tensor
+    with recorder or torch.device("meta"):
+        fresh: Tensor = torch.empty(old.shape, dtype=old.dtype)
+    if recorder is not None:
+        recorder.lose(fresh)
+    plain.held.put(fresh)
+    return fresh
 
 
 def _tie(places: Places, tensor: Tensor) -> None:

@@ -110,6 +110,11 @@ class Recorder(TorchDispatchMode):
         last = self.record.last_write(self._number(tensor), len(self.record.steps))
         return last is not None and not self.record.steps[last].is_void
 
+    def is_born_void(self, tensor: Tensor) -> bool:
+        """Whether the tensor's memory had no values at first."""
+        written = self.record.writers.get(self._number(tensor), [])
+        return bool(written) and self.record.steps[written[0]].is_void
+
     def was_written(self, tensor: Tensor, since: int) -> bool:
         """Whether an operation after that time wrote to the tensor's memory."""
         last = self.record.last_write(self._number(tensor), len(self.record.steps))
@@ -120,11 +125,11 @@ class Recorder(TorchDispatchMode):
         written = self.record.writers.get(self._number(tensor), [])
         return [self.record.steps[index] for index in written if index >= since]
 
-    def lose(self, tensor: Tensor) -> None:
-        """From now on nobody knows what is in the tensor."""
+    def lose(self, tensor: Tensor, name: str = "lost") -> None:
+        """From now on nobody knows what is in the tensor, or there are no values ("void")."""
         ref = self.ref(tensor)
         place = look(sys._getframe(1)).place
-        self.record.add(Step(ref.time, "lost", None, (), {}, (), (ref,), (), place))
+        self.record.add(Step(ref.time, name, None, (), {}, (), (ref,), (), place))
 
     def ref(self, tensor: Tensor, time: int | None = None) -> Ref:
         """The tensor as it is now, or as it was at a time."""

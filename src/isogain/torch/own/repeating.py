@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import nn
 from isogain.torch.own.constructors import code_of, constructors_of, is_torch
 from isogain.torch.own.facts import RESETS
 from isogain.torch.own.reach import Reach
+from isogain.torch.own.rebuilding import Build, pairs_of
 from isogain.torch.own.repetition import Repetition
 from isogain.torch.own.setting import Witness, tensors_of
 
@@ -21,12 +22,30 @@ class Repeater:
     """What the repetitions share; `said` is what could not be repeated."""
 
     def __init__(
-        self, reach: Reach, witness: Witness, reset: Callable[[nn.Module, Callable[[], Any]], None]
-    ) -> None:
+        self, reach: Reach, witness: Witness, reset: Callable[[nn.Module, Callable[[], Any]], None],
+        rebuilt: Mapping[int, Build], plain: Collection[int],
+    ) -> None:  # fmt: skip
         self.witness, self.reach, self._reset = witness, reach, reset
+        self._rebuilt, self._plain = rebuilt, plain
         self.said: list[str] = []
         self.own_way: set[int] = set()
         self._were_reset: set[int] = set()
+
+    def repeat_all(self, module: nn.Module) -> None:
+        """The same of all that it holds, inner ones first; of what is built anew, only that."""
+        if id(module) in self._rebuilt:
+            self._rebuild(module)
+            return
+        for child in module.children():
+            self.repeat_all(child)
+        self.repeat(module)
+
+    def _rebuild(self, module: nn.Module) -> None:
+        """What its constructor gives to a twin is given to it; recipes that the constructor runs are done."""
+        for held, made in pairs_of(module, self._rebuilt[id(module)](), self._plain):
+            if held is not made:
+                self.witness.give(held, made)
+        self.own_way |= {id(one) for one in module.modules() if self.reach.begins(type(one))}
 
     def repeat(self, module: nn.Module) -> None:
         """All that the module's constructors gave values to, its inner modules' own constructors left out."""

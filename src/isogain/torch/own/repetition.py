@@ -20,7 +20,7 @@ from torch import nn
 
 from isogain.torch.own.constructors import Code, code_of, function_of, resolved
 from isogain.torch.own.facts import RECIPES
-from isogain.torch.own.kept import kept, passed_on, stored
+from isogain.torch.own.kept import few, kept, passed_on, placing, stored
 from isogain.torch.own.places import shown_file
 from isogain.torch.own.setting import Lost, Setting, Way, tensors_of
 from isogain.torch.own.statements import (
@@ -56,7 +56,7 @@ class Repetition:
         base: tuple[tuple[str, ...], Mapping[str, Any]], chain: Sequence[Code],
     ) -> None:  # fmt: skip
         self.setting, self.module, self.kind, self.code, self._chain = setting, module, kind, code, chain
-        self.kept = {**passed_on(code, *base), **kept(module, code)}
+        self.kept = {**placing(code), **passed_on(code, *base), **kept(module, code)}
         self.unknown = {*code.parameters, *stored(code)} - {code.parameters[0]} - self.kept.keys()
         self.names = {name: one for name, one in code.names.items() if name not in self.unknown}
         self.names.update({**self.kept, code.parameters[0]: module})
@@ -151,8 +151,14 @@ class Repetition:
         return found if found and self._own(found[0]) is not None and not is_none(found[1]) else None
 
     def _own(self, name: str) -> Tensor | None:
-        found = self.module._parameters.get(name)
-        return found if found is not None else self.module._buffers.get(name)
+        held = self.module._parameters.get(name)
+        found = held if held is not None else self.module._buffers.get(name)
+        return found if found is not None else self._plain(name)
+
+    def _plain(self, name: str) -> Tensor | None:
+        """A tensor that is only an attribute."""
+        found = vars(self.module).get(name)
+        return found if isinstance(found, Tensor) and name in self.setting.reach.tensors else None
 
     def _create(self, name: str, value: ast.expr, is_sure: bool = True) -> None:
         """A tensor of the module's own, as its constructor made it."""
@@ -161,7 +167,8 @@ class Repetition:
         try:
             if not is_sure and self._sites(name) > 1:
                 raise Lost("it is made in several places")
-            found = torch.as_tensor(self._value(sized(value, tuple(tensor.shape), self._is_number)))
+            found = self._value(sized(value, tuple(tensor.shape), self._is_number))
+            found = found if isinstance(found, Tensor) else torch.as_tensor(found)
             if found.shape != tensor.shape:
                 raise Lost(f"{tuple(found.shape)} for {tuple(tensor.shape)}")
             self.setting.witness.give(tensor, found)
@@ -235,10 +242,10 @@ class Repetition:
     def _by_flags(self, one: ast.stmt, error: Exception) -> bool:
         """Whether it could be run with each value of what is true or false, and is not kept."""
         names = error.names if isinstance(error, Lost) else ()
-        flags = [name for name in names if isinstance(self.code.defaults.get(name), bool)]
-        if not names or len(flags) < len(names) or len(names) > _MOST_FLAGS or self._is_between:
+        choices = [few(self.module, self.code, name) for name in names]
+        if not names or not all(choices) or len(names) > _MOST_FLAGS or self._is_between:
             return False
-        values = [dict(zip(names, each, strict=True)) for each in product((False, True), repeat=len(names))]
+        values = [dict(zip(names, each, strict=True)) for each in product(*choices)]
         try:
             self._go(one, [partial(self._with, each, one) for each in values])
         except Exception:

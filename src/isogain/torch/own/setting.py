@@ -56,5 +56,6 @@ class Setting(Protocol):
 
 
 def tensors_of(module: nn.Module) -> list[Tensor]:
-    """All parameters and buffers."""
-    return [*module.parameters(), *module.buffers()]
+    """All parameters and buffers, and the plain tensors that modules hold as attributes."""
+    plain = (value for one in module.modules() for value in vars(one).values() if isinstance(value, Tensor))
+    return [*module.parameters(), *module.buffers(), *plain]

@@ -74,6 +74,8 @@ class OwnStart:
 
     pieces: dict[str, Piece]
     missing: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
+    """Of tensors with memory in which a constructor left what was there."""
     owners: dict[Node, str] = field(default_factory=dict)
     leaves: dict[tuple[int, int], str] = field(default_factory=dict)
 

@@ -169,6 +169,8 @@ def sized(node: ast.expr, shape: tuple[int, ...], is_number: Callable[[ast.expr]
 
 
 def _factory(node: ast.Call, name: str, shape: tuple[int, ...]) -> ast.expr:
+    if name.endswith("Tensor") and len(node.args) == len(shape) > 1:  # by sizes; one alone may be data
+        return ast.Call(node.func, [ast.Constant(one) for one in shape], [])
     if name not in _FACTORIES:
         return node
     number = node.args[1:2] or [one.value for one in node.keywords if one.arg == "fill_value"]

@@ -32,12 +32,16 @@ class Counting:
     born: Counts = field(default_factory=dict)
     """What a tensor's count is to be taken from: what its constructor made may have been written before."""
     unknown: set[int] = field(default_factory=set)
+    in_spite: set[int] = field(default_factory=set)
+    """What was made with memory in spite of the meta device."""
     tried: dict[Key, list[Counts | None]] = field(default_factory=dict)
     """How often each way of a statement writes which tensor; None for one that cannot be gone."""
 
     def give(self, tensor: Tensor, found: Tensor) -> None:
         """The tensor was made anew."""
         self.born[id(tensor)] = tensor._version - found._version
+        if not found.is_meta:
+            self.in_spite.add(id(tensor))
 
     def lose(self, tensors: Iterable[Tensor]) -> None:
         """Nobody knows what was done to these."""
@@ -105,14 +109,18 @@ class Recording:
 
     recorder: Recorder
     fits: Mapping[Key, Collection[int]]
+    is_void: dict[int, bool] = field(default_factory=dict)
+    """Whether constructors made it as memory without values, of those of which that is known."""
 
     @torch.no_grad()
     def give(self, tensor: Tensor, found: Tensor) -> None:
         """The tensor has these values, if anybody gave them any."""
         with torch._C.DisableTorchFunction():  # which would say that it is on the CPU
-            is_void = self.recorder.knows(found) and not self.recorder.has_written(found)
-        if is_void:
-            self.recorder.lose(tensor)  # it is written later
+            is_recorded = self.recorder.knows(found)
+            is_empty = is_recorded and not self.recorder.has_written(found)
+            self.is_void[id(tensor)] = is_recorded and self.recorder.is_born_void(found)
+        if is_empty:
+            self.recorder.lose(tensor, "void")  # it is written later
         else:
             tensor.copy_(found)
 

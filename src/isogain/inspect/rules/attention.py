@@ -24,6 +24,8 @@ SPREAD_OUT = 0.6
 SILENT = 1e-3
 """Product of the gains of q and k below which their gradients, each the other's size, are as small."""
 FAR = 16
+BETWEEN = ("softmax", "shape", "dropout", "add")
+"""Kinds that may lie between a factor on logits and what is done with their shares."""
 LOUD = 1.3
 """Gain of a weight, or size of its input, from which it is what makes logits large."""
 
@@ -33,7 +35,7 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Look, Attention, tuple[Node, ...]]]] = defaultdict(list)
     for look in table.looks:
         if isinstance(look.seen, Attention) and look.seen.logits and (ends := _ends(table, look)) is not None:
-            found = _kind(look.seen, ends)
+            found = _kind(look.seen, ends, _tempered(table, look, ends))
             if found:
                 groups[found].append((look, look.seen, ends))
     judged = sum(isinstance(look.seen, Attention) and _of_positions(table, look) for look in table.looks)
@@ -55,9 +57,20 @@ def condensation(keys: int) -> float:
     return math.sqrt(2 * math.log(max(keys, 2)))
 
 
-def _kind(seen: Attention, ends: tuple[Node, ...]) -> str:
+def _tempered(table: Table, look: Look, ends: tuple[Node, ...]) -> bool:
+    """Whether logits of normalised queries and keys are times a trained number, which finds its size."""
+    node = None if look.node is None or ends else table.node(look.node)
+    while node is not None and (node.kind in BETWEEN or node.op == "where"):
+        sources = [one for one in node.inputs if table.node(one).learnt]
+        node = table.node(sources[0]) if len(sources) == 1 else None
+    if node is None or node.kind != "multiply" or len(node.inputs) > 1:
+        return False
+    return any(table.parameters[name].requested for name in node.parameters if name in table.parameters)
+
+
+def _kind(seen: Attention, ends: tuple[Node, ...], tempered: bool) -> str:
     sharp = [
-        size > BEYOND[0] * condensation(seen.keys) and entropy < SPREAD_OUT
+        size > BEYOND[tempered] * condensation(seen.keys) and entropy < SPREAD_OUT
         for size, entropy in zip(_sizes(seen), seen.entropy, strict=True)
     ]
     if sum(sharp) > len(sharp) / 8:

@@ -44,6 +44,7 @@ def _severity(table: Table, member: tuple[Node, float, str]) -> Severity:
     normed = after is not None and after.kind == "norm"
     # beside a stream, as attention's heads and experts are, a stack may be as quiet as it likes
     normed = normed or (_stacked(node.weight) and node.index not in table.on_trunk)
+    normed = normed or (off < 1 and not table.graph.weighed_later(node.index))  # answers may begin small
     chosen = "default" not in words or _stacked(node.weight)
     return "warning" if not normed and chosen and not 1 / OFF[1] < off < OFF[1] else "info"
 

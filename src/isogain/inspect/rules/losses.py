@@ -35,6 +35,8 @@ OWN_BIAS = 0.5
 """Share of the logits' spread that a head's bias has to make to be named for it."""
 NEAREST = 8
 """Steps back from a loss to the norms that make its logits cosines."""
+LENGTHS = ("other", "pool", "shape", "product", "add")
+"""Kinds that squares, sums and roots of a signal are of."""
 
 
 def initial_loss(table: Table) -> Iterator[Finding]:
@@ -170,17 +172,30 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     )  # fmt: skip
 
 
+def _by_its_length(table: Table, node: Node) -> bool:
+    """Whether a signal is divided by a number a row that is made of itself, as its length is."""
+    if node.kind != "multiply" or "div" not in node.op or len(node.inputs) != 2:
+        return False
+    signal, divisor = node.inputs[0], table.node(node.inputs[1])
+    for _ in range(NEAREST):
+        if divisor.index == signal or len(divisor.inputs) != 1 or divisor.kind not in LENGTHS:
+            break
+        divisor = table.node(divisor.inputs[0])
+    return divisor.index == signal
+
+
 def _temperature(table: Table, use: LossUse) -> tuple[bool, Node | None]:
     """Whether logits are cosines but for a factor, which no weight decides; and that factor if learnt."""
     stack, scale, steps = [] if use.node is None else [use.node], None, 0
     while stack and steps < NEAREST:
         before = [table.node(k) for one in stack for k in table.node(one).inputs if table.node(k).learnt]
         scale = next((n for n in before if n.kind == "multiply" and n.parameters), scale)
-        if before and all(one.op == "normalize" for one in before):
+        cosines = [one.index for one in before if one.op == "normalize" or _by_its_length(table, one)]
+        if before and len(cosines) == len(before):
             return True, scale
         if any(one.kind in ("weight", "embedding", "recurrent") and not of_unit_rows(one) for one in before):
             return False, None
-        stack = [one.index for one in before if one.op != "normalize"]
+        stack = [one.index for one in before if one.index not in cosines]
         steps += 1
     return False, None
 

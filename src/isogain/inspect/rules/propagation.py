@@ -18,6 +18,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.growth import Growth, between
 from isogain.inspect.mending import filled, stack
+from isogain.inspect.openings import opening
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
 from isogain.inspect.table import Table
 
@@ -62,6 +63,7 @@ def vanishing_forward(table: Table) -> Iterator[Finding]:
         yield from eclipsed
         eclipsed = [finding for finding in eclipsed if finding.severity != "info"]
         for piece in split_at_norms(table, chain):
+            piece = _behind_ids(piece)
             kept = [node for node in piece[1:] if _judged(table, node) and table.forward[node.index].finite]
             if not kept or eclipsed:
                 continue
@@ -72,6 +74,12 @@ def vanishing_forward(table: Table) -> Iterator[Finding]:
             if severity and (closed(table, [worst]) or _explained(table, worst) is None):
                 yield _forward_finding(table, chain, piece, worst, change, "vanishing-forward", severity)
                 break
+
+
+def _behind_ids(piece: list[Node]) -> list[Node]:
+    """From its last embedding on: what that reads are names, and their size is none of a signal."""
+    starts = [k for k, node in enumerate(piece) if node.kind == "embedding"]
+    return piece[starts[-1] :] if starts else piece
 
 
 def _explained(table: Table, node: Node) -> str | None:
@@ -266,6 +274,7 @@ def exploding_backward(table: Table) -> Iterator[Finding]:
 def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
     candidates = []
     pairs = list(_pairs(table, _with_gradients(table, chain)))
+    shut = 0.0 if growing or not chain.residual else -math.log10(opening(table))
     until = {i: _learnt_until(table, last) for i, last in {last.index: last for _, last in pairs}.items()}
     for node, last in pairs:
         if not growing and _learns_elsewhere(chain, node, until[last.index]):
@@ -277,7 +286,7 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
             tolerance = EXPLODING if growing else INFLUENCE if influence else VANISHING
             natural = chain.course.back_change(node, last)
             usual = max(natural, 0.0) if growing else max(-natural, 0.0)
-            excess = (change if growing else -change) - usual - chain.course.back_band()
+            excess = (change if growing else -change) - usual - shut - chain.course.back_band()
             candidates.append((excess - tolerance.warning, excess, tolerance, change, node, last, influence))
     if not candidates:
         return None

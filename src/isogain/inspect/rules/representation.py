@@ -12,6 +12,7 @@ from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
+from isogain.inspect.openings import opening
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.exponentials import narrow_bells
 from isogain.inspect.rules.propagation import severity_of
@@ -215,7 +216,8 @@ def constant_output(table: Table) -> Iterator[Finding]:
             continue
         start = _start_distance(table)
         depth = sum(n.kind in ("weight", "recurrent") for n in table.graph.nodes[: index + 1])
-        lost = _lost(start, forward.distance, depth)
+        chosen = opening(table) if forward.distance > ROUNDING else 1.0
+        lost = _lost(start, forward.distance, depth) + math.log10(chosen)
         severity = severity_of(lost, CONSTANT)
         if severity is None or _made_by_zero(table, node) or _statistic(table, node, start, depth):
             continue

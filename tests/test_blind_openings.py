@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -172,3 +173,40 @@ def test_answers_of_another_fan_are_a_remark():
     ]
     assert "off-peers" not in seen[0]
     assert "off-peers" in seen[1]
+
+
+# ---- copies of a few numbers ---------------------------------------------------------------
+
+
+class Streams(nn.Module):
+    """Networks of a dozen numbers, whose mean is the answer."""
+
+    def __init__(self, copied: bool) -> None:
+        super().__init__()
+        first = nn.Sequential(nn.Linear(2, 6), nn.Tanh(), nn.Linear(6, 1))
+        self.streams = nn.ModuleList(copy.deepcopy(first) for _ in range(8))
+        if not copied:
+            self.streams.apply(lambda one: one.reset_parameters() if isinstance(one, nn.Linear) else None)
+
+    def forward(self, x):
+        return torch.stack([one(x) for one in self.streams]).mean(0)
+
+
+class Kernels(nn.Module):
+    """Two kernels that somebody wrote down, each a trained start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        edges = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+        self.kernels = nn.ParameterList(edges.clone()[None, None] for _ in range(2))
+        self.head = nn.Linear(36, CLASSES)
+
+    def forward(self, x):
+        return self.head(sum(F.conv2d(x, one) for one in self.kernels).flatten(1))
+
+
+def test_copies_of_a_dozen_numbers_are_copies():
+    seen = torch.randn(SAMPLES, 2), torch.randn(SAMPLES, 1)
+    assert "identical-layers" in found(Streams(copied=True), seen, loss="mse")
+    assert not found(Streams(copied=False), seen, loss="mse")
+    assert "identical-layers" not in found(Kernels(), (torch.randn(SAMPLES, 1, 8, 8), labels()))

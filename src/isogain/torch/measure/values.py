@@ -19,6 +19,8 @@ ROUNDED = (1e-18, 1e-12)
 """Of the largest, what is left of a 0 that was computed in float64: cos(k pi / 2) is 6e-17 k."""
 LOOKED_AT = 1024
 """Numbers that tell whether somebody drew them."""
+FEWEST, MANY = 8, 16
+"""Below the first nobody can tell; below the second all numbers have to differ, unlike written ones."""
 
 
 class Values(NamedTuple):
@@ -89,11 +91,11 @@ def _decades(size: Array) -> float:
 
 def _drawn(rows: Array) -> list[bool]:
     count = rows.shape[1]
-    if count < 16:
+    if count < FEWEST:
         return [False] * len(rows)
     order = np.sort(rows, 1)
     fresh = (order[:, 1:] != order[:, :-1]) & (order[:, :-1] == order[:, :-1])  # all NaN are one
-    different = 1 + np.count_nonzero(fresh, axis=1) >= 0.5 * count
+    different = 1 + np.count_nonzero(fresh, axis=1) >= (0.5 * count if count >= MANY else count)
     rising = np.diff(rows, axis=1) >= 0
     written = rising.all(1) | ~rising.any(1)  # a ramp that somebody wrote down
     return (different & ~written).tolist()  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ __all__ = [
     "decades",
     "expected_scales",
     "is_residual_sum",
+    "lone_source",
     "slope",
     "weights_on",
 ]
@@ -120,6 +121,12 @@ def _chain(table: Table, nodes: list[Node]) -> Chain:
     residual = sum(is_residual_sum(table, node) for node in nodes) > 1
     normalised = any(node.kind == "norm" for node in within)
     return Chain(tuple(nodes), weights, residual, normalised, course_of(table, tuple(nodes), weights))
+
+
+def lone_source(table: Table, node: Node) -> Node | None:
+    """The one signal a node reads that something learnt makes; None where there are several, or none."""
+    sources = [one for one in map(table.node, node.inputs) if one.learnt]
+    return sources[0] if len(sources) == 1 else None
 
 
 def is_residual_sum(table: Table, node: Node) -> bool:

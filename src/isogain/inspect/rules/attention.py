@@ -9,6 +9,7 @@ from statistics import median
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
+from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Attention, Look
@@ -61,8 +62,7 @@ def _tempered(table: Table, look: Look, ends: tuple[Node, ...]) -> bool:
     """Whether logits of normalised queries and keys are times a trained number, which finds its size."""
     node = None if look.node is None or ends else table.node(look.node)
     while node is not None and (node.kind in BETWEEN or node.op == "where"):
-        sources = [one for one in node.inputs if table.node(one).learnt]
-        node = table.node(sources[0]) if len(sources) == 1 else None
+        node = lone_source(table, node)
     if node is None or node.kind != "multiply" or len(node.inputs) > 1:
         return False
     return any(table.parameters[name].requested for name in node.parameters if name in table.parameters)

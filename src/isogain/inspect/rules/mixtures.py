@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
+from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Attention
 from isogain.inspect.mending import sized, zeroed
@@ -164,10 +165,10 @@ def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
     tempered = False
     softmax = node.index
     for _ in range(STEPS):
-        sources = [i for i in node.inputs if table.node(i).learnt]
-        if len(sources) != 1:
+        source = lone_source(table, node)
+        if source is None:
             return
-        node = table.node(sources[0])
+        node = source
         if node.kind == "weight" and node.weight is not None:
             added += [node.weight.bias] if node.weight.bias else []
             if _sets_size(table, node):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
+from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Attention, Look
 from isogain.inspect.mending import sized, zeroed
@@ -90,10 +91,10 @@ def _adding(table: Table, node: Node) -> Node | None:
     if node.kind == "attention":
         return None
     for _ in range(STEPS):
-        sources = [table.node(one) for one in node.inputs if table.node(one).learnt]
-        if len(sources) != 1:
+        source = lone_source(table, node)
+        if source is None:
             return None
-        (node,) = sources
+        node = source
         if node.kind == "weight" or (node.kind == "add" and len(node.inputs) == 1):
             return node
         if node.kind not in ("shape", "add", "multiply", "dropout") and node.op != "where":

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node
 from isogain.inspect.causes import place
+from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding
 from isogain.inspect.table import LossUse, Table
 
@@ -40,10 +41,10 @@ def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:
 def _one_unit(table: Table, node: Node) -> Node | None:
     """The weight with a single output that makes the logits, element by element from there on."""
     for _ in range(STEPS):
-        sources = [table.node(one) for one in node.inputs if table.node(one).learnt]
-        if len(sources) != 1:
+        source = lone_source(table, node)
+        if source is None:
             return None
-        (node,) = sources
+        node = source
         if node.kind == "weight":
             return node if node.shape and node.shape[node.channel_axis] == 1 else None
     return None
@@ -73,15 +74,21 @@ def _sums_over(table: Table, node: Node, size: int) -> bool:
 
     Means are taken of what experts make, too, of which there may be one.
     """
+    return any(one.op != "mean" and _reduces(table, one, size) for one in _reductions(table, node))
+
+
+def _reductions(table: Table, node: Node) -> Iterator[Node]:
+    """What may sum over an axis of what the shares weigh, nearest first."""
     frontier = {node.index}
     for _ in range(STEPS):
         frontier = {reader for one in frontier for reader in table.graph.consumers[one]}
-        for one in map(table.node, frontier):
-            read = max((table.node(i).shape.count(size) for i in one.inputs), default=0)
-            if one.kind in REDUCING and one.op != "mean" and one.shape.count(size) < read:
-                return True
+        yield from (one for one in map(table.node, frontier) if one.kind in REDUCING)
         frontier = {one for one in frontier if table.node(one).kind in ("shape", "multiply", "dropout")}
-    return False
+
+
+def _reduces(table: Table, node: Node, size: int) -> bool:
+    """Whether an axis of that length is gone in it."""
+    return node.shape.count(size) < max((table.node(one).shape.count(size) for one in node.inputs), default=0)
 
 
 def _lone(node: Node, axis: int, maker: Node, answer: bool) -> Finding:
@@ -179,16 +186,11 @@ def _one_by_one(table: Table) -> bool:
 
 def _pools_each(table: Table, node: Node, size: int) -> bool:
     """Whether what the shares weigh is summed over an axis of that length, and the samples are kept apart."""
-    frontier = {node.index}
-    for _ in range(STEPS):
-        frontier = {reader for one in frontier for reader in table.graph.consumers[one]}
-        for one in map(table.node, frontier):
-            read = max((table.node(i).shape.count(size) for i in one.inputs), default=0)
-            if one.kind in REDUCING and one.shape[:1] != (table.batch,):
-                return False
-            if one.kind in REDUCING and one.shape.count(size) < read:
-                return True
-        frontier = {one for one in frontier if table.node(one).kind in ("shape", "multiply", "dropout")}
+    for one in _reductions(table, node):
+        if one.shape[:1] != (table.batch,):
+            return False
+        if _reduces(table, one, size):
+            return True
     return False
 
 
@@ -219,8 +221,7 @@ def _log_shares(table: Table, use: LossUse) -> tuple[Node, int, int] | None:
     """The softmax that a loss reads, its axis, and the axis along which that loss reads classes."""
     if use.node is None or use.kind != "nll_loss" or use.classes < 2:
         return None
-    sources = [table.node(one) for one in table.node(use.node).inputs if table.node(one).learnt]
-    node = sources[0] if len(sources) == 1 else None
+    node = lone_source(table, table.node(use.node))
     classes = 1 if node is not None and len(node.shape) > 1 else 0
     for _ in range(STEPS):
         if node is None or len(node.inputs) != 1:

@@ -257,6 +257,26 @@ def test_what_a_class_method_does_more_is_not() -> None:
             igt.materialize_(bare(make), seed=0)
 
 
+# flags that leave no trace -----------------------------------------------------------------------------
+
+
+class Quiet(nn.Module):
+    """Whether it begins loud or quiet is kept nowhere, and nothing in it tells."""
+
+    def __init__(self, width: int = 6, quiet: bool = False) -> None:
+        super().__init__()
+        self.width = width
+        self.scale = nn.Parameter(torch.full((width,), 0.01 if quiet else 1.0))
+
+
+def test_of_two_ways_with_one_structure_neither_is_taken() -> None:
+    for quiet in (False, True):
+        model = bare(partial(Quiet, quiet=quiet))
+        with pytest.raises(DrawError, match="nothing was written: no start is known for scale"):
+            igt.materialize_(model, seed=0)
+        assert model.scale.is_meta
+
+
 # memory in spite of meta ------------------------------------------------------------------------------
 
 

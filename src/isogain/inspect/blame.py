@@ -41,10 +41,10 @@ def few_makers(table: Table, weights: Sequence[Node], change: float) -> list[Nod
     sign = math.copysign(1.0, change)
     off = [(sign * found, node) for node in weights if math.isfinite(found := off_by(table, node))]
     off.sort(key=lambda pair: -pair[0])
-    if len(off) < 3:
+    if len(off) < 2:
         return []
-    usual = median(share for share, _ in off)
+    usual = median(share for share, _ in off) if len(off) > 2 else off[1][0]
     apart = [(share, node) for share, node in off if share > max(usual, 0.0) + APART]
     made = sum(share for share, _ in apart)
-    few = 0 < len(apart) <= FEW * len(off)
+    few = 0 < len(apart) <= max(FEW * len(off), 1)
     return [node for _, node in apart] if few and made > MOST_OF_IT * abs(change) else []

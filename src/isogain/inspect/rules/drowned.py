@@ -9,14 +9,15 @@ from itertools import product
 from statistics import median
 
 from isogain.graph import Node
+from isogain.inspect.blame import off_by
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
-from isogain.inspect.fixes import RESTART
+from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.looks import Rows
-from isogain.inspect.mending import sized
+from isogain.inspect.mending import sized, zeroed
 from isogain.inspect.table import Table
 
-__all__ = ["drowned_data", "drowned_places", "loud_tables"]
+__all__ = ["drowned_data", "drowned_places", "drowning_biases", "loud_tables"]
 
 LOUD = (10.0, 1000.0)
 """Size of a learnt constant over that of the data it is added to, to warn and to call it critical."""
@@ -27,6 +28,8 @@ LARGE = 3.0
 """Root mean square that no embedding needs, N(0, 1) and factors of sqrt(width) aside."""
 ASIDE = 30.0
 """Times the others that stand beside it, or are added to it."""
+ALL, APART = 0.9, 1e-4
+"""A bias's share of what its layer hands on, and what is left there of 1 - cosine between samples."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,32 @@ def _beside_a_constant(table: Table, node: Node, data: int) -> Iterator[Drowned]
 def _maker(table: Table, index: int) -> str:
     """The first parameter that a node is made of."""
     return next((name for one in table.behind(index) for name in one.parameters), "")
+
+
+def drowning_biases(table: Table) -> Iterator[Finding]:
+    """Layers whose bias is all that they hand on: it is the same for every sample."""
+    for node in table.graph.nodes:
+        bias = table.parameters.get(node.weight.bias or "") if node.weight else None
+        seen, before = (table.forward.get(one) for one in (node.index, *(*node.inputs, -1)[:1]))
+        if bias is None or node.weight is None or seen is None or before is None:
+            continue
+        if bias.rms > ALL * seen.rms and seen.distance < APART * before.distance:
+            yield Finding(
+                "vanishing-forward", "critical", place(node),
+                f"1 - cosine between samples {before.distance:.2g} -> {seen.distance:.2g}",
+                "a bias no larger than what weights make",
+                f"the bias of {place(node)} has root mean square {bias.rms:.3g}, and what its weights (gain "
+                f"{node.weight.gain:.2g}) make of a sample is next to nothing beside it",
+                paths=(bias.name,), mends=_without(table, node),
+            )  # fmt: skip
+
+
+def _without(table: Table, node: Node) -> tuple[Fix, ...]:
+    """The bias at 0; its weights at the gain that they need, too, where they are the quieter for it."""
+    if node.weight is None or node.weight.bias is None:
+        return ()
+    zero, off = zeroed(table, [node.weight.bias]), off_by(table, node)
+    return zero, zero + sized(table, {node.weight.name: 10**-off}) if off < 0 else zero
 
 
 def drowned_places(table: Table) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
 from isogain.inspect.openings import opening
 from isogain.inspect.rules.codebooks import one_code
+from isogain.inspect.rules.drowned import drowning_biases
 from isogain.inspect.rules.exponentials import narrow_bells
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
@@ -224,7 +225,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))
         told = chain(
-            forgotten_states(table), forgetful_decays(table), narrow_bells(table), one_code(table),
+            drowning_biases(table), forgotten_states(table), forgetful_decays(table), narrow_bells(table), one_code(table),
             shared_by_samples(table),
         )  # fmt: skip
         known = next(told, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import gain_name, pattern, place
@@ -17,6 +18,8 @@ __all__ = ["SATURATED", "dead_units", "saturated_units"]
 
 DEAD = (0.2, 0.6)
 SATURATED = (0.25, 0.6)
+BY_SHAPE = 0.1
+"""Share of N(0, 1) where a function is flat from which it is so by its shape; tanh's is .04."""
 SHUT = 0.9
 """Share of elements without any slope from which an activation is shut: no gate held open, and no prior."""
 ENOUGH = 8
@@ -117,12 +120,12 @@ def saturated_units(table: Table) -> Iterator[Finding]:
     found = [
         (n, f)
         for n, f in _activations(table)
-        if n.activation in BOUNDED and f.saturated_fraction > SATURATED[0] and not _chosen(table, n, f)
+        if n.activation in BOUNDED and _beyond_chance(n, f) > SATURATED[0] and not _chosen(table, n, f)
     ]
     if not found:
         return
     node, forward = max(found, key=lambda pair: pair[1].saturated_fraction)
-    severity: Severity = "critical" if forward.saturated_fraction > SATURATED[1] else "warning"
+    severity: Severity = "critical" if _beyond_chance(node, forward) > SATURATED[1] else "warning"
     weights = [w for n, _ in found if (w := table.graph.preceding(n.index, ("weight",), 4)) is not None]
     yield Finding(
         "saturated-units", severity, _where([n for n, _ in found]),
@@ -165,14 +168,26 @@ def _offsets(table: Table, node: Node, before: Node) -> list[str]:
     return [*named, *(name for one in sums for name in one.parameters)]
 
 
+def _beyond_chance(node: Node, forward: Forward) -> float:
+    """The saturated share of those that pre-activations of variance 1 leave: a clipped ReLU is flat below 0."""
+    share = forward.saturated_fraction
+    expected = _expected(node) if share > SATURATED[0] else 0.0
+    return share if expected < BY_SHAPE else (share - expected) / (1 - expected)
+
+
 def _expected(node: Node) -> float:
     """The share for z ~ N(0, 1)."""
+    return _share_of_normal(str(node.activation), tuple(sorted(dict(node.settings).items())))
+
+
+@lru_cache(maxsize=256)
+def _share_of_normal(name: str, settings: tuple[tuple[str, float], ...]) -> float:
     import numpy as np
     from scipy import special
 
     from isogain.core.activations import activation
 
-    phi = activation(str(node.activation), **dict(node.settings))
+    phi = activation(name, **dict(settings))
     z = special.ndtri((np.arange(4000) + 0.5) / 4000)
     slope = np.abs(phi.derivative(z))
     return float(np.mean(slope < 0.06 * np.abs(phi.derivative(np.linspace(-8, 8, 4001))).max()))

@@ -20,6 +20,8 @@ __all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "condensation"]
 
 BEYOND = (1.2, 4.0)
 """Times sqrt(2 ln n) from which one-hot attention is a warning, and critical."""
+HELD = 2.0
+"""The same of queries and keys that a norm holds: their logits cannot grow beyond its scale, and models train."""
 SPREAD_OUT = 0.6
 """Share of ln n from which the weights are no few keys' whatever the logits."""
 SILENT = 1e-3
@@ -36,7 +38,7 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Look, Attention, tuple[Node, ...]]]] = defaultdict(list)
     for look in table.looks:
         if isinstance(look.seen, Attention) and look.seen.logits and (ends := _ends(table, look)) is not None:
-            found = _kind(look.seen, ends, _tempered(table, look, ends))
+            found = _kind(look.seen, ends, _beyond(table, look, ends))
             if found:
                 groups[found].append((look, look.seen, ends))
     judged = sum(isinstance(look.seen, Attention) and _of_positions(table, look) for look in table.looks)
@@ -58,6 +60,13 @@ def condensation(keys: int) -> float:
     return math.sqrt(2 * math.log(max(keys, 2)))
 
 
+def _beyond(table: Table, look: Look, ends: tuple[Node, ...]) -> float:
+    """Times the usual bar from which logits are too large."""
+    if _tempered(table, look, ends):
+        return BEYOND[1]
+    return BEYOND[0] if ends else HELD
+
+
 def _tempered(table: Table, look: Look, ends: tuple[Node, ...]) -> bool:
     """Whether logits of normalised queries and keys are times a trained number, which finds its size."""
     node = None if look.node is None or ends else table.node(look.node)
@@ -68,9 +77,9 @@ def _tempered(table: Table, look: Look, ends: tuple[Node, ...]) -> bool:
     return any(table.parameters[name].requested for name in node.parameters if name in table.parameters)
 
 
-def _kind(seen: Attention, ends: tuple[Node, ...], tempered: bool) -> str:
+def _kind(seen: Attention, ends: tuple[Node, ...], beyond: float) -> str:
     sharp = [
-        size > BEYOND[tempered] * condensation(seen.keys) and entropy < SPREAD_OUT
+        size > beyond * condensation(seen.keys) and entropy < SPREAD_OUT
         for size, entropy in zip(_sizes(seen), seen.entropy, strict=True)
     ]
     if sum(sharp) > len(sharp) / 8:

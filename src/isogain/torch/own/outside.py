@@ -56,14 +56,18 @@ def unseen_writes(model: nn.Module) -> list[Unseen]:
     return _told(model, Reach.hides)
 
 
-def exchanged_parts(model: nn.Module) -> list[Unseen]:
-    """What the code in view may have done to the modules that the model is made of."""
-    return _told(model, Reach.exchanges)
+def exchanged_parts(model: nn.Module, builders: Collection[FunctionType] = ()) -> list[Unseen]:
+    """What the code in view may have done to the modules that the model is made of.
+
+    What `builders` do to them, they do each time.
+    """
+    return _told(model, Reach.exchanges, builders)
 
 
-def _told(model: nn.Module, judge: Judge) -> list[Unseen]:
+def _told(model: nn.Module, judge: Judge, builders: Collection[FunctionType] = ()) -> list[Unseen]:
     frames = [one for one in _frames() if not is_passed_over(one.f_code)]
-    reach, held = Reach(model, {one.f_code for one in frames}), Held(model)
+    known_code = {one.f_code for one in frames} | Reach(model).run_by(builders)
+    reach, held = Reach(model, known_code), Held(model)
     tells = partial(judge, reach)
     known = [*_modules_that_know(model, frames)]
     found = [one for scene in _scenes(frames, known, held) for one in _of_scene(scene, held, tells)]

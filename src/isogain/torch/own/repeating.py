@@ -11,9 +11,10 @@ from torch import nn
 from isogain.torch.own.constructors import code_of, constructors_of, is_torch
 from isogain.torch.own.facts import RESETS
 from isogain.torch.own.reach import Reach
-from isogain.torch.own.rebuilding import Build, pairs_of
+from isogain.torch.own.rebuilding import pairs_of
 from isogain.torch.own.repetition import Repetition
 from isogain.torch.own.setting import Witness, tensors_of
+from isogain.torch.own.structure import Build
 
 __all__ = ["Repeater"]
 

@@ -11,7 +11,7 @@ from torch import nn
 from isogain.torch.draw.materialize import Places
 from isogain.torch.own.entries import Entry, entries_of, tell_of
 from isogain.torch.own.origins import attribute, restoring
-from isogain.torch.own.outside import Unseen, exchanged_parts
+from isogain.torch.own.outside import Unseen, exchanged_parts, unseen_writes
 from isogain.torch.own.recipes import Told, run_recipes
 from isogain.torch.own.start import OwnStart, Piece, own_start
 from isogain.torch.own.unwritten import Wanted, doubts_of, plain_of
@@ -23,9 +23,8 @@ _SMALL = 1 << 20
 
 
 def by_entries(
-    model: nn.Module, places: Sequence[Places], lost: Collection[nn.Module], unseen: Sequence[Unseen],
-    start: OwnStart, told: Told,
-) -> tuple[OwnStart, Told]:  # fmt: skip
+    model: nn.Module, places: Sequence[Places], lost: Collection[nn.Module], start: OwnStart, told: Told
+) -> tuple[OwnStart, Told]:
     """The start and what is told, once entries were run for what is lost; the same ones where none fits.
 
     The whole part is taken as its entry starts it, for what was made from other parameters to follow them;
@@ -33,14 +32,12 @@ def by_entries(
     """
     entries, said = entries_of(model, lost)
     builders = [function for entry in entries for function in entry.runs]
-    if not entries or exchanged_parts(model, builders):
+    if entries:
+        said += [f"{one.said} may have exchanged parts" for one in exchanged_parts(model, builders)]
+    if not entries or said:
         return start, replace(told, said=(*said, *told.said))
-    held = {id(module) for entry in entries for module in entry.module.modules()}
-    inside = [one for one in places if one.tensor.is_meta and id(one.owners[0][0]) in held]
-    plain = [one for one in plain_of(model, places) if id(one.module) in held]
     restore = restoring(model.modules())
-    builds = {id(entry.module): entry.build for entry in entries}
-    fresh = run_recipes(model, Wanted(inside, doubts_of(places), plain), unseen, builds)
+    fresh = _run(model, places, entries, unseen_writes(model, builders))
     found = own_start(places)
     other = next(_differences(start, found), None)
     if other is not None:
@@ -48,14 +45,23 @@ def by_entries(
         names = " and ".join(entry.said for entry in entries)
         more = f"{names} starts {other} otherwise than the model's own code does: an argument was another"
         return start, replace(told, said=(more, *told.said))
-    _take(entries)
+    for entry in entries:
+        tell_of(entry)
     return found, fresh
 
 
-def _take(entries: Sequence[Entry]) -> None:
+def _run(
+    model: nn.Module, places: Sequence[Places], entries: Sequence[Entry], unseen: Sequence[Unseen]
+) -> Told:
+    """Records what the entries do to all that is in their parts."""
+    held = {id(module) for entry in entries for module in entry.module.modules()}
+    inside = [one for one in places if one.tensor.is_meta and id(one.owners[0][0]) in held]
+    plain = [one for one in plain_of(model, places) if id(one.module) in held]
+    builds = {id(entry.module): entry.build for entry in entries}
+    told = run_recipes(model, Wanted(inside, doubts_of(places), plain), unseen, builds)
     for entry in entries:
         attribute(entry.module, entry.said)
-        tell_of(entry)
+    return told
 
 
 def _differences(start: OwnStart, found: OwnStart) -> Iterator[str]:

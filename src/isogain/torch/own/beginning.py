@@ -96,7 +96,7 @@ def known_start(
         start = own_start(places)
     left = _holders_of_lost(wanted, start, told)
     if left:
-        start, told = by_entries(model, places, left, unseen, start, told)
+        start, told = by_entries(model, places, left, start, told)
     return replace(start, unwritten=told.unwritten), told.said
 
 

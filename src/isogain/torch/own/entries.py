@@ -3,13 +3,14 @@
 timm writes into a model the name of the entry that built it.  torchvision does not; there it is the only
 one of those beside the model's class that makes the same parts.  An entry gives its class scales and gains
 that no module keeps, so it is asked last, with what the model tells of its own arguments, and only where all
-parts, shapes, dtypes and counts of writes come out the same.  What leaves no trace in those is then the
-entry's own, which the plan's reasons and a warning say.
+parts, shapes, dtypes, counts of writes and the numbers that parts keep come out the same.  What leaves no
+trace in those is then the entry's own, which the plan's reasons and a warning say.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -36,6 +37,7 @@ Maker = tuple[Make, tuple[FunctionType, ...]]
 """What builds a model, and the functions that it runs."""
 _MOST = 1 << 14
 """Of parts that one may have."""
+_PLAIN = (bool, int, float, str)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _search(module: nn.Module, lost: set[int], found: list[Entry], said: list[st
     if kind is not None and kind not in tried:
         tried.add(kind)
         makers = _makers(module, kind)
-        fits = [*islice(_fitting(module, kind, makers), 2)]
+        fits = [*islice(_fitting(module, makers), 2)]
         if len(fits) == 1:
             found += fits
             return
@@ -87,14 +89,15 @@ def _refused(kind: type[nn.Module], makers: Collection[str], is_several: bool) -
     names = " and ".join([*makers][:2])
     if is_several:
         return f"more than one of the entries of {kind.__name__} makes the same parts ({names})"
-    return f"no entry of {kind.__name__} makes the parts that are there, written as often ({names})"
+    return f"no entry of {kind.__name__} makes the parts that are there, as they are ({names})"
 
 
-def _fitting(module: nn.Module, kind: type[nn.Module], makers: Mapping[str, Maker]) -> Iterator[Entry]:
+def _fitting(module: nn.Module, makers: Mapping[str, Maker]) -> Iterator[Entry]:
     form = structure(module)
     for said, (make, runs) in makers.items():
-        build, twin = _adapted(module, kind, make)
-        if twin is not None and structure(twin) == form and _is_written_as(module, twin):
+        build, twin = _adapted(module, make)
+        is_equal = twin is not None and structure(twin) == form
+        if is_equal and twin is not None and _is_written_as(module, twin) and _keeps_as(module, twin):
             yield Entry(said, module, build, runs)
 
 
@@ -105,24 +108,45 @@ def _is_written_as(module: nn.Module, twin: nn.Module) -> bool:
     return all(one >= other for one, other in counts) or not any(one for one, _ in counts)
 
 
+def _keeps_as(module: nn.Module, twin: nn.Module) -> bool:
+    """Whether no part keeps another number, word or flag of its constructor's arguments."""
+    theirs = dict(twin.named_modules())
+    return all(_agree(_kept(one), _kept(theirs[path])) for path, one in module.named_modules())
+
+
+def _agree(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    both = [(ours[name], theirs[name]) for name in ours.keys() & theirs.keys()]
+    return all(one == other or _is_near(one, other) for one, other in both if isinstance(one, _PLAIN))
+
+
+def _is_near(one: Any, other: Any) -> bool:
+    """Rates of layers are found anew from the largest."""
+    return isinstance(one, float) and isinstance(other, float) and math.isclose(one, other, rel_tol=1e-5)
+
+
 # what a model tells of its arguments ----------------------------------------------------------------------
 
 
-def _adapted(module: nn.Module, kind: type[nn.Module], make: Make) -> tuple[Build, nn.Module | None]:
+def _adapted(module: nn.Module, make: Make) -> tuple[Build, nn.Module | None]:
     """The entry with those of the model's arguments that are not its own anyway, and what that builds."""
     twin = built(make, _MOST)
-    own = {} if twin is None else _told(twin, kind)
-    given = _told(module, kind).items()
+    own = {} if twin is None else _told(twin)
+    given = _told(module).items()
     others = {name: value for name, value in given if not _same(value, own.get(name))}
     build = partial(make, **others)
     return build, built(build, _MOST) if others else twin
 
 
-def _told(module: nn.Module, kind: type[nn.Module]) -> dict[str, Any]:
+def _told(module: nn.Module) -> dict[str, Any]:
     """What its constructor was given as far as it keeps it, and what its parts show."""
-    _, kept = known_arguments(module, kind) or (None, {})
-    plain = {name: one for name, one in kept.items() if not isinstance(one, nn.Module | Tensor)}
+    plain = {name: one for name, one in _kept(module).items() if not isinstance(one, nn.Module | Tensor)}
     return {**dict(_shown(module)), **plain}
+
+
+def _kept(module: nn.Module) -> dict[str, Any]:
+    kind = own_kind(module)
+    found = known_arguments(module, kind) if kind is not None else None
+    return {} if found is None else found[1]
 
 
 def _shown(module: nn.Module) -> Iterator[tuple[str, Any]]:

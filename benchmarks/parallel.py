@@ -57,7 +57,8 @@ def inspected(one: Placed) -> Said:
     report = igt.inspect(one.model, one.inputs, one.loss)
     equal: dict[str, Any] = {"verdict": report.verdict}
     equal["findings"] = sorted((f.key, f.fix.replace(WRAPPER, "")) for f in report.findings)
-    return Said(equal, sizes(report) | {"loss": one.weighed(report.table.loss_value)}, report.coverage.skipped)
+    near = sizes(report) | {"loss": one.weighed(report.table.loss_value)}
+    return Said(equal, near, report.coverage.skipped)
 
 
 def sizes(report: igt.Report) -> dict[str, float]:

@@ -20,9 +20,9 @@ class Before(nn.Module):
 
     def __init__(self, width: int = 5) -> None:
         super().__init__()
-        layer = nn.Linear(width, width)
-        nn.init.orthogonal_(layer.weight)
-        self.layer = spectral_norm(layer)
+        self.layer = nn.Linear(width, width)
+        nn.init.orthogonal_(self.layer.weight)
+        self.layer = spectral_norm(self.layer)
 
 
 class Unknown(nn.Module):

@@ -57,7 +57,8 @@ def inspected(one: Placed) -> Said:
     report = igt.inspect(one.model, one.inputs, one.loss)
     equal: dict[str, Any] = {"verdict": report.verdict}
     equal["findings"] = sorted((f.key, f.fix.replace(WRAPPER, "")) for f in report.findings)
-    return Said(equal, sizes(report) | {"loss": report.table.loss_value}, report.coverage.skipped)
+    near = sizes(report) | {"loss": one.weighed(report.table.loss_value)}
+    return Said(equal, near, report.coverage.skipped)
 
 
 def sizes(report: igt.Report) -> dict[str, float]:
@@ -81,7 +82,7 @@ def watched(one: Placed) -> Said:
     seen = monitor.snapshots
     equal: dict[str, Any] = {f"step {s.step}": s.report.verdict for s in seen}
     equal |= {f"step {s.step} findings": sorted(f.key for f in s.report.findings) for s in seen}
-    near = {f"step {s.step} loss": s.report.table.loss_value for s in seen}
+    near = {f"step {s.step} loss": one.weighed(s.report.table.loss_value) for s in seen}
     moves = [(s.step, {name: 10**moved for name, moved in s.update_to_data.items()}) for s in seen]
     near |= {f"step {step} {name} moved": one for step, moved in moves for name, one in moved.items()}
     near |= {f"step {step} median": median(moved.values()) for step, moved in moves if moved}

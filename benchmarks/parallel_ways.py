@@ -151,6 +151,18 @@ class Placed:
         self.loss(self.model(self.inputs[0]), self.inputs[1]).backward()
         optimizer.step()
 
+    def weighed(self, loss: float) -> float:
+        """A loss as it is compared: a stage's beside the sizes of its terms, of which little is left.
+
+        A norm stands behind the decoder's stage, so that its output is orthogonal to the gradient that comes
+        back; what remains of the sum is rounding.
+        """
+        if self.loss is not along:
+            return loss
+        with torch.no_grad():
+            terms = along(self.model(self.inputs[0]).float().abs(), self.inputs[1].abs())
+        return 1 + loss / float(terms)
+
     def share(self, place: int, count: int) -> None:
         """Leaves it one of so many shares of the batch; the mean of their losses is that of the whole."""
         given, targets = (tensor[place::count] for tensor in self.inputs)

@@ -12,7 +12,7 @@ import torch
 from isogain.torch.measure.cuts import KEPT, SAMPLE, Cuts, Wanted, cut, thinned
 from isogain.torch.measure.units import Units
 
-__all__ = ["NOTHING", "Note", "Stack", "noted", "numbers_of", "summaries"]
+__all__ = ["NOTHING", "Note", "Stack", "noted", "numbers_of", "summaries", "to_host"]
 
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
@@ -146,17 +146,18 @@ def _in_order(parts: Sequence[Sequence[int]], found: Iterable[list[Any]]) -> lis
 
 def _stacks(groups: Sequence[Sequence[Note]]) -> Iterator[Stack]:
     columns = [list(zip(*(note.columns for note in group), strict=True)) for group in groups]
-    arrays = iter(_to_host([column for row in columns for column in row if column[0] is not None]))
+    held = [column for row in columns for column in row if column[0] is not None]
+    arrays = iter(to_host(held, _is_on_the_host))
     for group, row in zip(groups, columns, strict=True):
         yield Stack.of(group, [None if column[0] is None else next(arrays) for column in row])
 
 
-def _to_host(columns: Sequence[Sequence[Tensor]]) -> list[Array]:
+def to_host(columns: Sequence[Sequence[Tensor]], is_here: Callable[[Tensor], bool]) -> list[Array]:
     """Tensors of one shape, stacked, for each column: in one transfer from each device for each type."""
     found: dict[int, Array] = {}
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, column in enumerate(columns):
-        if column[0].device.type == "cpu":
+        if is_here(column[0]):
             found[place] = _array(torch.stack(tuple(column)))
         else:
             groups.setdefault((column[0].device, column[0].dtype), []).append(place)
@@ -168,6 +169,10 @@ def _to_host(columns: Sequence[Sequence[Tensor]]) -> list[Array]:
             k: part.reshape(tuple(one.shape)) for k, part, one in zip(places, parts, moved, strict=True)
         }
     return [found[place] for place in range(len(columns))]
+
+
+def _is_on_the_host(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu"
 
 
 def _array(tensor: Tensor) -> Array:

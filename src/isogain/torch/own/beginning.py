@@ -12,11 +12,12 @@ from torch import nn
 from isogain.errors import DrawError, IsogainError
 from isogain.torch.draw.fill import Write
 from isogain.torch.draw.materialize import Choice, Places, prepared, tell_sharding, write_all
+from isogain.torch.own.adopting import by_entries
 from isogain.torch.own.beside import beside
 from isogain.torch.own.origins import Origin, origins_of
 from isogain.torch.own.outside import exchanged_parts, unseen_writes
 from isogain.torch.own.rebuilding import rebuildable
-from isogain.torch.own.recipes import run_recipes
+from isogain.torch.own.recipes import Told, run_recipes
 from isogain.torch.own.start import OwnStart, own_start
 from isogain.torch.own.unwritten import Wanted, doubts_of, is_unknown, plain_of, without_memory
 
@@ -89,12 +90,19 @@ def known_start(
     unseen = unseen_writes(model)
     told = run_recipes(model, wanted, unseen, {})
     start = own_start(places)
-    doubtful = {*told.unborn, *({*told.unwritten} & {*start.missing})}
-    rebuilt = rebuildable(model, wanted.holders_of_lost(start.missing, doubtful))
+    rebuilt = rebuildable(model, _holders_of_lost(wanted, start, told))
     if rebuilt and not exchanged_parts(model):
         told = run_recipes(model, wanted, unseen, rebuilt)
         start = own_start(places)
+    left = _holders_of_lost(wanted, start, told)
+    if left:
+        start, told = by_entries(model, places, left, start, told)
     return replace(start, unwritten=told.unwritten), told.said
+
+
+def _holders_of_lost(wanted: Wanted, start: OwnStart, told: Told) -> list[nn.Module]:
+    doubtful = {*told.unborn, *({*told.unwritten} & {*start.missing})}
+    return wanted.holders_of_lost(start.missing, doubtful)
 
 
 def _refuse(

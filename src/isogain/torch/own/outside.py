@@ -51,23 +51,27 @@ class Unseen:
     tensors: tuple[Tensor, ...]
 
 
-def unseen_writes(model: nn.Module) -> list[Unseen]:
-    """What the code in view may have written without leaving a count."""
-    return _told(model, Reach.hides)
+def unseen_writes(model: nn.Module, builders: Collection[FunctionType] = ()) -> list[Unseen]:
+    """What the code in view may have written without leaving a count.
+
+    Who names `builders` has made the model; what these do themselves, they do each time.
+    """
+    return _told(model, Reach.hides, builders)
 
 
-def exchanged_parts(model: nn.Module) -> list[Unseen]:
-    """What the code in view may have done to the modules that the model is made of."""
-    return _told(model, Reach.exchanges)
+def exchanged_parts(model: nn.Module, builders: Collection[FunctionType] = ()) -> list[Unseen]:
+    """What the code in view may have done to the modules that the model is made of; `builders` as above."""
+    return _told(model, Reach.exchanges, builders)
 
 
-def _told(model: nn.Module, judge: Judge) -> list[Unseen]:
+def _told(model: nn.Module, judge: Judge, builders: Collection[FunctionType]) -> list[Unseen]:
     frames = [one for one in _frames() if not is_passed_over(one.f_code)]
-    reach, held = Reach(model, {one.f_code for one in frames}), Held(model)
+    known_code = {one.f_code for one in frames} | Reach(model).run_by(builders)
+    reach, held = Reach(model, known_code), Held(model)
     tells = partial(judge, reach)
     known = [*_modules_that_know(model, frames)]
     found = [one for scene in _scenes(frames, known, held) for one in _of_scene(scene, held, tells)]
-    return found + [one for module in known for one in _of_builders(module, model, reach, tells)]
+    return found + [one for module in known for one in _of_builders(module, model, reach, tells, builders)]
 
 
 def _frames() -> Iterator[FrameType]:
@@ -129,24 +133,30 @@ def _of_scene(scene: Scene, held: Held, tells: Tells) -> Iterator[Unseen]:
             yield Unseen(f"{scene.place}:{one.lineno + scene.before}", found)
 
 
-def _of_builders(module: ModuleType, model: nn.Module, reach: Reach, tells: Tells) -> Iterator[Unseen]:
+def _of_builders(
+    module: ModuleType, model: nn.Module, reach: Reach, tells: Tells, builders: Collection[FunctionType]
+) -> Iterator[Unseen]:
     """Functions that make the outermost of the model's own modules, constructors of others too."""
-    kinds = _kinds(_outermost(model))
-    named = {one.__name__ for one in kinds}
+    makers: set[Any] = {*_kinds(_outermost(model)), *builders}
+    named = {one.__name__ for one in makers}
     for function in _functions_of(module, reach):
         is_running = function.__code__ in reach.passed_over
         if not is_running and not named.isdisjoint(names_of(function.__code__)):
             code = code_of(function)
-            yield from _of_builder(function.__qualname__, code, model, tells) if code is not None else ()
+            yield from (
+                _of_builder(function.__qualname__, code, model, makers, tells) if code is not None else ()
+            )
 
 
-def _of_builder(name: str, code: Code, model: nn.Module, tells: Tells) -> Iterator[Unseen]:
-    tops = [*_outermost(model)]
-    kinds = _kinds(tops)
-    made = {kind for one in code.body for kind in _made(one, code, kinds)}
-    tensors = tuple(each for top in tops if own_kind(top) in made for each in _all(top))
+def _of_builder(
+    name: str, code: Code, model: nn.Module, makers: Collection[Any], tells: Tells
+) -> Iterator[Unseen]:
+    made = {one for each in code.body for one in _made(each, code, makers)}
+    is_any = any(not isinstance(one, type) for one in made)
+    tops = (top for top in _outermost(model) if is_any or own_kind(top) in made)
+    tensors = tuple(each for top in tops for each in _all(top))
     scene = Scene(code.body, code.names, shown_file(code.place), code.first_line - 1)
-    for one in scene.touching(lambda one: any(_made(one, code, kinds))):
+    for one in scene.touching(lambda one: any(_made(one, code, makers))):
         if tells(one, code.names):
             yield Unseen(f"{name} ({scene.place}:{one.lineno + scene.before})", tensors)
 
@@ -180,10 +190,10 @@ def _functions_of(module: ModuleType, reach: Reach) -> Iterator[FunctionType]:
                 yield found
 
 
-def _made(node: ast.AST, code: Code, kinds: Collection[type]) -> Iterator[type]:
-    """The classes among these that a function calls, or hands on."""
+def _made(node: ast.AST, code: Code, makers: Collection[Any]) -> Iterator[Any]:
+    """The classes and functions among these that a function calls, or hands on."""
     found = (resolved(one, code.names) for one in _loads(node))
-    yield from (one for one in found if isinstance(one, type) and one in kinds)
+    yield from (one for one in found if isinstance(one, type | FunctionType) and one in makers)
 
 
 def _loads(node: ast.AST) -> Iterator[ast.AST]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-__all__ = ["Place", "Seen", "is_passed_over", "look", "shown_file"]
+__all__ = ["Place", "Seen", "depth_of_caller", "is_passed_over", "look", "shown_file"]
 
 _TORCH = f"{Path(torch.__file__).parent}{os.sep}"
 """With a separator at the end, as torchvision and others are no part of torch."""
@@ -92,6 +93,14 @@ def look(frame: FrameType | None) -> Seen:
             called = code
         frame = frame.f_back
     return Seen(Place("?", 0, called.co_qualname if called else ""), init, settings)
+
+
+def depth_of_caller() -> int:
+    """The `stacklevel` by which a warning of the calling function points to whoever called isogain."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and is_passed_over(frame.f_code):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def is_passed_over(code: CodeType) -> bool:

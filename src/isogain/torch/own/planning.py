@@ -134,12 +134,13 @@ def _role(places: Places) -> str:
 
 
 def _where(piece: Piece) -> str:
-    """The lines that wrote it, the last three."""
-    storage = piece.origin.ref.storage
+    """The lines that wrote it, or what it is a copy of; the last three."""
+    _, storage, _ = piece.node
     steps = [piece.record.steps[index] for index in piece.needed.steps]
     found = [step.place for step in steps if not step.is_void and _touches(step.writes, step.made, storage)]
     shown = list(dict.fromkeys(map(str, found)))[-3:]
-    return ", ".join(shown) or str(piece.step.place)
+    by = f", as {piece.origin.by} does" if piece.origin.by else ""
+    return (", ".join(shown) or str(piece.step.place)) + by
 
 
 def _touches(writes: tuple, made: tuple, storage: int) -> bool:  # type: ignore[type-arg]

@@ -97,6 +97,11 @@ class Reach:
         is_self = isinstance(target, ast.Attribute) and spelling(target.value) == "self"
         return isinstance(target, ast.Attribute) and target.attr in self.parts and not is_self
 
+    def run_by(self, functions: Iterable[FunctionType]) -> set[CodeType]:
+        """The code of these and of what they name, but for methods of the model's own classes."""
+        own = {one for named in self._methods.values() for one in named}
+        return {one.__code__ for one in self._from(functions) if one not in own}
+
     def begins(self, kind: type) -> bool:
         """Whether a constructor of the class calls what starts a model by its name, by whatever functions."""
         if kind not in self._begins:

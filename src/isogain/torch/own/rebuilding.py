@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import islice, product
@@ -17,18 +16,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.module import register_module_module_registration_hook
 
 from isogain.torch.own.beside import beside
 from isogain.torch.own.constructors import Code, code_of, constructors_of, own_kind
 from isogain.torch.own.kept import few, kept, passed_on, placing
+from isogain.torch.own.structure import Build, Form, form_of, structure
 
-__all__ = ["Build", "pairs_of", "rebuildable"]
+__all__ = ["known_arguments", "pairs_of", "rebuildable"]
 
 Tensor = torch.Tensor
-Build = Callable[[], nn.Module]
 Choices = tuple[Any, ...]
-Form = dict[str, Any]
 Look = Callable[[dict[str, Any]], Form | None]
 _MOST, _FEW, _TIMES = 1 << 14, 8, 4
 """Of parts in all that are built, trying; of ways in any case; how many times the parts a try may have."""
@@ -59,14 +56,18 @@ def _build_of(module: nn.Module) -> Build | None:
     if kind is None or known is None:
         return None
     given, choices = known
-    form = _structure(module)
+    form = structure(module)
     most = max(_FEW, _MOST // len(form))
     ways = [dict(zip(choices, one, strict=True)) for one in islice(product(*choices.values()), most + 1)]
-    look = partial(_form_of, kind, most=_TIMES * len(form) + _FEW)
+    look = partial(_look, kind, _TIMES * len(form) + _FEW)
     fits = (one for one in ways if len(ways) <= most and look({**given, **one}) == form)
     found = [*islice(fits, 2)]
     is_told = len(found) == 1 and all(_tells(form, look, {**given, **found[0]}, name) for name in choices)
     return partial(_build, kind, {**given, **found[0]}) if is_told else None
+
+
+def _look(kind: type[nn.Module], most: int, arguments: Mapping[str, Any]) -> Form | None:
+    return form_of(partial(_build, kind, arguments), most)
 
 
 def _tells(form: Form, look: Look, given: dict[str, Any], name: str) -> bool:
@@ -90,6 +91,19 @@ def _own(value: Any) -> Any:
 
 def _arguments(module: nn.Module, kind: type[nn.Module]) -> tuple[dict[str, Any], dict[str, Choices]] | None:
     """What its constructor was given, and what the rest of it may have been; None where that is anything."""
+    found = known_arguments(module, kind)
+    if found is None:
+        return None
+    code, known = found
+    names = code.parameters[1:]
+    choices = {name: _choices(module, code, name) for name in names if name not in known}
+    return (
+        ({name: known[name] for name in names if name in known}, choices) if all(choices.values()) else None
+    )
+
+
+def known_arguments(module: nn.Module, kind: type[nn.Module]) -> tuple[Code, dict[str, Any]] | None:
+    """The constructor, and what the module keeps of its and its bases' arguments; None without a source."""
     chain = [code_of(function) for _, function in constructors_of(kind)]
     base: tuple[tuple[str, ...], dict[str, Any]] = ((), {})
     known: dict[str, Any] = {}
@@ -98,13 +112,7 @@ def _arguments(module: nn.Module, kind: type[nn.Module]) -> tuple[dict[str, Any]
             return None
         known = {**placing(code), **passed_on(code, *base), **kept(module, code)}
         base = code.parameters, known
-    if not chain or chain[-1] is None:
-        return None
-    names = chain[-1].parameters[1:]
-    choices = {name: _choices(module, chain[-1], name) for name in names if name not in known}
-    return (
-        ({name: known[name] for name in names if name in known}, choices) if all(choices.values()) else None
-    )
+    return (chain[-1], known) if chain and chain[-1] is not None else None
 
 
 def _choices(module: nn.Module, code: Code, name: str) -> Choices:
@@ -118,45 +126,6 @@ def _sizes(module: nn.Module) -> tuple[int, ...]:
     shapes = {size for one in (*module.parameters(), *module.buffers()) for size in one.shape}
     lengths = {len(one._modules) for one in module.modules()}
     return tuple(sorted((shapes | lengths) - {0}))
-
-
-def _form_of(kind: type[nn.Module], arguments: Mapping[str, Any], most: int) -> Form | None:
-    """None where nothing comes of it, or more parts than these."""
-    left = iter(range(most))
-
-    def count(*_: Any) -> None:
-        next(left)
-
-    handle = register_module_module_registration_hook(count)
-    try:
-        with (
-            torch.random.fork_rng(devices=[]),
-            warnings.catch_warnings(action="ignore"),
-            torch.device("meta"),
-        ):
-            return _structure(_build(kind, arguments))
-    except Exception:  # a library's own, or the parts have run out
-        return None
-    finally:
-        handle.remove()
-
-
-def _structure(module: nn.Module) -> Form:
-    """Parts by their paths, and the shapes and dtypes of what they hold."""
-    return {
-        path: (_name(one), *({name: _form(each) for name, each in table.items()}
-                             for table in (one._parameters, one._buffers)))
-        for path, one in module.named_modules(remove_duplicate=False)
-    }  # fmt: skip
-
-
-def _name(module: nn.Module) -> str:
-    kind = own_kind(module) or type(module)
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _form(tensor: Tensor | None) -> tuple[Any, ...] | None:
-    return None if tensor is None else (tuple(tensor.shape), tensor.dtype)
 
 
 def pairs_of(module: nn.Module, twin: nn.Module, plain: Collection[int]) -> Iterator[tuple[Tensor, Tensor]]:

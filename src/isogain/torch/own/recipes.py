@@ -27,9 +27,9 @@ from isogain.torch.own.constructors import function_of, is_torch, names_of
 from isogain.torch.own.origins import bind
 from isogain.torch.own.outside import Unseen
 from isogain.torch.own.reach import Reach
-from isogain.torch.own.rebuilding import Build
 from isogain.torch.own.recorder import Recorder
 from isogain.torch.own.repeating import Repeater
+from isogain.torch.own.structure import Build
 from isogain.torch.own.unwritten import Plain, Wanted, is_left
 from isogain.torch.own.witnesses import Counting, Key, Recording
 

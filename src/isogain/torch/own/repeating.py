@@ -8,12 +8,14 @@ from typing import Any
 
 from torch import nn
 
-from isogain.torch.own.constructors import code_of, constructors_of, is_torch
+from isogain.torch.own.constructors import code_of, constructors_of, is_torch, own_kind
 from isogain.torch.own.facts import RESETS
 from isogain.torch.own.reach import Reach
-from isogain.torch.own.rebuilding import Build, pairs_of
+from isogain.torch.own.rebuilding import pairs_of
 from isogain.torch.own.repetition import Repetition
 from isogain.torch.own.setting import Witness, tensors_of
+from isogain.torch.own.spectral import renewed
+from isogain.torch.own.structure import Build
 
 __all__ = ["Repeater"]
 
@@ -30,14 +32,19 @@ class Repeater:
         self.said: list[str] = []
         self.own_way: set[int] = set()
         self._were_reset: set[int] = set()
+        self._bare: set[nn.Module] = set()
+        """Those around which no constructor but torch's may have written, before a norm was put on."""
 
-    def repeat_all(self, module: nn.Module) -> None:
+    def repeat_all(self, module: nn.Module, is_within: bool = False) -> None:
         """The same of all that it holds, inner ones first; of what is built anew, only that."""
         if id(module) in self._rebuilt:
             self._rebuild(module)
             return
+        is_within = is_within or own_kind(module) is not None
         for child in module.children():
-            self.repeat_all(child)
+            self.repeat_all(child, is_within)
+        if not is_within:
+            self._bare.add(module)
         self.repeat(module)
 
     def _rebuild(self, module: nn.Module) -> None:
@@ -71,6 +78,9 @@ class Repeater:
         self._were_reset.add(id(module))
         try:
             self._reset(module, getattr(module, name))
+            if module in self._bare:
+                for held, made in [*renewed(module)]:
+                    self.witness.give(held, made)
         except Exception as error:
             self.tell(f"{type(module).__name__}.{name} raised {type(error).__name__}: {error}")
 

@@ -149,8 +149,12 @@ def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
 
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:
-    """A gate held open, or an output held at a prior, by its bias: an offset, not a spread."""
-    if forward.shifted_fraction < 0.7 * forward.saturated_fraction or forward.shut_fraction > SHUT:
+    """A gate held open, or an output held at a prior, by its bias: an offset, no spread; or steps of its own."""
+    if forward.shut_fraction > SHUT:
+        return False
+    if _own_slopes(table, node):
+        return True
+    if forward.shifted_fraction < 0.7 * forward.saturated_fraction:
         return False
     before = table.graph.preceding(node.index, ("weight",), 4)
     if before is None or before.weight is None or before.index not in table.forward:
@@ -160,6 +164,19 @@ def _chosen(table: Table, node: Node, forward: Forward) -> bool:
     z = table.forward[before.index]
     ends = node.role == "gate" or not table.graph.weighed_later(node.index)
     return ends and offset > 0.5 * z.rms
+
+
+def _own_slopes(table: Table, node: Node) -> bool:
+    """Whether each unit has a threshold and a steepness of its own, drawn and trained: sigma (v - mu)."""
+    steep = table.node(node.inputs[0]) if node.inputs else node
+    past = table.node(steep.inputs[0]) if len(steep.inputs) == 1 else steep
+    trained = all(any(_drawn(table, name) for name in one.parameters) for one in (steep, past))
+    return trained and (steep.kind, past.kind) == ("multiply", "add")
+
+
+def _drawn(table: Table, name: str) -> bool:
+    state = table.parameters.get(name)
+    return state is not None and state.requested and state.std > 0
 
 
 def _offsets(table: Table, node: Node, before: Node) -> list[str]:

@@ -11,6 +11,7 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
+from isogain.inspect.stops import stops_of_signal
 from isogain.inspect.table import Table
 
 __all__ = ["closed", "explained"]
@@ -64,7 +65,8 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         return why, (place(dropping),), ()
     lone = next((n for n in trunk if n.op == "layer_norm" and n.shape and n.shape[-1] == 1), None)
     if lone is None:
-        return "", (), ()
+        stop = next(stops_of_signal(table), None)
+        return ("", (), ()) if stop is None else (stop.why, (place(stop.node),), ())
     why = (
         f"{place(lone)} normalises over a single number, which leaves 0 of whatever it gets: only its bias "
         "is handed on"

@@ -20,6 +20,8 @@ from isogain.inspect.growth import Growth, between
 from isogain.inspect.mending import filled, stack
 from isogain.inspect.openings import opening
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
+from isogain.inspect.rules.softmaxes import lone_shares
+from isogain.inspect.stops import stop_between
 from isogain.inspect.table import Table
 
 __all__ = ["exploding_backward", "exploding_forward", "vanishing_backward", "vanishing_forward"]
@@ -28,6 +30,10 @@ VANISHING = Tolerance(3.3, 4.5)
 EXPLODING = Tolerance(2.0, 3.3)
 INFLUENCE = Tolerance(2.5, 4.0)
 """For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
+TINY = 1e-20
+"""Gradient so small that a few layers more may let it underflow."""
+SHUT = 0.5
+"""Share of an activation without any slope from which on all of it may be."""
 WHISPER = 100.0
 """Times a stream must be louder than what a branch adds to it for the branch to start as good as closed."""
 
@@ -345,19 +351,27 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
     if not dead or not alive or any(table.gated(n.index) for n in table.graph.nodes[dead[-1].index + 1 :]):
         return
     first = next((n for n in alive if n.index > dead[-1].index), alive[-1])
+    stop = stop_between(table, dead[-1], first)
+    if stop is not None and any(place(stop.node) == one.path for one in lone_shares(table)):
+        return
     weights = [n for n in chain.weights if dead[0].index <= n.index <= first.index]
+    why = stop.why if stop is not None else _stop(table, dead[-1], first)
     yield Finding(
         "vanishing-backward", "critical", place(dead[-1]), "gradient exactly 0",
         f"not 0: {place(first)} gets {table.backward[first.index].rms:.2g}",
-        f"no gradient passes from {place(first)} back to {place(dead[-1])}: "
-        f"{_stop(table, dead[-1], first)}",
-        "", tuple(dict.fromkeys(family(place(n)) for n in dead)), mends=stack(table, weights),
+        f"no gradient passes from {place(first)} back to {place(dead[-1])}: {why}",
+        "", tuple(dict.fromkeys(family(place(n)) for n in dead)),
+        mends=stack(table, weights) if stop is None else (),
     )  # fmt: skip
 
 
 def _stop(table: Table, dead: Node, alive: Node) -> str:
     between = table.graph.nodes[dead.index : alive.index + 1]
-    off = [n for n in between if n.index in table.forward and table.forward[n.index].dead_fraction >= 0.999]
-    if off:
+    seen = [(n, table.forward[n.index]) for n in between if n.index in table.forward]
+    if off := [n for n, f in seen if f.dead_fraction >= 0.999]:
         return f"every unit of {place(off[0])} ({off[0].op}) is off for all samples"
-    return "the product of slopes and weights between them underflows to 0"
+    flat = any(f.shut_fraction > SHUT for _, f in seen)
+    if flat or table.backward[alive.index].rms < TINY:
+        return "the product of slopes and weights between them underflows to 0"
+    ops = tuple(dict.fromkeys(n.op for n in between[1:] if n.kind != "shape"))
+    return f"what lies between hands none back ({', '.join(ops)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from isogain.graph import Node
@@ -97,11 +97,12 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         return None
     now = found[nodes.index(worst)]
     weights = [n for n in weights_on(chain) if n.index <= worst.index]
+    trunk = [n for n in table.graph.nodes[: worst.index] if n.index in table.on_trunk]
     change = 0.5 * math.log10(now / start)
     return Finding(
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
-        cause_of(table, weights, change, f"difference between {what}"), "",
+        _off(table, trunk) or cause_of(table, weights, change, f"difference between {what}"), "",
         tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
     )  # fmt: skip
 
@@ -232,7 +233,8 @@ def constant_output(table: Table) -> Iterator[Finding]:
             "constant-output", severity, place(node),
             f"outputs of different samples differ by {apart:.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
-            known.why if known else _why_constant(table, weights, forward.distance),
+            known.why if known else _off(table, table.graph.nodes)
+            or cause_of(table, weights, math.log10(apart), "difference between samples"),
             paths=known.paths if known else (),
             mends=known.mends or (RESTART,) if known else (*stack(table, weights), smaller_inputs(table)),
         )  # fmt: skip
@@ -263,15 +265,10 @@ def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:
     return severity_of(lost, CONSTANT) is None and not math.isnan(lost)
 
 
-def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str:
-    off = [
-        n
-        for n in table.graph.nodes
-        if n.index in table.forward and table.forward[n.index].dead_fraction > 0.999
-    ]
-    if off:
-        return (
-            f"every unit of {place(off[0])} ({off[0].op}) is off for all samples, so only biases "
-            f"reach the output"
-        )
-    return cause_of(table, weights, 0.5 * math.log10(max(distance, ROUNDING)), "difference between samples")
+def _off(table: Table, nodes: Iterable[Node]) -> str:
+    """What is to be said of the first activation of which every unit is off; '' for none."""
+    seen = table.forward
+    off = next((n for n in nodes if n.index in seen and seen[n.index].dead_fraction > 0.999), None)
+    if off is None:
+        return ""
+    return f"every unit of {place(off)} ({off.op}) is off for all samples, so only biases reach the output"

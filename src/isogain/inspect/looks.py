@@ -60,6 +60,8 @@ class Angles:
     """Error of the largest angle in the type it is held in."""
     constant: bool
     """Whether all observations are one."""
+    alike: int = 0
+    """How many units it has, where in every observation all of them are one; 0 otherwise."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Decays:
     median: float
     fastest: float
     """The 98 % quantile."""
+    alike: int = 0
+    """How many units it has, where in every observation all of them are one; 0 otherwise."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from isogain.inspect.rules.adapters import adapter_not_neutral, drawn_factors
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.axes import mixed_samples
 from isogain.inspect.rules.balances import summed_penalties
+from isogain.inspect.rules.banks import uniform_banks
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -58,7 +59,7 @@ Rule = Callable[[Table], Iterator[Finding]]
 RULES: dict[str, tuple[Rule, ...]] = {
     "non-finite": (nan_buffers, non_finite),
     "uninitialized": (stale_buffers, uninitialized),
-    "symmetric-units": (symmetric_units, same_rows, copied_rows, saddles),
+    "symmetric-units": (symmetric_units, same_rows, copied_rows, saddles, uniform_banks),
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (
         exploding_forward,

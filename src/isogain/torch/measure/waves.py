@@ -14,7 +14,7 @@ from isogain.torch.measure.sampling import observations, spread
 __all__ = ["of_exponential", "of_sine"]
 
 Tensor = torch.Tensor
-ROWS, CHANNELS, ASKED, SAMPLE = 1024, 64, 16, 4096
+ROWS, CHANNELS, ASKED, SAMPLE, FEWEST = 1024, 64, 16, 4096, 4
 
 
 def of_sine(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Angles | None:
@@ -32,7 +32,17 @@ def of_sine(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Angles | None:
         float(numbers.double().square().mean().sqrt()), largest, len(rows),
         float(std.square().mean().sqrt()), float(std.max()),
         _nearest(rows), largest * torch.finfo(z.dtype).eps / 2, bool((rows == rows[:1]).all()),
+        _alike(z),
     )  # fmt: skip
+
+
+def _alike(z: Tensor) -> int:
+    """How many units lie along the last axis, where all of them are one, and observations differ."""
+    units = z.shape[-1]
+    if z.dim() < 2 or units < FEWEST or not bool((z[..., 1] == z[..., 0]).all()):
+        return 0
+    first = z[..., :1]
+    return units if bool((z == first).all()) and not bool((first == first.flatten()[0]).all()) else 0
 
 
 def _nearest(rows: Tensor) -> float:
@@ -54,6 +64,7 @@ def of_exponential(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decays |
     if not isinstance(z, Tensor) or z.is_meta or z.numel() < 8:
         return None
     z = z.detach()
+    alike = 0 if z.is_complex() else _alike(z)
     if z.is_complex():
         z = _one_step(z.real)
     if not z.is_floating_point():
@@ -62,7 +73,7 @@ def of_exponential(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decays |
     if not bool((numbers <= 0).all()) or not bool((numbers < 0).any()):
         return None
     low, middle, high = (-numbers).quantile(torch.tensor([0.02, 0.5, 0.98], device=numbers.device)).tolist()
-    return Decays(low, middle, high)
+    return Decays(low, middle, high, alike)
 
 
 def _one_step(z: Tensor) -> Tensor:

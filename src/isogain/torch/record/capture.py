@@ -39,7 +39,7 @@ from isogain.torch.call.tensors import (
     tensors_in,
     tensors_of_call,
 )
-from isogain.torch.measure.changes import moved_by
+from isogain.torch.measure.changes import distinct_rows, moved_by
 from isogain.torch.measure.looks import LOOKS, closer_look
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
@@ -327,7 +327,10 @@ class Recorder(Watch):
         use, tensor = found
         if tensor.is_meta or is_wrapped(tensor):
             return replace(use, rms=math.nan)
-        several = len(self.value(tensor).parameters) > 1
+        value = self.value(tensor)
+        several = len(value.parameters) > 1
+        if self.measure and (several or value.bound) and use.layout.startswith("out in"):
+            use = replace(use, distinct=distinct_rows(tensor))
         if not several:
             return replace(use, rms=rms_of(tensor))
         moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan

@@ -46,6 +46,7 @@ from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
 from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_rows, symmetric_units
+from isogain.inspect.rules.temperatures import inverse_temperatures
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs
@@ -95,7 +96,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "constant-output": (constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties),
-    "loss-floor": (loss_floor, wrong_classes),
+    "loss-floor": (loss_floor, wrong_classes, inverse_temperatures),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter, frozen_answers),

@@ -15,7 +15,7 @@ from isogain.inspect.growth import grown
 from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs, zeroed
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["initial_loss", "of_unit_rows"]
+__all__ = ["UNIT", "initial_loss", "of_unit_rows"]
 
 EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""

@@ -62,6 +62,10 @@ class Angles:
     """Whether all observations are one."""
     alike: int = 0
     """How many units it has, where in every observation all of them are one; 0 otherwise."""
+    kinship: float = 1.0
+    """Mean cosine over channels of the turn between an observation and its nearest neighbour."""
+    regular: bool = False
+    """Whether the observations are a grid: all have their nearest neighbour at one distance."""
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ def _finding(table: Table, found: Scaled, classes: int) -> Finding:
     return Finding(
         "loss-floor", "warning", path,
         f"cosines times {found.factor:.3g}: a loss of {at_best:.3g} or more",
-        f"cosines times 1 to 100; ln {classes} = {math.log(classes):.3g} is what knowing nothing costs",
-        f"the cosines that the loss reads are made smaller by {path if found.names else 'a constant'}, so "
+        f"cosines times 1 to 100: knowing nothing costs {math.log(classes):.3g}",
+        f"{path if found.names else 'a constant'} makes the cosines smaller that the loss reads, so "
         "all answers stay nearly alike and gradients small: a temperature divides, and one below 1 makes "
         "logits larger",
         paths=(*found.names, place(found.cosines)), mends=_mends(table, found),

@@ -14,8 +14,8 @@ from isogain.inspect.slices import Slices
 from isogain.rendering import Line, Text, rendered
 
 __all__ = [
-    "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
-    "Table",
+    "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "Offset", "ParameterState",
+    "Spectrum", "Table",
 ]  # fmt: skip
 
 
@@ -176,6 +176,28 @@ class LossUse:
     targets: tuple[float, ...] = ()
     """Some of the numbers that a regression asks for."""
 
+    @property
+    def saves(self) -> bool:
+        """Whether what ignorance costs is less than half of what the start does."""
+        return self.value - self.chance > 0.5 * abs(self.value)
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A constant that makes a loss of the caller's own cheaper when it is added to an output."""
+
+    node: int | None
+    of: tuple[str, ...]
+    """The parameters that the output is, where it is no node."""
+    value: float
+    best: float
+    by: float
+    """The constant, to a quarter of it, at which the loss is `best` instead of `value`."""
+    channel: int | None = None
+    """The channel of several that it is added to; None for all of them."""
+    units: int = 1
+    """How many channels there are."""
+
 
 @dataclass(frozen=True)
 class ParameterState:
@@ -292,6 +314,7 @@ class Table:
     buffers: tuple[BufferState, ...] = ()
     strangers: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Name and shape of trainable parameters that the pass read and the model does not hold."""
+    offset: Offset | None = None
 
     def __call__(self, full: bool = False) -> Text:
         """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""

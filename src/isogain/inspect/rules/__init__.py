@@ -27,6 +27,7 @@ from isogain.inspect.rules.losses import initial_loss
 from isogain.inspect.rules.loud_branches import loud_branches
 from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
+from isogain.inspect.rules.offsets import missing_offsets
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.places import outside_grids, same_places
 from isogain.inspect.rules.propagation import (
@@ -95,7 +96,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "rank-collapse": (rank_collapse, same_places),
     "constant-output": (constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
-    "initial-loss": (initial_loss, summed_penalties),
+    "initial-loss": (initial_loss, summed_penalties, missing_offsets),
     "loss-floor": (loss_floor, wrong_classes, inverse_temperatures),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers
 from isogain.inspect.causes import cause_of, pattern, place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
+from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_prior, is_residual_sum, split_at_norms
 from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
@@ -136,6 +136,7 @@ def exploding_forward(table: Table) -> Iterator[Finding]:
         for piece in split_at_norms(table, chain):
             reference = _reference(table, piece, chain)
             kept = [n for n in piece if n.index > reference.index and table.forward[n.index].finite]
+            kept = [n for n in kept if not is_prior(table, n)]
             if not kept or table.forward[reference.index].rms == 0 or reference.kind == "embedding":
                 continue
             worst = max(kept, key=lambda node: _change(table, reference, node))

@@ -8,7 +8,7 @@ from itertools import chain
 
 from isogain.graph import Node
 from isogain.inspect.causes import cause_of, pattern, place
-from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
+from isogain.inspect.chains import Chain, Tolerance, chains, is_prior, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
@@ -220,7 +220,9 @@ def constant_output(table: Table) -> Iterator[Finding]:
         chosen = opening(table) if forward.distance > ROUNDING else 1.0
         lost = _lost(start, forward.distance, depth) + math.log10(chosen)
         severity = severity_of(lost, CONSTANT)
-        if severity is None or _made_by_zero(table, node) or _statistic(table, node, start, depth):
+        if severity is None or is_prior(table, node):
+            continue
+        if _made_by_zero(table, node) or _statistic(table, node, start, depth):
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))

@@ -79,6 +79,9 @@ class Decays:
     """The 98 % quantile."""
     alike: int = 0
     """How many units it has, where in every observation all of them are one; 0 otherwise."""
+    alone: float = math.nan
+    """Of a square matrix with a diagonal of zeros, as distances have: the median over rows of the least beside
+    it."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ __all__ = ["Stop", "is_lone", "stop_between", "stops_of_signal"]
 
 FLAT = frozenset(["round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "heaviside"])
 """Operations whose derivative is 0 wherever it exists."""
+SLOPES = frozenset(["exp", "softmax"])
+"""Operations that have one everywhere: what makes their results alike lies in front of them."""
 SAME, APART = 1e-12, 1e-6
 """1 - cosine of samples that differ by rounding alone, and of those that are told apart."""
 MAKING = frozenset(["multiply", "add", "other", "pool", "softmax", "product"])
@@ -72,9 +74,11 @@ def _same(table: Table, first: Node, way: list[Node]) -> Stop | None:
         behind = table.forward.get(node.index)
         if behind is None:
             continue
-        if node.kind == "activation" or not _is_one(behind):
+        if node.kind == "activation" or node.op in SLOPES or not _is_one(behind):
             return None
         made = [one for one in way[: number + 1] if one.kind in MAKING and not one.parameters]
+        if any(one.op in SLOPES for one in made):
+            return None
         made.sort(key=lambda one: one.kind != "add")  # to add a constant makes nothing alike
         return Stop(made[-1], _one(made[-1])) if made else None
     return None

@@ -22,6 +22,7 @@ from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
+from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
 from isogain.inspect.rules.loud_branches import loud_branches
@@ -80,6 +81,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         offset_inputs,
         quiet_products,
         narrow_bells,
+        narrow_kernels,
         outside_grids,
         drawn_norms,
         dropped_signals,
@@ -93,7 +95,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "vanishing-backward": (vanishing_backward,),
     "saturated-units": (saturated_units, saturated_gates, shut_mixtures, settled_shares, lone_shares),
     "dead-units": (dead_units,),
-    "rank-collapse": (rank_collapse, same_places),
+    "rank-collapse": (rank_collapse, same_places, wide_kernels),
     "constant-output": (constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),

@@ -19,6 +19,7 @@ from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.growth import Growth, between
 from isogain.inspect.mending import filled, stack
 from isogain.inspect.openings import opening
+from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
 from isogain.inspect.rules.softmaxes import lone_shares
 from isogain.inspect.stops import stop_between
@@ -164,6 +165,9 @@ def _forward_finding(
     natural = chain.course.change(piece[0], worst)
     made = between(table, piece[0], worst, change)
     why, paths, mends = _cause(table, made, weights, change, "signal")
+    told = (narrow_kernels if change > 0 else wide_kernels)(table, worst.index)
+    if worst.kind != "weight" and (known := next(told, None)) is not None:
+        why, paths, mends = known.why, known.paths, known.mends
     return Finding(
         code, severity, pattern(made.names) if made and made.names else place(worst),
         f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
@@ -324,6 +328,9 @@ def _backward_finding(
     why, paths, mends = _cause(table, made, weights, change, "gradient")
     if chain.normalised and not chain.residual:
         mends = (RESTART,)
+    told = (*narrow_kernels(table, node.index), *wide_kernels(table, node.index)) if change < 0 else ()
+    if told:
+        why, paths, mends = told[0].why, told[0].paths, told[0].mends
     return Finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"{what} {there:.2g} at {place(last)} -> {here:.2g} here ({change:+.1f} decades)",

@@ -15,6 +15,7 @@ from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
 from isogain.inspect.openings import opening
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.exponentials import narrow_bells
+from isogain.inspect.rules.kernels import wide_kernels
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.softmaxes import shared_by_samples
@@ -228,7 +229,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
         apart = math.sqrt(max(forward.distance, ROUNDING))
         told = chain(
             forgotten_states(table), forgetful_decays(table), narrow_bells(table), one_code(table),
-            shared_by_samples(table),
+            shared_by_samples(table), wide_kernels(table),
         )  # fmt: skip
         known = next(told, None)
         yield Finding(

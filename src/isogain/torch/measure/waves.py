@@ -16,7 +16,7 @@ __all__ = ["of_exponential", "of_sine"]
 Tensor = torch.Tensor
 ROWS, CHANNELS, ASKED, SAMPLE, FEWEST = 1024, 64, 16, 4096, 4
 EVEN = 0.02
-"""By how much the distances of a grid's places may seem to differ."""
+"""By how much the distances of a grid's places may seem to differ, and those of a place to itself from 0."""
 
 
 def of_sine(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Angles | None:
@@ -87,7 +87,20 @@ def of_exponential(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Decays |
     if not bool((numbers <= 0).all()) or not bool((numbers < 0).any()):
         return None
     low, middle, high = (-numbers).quantile(torch.tensor([0.02, 0.5, 0.98], device=numbers.device)).tolist()
-    return Decays(low, middle, high, alike)
+    return Decays(low, middle, high, alike, _alone(-z))
+
+
+def _alone(z: Tensor) -> float:
+    """Of the last matrix of a batch, if it is square with a diagonal of zeros: the least beside that."""
+    if z.dim() < 2 or not FEWEST <= z.shape[-1] == z.shape[-2]:
+        return math.nan
+    rows = z.reshape(-1, *z.shape[-2:])[0]
+    if float(rows.diagonal().abs().max()) > EVEN * float(rows.abs().max()):
+        return math.nan
+    some = torch.arange(0, len(rows), -(-len(rows) // CHANNELS), device=rows.device)
+    beside = rows[some].clone()
+    beside[torch.arange(len(some), device=rows.device), some] = math.inf
+    return float(beside.min(1).values.median())
 
 
 def _one_step(z: Tensor) -> Tensor:

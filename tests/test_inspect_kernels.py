@@ -61,6 +61,9 @@ def test_a_kernel_that_is_the_identity_or_all_ones(raw, written):
         return
     told_as = found["vanishing-forward" if raw == "narrow" else "rank-collapse"]
     assert "length scale" in told_as.why and all("gain" not in one.why for one in found.values())
+    if raw == "narrow" and not written:  # a kernel that is felt costs more at first than one that says nothing
+        assert not told_as.fix
+        return
     exec(told_as.fix, {"model": model, "torch": torch, "igt": igt, "inputs": x})
     assert told_as.code not in told(model, x, loss)
 

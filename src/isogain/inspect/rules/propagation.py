@@ -31,6 +31,7 @@ VANISHING = Tolerance(3.3, 4.5)
 EXPLODING = Tolerance(2.0, 3.3)
 INFLUENCE = Tolerance(2.5, 4.0)
 """For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
+SCALING = frozenset(["mul", "__mul__", "__rmul__", "div", "__truediv__", "__itruediv__", "__imul__"])
 TINY = 1e-20
 """Gradient so small that a few layers more may let it underflow."""
 SHUT = 0.5
@@ -182,9 +183,11 @@ def _cause(
     if made is None:
         return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
     if not made.names:
+        start = f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}"
         why = (
-            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as sums "
-            "over many do that nothing divides"
+            f"{start}, as constants do that divide a column by next to nothing"
+            if made.op in SCALING
+            else f"{start}, as sums over many do that nothing divides"
         )
         return why, _paths(weights), (RESTART,)
     why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"

@@ -183,11 +183,12 @@ def _cause(
     if made is None:
         return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
     if not made.names:
-        start = f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}"
         why = (
-            f"{start}, as constants do that divide a column by next to nothing"
+            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as constants "
+            "do that divide a column by next to nothing"
             if made.op in SCALING
-            else f"{start}, as sums over many do that nothing divides"
+            else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as sums "
+            "over many do that nothing divides"
         )
         return why, _paths(weights), (RESTART,)
     why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"

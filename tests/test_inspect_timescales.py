@@ -172,3 +172,37 @@ def test_trained_waves_get_a_line():
     found = next(one for one in igt.inspect(model, batch, "mse").findings if one.code == "time-scale")
     exec(found.fix, {"model": model, "inputs": batch[0], "torch": torch, "igt": igt})
     assert "time-scale" not in told_of(model, batch)
+
+
+# ---- reservoirs ----------------------------------------------------------------------------
+
+
+class Reservoir(nn.Module):
+    """A frozen recurrence and a trained readout (Jaeger 2001)."""
+
+    def __init__(self, radius: float, buffers: bool) -> None:
+        super().__init__()
+        carry, read = radius * torch.randn(100, 100) / 10, 0.5 * torch.randn(100, 1)
+        for name, value in (("carry", carry), ("read", read)):
+            if buffers:
+                self.register_buffer(name, value)
+            else:
+                self.register_parameter(name, nn.Parameter(value, requires_grad=False))
+        self.out = nn.Linear(100, 1)
+
+    def forward(self, x):
+        state = x.new_zeros(len(x), 100)
+        for step in range(x.shape[1]):
+            state = torch.tanh(x[:, step] @ self.read.T + state @ self.carry.T)
+        return self.out(state)
+
+
+@pytest.mark.parametrize("buffers", [False, True])
+@pytest.mark.parametrize("radius", [0.01, 0.5, 0.9, 1.3, 5.0])
+def test_frozen_states_that_are_chaotic_or_forget(radius, buffers):
+    torch.manual_seed(0)
+    x = torch.randn(32, 40, 1)
+    found = told_of(Reservoir(radius, buffers), (x, x[:, -1] + x[:, -2]))
+    assert set(found) == ({"time-scale"} if radius in (0.01, 5.0) else set())
+    if radius == 5:
+        assert "chaotic" in found["time-scale"].why

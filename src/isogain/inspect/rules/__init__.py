@@ -40,6 +40,7 @@ from isogain.inspect.rules.propagation import (
 from isogain.inspect.rules.quiet_products import quiet_products
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
+from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.settled import cold_choices, settled_shares
@@ -89,7 +90,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         masked_weights,
         zero_rows,
     ),
-    "time-scale": (time_scale, flat_sines, forgotten_states),
+    "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
     "attention-collapse": (attention_collapse, loud_mixtures, cold_choices),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),

@@ -17,7 +17,7 @@ from isogain.inspect.rules.buffers import (
     stale_buffers,
 )
 from isogain.inspect.rules.codebooks import idle_codes
-from isogain.inspect.rules.drowned import drowned_data, drowned_places, loud_tables
+from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
@@ -77,6 +77,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         vanishing_forward,
         drowned_data,
         drowned_places,
+        drowned_positions,
         foreign_statistics,
         foreign_units,
         offset_inputs,

@@ -113,3 +113,108 @@ def test_a_softmax_of_one_number_over_a_memory():
     assert {one.code for one in found} == {"vanishing-backward", "constant-output"}
     assert all("is a softmax over one number" in one.why for one in found)
     assert not told(Pooled(1, memory=True), sentences())
+
+
+# ---- zeros that nothing moves, or that are all that is read --------------------------------------
+
+
+class Lengths(nn.Module):
+    """Votes of parts for wholes, squashed by their length (Sabour et al. 2017)."""
+
+    def __init__(self, size: float) -> None:
+        super().__init__()
+        self.parts, self.votes = nn.Linear(10, 96), nn.Parameter(size * torch.randn(4, 12, 16, 8))
+
+    def forward(self, x):
+        parts = torch.tanh(self.parts(x)).view(len(x), 12, 8)
+        whole = torch.einsum("oidk,bik->boid", self.votes, parts).mean(2)
+        squares = (whole * whole).sum(-1, keepdim=True)
+        whole = squares / (1 + squares) * whole / (squares + 1e-8).sqrt()
+        return (whole * whole).sum(-1)
+
+
+def test_zeros_whose_readers_have_no_slope_there():
+    batch = torch.randn(64, 10), torch.arange(64) % 4
+
+    def margins(lengths):
+        mine = F.one_hot(batch[1], 4).float()
+        return (mine * F.relu(0.9 - lengths) ** 2 + 0.5 * (1 - mine) * F.relu(lengths - 0.1) ** 2).sum(1).mean()
+
+    def found(size):
+        model = Lengths(size)
+        report = inspect(model, batch[0], margins)
+        return {one.code: one for one in report.findings if one.severity != "info"}
+
+    zeros = found(0.0)
+    assert zeros["symmetric-units"].path == "votes"
+    assert all(one.why == zeros["symmetric-units"].why for one in zeros.values())
+    assert not found(0.1)
+
+
+class Spiking(nn.Module):
+    """Two layers of units that fire beyond a threshold, with a slope of their own."""
+
+    def __init__(self, threshold: float) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.first, self.second, self.read = nn.Linear(10, 32), nn.Linear(32, 32), nn.Linear(32, 2)
+
+    @staticmethod
+    def fire(potential):
+        soft = F.softsign(potential)
+        return (potential > 0).float() + soft - soft.detach()
+
+    def forward(self, x):
+        one = two = torch.zeros(len(x), 32)
+        answer = torch.zeros(len(x), 2)
+        for step in range(x.shape[1]):
+            one = 0.9 * one + self.first(x[:, step])
+            spikes = self.fire(one - 1)
+            two = 0.9 * two + self.second(spikes)
+            answer = answer + self.read(self.fire(two - self.threshold))
+        return answer
+
+
+def test_units_that_never_fire_are_the_cause_of_a_constant_answer():
+    x = 2 * torch.randn(64, 12, 10)
+    batch = x, (x.mean(1)[:, 0] > 0).long()
+    found = {one.code: one for one in told(Spiking(50.0), batch)}
+    assert "never fire" in found["constant-output"].why
+    assert "constant-output" not in {one.code for one in told(Spiking(0.3), batch)}
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0])
+def test_frozen_vectors_that_are_missing(size):
+    table = nn.Embedding(50, 16)
+    table.weight.requires_grad_(False).mul_(size)
+    model = nn.Sequential(table, nn.Flatten(), nn.Linear(9 * 16, 32), nn.ReLU(), nn.Linear(32, 2))
+    found = told(model, (torch.randint(50, (64, 9)), torch.arange(64) % 2))
+    assert ("vanishing-forward" in {one.code for one in found}) == (size == 0)
+
+
+class Quantised(nn.Module):
+    """Weights rounded to steps that are learnt (Esser et al. 2020)."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(16, 64), nn.Linear(64, 64), nn.Linear(64, 3)
+        self.steps = nn.ParameterList(
+            nn.Parameter(share * one.weight.detach().abs().mean()) for one in (self.first, self.second)
+        )
+
+    @staticmethod
+    def rounded(weight, step):
+        level = (weight / step).clamp(-8, 7)
+        return (level + (level.round() - level).detach()) * step
+
+    def forward(self, x):
+        for layer, step in zip((self.first, self.second), self.steps, strict=True):
+            x = F.relu(F.linear(x, self.rounded(layer.weight, step), layer.bias))
+        return self.last(x)
+
+
+def test_steps_that_round_every_weight_to_nothing():
+    batch = torch.randn(64, 16), torch.arange(64) % 3
+    found = {one.code: one for one in told(Quantised(100.0), batch)}
+    assert found["vanishing-forward"].path.startswith("steps") and "mask" not in found["vanishing-forward"].why
+    assert not told(Quantised(0.5), batch)

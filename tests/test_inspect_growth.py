@@ -287,7 +287,7 @@ class Standardised(torch.nn.Module):
 def test_a_column_divided_by_next_to_nothing(constant):
     torch.manual_seed(0)
     x, mean, std, y = tabular(constant)
-    found = [one for one in igt.inspect(Standardised(mean, std), (x, y), "cross_entropy").findings]
+    found = list(igt.inspect(Standardised(mean, std), (x, y), "cross_entropy").findings)
     found = [one for one in found if one.code == "exploding-forward"]
     assert len(found) == constant
     assert all("constants do that divide a column" in one.why and "gain" not in one.why for one in found)
@@ -305,7 +305,7 @@ def test_running_variances_of_channels_that_never_varied(still):
         net[2].running_mean.copy_(made.mean(0))
         net[2].running_var.copy_(made.var(0) + 1e-3)
         net[2].running_var[: 8 * still] = 0.0
-    found = [one for one in igt.inspect(net.eval(), (x, y), "cross_entropy").findings]
+    found = list(igt.inspect(net.eval(), (x, y), "cross_entropy").findings)
     found = [one for one in found if one.code == "exploding-forward"]
     assert [one.path for one in found] == ["2"] * still
     assert all("never varied" in one.why for one in found)

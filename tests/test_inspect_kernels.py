@@ -43,7 +43,9 @@ class Kernel(nn.Module):
 def evidence(targets):
     def loss(kernel):
         root = torch.linalg.cholesky(kernel + 0.1 * torch.eye(len(kernel)))
-        return (0.5 * (targets * torch.cholesky_solve(targets, root)).sum() + root.diagonal().log().sum()) / 80
+        return (
+            0.5 * (targets * torch.cholesky_solve(targets, root)).sum() + root.diagonal().log().sum()
+        ) / 80
 
     return loss
 
@@ -60,8 +62,11 @@ def test_a_kernel_that_is_the_identity_or_all_ones(raw, written):
         assert not found
         return
     told_as = found["vanishing-forward" if raw == "narrow" else "rank-collapse"]
-    assert "length scale" in told_as.why and all("gain" not in one.why for one in found.values())
-    if raw == "narrow" and not written:  # a kernel that is felt costs more at first than one that says nothing
+    assert "length scale" in told_as.why
+    assert all("gain" not in one.why for one in found.values())
+    if (
+        raw == "narrow" and not written
+    ):  # a kernel that is felt costs more at first than one that says nothing
         assert not told_as.fix
         return
     exec(told_as.fix, {"model": model, "torch": torch, "igt": igt, "inputs": x})
@@ -115,7 +120,8 @@ def test_bells_and_shares_of_one_for_all():
 def test_shares_of_one_alone():
     batch = torch.randn(64, 7, 4), torch.arange(64) % 2
     found = told(Nearest(0.01, positions=True), batch, "cross_entropy")
-    assert all("shorter than the distances" in one.why for one in found.values()) and found
+    assert all("shorter than the distances" in one.why for one in found.values())
+    assert found
 
 
 def test_a_decay_of_a_state_is_no_length_scale():
@@ -131,4 +137,5 @@ def test_a_decay_of_a_state_is_no_length_scale():
             return self.head(state)
 
     found = told(Steps(), (torch.randn(64, 12, 8), torch.arange(64) % 2), "cross_entropy")
-    assert "rank-collapse" not in found and all("length scale" not in one.why for one in found.values())
+    assert "rank-collapse" not in found
+    assert all("length scale" not in one.why for one in found.values())

@@ -51,8 +51,10 @@ CONSTANT = {
 @pytest.mark.parametrize("name", FLAT)
 def test_operations_without_a_slope_are_the_cause(name):
     (found,) = told(Between(FLAT[name]))
-    assert found.code == "vanishing-backward" and found.why.count(f"({name} ") == 1
-    assert "slope 0" in found.why and not any(word in found.why for word in LAYERS)
+    assert found.code == "vanishing-backward"
+    assert found.why.count(f"({name} ") == 1
+    assert "slope 0" in found.why
+    assert not any(word in found.why for word in LAYERS)
 
 
 @pytest.mark.parametrize("name", CONSTANT)
@@ -60,7 +62,8 @@ def test_operations_that_give_one_number_are_the_cause_of_all_that_follows(name)
     found = [one for one in told(Between(CONSTANT[name])) if one.code in FOLLOWING]
     assert {one.code for one in found} >= {"vanishing-backward", "rank-collapse", "constant-output"}
     for one in found:
-        assert f"({name} " in one.why and not any(word in one.why for word in LAYERS)
+        assert f"({name} " in one.why
+        assert not any(word in one.why for word in LAYERS)
 
 
 def test_dead_units_are_the_cause_of_what_they_leave_alike():
@@ -104,7 +107,8 @@ def sentences():
 
 def test_a_softmax_of_one_number_is_told_once():
     (found,) = told(Pooled(2), sentences())
-    assert found.code == "saturated-units" and "a softmax of one number" in found.why
+    assert found.code == "saturated-units"
+    assert "a softmax of one number" in found.why
     assert not told(Pooled(1), sentences())
 
 
@@ -138,7 +142,9 @@ def test_zeros_whose_readers_have_no_slope_there():
 
     def margins(lengths):
         mine = F.one_hot(batch[1], 4).float()
-        return (mine * F.relu(0.9 - lengths) ** 2 + 0.5 * (1 - mine) * F.relu(lengths - 0.1) ** 2).sum(1).mean()
+        return (
+            (mine * F.relu(0.9 - lengths) ** 2 + 0.5 * (1 - mine) * F.relu(lengths - 0.1) ** 2).sum(1).mean()
+        )
 
     def found(size):
         model = Lengths(size)
@@ -216,5 +222,6 @@ class Quantised(nn.Module):
 def test_steps_that_round_every_weight_to_nothing():
     batch = torch.randn(64, 16), torch.arange(64) % 3
     found = {one.code: one for one in told(Quantised(100.0), batch)}
-    assert found["vanishing-forward"].path.startswith("steps") and "mask" not in found["vanishing-forward"].why
+    assert found["vanishing-forward"].path.startswith("steps")
+    assert "mask" not in found["vanishing-forward"].why
     assert not told(Quantised(0.5), batch)

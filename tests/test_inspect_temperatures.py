@@ -60,7 +60,8 @@ def told(model, inputs, loss):
 def test_a_temperature_that_multiplies(scale):
     model, batch = Towers(scale), views()
     found = told(model, batch, both_ways)["loss-floor"]
-    assert not found.fix and "a temperature divides" in found.why
+    assert not found.fix
+    assert "a temperature divides" in found.why
     best = both_ways(torch.eye(PAIRS) * 0.14)  # cosines of 1 beside cosines of -1
     assert found.measured == f"cosines times {scale(1.0):.3g}: a loss of {float(best):.3g} or more"
 
@@ -75,7 +76,8 @@ def test_a_learnt_temperature_of_the_wrong_sign_gets_a_line():
     found = told(model, batch, both_ways)["loss-floor"]
     assert found.path == "log_temperature"
     exec(found.fix, {"model": model, "torch": torch})
-    assert float(model.log_temperature) > 1 and not told(model, batch, both_ways)
+    assert float(model.log_temperature) > 1
+    assert not told(model, batch, both_ways)
     assert not told(Towers(None, math.log(14.3)), views(), both_ways)
 
 

@@ -138,8 +138,8 @@ class Node:
     channel_axis: int = -1
     weight: WeightUse | None = None
     activation: str | None = None
-    """Name in the table of activations, with its parameters in `settings`; the axis of a softmax is there, and the number
-    that a signal is multiplied by."""
+    """Name in the table of activations, with its parameters in `settings`; there are, too, the axis of a
+    softmax and the number that a signal is multiplied by."""
     settings: Mapping[str, float] = field(default_factory=dict)
     module: str = ""
     """Class name of the module it ran in."""

@@ -62,7 +62,7 @@ def adds_bias(node: Node) -> bool:
 
 
 def is_prior(table: Table, node: Node) -> bool:
-    """Whether an output is a constant of the last layer's own, beside which all else is small: a mean, a rate."""
+    """Whether an output is mostly a constant of its last layer's own: a mean, a rate."""
     bias = table.parameters.get(node.weight.bias or "") if node.weight is not None else None
     seen = table.forward.get(node.index)
     last = node.index in table.graph.outputs and not table.graph.weighed_later(node.index)
@@ -89,7 +89,7 @@ def slope(values: Sequence[float]) -> float:
 
 
 SET, MOST = 3.0, 0.9
-"""Size of a bias that no usual draw gives it; share of an output's size that a constant bias makes, which somebody set."""
+"""Size of a bias that no usual draw gives it; share of an output's size that such a constant makes."""
 SLACK = 0.15
 """Decades that a first layer's or a head's own gain, sqrt(2) say, may add."""
 STATIONS = frozenset(["input", "weight", "embedding", "recurrent", "add", "norm", "concatenate"])

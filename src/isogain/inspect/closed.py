@@ -93,7 +93,7 @@ def _ended(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
 
 
 def stuck_zeros(table: Table) -> tuple[str, ...]:
-    """Trained weights of zeros on the only way that get no gradient, and not because of a zero behind them."""
+    """Trained weights of zeros on the only way that get no gradient, though no zero lies behind them."""
     alive = any(back.largest > 0 for back in table.backward.values())
     last = max((n.index for n in table.graph.nodes if table.gated(n.index) and table.opens(n)), default=-1)
     found = (
@@ -112,14 +112,19 @@ def _stuck(table: Table, name: str) -> bool:
 def why_stuck(names: tuple[str, ...]) -> str:
     """The sentence that names them."""
     return (
-        f"{pattern(names)} is 0 everywhere, and what reads its zeros has slope 0 there (a length, a square): it "
+        f"{pattern(names)} is 0 everywhere, and what reads its zeros has slope 0 there (a length, a "
+        "square): it "
         "gets no gradient and never moves, and the signal ends at it"
     )
 
 
 def _reads_zeros(table: Table, node: Node) -> bool:
     """Whether a drawn weight gets no gradient, though its bias does."""
-    states = [table.parameters.get(name or "") for name in (node.weight.name, node.weight.bias)] if node.weight else []
+    states = (
+        [table.parameters.get(name or "") for name in (node.weight.name, node.weight.bias)]
+        if node.weight
+        else []
+    )
     gradients = [state.gradient for state in states if state is not None]
     drawn = len(gradients) == 2 and states[0] is not None and not states[0].zero
     weight, bias = gradients if drawn else (None, None)

@@ -9,13 +9,13 @@ from functools import cached_property
 
 from isogain.graph import Graph, Node, trunks
 from isogain.inspect.formats import Scales
-from isogain.inspect.looks import BufferState, Look
+from isogain.inspect.looks import BufferState, Look, Offset
 from isogain.inspect.slices import Slices
 from isogain.rendering import Line, Text, rendered
 
 __all__ = [
-    "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "Offset", "ParameterState",
-    "Spectrum", "Table",
+    "Backward", "Channels", "Coverage", "Forward", "Jacobian", "LossUse", "ParameterState", "Spectrum",
+    "Table",
 ]  # fmt: skip
 
 
@@ -175,28 +175,6 @@ class LossUse:
     """The parameters that the judged output is, where it is nothing else."""
     targets: tuple[float, ...] = ()
     """Some of the numbers that a regression asks for."""
-
-    @property
-    def saves(self) -> bool:
-        """Whether what ignorance costs is less than half of what the start does."""
-        return self.value - self.chance > 0.5 * abs(self.value)
-
-
-@dataclass(frozen=True)
-class Offset:
-    """A constant that makes a loss of the caller's own cheaper when it is added to an output."""
-
-    node: int | None
-    of: tuple[str, ...]
-    """The parameters that the output is, where it is no node."""
-    value: float
-    best: float
-    by: float
-    """The constant, to a quarter of it, at which the loss is `best` instead of `value`."""
-    channel: int | None = None
-    """The channel of several that it is added to; None for all of them."""
-    units: int = 1
-    """How many channels there are."""
 
 
 @dataclass(frozen=True)
@@ -364,8 +342,7 @@ class Table:
         return self.parameters.get(node.weight.name) if node.weight else None
 
     def ratio(self, node: Node) -> float:
-        """Measured gain: root mean square out over that of what it reads (the sum's mean square for several),
-        looking through operations that hand on what they get (shapes, dropout)."""
+        """Measured gain: root mean square out over that of all it reads; shapes and dropout count as none."""
         if node.index not in self.forward:
             return math.nan
         sources = [self._measured_before(one) for one in node.inputs]

@@ -29,7 +29,8 @@ def uniform_banks(table: Table) -> Iterator[Finding]:
     yield Finding(
         "symmetric-units", "warning", pattern(names), f"{units} filters at {place(node)} that are one",
         "filters that differ: cut-offs, centres, frequencies spread over those of the data",
-        f"the entries of {pattern(names)} are all the same, and so is all that they make at {place(node)}: the "
+        f"the entries of {pattern(names)} are all the same, and so is all that they make at "
+        f"{place(node)}: the "
         "bank tells no more than one filter does, until what reads it parts them step by step",
         paths=names, mends=_mends(table, names),
     )  # fmt: skip
@@ -39,7 +40,12 @@ def _banks(table: Table) -> Iterator[tuple[Node, int]]:
     """(where a bank is used, how many filters it has) for each whose filters are one."""
     for node in table.graph.nodes:
         use = node.weight
-        if use is not None and use.distinct is not None and use.distinct <= FEW * use.shape[0] and use.rms > 0:
+        if (
+            use is not None
+            and use.distinct is not None
+            and use.distinct <= FEW * use.shape[0]
+            and use.rms > 0
+        ):
             yield node, use.shape[0]
     for look in table.looks:
         if look.node is not None and isinstance(look.seen, Angles | Decays) and look.seen.alike:

@@ -114,7 +114,8 @@ def _still(node: Node, loudness: float) -> Finding:
     """Of a norm whose inputs are as loud as those it learnt from, and whose outputs are not."""
     return Finding(
         "exploding-forward", "critical" if loudness > FOREIGN**2 else "warning", node.path,
-        f"outputs {loudness:.3g} times as large as its scale asks for", "as large: its inputs fit its statistics",
+        f"outputs {loudness:.3g} times as large as its scale asks for", "as large: its inputs fit its "
+        "statistics",
         f"some running variances of {node.path} are next to 0, of channels that never varied while they were "
         "learnt: whatever differs there now is divided by next to nothing; let it learn its statistics anew",
         paths=(node.path,),

@@ -155,7 +155,7 @@ def drowned_places(table: Table) -> Iterator[Finding]:
 
 
 def drowned_positions(table: Table) -> Iterator[Finding]:
-    """Learnt positions that drown in the rows of an embedding, as where these are multiplied by sqrt(width)."""
+    """Learnt positions that drown in an embedding's rows, as where these are multiplied by sqrt(width)."""
     for node in table.graph.nodes:
         names = [name for name in node.parameters if node.kind == "add" and _fits(table, name, node)]
         made = _made_by(table, node.inputs[0]) if names and len(node.inputs) == 1 else None
@@ -180,11 +180,15 @@ def _lost(table: Table, tokens: str, names: list[str], loud: float, quiet: float
     return Finding(
         "vanishing-forward", "warning", pattern(names),
         f"positions of size {quiet:.3g} added to tokens of size {loud:.3g}", "of one size",
-        f"{pattern(names)} drowns in what {tokens} gives: a norm behind the sum leaves {quiet / loud:.1g} of it, "
-        "and usual steps take thousands to make it felt (a factor of sqrt(width) on tokens that have the size "
+        f"{pattern(names)} drowns in what {tokens} gives: a norm behind the sum leaves {quiet / loud:.1g} "
+        "of it, "
+        "and usual steps take thousands to make it felt (a factor of sqrt(width) on tokens that have the "
+        "size "
         "of 1 already)",
         paths=(*names, tokens),
-        mends=(sized(table, {tokens: quiet / loud}), sized(table, dict.fromkeys(names, loud / quiet)), RESTART),
+        mends=(
+            sized(table, {tokens: quiet / loud}), sized(table, dict.fromkeys(names, loud / quiet)), RESTART,
+        ),
     )  # fmt: skip
 
 

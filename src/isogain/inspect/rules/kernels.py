@@ -42,13 +42,14 @@ class Width:
 
 
 def narrow_kernels(table: Table, behind: int = 0) -> Iterator[Finding]:
-    """Kernels, and attention by distances, in which each sample meets itself alone; those made of one node."""
+    """Kernels, and attention by distances, in which each meets itself alone; those made of one node."""
     found = next((one for one in _made_of(table, behind) if one.factor < 1), None)
     if found is not None:
         yield _finding(
             table, found, "vanishing-forward", "near ones that are felt: exponents below 1",
             f"the length scale at {place(found.node)} is {found.factor**-0.5:.3g} times shorter than the "
-            "distances there: only one of all is felt, and neither distances nor what makes them get a gradient",
+            "distances there: only one of all is felt, and neither distances nor what makes them get a "
+            "gradient",
         )  # fmt: skip
 
 
@@ -58,7 +59,8 @@ def wide_kernels(table: Table, behind: int = 0) -> Iterator[Finding]:
     if found is not None:
         yield _finding(
             table, found, "rank-collapse", "exponents that differ: about 1",
-            f"the length scale at {place(found.node)} is {found.factor**0.5:.3g} times longer than the distances "
+            f"the length scale at {place(found.node)} is {found.factor**0.5:.3g} times longer than the "
+            "distances "
             "there: near and far are one, and what tells them apart is lost",
         )  # fmt: skip
 
@@ -70,8 +72,8 @@ def _made_of(table: Table, index: int) -> Iterator[Width]:
 def _finding(table: Table, found: Width, code: str, expected: str, why: str) -> Finding:
     names = (*found.names, place(found.node))
     return Finding(
-        code, "warning", pattern(found.names) if found.names else place(found.node), found.said, expected, why,
-        paths=names, mends=_mends(table, found),
+        code, "warning", pattern(found.names) if found.names else place(found.node), found.said, expected,
+        why, paths=names, mends=_mends(table, found),
     )  # fmt: skip
 
 
@@ -89,7 +91,10 @@ def widths(table: Table) -> Iterator[Width]:
 
 def _of_exponents(seen: Decays) -> tuple[float, str] | None:
     if seen.alone > ALONE:
-        return NEAREST / seen.alone, f"each sample's nearest has an exponent of -{seen.alone:.3g}: a kernel of 1 and 0"
+        return (
+            NEAREST / seen.alone,
+            f"each sample's nearest has an exponent of -{seen.alone:.3g}: a kernel of 1 and 0",
+        )
     if 0 < seen.fastest < FLAT:
         return 1 / seen.fastest, f"exponents between -{seen.fastest:.2g} and 0: all become 1"
     return None
@@ -119,7 +124,9 @@ def _scales(table: Table, node: Node, found: bool) -> tuple[str, ...] | None:
     """The parameters that scale the distances; None where no distances make what it reads."""
     names, frontier = dict[str, None](), set(node.inputs)
     for _ in range(STEPS):
-        reached = [one for one in map(table.node, frontier) if one.kind not in ("weight", "norm", "recurrent")]
+        reached = [
+            one for one in map(table.node, frontier) if one.kind not in ("weight", "norm", "recurrent")
+        ]
         found = found or any(one.op in DISTANCES for one in reached)
         scaling = [one for one in reached if one.kind == "multiply" or one.op == "exp"]
         names |= dict.fromkeys(name for one in scaling for name in one.parameters)

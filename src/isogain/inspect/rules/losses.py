@@ -128,8 +128,10 @@ def _constant(table: Table, use: LossUse) -> Finding | None:
 
 
 def _held(table: Table, use: LossUse) -> bool:
-    """Whether no prior is missing: what is added to the answers behind the last weight makes them one-sided."""
-    added = [name for one in use.answers for name in table.node(one).parameters if table.node(one).kind == "add"]
+    """Whether no prior is missing: what is added behind the last weight makes its answers one-sided."""
+    added = [
+        name for one in use.answers for name in table.node(one).parameters if table.node(one).kind == "add"
+    ]
     sizes = [table.parameters[name].rms for name in added if name in table.parameters]
     return abs(use.constant) < EXCESS[0] and max(sizes, default=0.0) > EXCESS[0]
 
@@ -263,7 +265,7 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
 
 
 def _behind(table: Table, head: Node, start: int, use: LossUse) -> tuple[str, str, tuple[Fix, ...]] | None:
-    """The same where the last weight's answers are small, and parameters behind it make the logits of them."""
+    """The same where parameters behind the last weight make the logits of its small answers."""
     seen = table.forward.get(head.index)
     if seen is None or not seen.std < OWN_BIAS * use.spread:
         return None
@@ -277,7 +279,8 @@ def _behind(table: Table, head: Node, start: int, use: LossUse) -> tuple[str, st
         return None
     found = pattern(tuple(names))
     return (
-        f"{found} makes them of what {place(head)} gives, of standard deviation {seen.std:.3g}: cut points have "
+        f"{found} makes them of what {place(head)} gives, of standard deviation {seen.std:.3g}: cut "
+        "points have "
         "to rise from the first to the last, over the range of those answers",
         found, () if use.kind == "nll_loss" else (zeroed(table, names), RESTART),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""initial-loss of answers that start far from where all targets lie: a constant alone would save most of it."""
+"""initial-loss of answers far from where all targets lie: a constant would save most of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator
 
 from isogain.graph import Node
+from isogain.graph.nodes import Kind
 from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Fix
+from isogain.inspect.looks import Offset
 from isogain.inspect.mending import changeable, filled
-from isogain.inspect.table import Offset, Table
+from isogain.inspect.table import Table
 
 __all__ = ["missing_offsets"]
 
@@ -18,7 +20,7 @@ FAR = 3.5
 """Constant from which on usual steps take ages to learn it; of the logarithm of a rate, a factor of 33."""
 TIMES = 3.0
 """Times the output's own spread that it has to be."""
-LAYERS = ("weight", "recurrent", "embedding")
+LAYERS: tuple[Kind, ...] = ("weight", "recurrent", "embedding")
 
 
 def missing_offsets(table: Table) -> Iterator[Finding]:
@@ -30,9 +32,17 @@ def missing_offsets(table: Table) -> Iterator[Finding]:
     seen = None if node is None else table.forward.get(node.index)
     if seen is not None and abs(found.by) < TIMES * seen.std and found.channel is None:
         return
-    maker = None if node is None else node if node.kind in LAYERS else table.graph.preceding(node.index, LAYERS, 6)
+    maker = (
+        None
+        if node is None
+        else node
+        if node.kind in LAYERS
+        else table.graph.preceding(node.index, LAYERS, 6)
+    )
     path = place(maker) if maker is not None else found.of[0] if found.of else "the output"
-    which = f"channel {found.channel} of what {path} gives" if found.channel is not None else f"what {path} gives"
+    which = (
+        f"channel {found.channel} of what {path} gives" if found.channel is not None else f"what {path} gives"
+    )
     yield Finding(
         "initial-loss", "warning", path, f"{found.value:.4g}",
         f"{found.best:.4g}, with {found.by:.3g} added to {which}",

@@ -12,7 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers
 from isogain.inspect.causes import cause_of, pattern, place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_prior, is_residual_sum, split_at_norms
+from isogain.inspect.chains import (
+    Chain,
+    Tolerance,
+    chains,
+    decades,
+    is_prior,
+    is_residual_sum,
+    split_at_norms,
+)
 from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
@@ -184,11 +192,11 @@ def _cause(
         return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
     if not made.names:
         why = (
-            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as constants "
-            "do that divide a column by next to nothing"
+            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
+            "constants do that divide a column by next to nothing"
             if made.op in SCALING
-            else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as sums "
-            "over many do that nothing divides"
+            else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
+            "sums over many do that nothing divides"
         )
         return why, _paths(weights), (RESTART,)
     why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"

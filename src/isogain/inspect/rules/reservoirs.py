@@ -1,4 +1,4 @@
-"""time-scale of frozen recurrences (reservoirs): states that are chaotic, or that forget at once, for good."""
+"""time-scale of frozen recurrences (reservoirs): states that are chaotic, or forget at once, for good."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from isogain.inspect.table import Table
 __all__ = ["frozen_states"]
 
 CHAOTIC, FLAT = 2.2, 0.3
-"""Growth in a step, and share of flat units, from which on readouts of 100 tanh units with random weights keep
-less than half of what they should remember; at a spectral radius of 2 it is two thirds."""
+"""Growth in a step, and share of flat units, from which on a readout of 100 tanh units has less than half of
+what it should remember; at a spectral radius of 2 it is two thirds."""
 FADING = 0.2
 """Share that a step leaves of the state below which little of the step before last is found."""
 CARRYING = ("weight", "product")
@@ -55,13 +55,15 @@ def _judged(found: list[tuple[Node, float, float]]) -> Iterator[Finding]:
     if growth > CHAOTIC and flat > FLAT:
         measured = f"a step multiplies the state by {growth:.3g}; {flat:.0%} of it is flat"
         why = (
-            f"the frozen weights at {name} carry too much of the state: it is chaotic, nearly equal inputs end far "
+            f"the frozen weights at {name} carry too much of the state: it is chaotic, nearly equal "
+            "inputs end far "
             "apart, and no readout of it holds for others; scale them to a spectral radius near 1"
         )
     elif growth < FADING and not node.parameters:
         measured = f"a step leaves {growth:.2g} of the last state"
         why = (
-            f"the frozen weights at {name} leave next to nothing of the state: it knows the last step alone; scale "
+            f"the frozen weights at {name} leave next to nothing of the state: it knows the last step "
+            "alone; scale "
             "them to a spectral radius near 1"
         )
     else:

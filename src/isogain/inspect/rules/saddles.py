@@ -45,7 +45,8 @@ def _lone(table: Table) -> Iterator[Finding]:
     """Zeros on the only way whose readers have no slope there."""
     if names := stuck_zeros(table):
         yield Finding(
-            "symmetric-units", "critical", pattern(names), f"{len(names)} parameters of zeros with gradient exactly 0",
+            "symmetric-units", "critical", pattern(names), f"{len(names)} parameters of zeros with "
+            "gradient exactly 0",
             "drawn numbers, or a gradient", why_stuck(names), paths=names,
             mends=(fresh(table, list(names)), RESTART),
         )  # fmt: skip

@@ -38,7 +38,12 @@ def masked_weights(table: Table) -> Iterator[Finding]:
 def _rounding(table: Table, name: str) -> tuple[str, ...]:
     """The single numbers that make, with the weight, what is used of it: steps of a quantiser."""
     nodes = [table.node(one) for one in table.graph.by_parameter[name].nodes]
-    others = {one for node in nodes for one in node.parameters if node.weight and one not in (name, node.weight.bias)}
+    others = {
+        one
+        for node in nodes
+        for one in node.parameters
+        if node.weight and one not in (name, node.weight.bias)
+    }
     single = [one for one in sorted(others) if one in table.parameters and not is_matrix(table, one)]
     return tuple(one for one in single if table.parameters[one].rms > table.parameters[name].rms)
 
@@ -50,7 +55,8 @@ def _rounded(table: Table, steps: Mapping[str, tuple[str, ...]]) -> Finding:
     return Finding(
         "vanishing-forward", "critical", pattern(names), f"steps {step:.3g} times as large as the weights",
         "steps that are a part of the weights",
-        f"{pattern(names)} makes 0 of every number of {pattern(tuple(steps))}: steps this large round all of them "
+        f"{pattern(names)} makes 0 of every number of {pattern(tuple(steps))}: steps this large round all "
+        "of them "
         "down, nothing of the signal passes, and neither gets a gradient",
         paths=(*names, *steps), mends=(_smaller(table, sizes),),
     )  # fmt: skip

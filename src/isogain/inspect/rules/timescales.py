@@ -29,8 +29,8 @@ FORGETS = (0.5, 1.0, 2.0)
 """Rates of the slowest state to note, to warn and to call critical: an LSTM without biases loses ln 2 a step
 and still learns; beyond 1 what was held is gone with the next step."""
 STILL = (math.pi / 100, 0.25)
-"""Radians that the fastest channel spreads over below which it does not bend: where the batch may be one place
-of many, and where it is not."""
+"""Radians that the fastest channel spreads over below which it does not bend: where the batch may be one
+place of many, and where it is not."""
 KIN, SLOW = 0.1, 0.4
 """Mean cosine between a grid's neighbours below which their features are unrelated, where even the slowest
 tenth of the channels turn by more than some degrees."""

@@ -187,7 +187,8 @@ def _why_saturated(table: Table, node: Node) -> str:
     added = [state for state in added if state.name != before.weight.bias and state.rms > z.rms]
     if added:
         return (
-            f"{added[0].name}, of root mean square {added[0].rms:.3g}, is added to what {place(before)} gives, of "
+            f"{added[0].name}, of root mean square {added[0].rms:.3g}, is added to what {place(before)} "
+            "gives, of "
             f"{z.rms:.3g}: there {node.op} is flat, whatever the input"
         )
     inputs = [table.forward[i].rms for i in before.inputs if i in table.forward]

@@ -179,8 +179,8 @@ def kind_of(name: str) -> Kind:
 def activation_of(
     name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[str | None, dict[str, float]]:
-    """The activation's name in isogain's table and its parameters; of other operations no name, and what their
-    rules ask for: an axis, a probability, a factor."""
+    """The activation's name in isogain's table and its parameters; of other operations no name, and what is
+    asked of them: an axis, a probability, a factor."""
     plain = plain_name(name)
     if plain in ("clamp", "clamp_min"):
         low = kwargs.get("min", args[1] if len(args) > 1 else None)
@@ -216,7 +216,7 @@ def activation_of(
 def _times(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, float]:
     """The number that a signal is multiplied by, where it is a plain one."""
     number = next((one for one in (*args, *kwargs.values()) if type(one) in (int, float)), None)
-    if number is None or (divides := name in _DIVIDING) and number == 0 or name in _INVERTING:
+    if number is None or ((divides := name in _DIVIDING) and number == 0) or name in _INVERTING:
         return {}
     return {"factor": 1 / number if divides else float(number)}
 

@@ -1,4 +1,4 @@
-"""By how much an output would have to be moved: the caller's loss is asked itself, at constants added to it."""
+"""By how much an output would have to be moved: the caller's loss is asked, at constants added to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from isogain.inspect.table import Offset
+from isogain.inspect.looks import Offset
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.inspection.priors import cost_of
 from isogain.torch.record.capture import Recorder

@@ -43,10 +43,11 @@ def _gave_up(frozen: Tensor, change: Tensor) -> bool:
     return bool((other.T @ sent).norm() < NOTHING * other.norm() * sent.norm())
 
 
-def distinct_rows(weight: Tensor) -> int | None:
+def distinct_rows(weight: Tensor, layout: str) -> int | None:
     """How many different rows a weight has, where the first two of several are one; None otherwise."""
-    if weight.dim() < 2 or len(weight) < FEWEST or weight[0].numel() < ENTRIES:
+    few = weight.dim() < 2 or len(weight) < FEWEST or weight[0].numel() < ENTRIES
+    if few or not layout.startswith("out in"):
         return None
     if weight.is_meta or is_wrapped(weight) or not bool((weight[0] == weight[1]).all()):
         return None
-    return len(weight.detach().flatten(1).unique(dim=0))
+    return len(torch.unique(weight.detach().flatten(1), dim=0))

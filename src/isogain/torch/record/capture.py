@@ -321,16 +321,13 @@ class Recorder(Watch):
                 return None
             return self._main(value.parameters), value.flipped
 
-        found = find_weight(plain_name(name), args, kwargs, describe)
-        if found is None:
+        if (found := find_weight(plain_name(name), args, kwargs, describe)) is None:
             return None
         use, tensor = found
         if tensor.is_meta or is_wrapped(tensor):
             return replace(use, rms=math.nan)
-        value = self.value(tensor)
-        several = len(value.parameters) > 1
-        if self.measure and (several or value.bound) and use.layout.startswith("out in"):
-            use = replace(use, distinct=distinct_rows(tensor))
+        several, bound = len(self.value(tensor).parameters) > 1, self.value(tensor).bound
+        use = replace(use, distinct=distinct_rows(tensor, use.layout)) if several or bound else use
         if not several:
             return replace(use, rms=rms_of(tensor))
         moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan

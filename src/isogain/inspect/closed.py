@@ -34,11 +34,15 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     if not FOLLOWING.intersection(finding.code for finding in findings):
         return [*findings, *_alone(table, trunk)]
     why, names, mends = _cause(table, trunk)
-    if not why:
-        return list(findings)
+    last = not why
+    if last:
+        why, names, mends = _ended(table, trunk)
+    told = FOLLOWING if why else frozenset[str]()
     return [
-        replace(one, why=why, paths=names, mends=mends) if one.code in FOLLOWING else one for one in findings
-    ]
+        replace(one, why=why, paths=names, mends=mends) if one.code in told and (one.blames or not last)
+        else one
+        for one in findings
+    ]  # fmt: skip
 
 
 def _alone(table: Table, trunk: Sequence[Node]) -> Iterator[Finding]:
@@ -67,7 +71,7 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         return why, (place(dropping),), ()
     lone = next((n for n in trunk if n.op == "layer_norm" and n.shape and n.shape[-1] == 1), None)
     if lone is None:
-        return _ended(table, trunk)
+        return "", (), ()
     why = (
         f"{place(lone)} normalises over a single number, which leaves 0 of whatever it gets: only its bias "
         "is handed on"

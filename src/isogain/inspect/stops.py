@@ -18,6 +18,8 @@ SLOPES = frozenset(["exp", "softmax"])
 """Operations that have one everywhere: what makes their results alike lies in front of them."""
 SAME, APART = 1e-12, 1e-6
 """1 - cosine of samples that differ by rounding alone, and of those that are told apart."""
+FAINT = 1e-5
+"""Share of what comes behind it below which a signal may be lost in rounding."""
 MAKING = frozenset(["multiply", "add", "other", "pool", "softmax", "product"])
 """Kinds that may make one number of all."""
 
@@ -74,7 +76,8 @@ def _same(table: Table, first: Node, way: list[Node]) -> Stop | None:
         behind = table.forward.get(node.index)
         if behind is None:
             continue
-        if node.kind == "activation" or node.op in SLOPES or not _is_one(behind):
+        drowned = seen.rms < FAINT * behind.rms  # in a bias, say
+        if node.kind == "activation" or node.op in SLOPES or drowned or not _is_one(behind):
             return None
         made = [one for one in way[: number + 1] if one.kind in MAKING and not one.parameters]
         if any(one.op in SLOPES for one in made):

@@ -131,7 +131,7 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
     severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
     yield Finding(
         "vanishing-forward", severity, place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
-        "1, whatever the input's size", why, "", tuple(place(n) for n in lost), mends=mends,
+        "1, whatever the input's size", why, "", tuple(place(n) for n in lost), mends=mends, blames=True,
     )  # fmt: skip
 
 
@@ -175,12 +175,14 @@ def _forward_finding(
     made = between(table, piece[0], worst, change)
     why, paths, mends = _cause(table, made, weights, change, "signal")
     told = (narrow_kernels if change > 0 else wide_kernels)(table, worst.index)
-    if worst.kind != "weight" and (known := next(told, None)) is not None:
+    known = next(told, None) if worst.kind != "weight" else None
+    if known is not None:
         why, paths, mends = known.why, known.paths, known.mends
     return Finding(
         code, severity, pattern(made.names) if made and made.names else place(worst),
         f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         _expected_words(natural, chain.course.band(), chain), why, "", paths, mends=mends,
+        blames=known is None,
     )  # fmt: skip
 
 
@@ -347,7 +349,7 @@ def _backward_finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"{what} {there:.2g} at {place(last)} -> {here:.2g} here ({change:+.1f} decades)",
         _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain), why, "",
-        paths, mends=mends,
+        paths, mends=mends, blames=not told,
     )  # fmt: skip
 
 
@@ -381,7 +383,7 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
         f"not 0: {place(first)} gets {table.backward[first.index].rms:.2g}",
         f"no gradient passes from {place(first)} back to {place(dead[-1])}: {why}",
         "", tuple(dict.fromkeys(family(place(n)) for n in dead)),
-        mends=stack(table, weights) if stop is None else (),
+        mends=stack(table, weights) if stop is None else (), blames=stop is None,
     )  # fmt: skip
 
 

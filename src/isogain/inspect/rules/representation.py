@@ -105,6 +105,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
         _off(table, trunk) or cause_of(table, weights, change, f"difference between {what}"), "",
         tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
+        blames=not _off(table, trunk),
     )  # fmt: skip
 
 
@@ -240,6 +241,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
             or cause_of(table, weights, math.log10(apart), "difference between samples"),
             paths=known.paths if known else (),
             mends=known.mends or (RESTART,) if known else (*stack(table, weights), smaller_inputs(table)),
+            blames=known is None,
         )  # fmt: skip
         return
 

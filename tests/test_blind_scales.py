@@ -411,3 +411,42 @@ def test_a_divergence_summed_over_samples_beside_a_mean(over, told):
     seen = found(Codes(), (bits, bits), loss)
     assert ("initial-loss" in seen) == told
     assert not told or set(seen["initial-loss"].paths) == {"means", "logs"}
+
+
+# ---- learnt positions ------------------------------------------------------------------------
+
+
+class Sequence(nn.Module):
+    """Tokens times a number, learnt positions, one block with a norm in front."""
+
+    def __init__(self, tokens: float, factor: float, positions: float) -> None:
+        super().__init__()
+        self.tokens, self.factor = nn.Embedding(30, 64), factor
+        nn.init.normal_(self.tokens.weight, std=tokens)
+        self.positions = nn.Parameter(positions * torch.randn(16, 64))
+        self.block = nn.TransformerEncoderLayer(64, 4, 128, 0.0, batch_first=True, norm_first=True)
+        self.head = nn.Linear(64, CLASSES)
+
+    def forward(self, ids):
+        return self.head(self.block(self.tokens(ids) * self.factor + self.positions).mean(1))
+
+
+def sentences():
+    return torch.randint(30, (SAMPLES, 16)), labels()
+
+
+def test_positions_that_drown_in_tokens_times_the_root_of_the_width():
+    batch, model = sentences(), Sequence(1.0, 8.0, 0.02)
+    seen = found(model, batch, inspect=igt.inspect)["vanishing-forward"]
+    assert seen.path == "positions"
+    exec(seen.fix, {"model": model, "torch": torch, "igt": igt})
+    assert not found(model, batch)
+
+
+def test_tokens_that_drown_in_positions():
+    assert found(Sequence(0.02, 1.0, 5.0), sentences())["vanishing-forward"].path == "positions"
+
+
+@pytest.mark.parametrize("sizes", [(0.02, 1.0, 0.02), (0.125, 8.0, 0.02), (1.0, 1.0, 1.0), (0.02, 8.0, 0.02)])
+def test_tokens_and_positions_that_are_both_felt(sizes):
+    assert not found(Sequence(*sizes), sentences())

@@ -90,3 +90,23 @@ def test_the_flat_share_of_a_normal():
     share = math.erfc(math.acosh(0.06**-0.5) / 2**0.5)
     assert seen.expected[0] == pytest.approx(share)
     assert seen.flat[0] == pytest.approx(share, abs=5 * (share / 12800) ** 0.5)
+
+
+@pytest.mark.parametrize("bias", [1.0, 5.0, 30.0])
+def test_a_forget_gate_that_no_step_moves(bias):
+    torch.manual_seed(0)
+
+    class Reader(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read, self.answer = torch.nn.LSTM(2, 32, batch_first=True), torch.nn.Linear(32, 2)
+            with torch.no_grad():
+                self.read.bias_hh_l0.zero_()
+                self.read.bias_ih_l0[32:64] = bias
+
+        def forward(self, x):
+            return self.answer(self.read(x)[0][:, -1])
+
+    batch = torch.randn(64, 30, 2), torch.arange(64) % 2
+    found = [one for one in igt.inspect(Reader(), batch, "cross_entropy").findings if one.severity != "info"]
+    assert [one.code for one in found] == ["saturated-units"] * (bias > 12)

@@ -258,3 +258,54 @@ def test_what_lies_behind_a_node_leaves_its_siblings_out():
     table = igt.inspect(Fork(), torch.randn(4, 8)).table
     head = next(node for node in table.graph.nodes if node.path == "head")
     assert [node.path for node in table.behind(head.index) if node.weight] == ["left", "head"]
+
+
+# ---- columns without a spread ----------------------------------------------------------------
+
+
+def tabular(constant):
+    x = torch.randn(128, 8)
+    mean, std = x.mean(0), x.std(0)
+    if constant:  # where it was learnt the fourth column never varied
+        mean[3], std[3] = 5.0, 0.0
+        x[:, 3] = 5 + 0.01 * torch.randn(128)
+    return x, mean, std + 1e-8, (x[:, 0] > 0).long()
+
+
+class Standardised(torch.nn.Module):
+    def __init__(self, mean, std):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self.net = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 2))
+
+    def forward(self, x):
+        return self.net((x - self.mean) / self.std)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_a_column_divided_by_next_to_nothing(constant):
+    torch.manual_seed(0)
+    x, mean, std, y = tabular(constant)
+    found = list(igt.inspect(Standardised(mean, std), (x, y), "cross_entropy").findings)
+    found = [one for one in found if one.code == "exploding-forward"]
+    assert len(found) == constant
+    assert all("constants do that divide a column" in one.why and "gain" not in one.why for one in found)
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_running_variances_of_channels_that_never_varied(still):
+    torch.manual_seed(0)
+    x, y = torch.randn(128, 8), torch.arange(128) % 2
+    net = torch.nn.Sequential(
+        torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.BatchNorm1d(32, eps=1e-12), torch.nn.Linear(32, 2)
+    )
+    with torch.no_grad():
+        made = net[1](net[0](x))
+        net[2].running_mean.copy_(made.mean(0))
+        net[2].running_var.copy_(made.var(0) + 1e-3)
+        net[2].running_var[: 8 * still] = 0.0
+    found = list(igt.inspect(net.eval(), (x, y), "cross_entropy").findings)
+    found = [one for one in found if one.code == "exploding-forward"]
+    assert [one.path for one in found] == ["2"] * still
+    assert all("never varied" in one.why for one in found)

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: E402
 import isogain.torch as igt  # noqa: E402
 from corpus import broken_closer, closer  # noqa: E402
 from isogain.inspect.looks import Angles, Decays  # noqa: E402
+from isogain.torch.inspection.inspecting import inspect  # noqa: E402
 
 
 def codes(model, inputs, loss=None):
@@ -107,3 +108,101 @@ def test_a_state_that_forgets_at_once(offset, verdict):
     torch.manual_seed(5)
     report = igt.inspect(*closer.sequences(closer.Pooled(closer.Selective(offset=offset)), length=32))
     assert report.verdict == verdict
+
+
+# ---- encodings of places -------------------------------------------------------------------
+
+
+class Waves(nn.Module):
+    """Random Fourier features of places (Tancik et al. 2020), fixed or trained."""
+
+    def __init__(self, scale: float, trained: bool = False) -> None:
+        super().__init__()
+        self.waves = nn.Linear(2, 64, bias=False)
+        nn.init.normal_(self.waves.weight, std=2 * math.pi * scale)
+        self.waves.requires_grad_(trained)
+        self.trained = trained
+        self.net = nn.Sequential(nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    def forward(self, x):
+        angles = self.waves(x) if self.trained else x @ self.waves.weight.detach().T
+        return self.net(torch.cat([angles.sin(), angles.cos()], -1))
+
+
+def places(side=24):
+    line = torch.linspace(0, 1, side)
+    x = torch.stack(torch.meshgrid(line, line, indexing="ij"), -1).reshape(-1, 2)
+    return x, torch.sin(7 * x[:, :1]) * torch.cos(5 * x[:, 1:])
+
+
+def told_of(model, inputs):
+    found = [one for one in inspect(model, inputs, "mse").findings if one.severity != "info"]
+    return {one.code: one for one in reversed(found)}
+
+
+@pytest.mark.parametrize("scale", [20.0, 100.0])
+def test_waves_finer_than_a_grid_leave_neighbours_unrelated(scale):
+    torch.manual_seed(0)
+    found = told_of(Waves(scale), places())["time-scale"]
+    assert "learn each sample by heart" in found.why
+
+
+@pytest.mark.parametrize("scale", [0.001, 0.03])
+def test_waves_that_do_not_turn_over_all_places(scale):
+    torch.manual_seed(0)
+    assert "straight lines" in told_of(Waves(scale), places())["time-scale"].why
+
+
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("scale", [0.3, 1.0, 5.0])
+def test_waves_of_the_size_of_what_is_asked_for(scale, trained):
+    torch.manual_seed(0)
+    assert not told_of(Waves(scale, trained), places())
+
+
+def test_places_drawn_at_random_may_have_nearer_neighbours():
+    torch.manual_seed(0)
+    x = torch.rand(256, 2)
+    assert not told_of(Waves(20.0), (x, x[:, :1]))
+
+
+def test_trained_waves_get_a_line():
+    torch.manual_seed(0)
+    model, batch = Waves(0.001, trained=True), places()
+    found = next(one for one in igt.inspect(model, batch, "mse").findings if one.code == "time-scale")
+    exec(found.fix, {"model": model, "inputs": batch[0], "torch": torch, "igt": igt})
+    assert "time-scale" not in told_of(model, batch)
+
+
+# ---- reservoirs ----------------------------------------------------------------------------
+
+
+class Reservoir(nn.Module):
+    """A frozen recurrence and a trained readout (Jaeger 2001)."""
+
+    def __init__(self, radius: float, buffers: bool) -> None:
+        super().__init__()
+        carry, read = radius * torch.randn(100, 100) / 10, 0.5 * torch.randn(100, 1)
+        for name, value in (("carry", carry), ("read", read)):
+            if buffers:
+                self.register_buffer(name, value)
+            else:
+                self.register_parameter(name, nn.Parameter(value, requires_grad=False))
+        self.out = nn.Linear(100, 1)
+
+    def forward(self, x):
+        state = x.new_zeros(len(x), 100)
+        for step in range(x.shape[1]):
+            state = torch.tanh(x[:, step] @ self.read.T + state @ self.carry.T)
+        return self.out(state)
+
+
+@pytest.mark.parametrize("buffers", [False, True])
+@pytest.mark.parametrize("radius", [0.01, 0.5, 0.9, 1.3, 5.0])
+def test_frozen_states_that_are_chaotic_or_forget(radius, buffers):
+    torch.manual_seed(0)
+    x = torch.randn(32, 40, 1)
+    found = told_of(Reservoir(radius, buffers), (x, x[:, -1] + x[:, -2]))
+    assert set(found) == ({"time-scale"} if radius in (0.01, 5.0) else set())
+    if radius == 5:
+        assert "chaotic" in found["time-scale"].why

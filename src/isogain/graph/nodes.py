@@ -64,6 +64,9 @@ class WeightUse:
     """Which axis of the weight as used its node's channels are, where it has several of outputs."""
     moved: float = math.nan
     """For a weight that trainable parameters make of a frozen one: its distance from that, as a share."""
+    distinct: int | None = None
+    """For a layer's weight that is a function of its parameters: how many different rows, where the first two
+    are one."""
     mixed: bool = False
     """Whether its node's further inputs only weigh what the weight makes of the first (shares of experts)."""
 
@@ -135,7 +138,8 @@ class Node:
     channel_axis: int = -1
     weight: WeightUse | None = None
     activation: str | None = None
-    """Name in the table of activations, with its parameters in `settings`; the axis of a softmax is there."""
+    """Name in the table of activations, with its parameters in `settings`; there are, too, the axis of a
+    softmax and the number that a signal is multiplied by."""
     settings: Mapping[str, float] = field(default_factory=dict)
     module: str = ""
     """Class name of the module it ran in."""

@@ -20,6 +20,7 @@ __all__ = [
     "common_activation",
     "decades",
     "expected_scales",
+    "is_prior",
     "is_residual_sum",
     "lone_source",
     "slope",
@@ -60,6 +61,16 @@ def adds_bias(node: Node) -> bool:
     return node.kind == "add" and len(node.inputs) == 1 and bool(node.parameters)
 
 
+def is_prior(table: Table, node: Node) -> bool:
+    """Whether an output is mostly a constant of its last layer's own: a mean, a rate."""
+    bias = table.parameters.get(node.weight.bias or "") if node.weight is not None else None
+    seen = table.forward.get(node.index)
+    last = node.index in table.graph.outputs and not table.graph.weighed_later(node.index)
+    if not last or bias is None or seen is None or bias.fingerprint or bias.rms < SET:
+        return False
+    return bias.rms > MOST * seen.rms
+
+
 def decades(after: float, before: float) -> float:
     """log10(after / before), -inf for a signal that is gone, 0 where neither is anything."""
     if before <= 0:
@@ -77,6 +88,8 @@ def slope(values: Sequence[float]) -> float:
     return sum((x - middle) * y for x, y in points) / spread
 
 
+SET, MOST = 3.0, 0.9
+"""Size of a bias that no usual draw gives it; share of an output's size that such a constant makes."""
 SLACK = 0.15
 """Decades that a first layer's or a head's own gain, sqrt(2) say, may add."""
 STATIONS = frozenset(["input", "weight", "embedding", "recurrent", "add", "norm", "concatenate"])

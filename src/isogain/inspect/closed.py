@@ -11,9 +11,10 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
+from isogain.inspect.stops import stops_of_signal
 from isogain.inspect.table import Table
 
-__all__ = ["closed", "explained"]
+__all__ = ["closed", "explained", "stuck_zeros", "why_stuck"]
 
 FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
@@ -21,6 +22,8 @@ FOLLOWING = frozenset(
 """What such zeros bring about."""
 SAME = 1e-12
 """1 - cosine of samples that differ by rounding alone."""
+ALL = 0.999
+"""Share of an activation's units that are off which has a cause, and findings, of its own."""
 AJAR = 0.05
 """What a gate lets through below which it is a wall: a sigmoid of -3."""
 
@@ -31,11 +34,15 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     if not FOLLOWING.intersection(finding.code for finding in findings):
         return [*findings, *_alone(table, trunk)]
     why, names, mends = _cause(table, trunk)
-    if not why:
-        return list(findings)
+    last = not why
+    if last:
+        why, names, mends = _ended(table, trunk)
+    told = FOLLOWING if why else frozenset[str]()
     return [
-        replace(one, why=why, paths=names, mends=mends) if one.code in FOLLOWING else one for one in findings
-    ]
+        replace(one, why=why, paths=names, mends=mends) if one.code in told and (one.blames or not last)
+        else one
+        for one in findings
+    ]  # fmt: skip
 
 
 def _alone(table: Table, trunk: Sequence[Node]) -> Iterator[Finding]:
@@ -70,6 +77,62 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         "is handed on"
     )
     return why, (place(lone),), ()
+
+
+def _ended(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], tuple[Fix, ...]]:
+    """Zeros that no step moves, an operation that ends the signal, a layer that reads zeros alone."""
+    if names := stuck_zeros(table):
+        return why_stuck(names), names, (fresh(table, names), RESTART)
+    if (stop := next(stops_of_signal(table), None)) is not None:
+        return stop.why, (place(stop.node),), ()
+    reader = next((node for node in trunk if _reads_zeros(table, node)), None)
+    off = any(seen.dead_fraction > ALL for index, seen in table.forward.items() if index in table.on_trunk)
+    if reader is None or off:
+        return "", (), ()
+    why = (
+        f"{place(reader)} reads nothing but zeros: what lies in front of it hands on none of the signal (a "
+        "threshold that nothing reaches, units that never fire)"
+    )
+    return why, (place(reader),), ()
+
+
+def stuck_zeros(table: Table) -> tuple[str, ...]:
+    """Trained weights of zeros on the only way that get no gradient, though no zero lies behind them."""
+    alive = any(back.largest > 0 for back in table.backward.values())
+    last = max((n.index for n in table.graph.nodes if table.gated(n.index) and table.opens(n)), default=-1)
+    found = (
+        node.weight.name for node in table.graph.nodes
+        if alive and node.kind == "weight" and node.weight is not None and node.index in table.on_trunk
+        and node.index > last and _stuck(table, node.weight.name)
+    )  # fmt: skip
+    return tuple(dict.fromkeys(found))
+
+
+def _stuck(table: Table, name: str) -> bool:
+    state = table.parameters.get(name)
+    return state is not None and state.zero and state.gradient is not None and state.gradient.largest == 0
+
+
+def why_stuck(names: tuple[str, ...]) -> str:
+    """The sentence that names them."""
+    return (
+        f"{pattern(names)} is 0 everywhere, and what reads its zeros has slope 0 there (a length, a "
+        "square): it "
+        "gets no gradient and never moves, and the signal ends at it"
+    )
+
+
+def _reads_zeros(table: Table, node: Node) -> bool:
+    """Whether a drawn weight gets no gradient, though its bias does."""
+    states = (
+        [table.parameters.get(name or "") for name in (node.weight.name, node.weight.bias)]
+        if node.weight
+        else []
+    )
+    gradients = [state.gradient for state in states if state is not None]
+    drawn = len(gradients) == 2 and states[0] is not None and not states[0].zero
+    weight, bias = gradients if drawn else (None, None)
+    return weight is not None and bias is not None and weight.largest == 0 < bias.largest
 
 
 def _nearly_shut(table: Table, node: Node) -> Iterator[tuple[str, float]]:

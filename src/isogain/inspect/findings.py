@@ -43,11 +43,13 @@ class Finding(Line):
     """What might mend it, in the order in which it is tried."""
     remark: str = ""
     """In place of a fix: why there is none."""
+    blames: bool = field(default=False, compare=False, repr=False)
+    """Whether its why is that of the layers on the way, which any cause that is seen replaces."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         found = asdict(replace(self, mends=())) | {"paths": list(self.paths)}
-        del found["mends"]
+        del found["mends"], found["blames"]
         if not self.remark:
             del found["remark"]
         return found

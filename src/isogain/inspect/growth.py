@@ -24,7 +24,7 @@ LOUD = 3.0
 REST = 0.2
 """Share of the growth that its least makers may be left unnamed with."""
 _LAYERS = frozenset(["weight", "embedding", "recurrent"])
-_SUMMING = frozenset(["product", "pool", "other", "add"])
+_SUMMING = frozenset(["product", "pool", "other", "add", "multiply"])
 """Kinds that may make a signal larger without a parameter."""
 
 
@@ -105,7 +105,7 @@ def _way(table: Table, node: Node) -> list[Node]:
 def _measured(table: Table, node: Node) -> list[Node]:
     """The nearest nodes in front of it whose outputs were measured, learnt scales aside, and are numbers."""
     passed = [one for one in _passed(table, node) if one.index != node.index and one.index in table.forward]
-    known = [one for one in passed if one.kind != "multiply" or (one.learnt and one.inputs)]
+    known = [one for one in passed if one.kind != "multiply" or one.inputs]
     return [one for one in known if table.forward[one.index].finite and table.forward[one.index].rms > 0]
 
 

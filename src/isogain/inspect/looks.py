@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 __all__ = [
-    "Angles", "Attention", "BufferState", "Choices", "Decays", "Gates", "Grid", "Look", "Rows", "Seen", "Sum",
+    "Angles", "Attention", "BufferState", "Choices", "Decays", "Gates", "Grid", "Look", "Offset", "Rows",
+    "Seen", "Sum",
 ]  # fmt: skip
 
 
@@ -60,6 +61,12 @@ class Angles:
     """Error of the largest angle in the type it is held in."""
     constant: bool
     """Whether all observations are one."""
+    alike: int = 0
+    """How many units it has, where in every observation all of them are one; 0 otherwise."""
+    kinship: float = 1.0
+    """Mean cosine over channels of the turn between an observation and its nearest neighbour."""
+    regular: bool = False
+    """Whether the observations are a grid: all have their nearest neighbour at one distance."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,11 @@ class Decays:
     median: float
     fastest: float
     """The 98 % quantile."""
+    alike: int = 0
+    """How many units it has, where in every observation all of them are one; 0 otherwise."""
+    alone: float = math.nan
+    """Of a square matrix with a diagonal of zeros, as distances have: the least beside it, median over
+    rows."""
 
 
 @dataclass(frozen=True)
@@ -146,3 +158,20 @@ class BufferState:
     on_device: bool = True
     negative_variance: bool = False
     """Whether it is a norm's running variance with a number below 0."""
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A constant that makes a loss of the caller's own cheaper when it is added to an output."""
+
+    node: int | None
+    of: tuple[str, ...]
+    """The parameters that the output is, where it is no node."""
+    value: float
+    best: float
+    by: float
+    """The constant, to a quarter of it, at which the loss is `best` instead of `value`."""
+    channel: int | None = None
+    """The channel of several that it is added to; None for all of them."""
+    units: int = 1
+    """How many channels there are."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from isogain.graph import Graph, Node, trunks
 from isogain.inspect.formats import Scales
-from isogain.inspect.looks import BufferState, Look
+from isogain.inspect.looks import BufferState, Look, Offset
 from isogain.inspect.slices import Slices
 from isogain.rendering import Line, Text, rendered
 
@@ -292,6 +292,7 @@ class Table:
     buffers: tuple[BufferState, ...] = ()
     strangers: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Name and shape of trainable parameters that the pass read and the model does not hold."""
+    offset: Offset | None = None
 
     def __call__(self, full: bool = False) -> Text:
         """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""
@@ -341,8 +342,7 @@ class Table:
         return self.parameters.get(node.weight.name) if node.weight else None
 
     def ratio(self, node: Node) -> float:
-        """Measured gain: root mean square out over that of what it reads (the sum's mean square for several),
-        looking through operations that hand on what they get (shapes, dropout)."""
+        """Measured gain: root mean square out over that of all it reads; shapes and dropout count as none."""
         if node.index not in self.forward:
             return math.nan
         sources = [self._measured_before(one) for one in node.inputs]

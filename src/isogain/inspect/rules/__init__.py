@@ -9,6 +9,7 @@ from isogain.inspect.rules.adapters import adapter_not_neutral, drawn_factors
 from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.axes import mixed_samples
 from isogain.inspect.rules.balances import summed_penalties
+from isogain.inspect.rules.banks import uniform_banks
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -16,16 +17,18 @@ from isogain.inspect.rules.buffers import (
     stale_buffers,
 )
 from isogain.inspect.rules.codebooks import idle_codes
-from isogain.inspect.rules.drowned import drowned_data, drowned_places, loud_tables
+from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
+from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
 from isogain.inspect.rules.loud_branches import loud_branches
 from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
+from isogain.inspect.rules.offsets import missing_offsets
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.places import outside_grids, same_places
 from isogain.inspect.rules.propagation import (
@@ -37,6 +40,7 @@ from isogain.inspect.rules.propagation import (
 from isogain.inspect.rules.quiet_products import quiet_products
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.representation import constant_output, rank_collapse
+from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.settled import cold_choices, settled_shares
@@ -45,6 +49,7 @@ from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
 from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_rows, symmetric_units
+from isogain.inspect.rules.temperatures import inverse_temperatures
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs
@@ -58,7 +63,7 @@ Rule = Callable[[Table], Iterator[Finding]]
 RULES: dict[str, tuple[Rule, ...]] = {
     "non-finite": (nan_buffers, non_finite),
     "uninitialized": (stale_buffers, uninitialized),
-    "symmetric-units": (symmetric_units, same_rows, copied_rows, saddles),
+    "symmetric-units": (symmetric_units, same_rows, copied_rows, saddles, uniform_banks),
     "off-peers": (off_peers, odd_slices, wrong_fans),
     "exploding-forward": (
         exploding_forward,
@@ -72,11 +77,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
         vanishing_forward,
         drowned_data,
         drowned_places,
+        drowned_positions,
         foreign_statistics,
         foreign_units,
         offset_inputs,
         quiet_products,
         narrow_bells,
+        narrow_kernels,
         outside_grids,
         drawn_norms,
         dropped_signals,
@@ -84,17 +91,17 @@ RULES: dict[str, tuple[Rule, ...]] = {
         masked_weights,
         zero_rows,
     ),
-    "time-scale": (time_scale, flat_sines, forgotten_states),
+    "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
     "attention-collapse": (attention_collapse, loud_mixtures, cold_choices),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward,),
     "saturated-units": (saturated_units, saturated_gates, shut_mixtures, settled_shares, lone_shares),
     "dead-units": (dead_units,),
-    "rank-collapse": (rank_collapse, same_places),
+    "rank-collapse": (rank_collapse, same_places, wide_kernels),
     "constant-output": (constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
-    "initial-loss": (initial_loss, summed_penalties),
-    "loss-floor": (loss_floor, wrong_classes),
+    "initial-loss": (initial_loss, summed_penalties, missing_offsets),
+    "loss-floor": (loss_floor, wrong_classes, inverse_temperatures),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter, frozen_answers),

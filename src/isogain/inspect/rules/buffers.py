@@ -100,10 +100,26 @@ def foreign_statistics(table: Table) -> Iterator[Finding]:
         low, high = math.sqrt(max(learnt.smallest, 0.0)), math.sqrt(max(learnt.largest, 0.0))
         centre = known.get(f"{node.path}.running_mean")
         high += centre.largest if centre is not None else 0.0
-        louder = table.forward[node.index].rms > FOREIGN / 3 * table.norm_scale(node)
+        loudness = table.forward[node.index].rms / (table.norm_scale(node) or math.inf)
+        louder = loudness > FOREIGN / 3
         if (lost and size * FOREIGN < low) or (louder and size > FOREIGN * high > 0):
             yield _foreign(table, node, size, (low, high))
             return
+        if loudness > FOREIGN and table.node(node.inputs[0]).learnt:
+            yield _still(node, loudness)
+            return
+
+
+def _still(node: Node, loudness: float) -> Finding:
+    """Of a norm whose inputs are as loud as those it learnt from, and whose outputs are not."""
+    return Finding(
+        "exploding-forward", "critical" if loudness > FOREIGN**2 else "warning", node.path,
+        f"outputs {loudness:.3g} times as large as its scale asks for", "as large: its inputs fit its "
+        "statistics",
+        f"some running variances of {node.path} are next to 0, of channels that never varied while they were "
+        "learnt: whatever differs there now is divided by next to nothing; let it learn its statistics anew",
+        paths=(node.path,),
+    )  # fmt: skip
 
 
 def _foreign(table: Table, node: Node, size: float, known: tuple[float, float]) -> Finding:

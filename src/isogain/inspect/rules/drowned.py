@@ -17,13 +17,15 @@ from isogain.inspect.looks import Rows
 from isogain.inspect.mending import sized, zeroed
 from isogain.inspect.table import Table
 
-__all__ = ["drowned_data", "drowned_places", "drowning_biases", "loud_tables"]
+__all__ = ["drowned_data", "drowned_places", "drowned_positions", "drowning_biases", "loud_tables"]
 
 LOUD = (10.0, 1000.0)
 """Size of a learnt constant over that of the data it is added to, to warn and to call it critical."""
 BURIED = 20.0
 """Size of data over that of a constant table added to them: it cannot grow, and in an attention's logits its
 products with itself are as its square."""
+LOST = 100.0
+"""The same for learnt positions, which grow: at 50 times, where pictures start, they still do in time."""
 LARGE = 3.0
 """Root mean square that no embedding needs, N(0, 1) and factors of sqrt(width) aside."""
 ASIDE = 30.0
@@ -85,13 +87,23 @@ def _summands(table: Table, node: Node, inputs: int) -> Iterator[Drowned]:
 
 
 def _beside(table: Table, data: int, sizes: Mapping[str, float]) -> Iterator[Drowned]:
-    seen = table.forward.get(data)
-    if seen is not None and seen.finite and seen.rms > 0:
+    quiet = _size(table, data)
+    if 0 < quiet < math.inf:
         for name, size in sizes.items():
             use = table.graph.by_parameter[name]
             # what the data's summand was made with is no stranger to it: a class token that asks the patches
             if use.trainable and not any(table.makers[data] >> one & 1 for one in use.nodes):
-                yield Drowned(seen.rms, size, name)
+                yield Drowned(quiet, size, name)
+
+
+def _size(table: Table, index: int) -> float:
+    """Root mean square of a signal, worked out from the one before it where a number multiplies that."""
+    seen, node = table.forward.get(index), table.node(index)
+    if seen is not None:
+        return seen.rms if seen.finite else math.nan
+    if len(node.inputs) == 1 and not node.parameters and ("factor" in node.settings or node.kind == "shape"):
+        return abs(node.settings.get("factor", 1.0)) * _size(table, node.inputs[0])
+    return math.nan
 
 
 def _rows(table: Table, node: Node) -> Rows | None:
@@ -169,6 +181,44 @@ def drowned_places(table: Table) -> Iterator[Finding]:
             paths=(place(made),), mends=(sized(table, {made.weight.name: share}),),
         )  # fmt: skip
         return
+
+
+def drowned_positions(table: Table) -> Iterator[Finding]:
+    """Learnt positions that drown in an embedding's rows, as where these are multiplied by sqrt(width)."""
+    for node in table.graph.nodes:
+        names = [name for name in node.parameters if node.kind == "add" and _fits(table, name, node)]
+        made = _made_by(table, node.inputs[0]) if names and len(node.inputs) == 1 else None
+        summed = table.forward.get(node.index)
+        if made is None or made.kind != "embedding" or made.weight is None or summed is None:
+            continue
+        size = max(table.parameters[name].rms for name in names)
+        normed = table.graph.following(node.index, ("norm",), 3) is not None
+        if normed and summed.finite and summed.rms > LOST * size > 0:
+            yield _lost(table, made.weight.name, names, summed.rms, size)
+            return
+
+
+def _fits(table: Table, name: str, node: Node) -> bool:
+    """Whether a trained table has a row for each position, as wide as the signal."""
+    use, shape = table.graph.by_parameter[name], node.shape
+    several = len(use.shape) > 1 and len(shape) > 2 and use.shape[-1] == shape[-1]
+    return use.trainable and name in table.parameters and several and use.shape[-2] >= shape[-2] > 1
+
+
+def _lost(table: Table, tokens: str, names: list[str], loud: float, quiet: float) -> Finding:
+    return Finding(
+        "vanishing-forward", "warning", pattern(names),
+        f"positions of size {quiet:.3g} added to tokens of size {loud:.3g}", "of one size",
+        f"{pattern(names)} drowns in what {tokens} gives: a norm behind the sum leaves {quiet / loud:.1g} "
+        "of it, "
+        "and usual steps take thousands to make it felt (a factor of sqrt(width) on tokens that have the "
+        "size "
+        "of 1 already)",
+        paths=(*names, tokens),
+        mends=(
+            sized(table, {tokens: quiet / loud}), sized(table, dict.fromkeys(names, loud / quiet)), RESTART,
+        ),
+    )  # fmt: skip
 
 
 def loud_tables(table: Table) -> Iterator[Finding]:

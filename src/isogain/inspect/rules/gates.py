@@ -16,6 +16,8 @@ __all__ = ["saturated_gates"]
 
 NAMES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate", "r": "reset gate",
          "z": "update gate", "n": "candidate", "h": "tanh"}  # fmt: skip
+JAMMED, SLOPE, MOST = 12.0, 6e-6, 0.9
+"""What a gate receives from which on its slope, sigmoid' at 12, is as small; and in how many of its units."""
 CANDIDATES = "gnh"
 """What a cell is told, and no gate."""
 
@@ -28,6 +30,7 @@ def saturated_gates(table: Table) -> Iterator[Finding]:
         and max(_flat(look.seen), default=0.0) > SATURATED[0]
     ]  # fmt: skip
     if not found:
+        yield from _jammed(table)
         return
     look, gates = max(found, key=lambda one: max(_flat(one[1])))
     flat = _flat(gates)
@@ -47,6 +50,25 @@ def saturated_gates(table: Table) -> Iterator[Finding]:
         paths=tuple(paths),
         mends=_scaled(table, [one.node for one, _ in found if one.node is not None], 1 / gates.size[worst]),
     )  # fmt: skip
+
+
+def _jammed(table: Table) -> Iterator[Finding]:
+    """Gates that a bias holds so far at one end that no step moves them."""
+    for look in table.looks:
+        if not isinstance(look.seen, Gates) or look.node is None:
+            continue
+        rows = zip(look.seen.letters, look.seen.held, look.seen.size, strict=False)
+        far = [(letter, size) for letter, held, size in rows if held > MOST and size > JAMMED]
+        if far:
+            letter, size = max(far, key=lambda one: one[1])
+            yield Finding(
+                "saturated-units", "warning", look.path or look.op,
+                f"the {NAMES[letter]} gets {size:.3g}", "a few: log(T) keeps a state for T steps",
+                f"the bias of the {NAMES[letter]} holds it at one end so far that its slope is {SLOPE:g} or "
+                "less: it never learns when to let go, or to let in",
+                paths=(look.path or look.op,), mends=(RESTART,),
+            )  # fmt: skip
+            return
 
 
 def _flat(gates: Gates) -> list[float]:

@@ -15,7 +15,7 @@ from isogain.inspect.growth import grown
 from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs, zeroed
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["initial_loss", "of_unit_rows"]
+__all__ = ["UNIT", "initial_loss", "of_unit_rows"]
 
 EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
@@ -110,7 +110,7 @@ def _differentiated(table: Table, use: LossUse) -> LossUse:
 def _constant(table: Table, use: LossUse) -> Finding | None:
     """A loss of yes or no that one constant answer would make far cheaper: the prior is missing."""
     excess, ratio = use.value - use.chance, use.value / use.chance if use.chance > 0 else math.nan
-    if not (excess > EXCESS[0] and ratio > RATIO[0]):
+    if not (excess > EXCESS[0] and ratio > RATIO[0]) or _held(table, use):
         return None
     severity: Severity = "critical" if excess > EXCESS[1] and ratio > RATIO[1] else "warning"
     heads = _heads(table, use.answers)
@@ -125,6 +125,15 @@ def _constant(table: Table, use: LossUse) -> Finding | None:
         f"the bias of {name} should start at log(p / (1 - p)) = {use.constant:.2g}",
         paths=paths, mends=(filled(table, _biases(heads, use.pulled), use.constant),),
     )  # fmt: skip
+
+
+def _held(table: Table, use: LossUse) -> bool:
+    """Whether no prior is missing: what is added behind the last weight makes its answers one-sided."""
+    added = [
+        name for one in use.answers for name in table.node(one).parameters if table.node(one).kind == "add"
+    ]
+    sizes = [table.parameters[name].rms for name in added if name in table.parameters]
+    return abs(use.constant) < EXCESS[0] and max(sizes, default=0.0) > EXCESS[0]
 
 
 def _heads(table: Table, answers: Iterable[int], kind: str = "weight") -> list[Node]:
@@ -241,6 +250,8 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
     node = table.graph.preceding(start, ("weight",), 8)
     if node is None or node.weight is None:
         return _tables(table, start, size / use.spread)
+    if (behind := _behind(table, node, start, use)) is not None:
+        return behind
     before = [table.forward[i].rms for i in node.inputs if i in table.forward]
     seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
     mends = [smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART]
@@ -251,6 +262,28 @@ def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix,
         seen += f"; {made.who} made what it reads {made.factor:.3g} times as large"
         mends = mends[::-1]  # a new start before a quiet head, which leaves the rest as loud as it is
     return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), tuple(mends)
+
+
+def _behind(table: Table, head: Node, start: int, use: LossUse) -> tuple[str, str, tuple[Fix, ...]] | None:
+    """The same where parameters behind the last weight make the logits of its small answers."""
+    seen = table.forward.get(head.index)
+    if seen is None or not seen.std < OWN_BIAS * use.spread:
+        return None
+    reached = {head.index}
+    names = dict[str, None]()
+    for node in table.graph.nodes[head.index + 1 : start + 1]:
+        if not reached.isdisjoint(node.inputs):
+            reached.add(node.index)
+            names |= dict.fromkeys(node.parameters if node.kind == "add" else ())
+    if not names:
+        return None
+    found = pattern(tuple(names))
+    return (
+        f"{found} makes them of what {place(head)} gives, of standard deviation {seen.std:.3g}: cut "
+        "points have "
+        "to rise from the first to the last, over the range of those answers",
+        found, () if use.kind == "nll_loss" else (zeroed(table, names), RESTART),
+    )  # fmt: skip
 
 
 def _tables(table: Table, start: int, factor: float) -> tuple[str, str, tuple[Fix, ...]]:

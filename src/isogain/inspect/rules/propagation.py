@@ -12,14 +12,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers
 from isogain.inspect.causes import cause_of, pattern, place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum, split_at_norms
+from isogain.inspect.chains import (
+    Chain,
+    Tolerance,
+    chains,
+    decades,
+    is_prior,
+    is_residual_sum,
+    split_at_norms,
+)
 from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.growth import Growth, between
 from isogain.inspect.mending import filled, stack
 from isogain.inspect.openings import opening
+from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
+from isogain.inspect.rules.softmaxes import lone_shares
+from isogain.inspect.stops import stop_between
 from isogain.inspect.table import Table
 
 __all__ = ["exploding_backward", "exploding_forward", "vanishing_backward", "vanishing_forward"]
@@ -28,6 +39,11 @@ VANISHING = Tolerance(3.3, 4.5)
 EXPLODING = Tolerance(2.0, 3.3)
 INFLUENCE = Tolerance(2.5, 4.0)
 """For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
+SCALING = frozenset(["mul", "__mul__", "__rmul__", "div", "__truediv__", "__itruediv__", "__imul__"])
+TINY = 1e-20
+"""Gradient so small that a few layers more may let it underflow."""
+SHUT = 0.5
+"""Share of an activation without any slope from which on all of it may be."""
 WHISPER = 100.0
 """Times a stream must be louder than what a branch adds to it for the branch to start as good as closed."""
 
@@ -115,7 +131,7 @@ def _eclipsed(table: Table, chain: Chain) -> Iterator[Finding]:
     severity: Severity = "critical" if len(lost) > 1 or ratio < 1e-3 else "info"
     yield Finding(
         "vanishing-forward", severity, place(lost[0]), f"a norm's output at {ratio:.1e} of its scale",
-        "1, whatever the input's size", why, "", tuple(place(n) for n in lost), mends=mends,
+        "1, whatever the input's size", why, "", tuple(place(n) for n in lost), mends=mends, blames=True,
     )  # fmt: skip
 
 
@@ -130,6 +146,7 @@ def exploding_forward(table: Table) -> Iterator[Finding]:
         for piece in split_at_norms(table, chain):
             reference = _reference(table, piece, chain)
             kept = [n for n in piece if n.index > reference.index and table.forward[n.index].finite]
+            kept = [n for n in kept if not is_prior(table, n)]
             if not kept or table.forward[reference.index].rms == 0 or reference.kind == "embedding":
                 continue
             worst = max(kept, key=lambda node: _change(table, reference, node))
@@ -157,10 +174,15 @@ def _forward_finding(
     natural = chain.course.change(piece[0], worst)
     made = between(table, piece[0], worst, change)
     why, paths, mends = _cause(table, made, weights, change, "signal")
+    told = (narrow_kernels if change > 0 else wide_kernels)(table, worst.index)
+    known = next(told, None) if worst.kind != "weight" else None
+    if known is not None:
+        why, paths, mends = known.why, known.paths, known.mends
     return Finding(
         code, severity, pattern(made.names) if made and made.names else place(worst),
         f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         _expected_words(natural, chain.course.band(), chain), why, "", paths, mends=mends,
+        blames=known is None,
     )  # fmt: skip
 
 
@@ -172,8 +194,11 @@ def _cause(
         return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
     if not made.names:
         why = (
-            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as sums "
-            "over many do that nothing divides"
+            f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
+            "constants do that divide a column by next to nothing"
+            if made.op in SCALING
+            else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
+            "sums over many do that nothing divides"
         )
         return why, _paths(weights), (RESTART,)
     why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"
@@ -317,11 +342,14 @@ def _backward_finding(
     why, paths, mends = _cause(table, made, weights, change, "gradient")
     if chain.normalised and not chain.residual:
         mends = (RESTART,)
+    told = (*narrow_kernels(table, node.index), *wide_kernels(table, node.index)) if change < 0 else ()
+    if told:
+        why, paths, mends = told[0].why, told[0].paths, told[0].mends
     return Finding(
         "exploding-backward" if change > 0 else "vanishing-backward", severity, place(node),
         f"{what} {there:.2g} at {place(last)} -> {here:.2g} here ({change:+.1f} decades)",
         _expected_words(chain.course.back_change(node, last), chain.course.back_band(), chain), why, "",
-        paths, mends=mends,
+        paths, mends=mends, blames=not told,
     )  # fmt: skip
 
 
@@ -345,19 +373,27 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
     if not dead or not alive or any(table.gated(n.index) for n in table.graph.nodes[dead[-1].index + 1 :]):
         return
     first = next((n for n in alive if n.index > dead[-1].index), alive[-1])
+    stop = stop_between(table, dead[-1], first)
+    if stop is not None and any(place(stop.node) == one.path for one in lone_shares(table)):
+        return
     weights = [n for n in chain.weights if dead[0].index <= n.index <= first.index]
+    why = stop.why if stop is not None else _stop(table, dead[-1], first)
     yield Finding(
         "vanishing-backward", "critical", place(dead[-1]), "gradient exactly 0",
         f"not 0: {place(first)} gets {table.backward[first.index].rms:.2g}",
-        f"no gradient passes from {place(first)} back to {place(dead[-1])}: "
-        f"{_stop(table, dead[-1], first)}",
-        "", tuple(dict.fromkeys(family(place(n)) for n in dead)), mends=stack(table, weights),
+        f"no gradient passes from {place(first)} back to {place(dead[-1])}: {why}",
+        "", tuple(dict.fromkeys(family(place(n)) for n in dead)),
+        mends=stack(table, weights) if stop is None else (), blames=stop is None,
     )  # fmt: skip
 
 
 def _stop(table: Table, dead: Node, alive: Node) -> str:
     between = table.graph.nodes[dead.index : alive.index + 1]
-    off = [n for n in between if n.index in table.forward and table.forward[n.index].dead_fraction >= 0.999]
-    if off:
+    seen = [(n, table.forward[n.index]) for n in between if n.index in table.forward]
+    if off := [n for n, f in seen if f.dead_fraction >= 0.999]:
         return f"every unit of {place(off[0])} ({off[0].op}) is off for all samples"
-    return "the product of slopes and weights between them underflows to 0"
+    flat = any(f.shut_fraction > SHUT for _, f in seen)
+    if flat or table.backward[alive.index].rms < TINY:
+        return "the product of slopes and weights between them underflows to 0"
+    ops = tuple(dict.fromkeys(n.op for n in between[1:] if n.kind != "shape"))
+    return f"what lies between hands none back ({', '.join(ops)})"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from isogain.graph import Node
 from isogain.inspect.causes import cause_of, pattern, place
-from isogain.inspect.chains import Chain, Tolerance, chains, weights_on
+from isogain.inspect.chains import Chain, Tolerance, chains, is_prior, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
@@ -16,6 +16,7 @@ from isogain.inspect.openings import opening
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.drowned import drowning_biases
 from isogain.inspect.rules.exponentials import narrow_bells
+from isogain.inspect.rules.kernels import wide_kernels
 from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.softmaxes import shared_by_samples
@@ -98,12 +99,14 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         return None
     now = found[nodes.index(worst)]
     weights = [n for n in weights_on(chain) if n.index <= worst.index]
+    trunk = [n for n in table.graph.nodes[: worst.index] if n.index in table.on_trunk]
     change = 0.5 * math.log10(now / start)
     return Finding(
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
-        cause_of(table, weights, change, f"difference between {what}"), "",
+        _off(table, trunk) or cause_of(table, weights, change, f"difference between {what}"), "",
         tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
+        blames=not _off(table, trunk),
     )  # fmt: skip
 
 
@@ -220,22 +223,26 @@ def constant_output(table: Table) -> Iterator[Finding]:
         chosen = opening(table) if forward.distance > ROUNDING else 1.0
         lost = _lost(start, forward.distance, depth) + math.log10(chosen)
         severity = severity_of(lost, CONSTANT)
-        if severity is None or _made_by_zero(table, node) or _statistic(table, node, start, depth):
+        if severity is None or is_prior(table, node):
+            continue
+        if _made_by_zero(table, node) or _statistic(table, node, start, depth):
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))
         told = chain(
-            drowning_biases(table), forgotten_states(table), forgetful_decays(table), narrow_bells(table), one_code(table),
-            shared_by_samples(table),
+            drowning_biases(table), forgotten_states(table), forgetful_decays(table), narrow_bells(table),
+            one_code(table), shared_by_samples(table), wide_kernels(table),
         )  # fmt: skip
         known = next(told, None)
         yield Finding(
             "constant-output", severity, place(node),
             f"outputs of different samples differ by {apart:.1e} of their size",
             f"about {math.sqrt(expected_distance(start, depth)):.2g}",
-            known.why if known else _why_constant(table, weights, forward.distance),
+            known.why if known else _off(table, table.graph.nodes)
+            or cause_of(table, weights, math.log10(apart), "difference between samples"),
             paths=known.paths if known else (),
             mends=known.mends or (RESTART,) if known else (*stack(table, weights), smaller_inputs(table)),
+            blames=known is None,
         )  # fmt: skip
         return
 
@@ -264,15 +271,11 @@ def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:
     return severity_of(lost, CONSTANT) is None and not math.isnan(lost)
 
 
-def _why_constant(table: Table, weights: Sequence[Node], distance: float) -> str:
-    off = [
-        n
-        for n in table.graph.nodes
-        if n.index in table.forward and table.forward[n.index].dead_fraction > 0.999
-    ]
-    if off:
-        return (
-            f"every unit of {place(off[0])} ({off[0].op}) is off for all samples, so only biases "
-            f"reach the output"
-        )
-    return cause_of(table, weights, 0.5 * math.log10(max(distance, ROUNDING)), "difference between samples")
+def _off(table: Table, nodes: Iterable[Node]) -> str:
+    """What is to be said of the first activation of which every unit is off; '' for none."""
+    seen = table.forward
+    own = (n for n in nodes if n.index in seen and not table.in_loss(n))
+    off = next((n for n in own if seen[n.index].dead_fraction > 0.999), None)
+    if off is None:
+        return ""
+    return f"every unit of {place(off)} ({off.op}) is off for all samples, so only biases reach the output"

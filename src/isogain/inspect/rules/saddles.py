@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern
+from isogain.inspect.closed import stuck_zeros, why_stuck
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix, with_their_kind
@@ -27,6 +28,7 @@ def saddles(table: Table) -> Iterator[Finding]:
     """Weights and gates of zeros in one product, whose gradients are exactly 0 for that reason."""
     groups = stuck_weights(table)
     if not groups:
+        yield from _lone(table)
         return
     names = sorted(groups)
     first = names[0]
@@ -37,6 +39,17 @@ def saddles(table: Table) -> Iterator[Finding]:
         _why(first, groups[first]),
         paths=tuple(names), mends=_opened(table, groups),
     )  # fmt: skip
+
+
+def _lone(table: Table) -> Iterator[Finding]:
+    """Zeros on the only way whose readers have no slope there."""
+    if names := stuck_zeros(table):
+        yield Finding(
+            "symmetric-units", "critical", pattern(names), f"{len(names)} parameters of zeros with "
+            "gradient exactly 0",
+            "drawn numbers, or a gradient", why_stuck(names), paths=names,
+            mends=(fresh(table, list(names)), RESTART),
+        )  # fmt: skip
 
 
 def _why(first: str, others: set[str]) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from isogain.graph import Node
 from isogain.inspect.causes import pattern
 from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import Fix
+from isogain.inspect.mending import filled, is_matrix
 from isogain.inspect.table import Table
 
 __all__ = ["masked_weights", "zero_rows"]
+
+SHARE = 0.5
+"""Step of a quantiser, over the size of what it rounds, at which most numbers are felt."""
 
 
 def masked_weights(table: Table) -> Iterator[Finding]:
@@ -18,11 +24,47 @@ def masked_weights(table: Table) -> Iterator[Finding]:
         if node.kind == "weight" and node.weight and table.is_zero_weight(node)
         and _drawn(table, node.weight.name)
     )  # fmt: skip
-    if names := tuple(name for name in found if _never_moved(table, name)):
+    names = tuple(name for name in found if _never_moved(table, name))
+    steps = {name: others for name in names if (others := _rounding(table, name))}
+    if steps:
+        yield _rounded(table, steps)
+    if names := tuple(name for name in names if name not in steps):
         yield _zero(
             names, f"{pattern(names)} is multiplied by a mask that is 0 everywhere: nothing of the signal "
             "passes, and it gets no gradient",
         )  # fmt: skip
+
+
+def _rounding(table: Table, name: str) -> tuple[str, ...]:
+    """The single numbers that make, with the weight, what is used of it: steps of a quantiser."""
+    nodes = [table.node(one) for one in table.graph.by_parameter[name].nodes]
+    others = {
+        one
+        for node in nodes
+        for one in node.parameters
+        if node.weight and one not in (name, node.weight.bias)
+    }
+    single = [one for one in sorted(others) if one in table.parameters and not is_matrix(table, one)]
+    return tuple(one for one in single if table.parameters[one].rms > table.parameters[name].rms)
+
+
+def _rounded(table: Table, steps: Mapping[str, tuple[str, ...]]) -> Finding:
+    sizes = {other: table.parameters[name].rms for name, others in steps.items() for other in others}
+    names = tuple(sizes)
+    step = min(table.parameters[one].rms / size for one, size in sizes.items())
+    return Finding(
+        "vanishing-forward", "critical", pattern(names), f"steps {step:.3g} times as large as the weights",
+        "steps that are a part of the weights",
+        f"{pattern(names)} makes 0 of every number of {pattern(tuple(steps))}: steps this large round all "
+        "of them "
+        "down, nothing of the signal passes, and neither gets a gradient",
+        paths=(*names, *steps), mends=(_smaller(table, sizes),),
+    )  # fmt: skip
+
+
+def _smaller(table: Table, sizes: Mapping[str, float]) -> Fix:
+    parts = [filled(table, [name], SHARE * size) for name, size in sizes.items()]
+    return Fix(tuple(change for part in parts for change in part.changes))
 
 
 def _drawn(table: Table, name: str) -> bool:
@@ -43,13 +85,20 @@ def zero_rows(table: Table) -> Iterator[Finding]:
     names = tuple(dict.fromkeys(
         node.weight.name for node in table.graph.nodes
         if node.kind == "embedding" and node.weight and table.silent(node) and node.index in table.forward
-        and not table.graph.by_parameter[node.weight.name].trainable and _drawn(table, node.weight.name)
+        and not table.graph.by_parameter[node.weight.name].trainable
+        and (_drawn(table, node.weight.name) or not _beside(table, node))
     ))  # fmt: skip
     if names:
         yield _zero(
             names, f"the rows of {pattern(names)} that this batch reads are all 0, and frozen: what they "
             "stand for cannot be told apart, now or later",
         )  # fmt: skip
+
+
+def _beside(table: Table, node: Node) -> bool:
+    """Whether it is added to something else, or joined with it: a table that was switched off."""
+    after = table.graph.following(node.index, ("add", "concatenate", "multiply", "weight", "recurrent"), 4)
+    return after is None or after.kind in ("add", "concatenate", "multiply")
 
 
 def _zero(names: Sequence[str], why: str) -> Finding:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
+from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Angles, Decays, Look
 from isogain.inspect.mending import sized
 from isogain.inspect.rules.sines import weight_before
@@ -27,6 +28,13 @@ ROWS = 8
 FORGETS = (0.5, 1.0, 2.0)
 """Rates of the slowest state to note, to warn and to call critical: an LSTM without biases loses ln 2 a step
 and still learns; beyond 1 what was held is gone with the next step."""
+STILL = (math.pi / 100, 0.25)
+"""Radians that the fastest channel spreads over below which it does not bend: where the batch may be one
+place of many, and where it is not."""
+KIN, SLOW = 0.1, 0.4
+"""Mean cosine between a grid's neighbours below which their features are unrelated, where even the slowest
+tenth of the channels turn by more than some degrees."""
+NEAR = 4
 GONE = 16.0
 """Logarithm of what a whole sequence leaves of its first step from which on that is nothing: 1e-7."""
 
@@ -42,10 +50,10 @@ def time_scale(table: Table) -> Iterator[Finding]:
 
 
 def _finding(look: Look, severity: Severity, measured: str, expected: str, why: str,
-             paths: tuple[str, ...] = ()) -> Finding:  # fmt: skip
+             paths: tuple[str, ...] = (), mends: tuple[Fix, ...] = ()) -> Finding:  # fmt: skip
     path = f"{look.path} ({look.op})" if look.path else f"({look.op})"
     path = pattern(list(paths)) if len(paths) > 1 else path
-    return Finding("time-scale", severity, path, measured, expected, why, "", paths)
+    return Finding("time-scale", severity, path, measured, expected, why, "", paths, mends)
 
 
 def _inexact(angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
@@ -63,39 +71,74 @@ def _inexact(angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _fixed(table: Table, look: Look) -> bool:
-    """Whether no parameter makes the angles: an encoding of places or times."""
-    return not look.parameters and (look.node is None or not table.node(look.node).learnt)
+def _places(table: Table, look: Look) -> bool:
+    """Whether angles are an encoding of places or times: made of raw inputs by one map at most."""
+    if look.node is None or not table.node(look.node).learnt:
+        return not look.parameters
+    maps, frontier = 0, set(table.node(look.node).inputs)
+    for _ in range(NEAR):
+        learnt = [one for one in map(table.node, frontier) if one.learnt]
+        if any(one.kind not in ("multiply", "add", "shape", "weight") for one in learnt):
+            return False
+        maps += sum(one.kind == "weight" for one in learnt)
+        frontier = {k for one in learnt for k in one.inputs}
+    return maps < 2 and not frontier
 
 
 def _still(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
     """Encodings whose fastest channel does not turn."""
-    fixed = [one for one in angles if _fixed(table, one[0])]
+    fixed = [one for one in angles if _places(table, one[0])]
     enough = [(look, seen) for look, seen in fixed if seen.observations >= ROWS]
-    moving = [seen for _, seen in enough if seen.fastest > math.pi / 100 or (seen.constant and seen.rms > 0)]
-    if enough and not moving:
-        look, seen = max(enough, key=lambda one: one[1].fastest)
-        yield _finding(
-            look, "warning",
-            f"angles spread by {seen.fastest:.2g} radians at most over {seen.observations} places",
-            "turns: the fastest channel tells neighbours apart",
-            "sines this close to 0 are straight lines and cosines are 1: all places look the "
-            "same to what follows "
-            "(frequencies of 0, or coordinates and times in another unit than the frequencies were made for)",
-        )  # fmt: skip
+    if not enough or any(_turns(seen) for _, seen in enough):
+        return
+    look, seen = max(enough, key=lambda one: one[1].fastest)
+    weights = [weight for one, _ in enough if (weight := weight_before(table, one)) is not None]
+    names = {node.weight.name: math.pi / seen.fastest for node in weights if node.weight and seen.fastest}
+    yield _finding(
+        look, "warning",
+        f"angles spread by {seen.fastest:.2g} radians at most over {seen.observations} places",
+        "turns: the fastest channel tells neighbours apart",
+        "sines this close to 0 are straight lines and cosines are 1: all places look the "
+        "same to what follows "
+        "(frequencies of 0, or coordinates and times in another unit than the frequencies were made for)",
+        mends=(sized(table, names),) if names else (),
+    )  # fmt: skip
+
+
+def _turns(seen: Angles) -> bool:
+    """Whether the fastest channel bends; a batch far from 0 may lie at one place of many."""
+    one_place = seen.rms > 4 * seen.spread
+    return seen.fastest > (STILL[0] if one_place else STILL[1]) or (seen.constant and seen.rms > 0)
 
 
 def _aliased(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:
-    """Encodings of which even the slow channels turn by half a circle between nearest neighbours."""
-    fixed = [one for one in angles if _fixed(table, one[0]) and one[0].node is not None]
-    if fixed and all(seen.nearest > math.pi and seen.observations >= 8 * ROWS for _, seen in fixed):
-        look, seen = min(fixed, key=lambda one: one[1].nearest)
-        yield _finding(
-            look, "warning", f"{seen.nearest:.3g} radians between nearest neighbours in the slowest channels",
-            "below pi: half a turn",
-            "neighbours get unrelated features, so the network can learn each sample by heart "
-            "and nothing between",
-        )  # fmt: skip
+    """Encodings in which nearest neighbours have nothing in common: even slow channels turn by half a circle,
+    or on a grid, whose places are all there, the channels point anywhere."""
+    fixed = [one for one in angles if _places(table, one[0]) and one[0].node is not None]
+    seen = [one for _, one in fixed]
+    if not fixed or not all(one.observations >= 8 * ROWS and _unrelated(one) for one in seen):
+        return
+    look, worst = min(fixed, key=lambda one: one[1].nearest)
+    yield _finding(
+        look, "warning",
+        f"{worst.nearest:.3g} radians between nearest neighbours in the slowest channels; mean cosine over "
+        f"channels {worst.kinship:.2g}",
+        "below pi: half a turn",
+        "neighbours get unrelated features, so the network can learn each sample by heart "
+        "and nothing between",
+        mends=_slower(table, fixed),
+    )  # fmt: skip
+
+
+def _unrelated(seen: Angles) -> bool:
+    return seen.nearest > math.pi or (seen.regular and seen.kinship < KIN and seen.nearest > SLOW)
+
+
+def _slower(table: Table, fixed: list[tuple[Look, Angles]]) -> tuple[Fix, ...]:
+    """Trained frequencies brought to a size at which neighbours have most in common."""
+    found = [(weight_before(table, look), seen) for look, seen in fixed]
+    names = {node.weight.name: SLOW / 8 / seen.nearest for node, seen in found if node and node.weight}
+    return (sized(table, names),) if names else ()
 
 
 def _sine_layers(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:

@@ -215,6 +215,14 @@ def _why_saturated(table: Table, node: Node) -> str:
     if before is None or before.weight is None or before.index not in table.forward:
         return f"what {place(node)} receives is too large for it"
     z = table.forward[before.index]
+    added = [table.parameters[n] for n in _offsets(table, node, before) if n in table.parameters]
+    added = [state for state in added if state.name != before.weight.bias and state.rms > z.rms]
+    if added:
+        return (
+            f"{added[0].name}, of root mean square {added[0].rms:.3g}, is added to what {place(before)} "
+            "gives, of "
+            f"{z.rms:.3g}: there {node.op} is flat, whatever the input"
+        )
     inputs = [table.forward[i].rms for i in before.inputs if i in table.forward]
     seen = f" on inputs of root mean square {inputs[0]:.3g}" if inputs else ""
     offset = _offset_said(table, before, 0.5 * z.rms)

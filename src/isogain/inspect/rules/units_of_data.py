@@ -89,7 +89,7 @@ def _shifted(table: Table, node: Node) -> Iterator[Shifted]:
     if raw is None or not raw.distance > 0:
         return
     for one in way[:-1]:
-        seen = table.forward.get(one.index)
+        seen = table.forward.get(one.index) if one.kind == "add" else None
         if seen is not None and SAME < seen.distance < min(ALIKE, raw.distance / LOST):
             yield Shifted(node, one, way[-1].index)
 

@@ -64,6 +64,8 @@ WEIGHTED = {
     "linear": "weight", "conv1d": "weight", "conv2d": "weight", "conv3d": "weight",
     "conv_transpose1d": "weight", "conv_transpose2d": "weight", "conv_transpose3d": "weight",
 }  # fmt: skip
+_DIVIDING = frozenset(["div", "__truediv__", "__itruediv__", "true_divide"])
+_INVERTING = frozenset(["__rtruediv__", "__rdiv__"])
 LOSSES = frozenset(_KINDS["loss"].split())
 FACTORIES = frozenset(
     [
@@ -177,7 +179,8 @@ def kind_of(name: str) -> Kind:
 def activation_of(
     name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[str | None, dict[str, float]]:
-    """The activation's name in isogain's table and its parameters; (None, {}) for anything else."""
+    """The activation's name in isogain's table and its parameters; of other operations no name, and what is
+    asked of them: an axis, a probability, a factor."""
     plain = plain_name(name)
     if plain in ("clamp", "clamp_min"):
         low = kwargs.get("min", args[1] if len(args) > 1 else None)
@@ -191,6 +194,8 @@ def activation_of(
         return None, _dropping(args, kwargs)
     if kind_of(name) == "softmax":
         return None, _along(plain, args, kwargs)
+    if kind_of(name) == "multiply":
+        return None, _times(plain, args, kwargs)
     found = ACTIVATIONS.get(plain)
     if found == "gelu" and kwargs.get("approximate", args[1] if len(args) > 1 else "none") == "tanh":
         return "gelu_tanh", {}
@@ -206,6 +211,14 @@ def activation_of(
             return "relu6", {}
         return found, {"min_val": float(low), "max_val": float(high)}
     return found, {}
+
+
+def _times(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, float]:
+    """The number that a signal is multiplied by, where it is a plain one."""
+    number = next((one for one in (*args, *kwargs.values()) if type(one) in (int, float)), None)
+    if number is None or ((divides := name in _DIVIDING) and number == 0) or name in _INVERTING:
+        return {}
+    return {"factor": 1 / number if divides else float(number)}
 
 
 def _dropping(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from torch.utils import _pytree as pytree
 from isogain._version import __version__
 from isogain.errors import InspectError
 from isogain.inspect import Report, judge
+from isogain.inspect.looks import Offset
 from isogain.inspect.table import Coverage, Jacobian, LossUse, ParameterState, Table
 from isogain.torch.call.calling import (
     PROJECTION,
@@ -40,7 +41,8 @@ from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.merging import together
-from isogain.torch.inspection.priors import prior_use, pulled, zero_use
+from isogain.torch.inspection.priors import prior_use, pulled, saves_half, zero_use
+from isogain.torch.inspection.shifts import offset_of
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
 from isogain.torch.measure.parameters import Asked, parameter_states
@@ -161,6 +163,7 @@ class Passed(NamedTuple):
     gradients: dict[str, Tensor | None]
     uses: list[LossUse]
     skipped: list[str]
+    offset: Offset | None
 
 
 def _passes(
@@ -182,7 +185,7 @@ def _passes(
         _coverage(recorder, states, skipped), seen.loss_value, seen.source, seen.loss_node,
         recorder.meter.batch, recorder.model.training,
         distance, settings, seen.jacobian, seen.loss_from, broken, recorder.random_choices > 0,
-        tuple(recorder.meter.looks), buffer_states(recorder.model), seen.strangers,
+        tuple(recorder.meter.looks), buffer_states(recorder.model), seen.strangers, seen.offset,
     )  # fmt: skip
 
 
@@ -211,9 +214,11 @@ def _there_and_back(
         gradients = _gradients(recorder, part, skipped, processes)
         own = zero_use(recorder, loss, output, loss_value) if prior is None else None
     uses = [one for one in (prior, own) if one is not None]
+    known = prior is not None and saves_half(prior)
+    offset = None if known else offset_of(recorder, loss, output, loss_value)
     return Passed(
         (positional, named), outputs, loss_from, loss_value, source, loss_node, strangers, jacobian,
-        gradients, uses, skipped,
+        gradients, uses, skipped, offset,
     )  # fmt: skip
 
 

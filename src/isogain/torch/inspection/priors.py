@@ -20,7 +20,7 @@ from isogain.inspect.table import LossUse
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.record.capture import Recorder
 
-__all__ = ["prior_use", "pulled", "zero_use"]
+__all__ = ["cost_of", "prior_use", "pulled", "saves_half", "zero_use"]
 
 Tensor = torch.Tensor
 BINARY = frozenset(
@@ -51,17 +51,22 @@ def prior_use(
     binary = [node for node in recorder.nodes[start:] if node.op in BINARY]
     made = {recorder.value(tensor).node for tensor in tensors_in(output) if tensor.is_floating_point()}
     asked = _sources(recorder.nodes, binary, {index for index in made if index is not None})
-    if not asked:
+    if not asked or all(_is_part(recorder.nodes, node, asked) for node in binary):
         return None
 
     def at(logit: float) -> float:
-        return _cost(loss, _constant(recorder, output, asked, logit))
+        return cost_of(loss, _constant(recorder, output, asked, logit))
 
     try:
         best, cost = _cheapest(at)
     except Exception:  # a loss may refuse answers that its model never gives
         return None
     return LossUse("prior", value, cost, node=max(asked), constant=best, answers=tuple(sorted(asked)))
+
+
+def saves_half(prior: LossUse) -> bool:
+    """Whether what ignorance costs is less than half of what the start does."""
+    return prior.value - prior.chance > 0.5 * abs(prior.value)
 
 
 def zero_use(
@@ -76,7 +81,7 @@ def zero_use(
     learnt = [t for t in tensors_in(output) if t.is_floating_point() and t.requires_grad][:OUTPUTS]
 
     def at(one: Tensor, factor: float) -> float:
-        return _cost(loss, pytree.tree_map_only(Tensor, partial(_scaled, one, factor), output))
+        return cost_of(loss, pytree.tree_map_only(Tensor, partial(_scaled, one, factor), output))
 
     try:
         costs = [(at(one, 0.0), place) for place, one in enumerate(learnt)]
@@ -132,6 +137,12 @@ def _sources(nodes: Sequence[Node], wanted: Sequence[Node], ends: set[int]) -> s
     return seen & ends
 
 
+def _is_part(nodes: Sequence[Node], node: Node, asked: set[int]) -> bool:
+    """Whether it makes a scale of one channel of several, which is no answer of yes or no."""
+    whole = max(math.prod(nodes[one].shape) for one in asked)
+    return node.op == "softplus" and math.prod(node.shape) < whole
+
+
 def _constant(recorder: Recorder, output: Any, asked: set[int], logit: float) -> Any:
     def given(tensor: Tensor) -> Tensor:
         plain, node = tensor.detach(), recorder.value(tensor).node
@@ -150,6 +161,7 @@ def _squashed(nodes: Sequence[Node], index: int) -> bool:
     return nodes[index].activation == "sigmoid"
 
 
-def _cost(loss: Callable[[Any], Tensor], output: Any) -> float:
+def cost_of(loss: Callable[[Any], Tensor], output: Any) -> float:
+    """What the loss says of an output."""
     with torch.no_grad():
         return float(loss(output).float().mean())

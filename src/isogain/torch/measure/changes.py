@@ -1,4 +1,4 @@
-"""How far trained parameters move a frozen weight that they work within."""
+"""What parameters make of a weight: how far they move a frozen one, how many of its rows differ."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import torch
 from isogain.torch.call.tensors import is_wrapped
 from isogain.torch.measure.sampling import rms_of
 
-__all__ = ["moved_by"]
+__all__ = ["distinct_rows", "moved_by"]
 
 Tensor = torch.Tensor
+FEWEST, ENTRIES = 4, 8
+"""Rows, and entries of each, from which on equal ones are no chance, as a few signs are."""
 NOTHING = 1e-4
 """What rounding leaves of a product that is 0."""
 
@@ -39,3 +41,13 @@ def _gave_up(frozen: Tensor, change: Tensor) -> bool:
     generator = torch.Generator().manual_seed(0)
     sent = one @ torch.randn(one.shape[1], 8, generator=generator).to(one.device)
     return bool((other.T @ sent).norm() < NOTHING * other.norm() * sent.norm())
+
+
+def distinct_rows(weight: Tensor, layout: str) -> int | None:
+    """How many different rows a weight has, where the first two of several are one; None otherwise."""
+    few = weight.dim() < 2 or len(weight) < FEWEST or weight[0].numel() < ENTRIES
+    if few or not layout.startswith("out in"):
+        return None
+    if weight.is_meta or is_wrapped(weight) or not bool((weight[0] == weight[1]).all()):
+        return None
+    return len(torch.unique(weight.detach().flatten(1), dim=0))

@@ -60,7 +60,7 @@ class Meter:
     def node(self, node: Node, args: tuple[Any, ...], kwargs: Mapping[str, Any],
              result: Tensor, units: Units | None) -> None:  # fmt: skip
         """What an operation handed on; its gradient follows by a hook."""
-        scaled = node.kind == "multiply" and (node.parameters or self.partly_frozen)
+        scaled = node.kind == "multiply" and (node.parameters or self.partly_frozen or not node.learnt)
         if not (node.kind in MEASURED or scaled):
             return
         if result.is_meta or is_wrapped(result) or result.numel() == 0 or result.layout != torch.strided:

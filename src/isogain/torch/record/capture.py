@@ -39,7 +39,7 @@ from isogain.torch.call.tensors import (
     tensors_in,
     tensors_of_call,
 )
-from isogain.torch.measure.changes import moved_by
+from isogain.torch.measure.changes import distinct_rows, moved_by
 from isogain.torch.measure.looks import LOOKS, closer_look
 from isogain.torch.measure.meter import Meter
 from isogain.torch.measure.sampling import is_constant, rms_of
@@ -321,13 +321,13 @@ class Recorder(Watch):
                 return None
             return self._main(value.parameters), value.flipped
 
-        found = find_weight(plain_name(name), args, kwargs, describe)
-        if found is None:
+        if (found := find_weight(plain_name(name), args, kwargs, describe)) is None:
             return None
         use, tensor = found
         if tensor.is_meta or is_wrapped(tensor):
             return replace(use, rms=math.nan)
-        several = len(self.value(tensor).parameters) > 1
+        several, bound = len(self.value(tensor).parameters) > 1, self.value(tensor).bound
+        use = replace(use, distinct=distinct_rows(tensor, use.layout)) if several or bound else use
         if not several:
             return replace(use, rms=rms_of(tensor))
         moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan

@@ -94,7 +94,8 @@ class Cosines(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("factor", "trained", "sharp"), [(10, True, False), (10, False, False), (30, False, True), (200, True, True)]
+    ("factor", "trained", "sharp"),
+    [(10, True, False), (10, False, False), (30, False, True), (200, True, True)],
 )
 def test_a_trained_factor_on_cosines_may_make_them_sharp(factor, trained, sharp):
     seen = torch.randn(SAMPLES, PLACES, 8), labels()

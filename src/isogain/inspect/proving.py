@@ -22,8 +22,8 @@ MOST = 6
 ROOM = 0.25
 """Share by which a first loss may rise above what it, or ignorance, costs: drawn heads differ by as much."""
 ONE_ANSWER = 10.0
-"""Times what one answer for all costs that answers which differ may: a loss of distances starts near its least
-where all points are one."""
+"""Times what one answer for all costs that answers which differ may: a loss of distances starts near its
+least where all points are one."""
 UNTRIED = "no line is given: {} fixes were tried for the findings above"
 FIRST = (
     "non-finite", "uninitialized", "symmetric-units", "off-peers", "time-scale", "identical-layers",
@@ -133,6 +133,6 @@ def _affordable(finding: Finding, before: Report, after: Report) -> bool:
     whole = len(after.table.losses) == 1 and math.isclose(after.table.losses[0].value, new, rel_tol=1e-3)
     chance = after.table.losses[0].chance if whole else -math.inf
     allowed = max(old, chance) if math.isfinite(old) else math.inf
-    if finding.code == "constant-output" and not whole:
+    if finding.code == "constant-output":
         return new <= allowed + ONE_ANSWER * abs(allowed)
     return new <= allowed + ROOM * abs(allowed)

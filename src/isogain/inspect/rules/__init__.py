@@ -44,7 +44,7 @@ from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.settled import cold_choices, settled_shares
-from isogain.inspect.rules.silences import masked_weights, zero_rows
+from isogain.inspect.rules.silences import erased_signals, masked_weights, zero_rows
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
@@ -90,6 +90,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         lonely_norms,
         masked_weights,
         zero_rows,
+        erased_signals,
     ),
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
     "attention-collapse": (attention_collapse, loud_mixtures, cold_choices),

@@ -21,7 +21,7 @@ __all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "condensation"]
 BEYOND = (1.2, 4.0)
 """Times sqrt(2 ln n) from which one-hot attention is a warning, and critical."""
 HELD = 2.0
-"""The same of queries and keys that a norm holds: their logits cannot grow beyond its scale, and models train."""
+"""The same of queries and keys that a norm holds: their logits cannot grow beyond its scale."""
 SPREAD_OUT = 0.6
 """Share of ln n from which the weights are no few keys' whatever the logits."""
 SILENT = 1e-3

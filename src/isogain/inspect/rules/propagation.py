@@ -195,7 +195,7 @@ def _cause(
     if not made.names:
         why = (
             f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
-            "constants do that divide a column by next to nothing"
+            "a constant does that is too large, or that divides a column by next to nothing"
             if made.op in SCALING
             else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
             "sums over many do that nothing divides"

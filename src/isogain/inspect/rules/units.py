@@ -149,7 +149,7 @@ def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:
 
 
 def _chosen(table: Table, node: Node, forward: Forward) -> bool:
-    """A gate held open, or an output held at a prior, by its bias: an offset, no spread; or steps of its own."""
+    """A gate held open, or an output held at a prior, by its bias: an offset; or a threshold of its own."""
     if forward.shut_fraction > SHUT:
         return False
     if _own_slopes(table, node):
@@ -186,7 +186,7 @@ def _offsets(table: Table, node: Node, before: Node) -> list[str]:
 
 
 def _beyond_chance(node: Node, forward: Forward) -> float:
-    """The saturated share of those that pre-activations of variance 1 leave: a clipped ReLU is flat below 0."""
+    """The saturated share of what N(0, 1) leaves: a clipped ReLU is flat below 0."""
     share = forward.saturated_fraction
     expected = _expected(node) if share > SATURATED[0] else 0.0
     return share if expected < BY_SHAPE else (share - expected) / (1 - expected)

@@ -106,7 +106,7 @@ def _still(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]
 
 
 def _turns(table: Table, look: Look, seen: Angles) -> bool:
-    """Whether the fastest channel bends; trained ones may yet, and a batch far from 0 may lie at one place."""
+    """Whether the fastest channel bends; trained ones may yet, and a batch far from 0 may be one place."""
     trained = look.node is not None and table.node(look.node).learnt
     lenient = trained or seen.rms > 4 * seen.spread
     return seen.fastest > (STILL[0] if lenient else STILL[1]) or (seen.constant and seen.rms > 0)

@@ -30,7 +30,7 @@ FORGETS = (0.5, 1.0, 2.0)
 and still learns; beyond 1 what was held is gone with the next step."""
 STILL = (math.pi / 100, 0.25)
 """Radians that the fastest channel spreads over below which it does not bend: where the batch may be one
-place of many, and where it is not."""
+place of many, or steps may change them, and elsewhere."""
 KIN, SLOW = 0.1, 0.4
 """Mean cosine between a grid's neighbours below which their features are unrelated, where even the slowest
 tenth of the channels turn by more than some degrees."""
@@ -89,7 +89,7 @@ def _still(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]
     """Encodings whose fastest channel does not turn."""
     fixed = [one for one in angles if _places(table, one[0])]
     enough = [(look, seen) for look, seen in fixed if seen.observations >= ROWS]
-    if not enough or any(_turns(seen) for _, seen in enough):
+    if not enough or any(_turns(table, *one) for one in enough):
         return
     look, seen = max(enough, key=lambda one: one[1].fastest)
     weights = [weight for one, _ in enough if (weight := weight_before(table, one)) is not None]
@@ -105,10 +105,11 @@ def _still(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]
     )  # fmt: skip
 
 
-def _turns(seen: Angles) -> bool:
-    """Whether the fastest channel bends; a batch far from 0 may lie at one place of many."""
-    one_place = seen.rms > 4 * seen.spread
-    return seen.fastest > (STILL[0] if one_place else STILL[1]) or (seen.constant and seen.rms > 0)
+def _turns(table: Table, look: Look, seen: Angles) -> bool:
+    """Whether the fastest channel bends; trained ones may yet, and a batch far from 0 may be one place."""
+    trained = look.node is not None and table.node(look.node).learnt
+    lenient = trained or seen.rms > 4 * seen.spread
+    return seen.fastest > (STILL[0] if lenient else STILL[1]) or (seen.constant and seen.rms > 0)
 
 
 def _aliased(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]:

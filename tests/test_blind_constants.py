@@ -133,7 +133,8 @@ def test_a_clipped_relu_is_flat_by_its_shape():
 
 def test_one_whose_units_all_reach_the_ceiling_is_saturated():
     found = [one for one in told(Clipped(60.0, -20.0)) if one.code == "saturated-units"]
-    assert found and "hardtanh" in found[0].measured
+    assert found
+    assert "hardtanh" in found[0].measured
 
 
 class Synapses(nn.Module):
@@ -155,7 +156,60 @@ def test_thresholds_with_a_steepness_of_their_own_are_steep_by_choice():
 
 
 def test_two_layers_have_one_maker_of_a_loss():
-    model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 8, bias=False), nn.LayerNorm(8, eps=1e-5))
+    model = nn.Sequential(
+        nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 8, bias=False), nn.LayerNorm(8, eps=1e-5)
+    )
     model[2].weight.data.mul_(1e-6)
-    found = [one for one in told(model, batch()[0], lambda y: y.square().mean() + y[:, 0].mean())]
-    assert found and all("2 layers each" not in one.why for one in found)
+    found = told(model, batch()[0], lambda y: y.square().mean() + y[:, 0].mean())
+    assert found
+    assert all("2 layers each" not in one.why for one in found)
+
+
+class StoredTurned(nn.Module):
+    """A convolution whose kernel is stored as (height, width, in, out)."""
+
+    def __init__(self, inputs, outputs, std=None):
+        super().__init__()
+        self.kernel = nn.Parameter(torch.empty(3, 3, inputs, outputs))
+        nn.init.kaiming_normal_(self.kernel) if std is None else nn.init.normal_(self.kernel, std=std)
+
+    def forward(self, x):
+        return F.relu(F.conv2d(x, self.kernel.permute(3, 2, 0, 1), padding=1))
+
+
+@pytest.mark.parametrize("law", ["torch's", "its own"])
+def test_a_kernel_stored_in_another_order_has_the_fan_of_its_operation(law):
+    std = None if law == "torch's" else (2 / (9 * 24)) ** 0.5
+    layers = [StoredTurned(24, 24, std) for _ in range(3)]
+    model = nn.Sequential(
+        nn.Conv2d(1, 24, 1), *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(24, CLASSES)
+    )
+    found = [one for one in told(model, (torch.randn(64, 1, 7, 7), batch()[1])) if one.code == "off-peers"]
+    assert bool(found) is (law == "torch's")
+    if found:
+        assert "places of the kernel" in found[0].why
+        assert "216 inputs" in found[0].expected
+
+
+class Tasks(nn.Module):
+    """Three answers side by side, one of them far too loud."""
+
+    def __init__(self, loud):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(16, 64), nn.ReLU())
+        self.heads = nn.ModuleList([nn.Linear(64, 1) for _ in range(3)])
+        nn.init.normal_(self.heads[loud].weight, std=10)
+
+    def forward(self, x):
+        y = self.body(x)
+        return torch.cat([head(y) for head in self.heads], 1)
+
+
+@pytest.mark.parametrize("loud", range(3))
+def test_of_several_answers_the_loud_one_is_named(loud):
+    found = [
+        one
+        for one in told(Tasks(loud), (batch()[0], torch.randn(64, 3)), "mse")
+        if one.code == "initial-loss"
+    ]
+    assert found[0].path == f"heads.{loud}"

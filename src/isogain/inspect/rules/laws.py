@@ -22,14 +22,13 @@ somebody chose the law (torch's default has its own fan for every transposed ker
 
 
 def wrong_fans(table: Table) -> Iterator[Finding]:
-    """Transposed and grouped convolutions, and stacks of maps, drawn by a law whose fan counts other axes."""
+    """Kernels (transposed, grouped, stored turned) and stacks of maps, drawn by a law of other axes."""
     found: dict[str, tuple[Node, float, str]] = {}
     for node in table.graph.nodes:
         use = node.weight
         if use is None or not use.gain > 0 or use.name in found:
             continue
-        turned = use.transposed or use.groups > 1
-        law = _other_law(use) if turned else _law_of_stack(use) if "stack" in use.layout.split() else None
+        law = _law(use, table.graph.by_parameter[use.name].shape)
         if law is not None:
             found[use.name] = (node, *law)
     for severity in ("warning", "info"):
@@ -49,18 +48,28 @@ def _severity(table: Table, member: tuple[Node, float, str]) -> Severity:
     return "warning" if not normed and chosen and not 1 / OFF[1] < off < OFF[1] else "info"
 
 
-def _other_law(use: WeightUse) -> tuple[float, str] | None:
-    """(gain over the law's, words) where the size fits a law's by the fans of the stored shape alone."""
+def _law(use: WeightUse, stored: tuple[int, ...]) -> tuple[float, str] | None:
+    """(gain over the law's, words) where the size fits a law's by other fans alone."""
+    if "stack" in use.layout.split():
+        return _law_of_stack(use)
+    moved = len(stored) > 2 and stored != use.shape and sorted(stored) == sorted(use.shape)
+    return (
+        _other_law(use, stored if moved else use.shape) if use.transposed or use.groups > 1 or moved else None
+    )
+
+
+def _other_law(use: WeightUse, shape: tuple[int, ...]) -> tuple[float, str] | None:
+    """The same by the fans that torch counts in this shape."""
     fans = use.fans
     if fans is None:
         return None
     tolerance = max(3 / math.sqrt(2 * math.prod(use.shape)), 0.004)
     if any(abs(use.gain / gain - 1) < tolerance for gain in GAINS):
         return None
-    field = math.prod(use.shape[2:])
+    field = math.prod(shape[2:])
     stored = {
-        "its second axis": (use.shape[1] * field, GAINS),
-        "its first axis, all groups": (use.shape[0] * field, CHOSEN),
+        "its second axis": (shape[1] * field, GAINS),
+        "its first axis, all groups": (shape[0] * field, CHOSEN),
     }
     for words, (fan, gains) in stored.items():
         for gain, name in gains.items():
@@ -79,6 +88,8 @@ def _mends(table: Table, members: list[tuple[Node, float, str]]) -> tuple[Fix, .
 def _reason(use: WeightUse | None) -> str:
     if _stacked(use):
         return "torch counts the axes of a stack of maps as those of one convolution; draw each map by itself"
+    if use is not None and not use.transposed and use.groups == 1:
+        return "torch counts the first two axes of what is stored, and here they are places of the kernel"
     return "grouped and transposed kernels hold their axes in another order, or count one group only"
 
 

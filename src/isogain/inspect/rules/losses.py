@@ -244,10 +244,27 @@ def _allowed(table: Table) -> float:
     return min(10 ** (2 * band), 10.0) - 1
 
 
+def _loudest(table: Table, start: int) -> Node | None:
+    """The last weight before the loss; of several whose results are joined, the loudest."""
+    node = table.graph.preceding(start, ("weight", "concatenate"), 8)
+    if node is None or node.kind == "weight":
+        return node
+    ends = (
+        n if n.kind == "weight" else table.graph.preceding(n.index, ("weight",), 4)
+        for n in map(table.node, node.inputs)
+    )
+    known = [one for one in ends if one is not None and one.index in table.forward]
+    return max(
+        known,
+        key=lambda one: table.forward[one.index].rms,
+        default=table.graph.preceding(start, ("weight",), 8),
+    )
+
+
 def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix, ...]]:
     """The last weight before the loss: in words, its path, and what brings its results to this size."""
     start = use.node if use.node is not None else len(table.graph.nodes) - 1
-    node = table.graph.preceding(start, ("weight",), 8)
+    node = _loudest(table, start)
     if node is None or node.weight is None:
         return _tables(table, start, size / use.spread)
     if (behind := _behind(table, node, start, use)) is not None:

@@ -1,4 +1,4 @@
-"""vanishing-forward at what is 0 for good: masks of zeros over a weight, frozen rows of zeros, factors of 0."""
+"""vanishing-forward at what is 0 for good: masks of zeros over a weight, frozen rows of zeros, factors."""
 
 from __future__ import annotations
 

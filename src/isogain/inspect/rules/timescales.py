@@ -107,7 +107,8 @@ def _still(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Finding]
 
 def _turns(table: Table, look: Look, seen: Angles) -> bool:
     """Whether the fastest channel bends; trained ones may yet, and a batch far from 0 may be one place."""
-    trained = look.node is not None and table.node(look.node).learnt
+    made = () if look.node is None else table.behind(look.node)
+    trained = any(table.graph.by_parameter[name].trainable for one in made for name in one.parameters)
     lenient = trained or seen.rms > 4 * seen.spread
     return seen.fastest > (STILL[0] if lenient else STILL[1]) or (seen.constant and seen.rms > 0)
 

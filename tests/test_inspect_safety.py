@@ -257,3 +257,31 @@ print([layer.path for layer in report.layers if layer.kind == "weight"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["False True True", "['a', 'b', 'c']"]
+
+
+class Remembering(nn.Module):
+    """Keeps what it computed in containers of its own, as spiking neurons keep their potentials."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.memory, self.seen = nn.Linear(4, 3), {"v": 0.0}, []
+        self.last, self.pair = deque(maxlen=2), ({}, 3)
+
+    def forward(self, x):
+        y = self.layer(x)
+        self.memory["v"] = self.memory["v"] + y
+        self.seen.append(y)
+        self.last.append(y)
+        return y
+
+
+def test_what_a_model_keeps_in_containers_is_as_before():
+    model = Remembering()
+    memory, seen, last, pair = model.memory, model.seen, model.last, model.pair
+    inspect(model, torch.randn(8, 4))
+    assert model.memory is memory
+    assert model.seen is seen
+    assert model.last is last
+    assert model.pair is pair
+    assert (memory, seen, list(last), pair) == ({"v": 0.0}, [], [], ({}, 3))
+    copy.deepcopy(model)

@@ -143,11 +143,11 @@ def _factor(table: Table, reader: Node) -> Node | None:
 
 
 def _nothing_before(table: Table, node: Node) -> bool:
-    """Whether zeros came in, too, or nothing was measured of it."""
-    measured = [table.node(one) for one in node.inputs]
-    while measured and measured[0].index not in table.forward and measured[0].inputs:
-        measured = [table.node(one) for one in measured[0].inputs]
-    return not measured or table.silent(measured[0])
+    """Whether zeros came in, too, or nothing was measured of what came in: spikes, say."""
+    source = table.node(node.inputs[0])
+    while source.kind in ("shape", "dropout") and source.index not in table.forward and source.inputs:
+        source = table.node(source.inputs[0])
+    return table.silent(source)
 
 
 def _zero_buffers(table: Table, node: Node) -> list[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 import sys
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 __all__ = ["Untouched", "random_states", "same_random", "seeded", "set_random_states"]
 
+_CONTAINERS = (dict, list, set, OrderedDict, deque)
 _TABLES = (
     "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
     "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs",
@@ -86,12 +87,20 @@ def _copied(tensor: torch.Tensor | None) -> torch.Tensor | None:
     return tensor.detach().clone()
 
 
+class _Content(NamedTuple):
+    """A container and what was in it."""
+
+    held: Any
+    content: Any
+
+
 def _attributes(module: nn.Module) -> dict[str, Any]:
+    """What a module holds; of its tables, and of plain containers (a spiking neuron's memory), the content."""
     found = dict(module.__dict__)
-    for name in _TABLES:
-        table = found.get(name)
-        if hasattr(table, "copy"):  # a scripted module's tables are views that cannot be written
-            found[name] = (table, table.copy() if table else ())  # nearly all of them are empty
+    for name, value in module.__dict__.items():
+        # a scripted module's tables are views that cannot be written
+        if (name in _TABLES and hasattr(value, "copy")) or type(value) in _CONTAINERS:
+            found[name] = _Content(value, value.copy() if value else ())  # nearly all of them are empty
     return found
 
 
@@ -100,22 +109,24 @@ def _put_back(module: nn.Module, found: dict[str, Any]) -> None:
     for name in now.keys() - found.keys():
         del now[name]
     for name, value in found.items():
-        if name in _TABLES and isinstance(value, tuple):
-            value, content = value
-            if value or content:
-                _refill(value, content)
+        if isinstance(value, _Content):
+            if value.held or value.content:
+                _refill(value.held, value.content)
+            value = value.held
         if now.get(name, _put_back) is not value:
             now[name] = value
 
 
 def _refill(table: Any, content: Any) -> None:
-    if isinstance(table, (dict, OrderedDict)) and len(table) == len(content):
+    if isinstance(table, dict) and len(table) == len(content):
         same = all(a is b and table[a] is content[b] for a, b in zip(table, content, strict=True))
+    elif isinstance(table, (list, deque)):
+        same = len(table) == len(content) and all(a is b for a, b in zip(table, content, strict=True))
     else:
-        same = table == content
+        same = not isinstance(table, dict) and table == content
     if not same:
         table.clear()
-        table.update(content)
+        (table.extend if isinstance(table, (list, deque)) else table.update)(content)
 
 
 @contextmanager

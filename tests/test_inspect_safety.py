@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import random
 import subprocess
 import sys
-from collections import UserDict
+from collections import UserDict, deque
 
 import numpy as np
 import pytest
@@ -278,7 +279,7 @@ class Remembering(nn.Module):
 def test_what_a_model_keeps_in_containers_is_as_before():
     model = Remembering()
     memory, seen, last, pair = model.memory, model.seen, model.last, model.pair
-    inspect(model, torch.randn(8, 4))
+    igt.inspect(model, torch.randn(8, 4))
     assert model.memory is memory
     assert model.seen is seen
     assert model.last is last

@@ -79,12 +79,18 @@ def _same(table: Table, first: Node, way: list[Node]) -> Stop | None:
         drowned = seen.rms < FAINT * behind.rms  # in a bias, say
         if node.kind == "activation" or node.op in SLOPES or drowned or not _is_one(behind):
             return None
-        made = [one for one in way[: number + 1] if one.kind in MAKING and not one.parameters]
-        if any(one.op in SLOPES for one in made):
-            return None
-        made.sort(key=lambda one: one.kind != "add")  # to add a constant makes nothing alike
-        return Stop(made[-1], _one(made[-1])) if made else None
+        return _maker(way[: number + 1])
     return None
+
+
+def _maker(way: list[Node]) -> Stop | None:
+    """The one operation of these that can make one number of all; None where there are several."""
+    made = [one for one in way if one.kind in MAKING and not one.parameters]
+    made = [one for one in made if one.kind != "add"] or made  # to add a constant makes nothing alike
+    several = len(made) != 1 or len(made[0].inputs) > 1  # zeros of another factor, spikes say
+    if several or made[0].op in SLOPES or made[0].kind == "pool":
+        return None
+    return Stop(made[0], _one(made[0]))
 
 
 def _is_one(behind: Forward) -> bool:

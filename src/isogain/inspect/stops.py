@@ -20,6 +20,8 @@ SAME, APART = 1e-12, 1e-6
 """1 - cosine of samples that differ by rounding alone, and of those that are told apart."""
 FAINT = 1e-5
 """Share of what comes behind it below which a signal may be lost in rounding."""
+CASTS = frozenset(["float", "to", "type", "type_as", "double", "half", "bfloat16"])
+"""What makes numbers of yes and no, too."""
 MAKING = frozenset(["multiply", "add", "other", "pool", "softmax", "product"])
 """Kinds that may make one number of all."""
 
@@ -79,12 +81,19 @@ def _same(table: Table, first: Node, way: list[Node]) -> Stop | None:
         drowned = seen.rms < FAINT * behind.rms  # in a bias, say
         if node.kind == "activation" or node.op in SLOPES or drowned or not _is_one(behind):
             return None
-        made = [one for one in way[: number + 1] if one.kind in MAKING and not one.parameters]
-        if any(one.op in SLOPES for one in made):
-            return None
-        made.sort(key=lambda one: one.kind != "add")  # to add a constant makes nothing alike
-        return Stop(made[-1], _one(made[-1])) if made else None
+        return _maker(way[: number + 1])
     return None
+
+
+def _maker(way: list[Node]) -> Stop | None:
+    """The one operation of these that can make one number of all; None where there are several."""
+    made = [one for one in way if one.kind in MAKING and not one.parameters]
+    made = [one for one in made if one.kind != "add"] or made  # to add a constant makes nothing alike
+    asked = any(one.op in CASTS for one in way)  # whether a number exceeds another: spikes
+    several = asked or len(made) != 1 or len(made[0].inputs) > 1
+    if several or made[0].op in SLOPES or made[0].kind == "pool":
+        return None
+    return Stop(made[0], _one(made[0]))
 
 
 def _is_one(behind: Forward) -> bool:

@@ -95,7 +95,7 @@ class _Content(NamedTuple):
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    """What a module holds; of its tables, and of plain containers (a spiking neuron's memory), the content."""
+    """What a module holds; of its tables and plain containers (a spiking neuron has one) the content."""
     found = dict(module.__dict__)
     for name, value in module.__dict__.items():
         # a scripted module's tables are views that cannot be written

@@ -1,11 +1,12 @@
 """What an inspection of a small model costs: its multiple of the model's own pass, and ms for each operation.
 
-    python benchmarks/inspect_flat.py [--repeats 5] [--threads 1] [--only NAME]
+    python benchmarks/inspect_flat.py [--repeats 5] [--threads 1] [--only NAME] [--floor]
 
 Both sides take turns; each counts by the least processor time of its repeats.  An operation is one that the
 recording saw, measured or not; the ms are what an inspection takes beside one plain forward and backward
 pass.  Prints the medians of both over all models that are installed; those with findings, whose fixes are
-tried on copies, are left out of the medians.
+tried on copies, are left out of the medians.  --floor prints, as multiples of the pass, what cannot be spared
+while operations are seen by a function mode: one that does nothing, and the recording without a measurement.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 import isogain.torch as igt
+from isogain.torch.call.guard import Untouched
+from isogain.torch.record.capture import Recorder
 from survey import operators  # noqa: F401  (before torchvision is imported by anyone)
 from survey.checking import call, own_loss
 from survey.models import every
@@ -121,6 +126,52 @@ def measured(one: Made, repeats: int) -> tuple[float, float, int, bool]:
     return own, ours, report.coverage.operations, bool(report.findings)
 
 
+class Empty(TorchFunctionMode):
+    """Sees every operation and does nothing."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
+
+
+def floor(one: Made, repeats: int) -> tuple[float, float, float]:
+    """Multiples of a pass: under a mode that does nothing, recorded but not measured, inspected."""
+    model, given, loss = one
+    trainable = [p for p in model.parameters() if p.requires_grad]
+
+    def watched(mode: Any) -> None:
+        with mode:
+            value = loss(call(model, given))
+        torch.autograd.grad(value, trainable, allow_unused=True)
+
+    def recorded() -> None:
+        with Untouched(model) as guard:
+            recorder = Recorder(model, guard, 0, measure=False)
+            recorder.mark_inputs(given)
+            with recorder.scopes():
+                watched(recorder)
+            recorder.graph(())
+
+    own, empty, seen, whole = least(
+        repeats,
+        lambda: watched(nullcontext()),
+        lambda: watched(Empty()),
+        recorded,
+        lambda: igt.inspect(model, given, loss),
+    )
+    return empty / own, seen / own, whole / own
+
+
+def print_floors(only: str, repeats: int) -> None:
+    """A line for each model, and the medians."""
+    found = []
+    print(f"{'model':32} {'empty mode':>10} {'recorded':>9} {'inspected':>10}")
+    for name, one in made(only):
+        found.append(floor(one, repeats))
+        print(f"{name:32} {found[-1][0]:9.2f}x {found[-1][1]:8.2f}x {found[-1][2]:9.2f}x", flush=True)
+    middle = [median(column) for column in zip(*found, strict=True)]
+    print("medians: " + ", ".join(f"{one:.2f}x" for one in middle))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -129,10 +180,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", default="", help="a part of a model's name")
+    parser.add_argument("--floor", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     warnings.filterwarnings("ignore")
+    if options.floor:
+        print_floors(options.only, options.repeats)
+        return
     counted = []
     print(f"{'model':32} {'pass ms':>9} {'inspect':>9} {'operations':>11} {'ms each':>8}")
     for name, one in made(options.only):

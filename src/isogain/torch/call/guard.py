@@ -110,11 +110,16 @@ def _put_back(module: nn.Module, found: dict[str, Any]) -> None:
         del now[name]
     for name, value in found.items():
         if isinstance(value, _Content):
-            if value.held or value.content:
+            if (value.held or value.content) and (name in _TABLES or _holds_tensors(value.held)):
                 _refill(value.held, value.content)
             value = value.held
         if now.get(name, _put_back) is not value:
             now[name] = value
+
+
+def _holds_tensors(held: Any) -> bool:
+    """Whether signals may lie in a container; what a model counts or logs there is its own."""
+    return any(isinstance(one, torch.Tensor) for one in (held.values() if isinstance(held, dict) else held))
 
 
 def _refill(table: Any, content: Any) -> None:

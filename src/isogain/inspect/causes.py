@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from isogain.graph import Node, family
@@ -12,7 +12,7 @@ from isogain.inspect.chains import common_activation
 from isogain.inspect.steps import BOUNDED, critical_gain
 from isogain.inspect.table import Table
 
-__all__ = ["cause_of", "gain_name", "pattern", "place"]
+__all__ = ["cause_of", "gain_name", "pattern", "place", "places"]
 
 _NAMED_GAINS = (
     (1 / math.sqrt(3), "PyTorch's default gain"),
@@ -28,6 +28,11 @@ def place(node: Node) -> str:
     if named:
         return node.path
     return f"{node.path} ({node.op})" if node.path else f"({node.op} {node.index})"
+
+
+def places(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """Of each node its place, each once."""
+    return tuple(dict.fromkeys(map(place, nodes)))
 
 
 def gain_name(gain: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -23,6 +23,7 @@ __all__ = [
     "is_prior",
     "is_residual_sum",
     "lone_source",
+    "made_beside",
     "slope",
     "weights_on",
 ]
@@ -140,6 +141,15 @@ def lone_source(table: Table, node: Node) -> Node | None:
     """The one signal a node reads that something learnt makes; None where there are several, or none."""
     sources = [one for one in map(table.node, node.inputs) if one.learnt]
     return sources[0] if len(sources) == 1 else None
+
+
+def made_beside(table: Table, node: Node, layers: Collection[str], steps: int) -> Iterator[Node]:
+    """What a node is made of, at most so many operations back, up to what these kinds hand on."""
+    frontier = set(node.inputs)
+    for _ in range(steps):
+        reached = [one for one in map(table.node, sorted(frontier)) if one.kind not in layers]
+        yield from reached
+        frontier = {k for one in reached for k in one.inputs}
 
 
 def is_residual_sum(table: Table, node: Node) -> bool:

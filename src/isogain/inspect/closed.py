@@ -14,7 +14,7 @@ from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.stops import stops_of_signal
 from isogain.inspect.table import Table
 
-__all__ = ["closed", "explained", "stuck_zeros", "why_stuck"]
+__all__ = ["closed", "explained", "reads_zeros", "stuck_zeros", "why_stuck"]
 
 FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
@@ -85,7 +85,7 @@ def _ended(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
         return why_stuck(names), names, (fresh(table, names), RESTART)
     if (stop := next(stops_of_signal(table), None)) is not None:
         return stop.why, (place(stop.node),), ()
-    reader = next((node for node in trunk if _reads_zeros(table, node)), None)
+    reader = next((n for n in trunk if n.weight and n.weight.bias and reads_zeros(table, n)), None)
     off = any(seen.dead_fraction > ALL for index, seen in table.forward.items() if index in table.on_trunk)
     if reader is None or off:
         return "", (), ()
@@ -122,17 +122,13 @@ def why_stuck(names: tuple[str, ...]) -> str:
     )
 
 
-def _reads_zeros(table: Table, node: Node) -> bool:
-    """Whether a drawn weight gets no gradient, though its bias does."""
-    states = (
-        [table.parameters.get(name or "") for name in (node.weight.name, node.weight.bias)]
-        if node.weight
-        else []
-    )
-    gradients = [state.gradient for state in states if state is not None]
-    drawn = len(gradients) == 2 and states[0] is not None and not states[0].zero
-    weight, bias = gradients if drawn else (None, None)
-    return weight is not None and bias is not None and weight.largest == 0 < bias.largest
+def reads_zeros(table: Table, node: Node) -> bool:
+    """Whether a drawn weight gets no gradient, though one comes back to what it makes."""
+    state = table.state_of(node) if node.kind == "weight" and node.weight else None
+    back = table.backward.get(node.index)
+    if state is None or state.zero or state.gradient is None or back is None:
+        return False
+    return state.gradient.largest == 0 < back.largest
 
 
 def _nearly_shut(table: Table, node: Node) -> Iterator[tuple[str, float]]:

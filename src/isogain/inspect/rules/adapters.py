@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from isogain.graph import Node, family
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Sum
 from isogain.inspect.mending import changeable, filled, zeroed
@@ -157,7 +157,7 @@ def _finding(table: Table, found: list[tuple[Node, float, Node]]) -> Finding:
     share = max(one for _, one, _ in found)
     severity: Severity = "critical" if share > 1 else "warning" if share > SEEN else "info"
     ends = list({end.index: end for _, _, end in found}.values())
-    paths = tuple(dict.fromkeys(place(end) for end in ends))
+    paths = places(ends)
     return Finding(
         "adapter-not-neutral", severity, pattern(list(paths)),
         f"{len(found)} trainable parts change what frozen layers hand on by up to {share:.2g} of its size",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Fix
@@ -200,12 +200,12 @@ def _flat(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]])
     gain = min(w.weight.gain for w in weights if w.weight)
     factors = {w.weight.name: 1 / w.weight.gain for w in weights if w.weight}
     return Finding(
-        "attention-collapse", "warning", pattern(list(dict.fromkeys(place(w) for w in weights))),
+        "attention-collapse", "warning", pattern(places(weights)),
         f"logits of standard deviation {max(_sizes(seen)):.2g} over {seen.keys} keys: the same "
         "weight for all",
         "about 1 where queries and keys have the size of their input",
         f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as "
         "the other is, so "
         "attention stays a mean of all keys",
-        paths=tuple(dict.fromkeys(place(w) for w in weights)), mends=(sized(table, factors),),
+        paths=places(weights), mends=(sized(table, factors),),
     )  # fmt: skip

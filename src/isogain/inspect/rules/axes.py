@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import place
+from isogain.inspect.causes import places
 from isogain.inspect.findings import Finding
 from isogain.inspect.table import Table
 
@@ -24,7 +24,7 @@ def mixed_samples(table: Table) -> Iterator[Finding]:
     found = [node for node in table.graph.nodes if _along(node, table.batch, counts)]
     if not found:
         return
-    names = tuple(dict.fromkeys(place(node) for node in found))
+    names = places(found)
     steps, samples = found[0].shape[1 if found[0].kind == "recurrent" else 0], table.batch
     yield Finding(
         "constant-output", "warning", names[0],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.frozen import makers
 from isogain.inspect.table import LossUse, Table
@@ -24,7 +24,7 @@ def summed_penalties(table: Table) -> Iterator[Finding]:
     for use in table.losses:
         for penalty in _beside(table, use):
             layers = makers(table, penalty.inputs)
-            paths = tuple(dict.fromkeys(map(place, layers)))
+            paths = places(layers)
             yield Finding(
                 "initial-loss", "warning", pattern(paths),
                 f"a sum over {table.batch} samples beside a mean of {use.value:.3g}",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
+from isogain.inspect.chains import made_beside
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.looks import Angles, Decays
@@ -54,11 +55,8 @@ def _banks(table: Table) -> Iterator[tuple[Node, int]]:
 
 def _makers(table: Table, node: Node) -> list[str]:
     """The trained parameters of one number, or one row, that make a bank, with no layer between."""
-    names, frontier = dict.fromkeys(node.parameters), set(node.inputs)
-    for _ in range(STEPS):
-        reached = [one for one in map(table.node, sorted(frontier)) if one.kind not in LAYERS]
-        names |= dict.fromkeys(name for one in reached for name in one.parameters)
-        frontier = {k for one in reached for k in one.inputs}
+    made = (node, *made_beside(table, node, LAYERS, STEPS))
+    names = dict.fromkeys(name for one in made for name in one.parameters)
     return [name for name in changeable(table, names) if _is_one(table, table.parameters[name])]
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.table import LossUse, Table
@@ -35,7 +35,7 @@ def frozen_answers(table: Table) -> Iterator[Finding]:
 def _finding(table: Table, use: LossUse, heads: list[Node], names: tuple[str, ...]) -> Finding:
     biases = [one.weight.bias for one in heads if one.weight and one.weight.bias]
     thawed = list(dict.fromkeys([*names, *biases]))
-    said = pattern(list(dict.fromkeys(map(place, heads))))
+    said = pattern(places(heads))
     return Finding(
         "unused-parameter", "warning", pattern(names),
         f"{_trained(table):.1%} of the numbers are trained, and none of the head; loss {use.value:.3g}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
+from isogain.inspect.chains import made_beside
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Attention, Decays, Look
@@ -28,6 +29,7 @@ EVEN = 1e-3
 SURE = 0.99
 """Mean largest share of a softmax that takes one of many."""
 DISTANCES = frozenset(["cdist", "pow", "__pow__", "square", "norm", "vector_norm", "pairwise_distance"])
+LAYERS = ("weight", "norm", "recurrent")
 STEPS = 8
 
 
@@ -122,16 +124,10 @@ def _masked(table: Table, node: Node) -> bool:
 
 def _scales(table: Table, node: Node, found: bool) -> tuple[str, ...] | None:
     """The parameters that scale the distances; None where no distances make what it reads."""
-    names, frontier = dict[str, None](), set(node.inputs)
-    for _ in range(STEPS):
-        reached = [
-            one for one in map(table.node, frontier) if one.kind not in ("weight", "norm", "recurrent")
-        ]
-        found = found or any(one.op in DISTANCES for one in reached)
-        scaling = [one for one in reached if one.kind == "multiply" or one.op == "exp"]
-        names |= dict.fromkeys(name for one in scaling for name in one.parameters)
-        frontier = {k for one in reached for k in one.inputs}
-    return tuple(names) if found else None
+    reached = [*made_beside(table, node, LAYERS, STEPS)]
+    found = found or any(one.op in DISTANCES for one in reached)
+    scaling = [one for one in reached if one.kind == "multiply" or one.op == "exp"]
+    return tuple(dict.fromkeys(name for one in scaling for name in one.parameters)) if found else None
 
 
 def _mends(table: Table, found: Width) -> tuple[Fix, ...]:

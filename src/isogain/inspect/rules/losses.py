@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
@@ -81,7 +81,7 @@ def _dearer(table: Table, use: LossUse) -> Finding | None:
     if not use.value > DEARER[0] * use.chance:
         return None
     heads = _heads(table, use.answers)
-    names = use.of or tuple(dict.fromkeys(map(place, heads)))
+    names = use.of or places(heads)
     if not names:
         return None
     weights = [node.weight.name for node in heads if node.weight]
@@ -114,7 +114,7 @@ def _constant(table: Table, use: LossUse) -> Finding | None:
         return None
     severity: Severity = "critical" if excess > EXCESS[1] and ratio > RATIO[1] else "warning"
     heads = _heads(table, use.answers)
-    paths = tuple(dict.fromkeys(map(place, heads)))
+    paths = places(heads)
     name = pattern(list(paths)) if paths else "the head"
     p = 1 / (1 + math.exp(-use.constant))
     return Finding(

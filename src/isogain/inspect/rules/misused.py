@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from isogain.graph import Node
 from isogain.inspect.blame import needed_gain
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import filled, is_matrix, sized
@@ -32,7 +32,7 @@ def dropped_signals(table: Table) -> Iterator[Finding]:
     if not found:
         return
     worst = max(found, key=lambda node: node.settings["p"])
-    p, paths = worst.settings["p"], tuple(dict.fromkeys(map(place, found)))
+    p, paths = worst.settings["p"], places(found)
     yield Finding(
         "vanishing-forward", "warning", pattern(paths), f"dropout with a probability of {p:.3g}",
         "below 0.5, as a rule",
@@ -72,7 +72,7 @@ def lonely_norms(table: Table) -> Iterator[Finding]:
     found = [node for node in table.graph.nodes if node.kind == "norm" and _takes_all(table, node)]
     if not found:
         return
-    node, paths = found[0], tuple(dict.fromkeys(map(place, found)))
+    node, paths = found[0], places(found)
     size = table.forward[node.index].rms
     yield Finding(
         "vanishing-forward", "warning", pattern(paths), f"{size:.1e} of a norm that scales by 1",

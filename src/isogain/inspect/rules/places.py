@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.looks import Grid, Rows
@@ -61,7 +61,7 @@ def outside_grids(table: Table) -> Iterator[Finding]:
     loud = [table.node(one) for one, share in outside.items() if share > OUTSIDE]
     if not loud:
         return
-    paths = tuple(dict.fromkeys(map(place, loud)))
+    paths = places(loud)
     # what is read behind a loud one is quiet as yet, and so are offsets made of it
     uses = [table.node(one).weight for one, share in outside.items() if share > OUTSIDE / 2]
     weights, biases = [use.name for use in uses if use], [use.bias for use in uses if use and use.bias]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers
-from isogain.inspect.causes import cause_of, pattern, place
+from isogain.inspect.causes import cause_of, pattern, place, places
 from isogain.inspect.chains import (
     Chain,
     Tolerance,
@@ -191,7 +191,7 @@ def _cause(
 ) -> tuple[str, tuple[str, ...], tuple[Fix, ...]]:
     """Why, the places and what might mend: the layers, or what lies between them where that makes it."""
     if made is None:
-        return cause_of(table, weights, change, what), _paths(weights), stack(table, weights, change)
+        return cause_of(table, weights, change, what), places(weights), stack(table, weights, change)
     if not made.names:
         why = (
             f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
@@ -200,7 +200,7 @@ def _cause(
             else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
             "sums over many do that nothing divides"
         )
-        return why, _paths(weights), (RESTART,)
+        return why, places(weights), (RESTART,)
     why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"
     # one number for scales that differ from each other would take their difference away
     alike = all(name in table.parameters and table.parameters[name].constant for name in made.names)
@@ -210,10 +210,6 @@ def _cause(
 def _expected_words(natural: float, band: float, chain: Chain) -> str:
     level = f"{natural:+.1f}" if abs(natural) >= 0.05 else "0"
     return f"{level} within {max(band, 0.05):.1f} decades at these widths ({chain.course.words})"
-
-
-def _paths(nodes: Sequence[Node]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(place(node) for node in nodes))
 
 
 # ---- gradients ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from isogain.graph import Node
-from isogain.inspect.causes import cause_of, pattern, place
+from isogain.inspect.causes import cause_of, pattern, place, places
 from isogain.inspect.chains import Chain, Tolerance, chains, is_prior, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
@@ -105,7 +105,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
         _off(table, trunk) or cause_of(table, weights, change, f"difference between {what}"), "",
-        tuple(dict.fromkeys(place(n) for n in weights)), mends=stack(table, weights),
+        places(weights), mends=stack(table, weights),
         blames=not _off(table, trunk),
     )  # fmt: skip
 

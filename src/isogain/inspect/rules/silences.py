@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, places
+from isogain.inspect.chains import lone_source
+from isogain.inspect.closed import reads_zeros
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Fix
 from isogain.inspect.mending import filled, is_matrix
@@ -105,40 +107,30 @@ def _beside(table: Table, node: Node) -> bool:
 
 def erased_signals(table: Table) -> Iterator[Finding]:
     """Layers that read nothing but zeros, as a factor of 0 that is not trained multiplies all they read."""
-    readers = [] if table.random_choices else [n for n in table.graph.nodes if _reads_zeros(table, n)]
+    readers = [] if table.random_choices else [n for n in table.graph.nodes if reads_zeros(table, n)]
     erased = [(zero, reader) for reader in readers if (zero := _factor(table, reader)) is not None]
     if not erased:
         return
     by = tuple(dict.fromkeys(name for zero, _ in erased for name in _zero_buffers(table, zero)))
-    paths = _places(reader for _, reader in erased)
-    who = pattern(by or _places(zero for zero, _ in erased))
+    paths = places(reader for _, reader in erased)
+    who = pattern(by or places(zero for zero, _ in erased))
     yield _zero(
         paths, f"{who} multiplies by 0 all that reaches {pattern(paths)}: only a bias comes out, the "
         "weights get no gradient, and no step changes the factor",
     )  # fmt: skip
 
 
-def _reads_zeros(table: Table, node: Node) -> bool:
-    """Whether a drawn weight gets no gradient, though one comes back to what it makes."""
-    state = table.state_of(node) if node.kind == "weight" and node.weight else None
-    back = table.backward.get(node.index)
-    if state is None or state.zero or state.gradient is None or back is None:
-        return False
-    return state.gradient.largest == 0 < back.largest
-
-
 def _factor(table: Table, reader: Node) -> Node | None:
     """The product with a constant that lies in front of it, with nothing between that could be 0 as well."""
     node = reader
     for _ in range(NEAR):
-        sources = [one for one in map(table.node, node.inputs) if one.learnt]
-        if len(sources) != 1:
+        source = lone_source(table, node)
+        if source is not None and source.kind == "multiply":
+            bare = not source.parameters and len(source.inputs) == 1
+            return source if bare and not _nothing_before(table, source) else None
+        if source is None or source.kind not in ("shape", "dropout"):
             return None
-        node = sources[0]
-        if node.kind == "multiply":
-            return None if node.parameters or len(node.inputs) > 1 or _nothing_before(table, node) else node
-        if node.kind not in ("shape", "dropout"):
-            return None
+        node = source
     return None
 
 
@@ -153,10 +145,6 @@ def _nothing_before(table: Table, node: Node) -> bool:
 def _zero_buffers(table: Table, node: Node) -> list[str]:
     inside = (one for one in table.buffers if one.name.rpartition(".")[0] == node.path)
     return [one.name for one in inside if one.largest == 0]
-
-
-def _places(nodes: Iterable[Node]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(place, nodes)))
 
 
 def _zero(names: Sequence[str], why: str) -> Finding:

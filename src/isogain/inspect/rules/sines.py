@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, place
+from isogain.inspect.causes import pattern, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.looks import Angles, Look
@@ -46,7 +46,7 @@ def flat_sines(table: Table) -> Iterator[Finding]:
     if not gains or max(gains.values()) > LOSES or math.prod(gains.values()) > TOGETHER:
         return
     nodes = [table.node(index) for index in gains]
-    gain, paths = max(gains.values()), tuple(dict.fromkeys(map(place, nodes)))
+    gain, paths = max(gains.values()), places(nodes)
     usual = {node.weight.name: NEEDED / gains[node.index] for node in nodes if node.weight}
     careful = {name: factor / NEEDED for name, factor in usual.items()}
     yield Finding(

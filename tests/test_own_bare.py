@@ -294,3 +294,24 @@ def test_whose_recipe_is_run(build: Any, values: float | None) -> None:
     layer = getattr(model, "part", model).layer
     assert (layer.weight == values).all() if values else layer.weight.abs().max() <= 0.5
     assert (getattr(model, "end", layer).weight == 3.0).all() or isinstance(model, Part | Unused)
+
+
+class Towers(nn.Module):
+    """Many parts of a size that is kept nowhere."""
+
+    def __init__(self, gain):
+        super().__init__()
+        self.parts = nn.ModuleList([nn.Linear(3, 3, bias=False) for _ in range(40)])
+        for part in self.parts:
+            nn.init.constant_(part.weight, gain)
+
+
+def test_of_many_that_have_no_start_a_dozen_are_named_and_why():
+    with torch.device("meta"):
+        model = Towers(0.7)
+    with pytest.raises(DrawError, match="no start is known") as caught:
+        igt.materialize_(model, seed=0)
+    said = str(caught.value)
+    assert "parts.11.weight and 28 more (" in said
+    assert "does not keep gain" in said
+    assert len(said) < 600

@@ -24,6 +24,8 @@ from isogain.torch.own.unwritten import Wanted, doubts_of, is_unknown, plain_of,
 __all__ = ["begin", "known_start"]
 
 Tensor = torch.Tensor
+_TOLD = 12
+"""Names in an error: behind hundreds nobody would read why."""
 
 
 @contextmanager
@@ -117,9 +119,10 @@ def _refuse(
     if not lost:
         return
     failed = f" ({'; '.join(said[:3])})" if said else ""
+    more = f" and {len(lost) - _TOLD} more" if len(lost) > _TOLD else ""
     raise refusal(
-        f"nothing was written: no start is known for {', '.join(lost)}{failed}; build the model with "
-        "igt.deferred(build), or give each of them a choice: an initializer, a tensor or a number"
+        f"nothing was written: no start is known for {', '.join(lost[:_TOLD])}{more}{failed}; build the "
+        "model with igt.deferred(build), or give each of them a choice: an initializer, a tensor or a number"
     )
 
 

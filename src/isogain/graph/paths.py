@@ -17,6 +17,7 @@ def stable_path(path: str) -> str:
     return ".".join(part for part in path.split(".") if part not in _WRAPPERS)
 
 
+@lru_cache(maxsize=65536)
 def family(path: str) -> str:
     """The path with its numbers starred, so that layers which repeat share it: 'h.3.mlp' -> 'h.*.mlp'."""
     return ".".join(_NUMBER.sub("*", part) for part in path.split("."))

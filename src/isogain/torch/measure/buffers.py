@@ -35,9 +35,11 @@ def _state(name: str, buffer: Tensor, variance: bool) -> BufferState:
     flat = buffer.detach().reshape(-1)
     values = flat[:: -(-flat.numel() // MOST)].float()
     mask = torch.finfo(buffer.dtype).min
-    sizes = values[torch.isfinite(values) & (values != 0) & (values != mask)].abs()
-    low, high = (float(sizes.min()), float(sizes.max())) if sizes.numel() else (0.0, 0.0)
-    return BufferState(
-        name, dtype, device, high, low, int(torch.isnan(values).sum()),
-        negative_variance=variance and bool((values < 0).any()),
-    )  # fmt: skip
+    least, most = map(float, torch.aminmax(values))
+    if least == most != mask and math.isfinite(most):  # as nearly all are at the start
+        low, high, nans = abs(least), abs(most), 0
+    else:
+        sizes = values[torch.isfinite(values) & (values != 0) & (values != mask)].abs()
+        low, high = map(float, torch.aminmax(sizes)) if sizes.numel() else (0.0, 0.0)
+        nans = int(torch.isnan(values).sum())
+    return BufferState(name, dtype, device, high, low, nans, negative_variance=variance and least < 0)

@@ -12,7 +12,8 @@ import torch
 from isogain.inspect.table import Backward, Forward
 from isogain.torch.measure.cuts import KEPT, Wanted, thinned, wanted
 from isogain.torch.measure.measures import backwards, forwards
-from isogain.torch.measure.notes import NOTHING, Note, noted, numbers_of
+from isogain.torch.measure.notes import Note, felt, noted, numbers_of
+from isogain.torch.measure.numbers import Signal
 from isogain.torch.measure.units import Units
 
 __all__ = ["Ledger", "forward_summary"]
@@ -37,16 +38,18 @@ class Ledger:
 
     def note(self, index: int, tensor: Tensor, what: Wanted, units: Units | None = None) -> None:
         """Notes what a node handed on."""
-        self._keep(self._ahead, index, noted(tensor, what, units=units))
+        self._keep(self._ahead, index, noted(tensor, what, units))
 
-    def note_back(self, index: int, gradient: Tensor, signal: Tensor | None) -> None:
+    def note_back(self, index: int, gradient: Tensor, signal: Tensor | bytes | None) -> None:
         """Notes the gradient that came back to it."""
-        self._keep(self._back, index, noted(gradient, NOTHING, signal))
+        self._keep(self._back, index, felt(gradient, signal))
 
-    def kept(self, index: int, tensor: Tensor) -> Tensor:
+    def kept(self, index: int, tensor: Tensor) -> Tensor | bytes:
         """The copy of a signal that waits for its gradient."""
         note = self._ahead.get(index)
-        if note is not None and note.whole:
+        if note is not None and isinstance(note.told, Signal) and note.told.kept is not None:
+            return note.told.kept
+        if note is not None and note.whole and note.flat is not None:
             return note.flat
         values = tensor.detach()
         values = torch.view_as_real(values) if values.is_complex() else values

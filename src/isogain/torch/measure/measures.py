@@ -1,20 +1,19 @@
-"""Numbers made of stacks of signals and gradients, of all in a stack at once; worked out in float64."""
+"""What is told of stacks of signals and gradients, made of their numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from isogain.inspect.formats import Scales
-from isogain.inspect.table import Backward, Channels, Forward, Spectrum
+from isogain.inspect.table import Backward, Forward, Spectrum
 from isogain.torch.measure.notes import Stack
+from isogain.torch.measure.numbers import Slopes
 from isogain.torch.measure.units import units_of
 
-__all__ = ["ROWS", "backwards", "distances", "forwards", "moments", "octaves", "spectra"]
+__all__ = ["ROWS", "backwards", "forwards", "spectra"]
 
 Array = np.ndarray[Any, Any]
 ROWS = {"default": 32, "full": 256}
@@ -23,100 +22,55 @@ ROWS = {"default": 32, "full": 256}
 
 def forwards(stack: Stack) -> list[Forward]:
     """A Forward of each of its notes."""
-    cuts, finite = stack.cuts, _finite(stack.ends)
-    lows, highs = stack.ends.T.tolist()
-    means, sizes, zeros = moments(cuts.flat)
-    scales = octaves(cuts.flat, zeros)
-    apart, places = (_of(part, finite, distances, math.nan) for part in (cuts.first, cuts.places))
-    ranks, channels = (_of(cuts.seen, finite, made, None) for made in (spectra, _channels))
-    count = max(cuts.flat.shape[1], 1)
-    notes, known = stack.notes, finite.tolist()
-    units: list[dict[str, Any]] = units_of(stack.units, len(notes)) if stack.units else [{}] * len(notes)
+    told = stack.signals()
+    count = len(told)
+    ranks = _spectra([one.seen if one.sizes.finite else None for one in told])
+    units: list[dict[str, Any]] = units_of(stack.units, count) if stack.units else [{}] * count
     return [
         Forward(
-            mean=means[i], rms=sizes[i], minimum=lows[i], maximum=highs[i],
-            zero_fraction=zeros[i] / count, finite=known[i], size=note.size,
-            distance=apart[i], position_distance=places[i], scales=scales[i],
-            spectrum=ranks[i], channels=channels[i], **units[i],
+            mean=one.sizes.mean, rms=one.sizes.rms, minimum=one.sizes.low, maximum=one.sizes.high,
+            zero_fraction=one.sizes.zeros / max(one.sizes.elements, 1), finite=one.sizes.finite,
+            size=note.size, distance=one.distance, position_distance=one.places,
+            scales=one.sizes.scales, spectrum=rank, channels=one.channels, **unit,
         )
-        for i, note in enumerate(notes)
+        for note, one, rank, unit in zip(stack.notes, told, ranks, units, strict=True)
     ]  # fmt: skip
 
 
 def backwards(stack: Stack) -> list[Backward]:
     """A Backward of each of its notes."""
-    finite = _finite(stack.ends).tolist()
-    means, sizes, zeros = moments(stack.cuts.flat)
-    scales = octaves(stack.cuts.flat, zeros)
-    largest = np.abs(stack.ends).max(1).tolist()
-    for i, note in enumerate(stack.notes):  # of a gradient that few places get, a sample may see nothing
-        sizes[i] = max(sizes[i], largest[i] / math.sqrt(note.size)) if finite[i] else sizes[i]
-    met = _influences(stack, sizes)
-    return [
-        Backward(
-            sizes[i], largest[i], finite[i], note.size, met[i][0], means[i], scales[i], varying=met[i][1]
-        )
-        for i, note in enumerate(stack.notes)
-    ]  # fmt: skip
+    return [_backward(one, note.size) for one, note in zip(stack.slopes(), stack.notes, strict=True)]
 
 
-def _of(stack: Array | None, finite: Array, made: Any, lost: Any) -> list[Any]:
-    """What `made` makes of the finite ones; `lost` for the others, and where nothing was cut."""
-    if stack is None or not finite.any():
-        return [lost] * len(finite)
-    found = iter(made(stack if finite.all() else stack[finite]))
-    return [next(found) if one else lost for one in finite]
+def _backward(one: Slopes, count: int) -> Backward:
+    """Of a gradient that few places get, a sample may see nothing; the largest element tells."""
+    sizes = one.sizes
+    largest = max(abs(sizes.low), abs(sizes.high))
+    size = max(sizes.rms, largest / math.sqrt(count)) if sizes.finite else sizes.rms
+    influence, varying = _influences(one.met, size)
+    return Backward(size, largest, sizes.finite, count, influence, sizes.mean, sizes.scales, varying=varying)
 
 
-def _finite(ends: Array) -> Array:
-    return np.isfinite(ends[:, 0]) & np.isfinite(ends[:, 1])
+def _influences(met: tuple[float, ...] | None, whole: float) -> tuple[float, float]:
+    """Root mean square of gradient times signal, and times what of it varies; nan where there is no signal.
 
-
-def moments(flat: Array) -> tuple[list[float], list[float], list[int]]:
-    """Mean, root mean square and zeros of each row; 0 of nothing."""
-    count = max(flat.shape[1], 1)
-    values = flat.astype(np.float64)
-    means = values.sum(1) / count
-    zeros = flat.shape[1] - np.count_nonzero(flat, axis=1)
-    with np.errstate(invalid="ignore", over="ignore"):
-        sizes = np.sqrt(np.square(values, out=values).sum(1) / count)
-    return means.tolist(), sizes.tolist(), zeros.tolist()
-
-
-def octaves(flat: Array, zeros: Sequence[int]) -> list[Scales]:
-    """The histogram of sizes of each row of a sample; infinities and NaN are left out.
-
-    The exponent of a float32 lies in its bits 23 to 30; numbers below 2^-126 count as one octave.
+    Where the elements met missed most of a gradient of this size, in its proportion.
     """
-    exponents = (np.ascontiguousarray(flat, dtype=np.float32).view(np.int32) >> 23) & 255
-    exponents += np.arange(len(flat), dtype=np.int32)[:, None] * 256
-    counts = np.bincount(exponents.reshape(-1), minlength=256 * len(flat)).reshape(-1, 256)[:, :255]
-    counts[:, 0] -= zeros
-    seen = counts != 0
-    first, last = seen.argmax(1).tolist(), (254 - seen[:, ::-1].argmax(1)).tolist()
-    return [
-        Scales(first[i] - 127, tuple(counts[i, first[i] : last[i] + 1].tolist()), zero)
-        if counts[i, first[i]]
-        else Scales(0, (), zero)
-        for i, zero in enumerate(zeros)
-    ]
+    if met is None:
+        return math.nan, math.nan
+    seen, values, varying, product, changing = met
+    found = []
+    for size, together in ((values, product), (varying, changing)):
+        guess = together * whole / seen if seen > 0 else whole * size
+        found.append(guess if seen < whole / 2 else together)
+    return found[0], found[1]
 
 
-def distances(rows: Array) -> list[float]:
-    """Mean over pairs of |x - y|^2 / 2, over mean |x|^2, for each (rows, features): 1 - cosine of like rows.
-
-    0 for equal rows, about 1 for unrelated ones of mean 0; exact also for nearly equal ones; nan below two
-    rows or when all are 0.
-    """
-    values = rows.astype(np.float64)
-    count = values.shape[1]
-    size = np.square(values).sum((1, 2))
-    if count < 2:
-        return [math.nan] * len(values)
-    values -= values.mean(1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.square(values, out=values).sum((1, 2)) * count / (count - 1) / size
-    return np.where(size > 0, found, math.nan).tolist()  # type: ignore[no-any-return]
+def _spectra(seen: list[Array | None]) -> list[Spectrum | None]:
+    """The Spectrum of each that was seen, of all together."""
+    known = [one for one in seen if one is not None]
+    found = iter(spectra(np.stack(known)) if known else ())
+    return [None if one is None else next(found) for one in seen]
 
 
 def spectra(rows: Array) -> list[Spectrum | None]:
@@ -141,39 +95,3 @@ def _entropies(shares: Array) -> list[float]:
         return (-(shares * np.log(shares)).sum(1)).tolist()  # type: ignore[no-any-return]
     some = (row[row > 0] for row in shares)
     return [-float((row * np.log(row)).sum()) for row in some]
-
-
-def _channels(rows: Array) -> list[Channels]:
-    values = rows.astype(np.float64)
-    spread = values.mean(1).std(1).tolist()
-    sizes = np.sort(np.sqrt(np.square(values, out=values).mean(1)), 1)
-    middle = sizes.shape[1] // 2
-    median = (sizes[:, middle] + sizes[:, -1 - middle]) / 2
-    ends = zip(sizes[:, 0].tolist(), median.tolist(), sizes[:, -1].tolist(), spread, strict=True)
-    return [Channels(*one, values.shape[1]) for one in ends]
-
-
-def _influences(stack: Stack, sizes: Sequence[float]) -> list[tuple[float, float]]:
-    """Root mean square of gradient times signal, and times what of it varies; nan where there is no signal.
-
-    Where the elements met missed most of a gradient of this size, in its proportion.
-    """
-    met, signal = stack.met, stack.signal
-    if met is None or signal is None or met.shape != signal.shape:
-        return [(math.nan, math.nan)] * len(sizes)
-    slopes, values = met.astype(np.float64), signal.astype(np.float64)  # both may be tiny
-    with np.errstate(all="ignore"):
-        varying = values - values.mean(1, keepdims=True)
-        seen, whole = _sizes(slopes), np.asarray(sizes)
-        pairs = [_together(slopes, one, seen, whole) for one in (values, varying)]
-    return list(zip(*pairs, strict=True))
-
-
-def _together(slopes: Array, values: Array, seen: Array, whole: Array) -> list[float]:
-    product = _sizes(slopes * values)
-    guess = np.where(seen > 0, product * whole / seen, whole * _sizes(values))
-    return np.where(seen < whole / 2, guess, product).tolist()  # type: ignore[no-any-return]
-
-
-def _sizes(rows: Array) -> Array:
-    return np.asarray(np.sqrt(np.square(rows).sum(1) / max(rows.shape[1], 1)))

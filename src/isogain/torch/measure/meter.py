@@ -113,7 +113,7 @@ class Meter:
             learnt = self.learnt(target)
             self.losses.append(replace(found, node=node.index, learnt_target=learnt, elements=count))
 
-    def _gradient(self, index: int, sample: Tensor | None, gradient: Tensor) -> None:
+    def _gradient(self, index: int, sample: Tensor | bytes | None, gradient: Tensor) -> None:
         if gradient.layout != torch.strided or is_wrapped(gradient) or not gradient.numel():
             return
         if self.squares is None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from isogain.torch.measure import arrays
 from isogain.torch.measure.cuts import KEPT, SAMPLE, Cuts, Wanted, cut, thinned
+from isogain.torch.measure.numbers import Signal, Slopes, lies_here, signal_of, slopes_of
 from isogain.torch.measure.units import Units
 
-__all__ = ["NOTHING", "Note", "Stack", "noted", "numbers_of", "summaries", "to_host"]
+__all__ = ["NOTHING", "Note", "Stack", "copied", "felt", "noted", "numbers_of", "summaries", "to_host"]
 
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
@@ -24,14 +27,14 @@ MOVED = 1 << 19
 
 
 class Note(NamedTuple):
-    """One signal: whole where it is small, else its cuts."""
+    """One signal or gradient: its numbers, or copies of which they will be made, whole or of its cuts."""
 
     key: tuple[Any, ...]
     """Notes of one key can be stacked."""
     what: Wanted
     size: int
     whole: bool
-    flat: Tensor
+    flat: Tensor | None = None
     """The whole signal, or a sample of its elements."""
     first: Tensor | None = None
     places: Tensor | None = None
@@ -43,6 +46,8 @@ class Note(NamedTuple):
     signal: Tensor | None = None
     """What a gradient is that of: whole, or the elements kept of it."""
     units: Units | None = None
+    told: Signal | Slopes | None = None
+    """Its numbers, where they are known already."""
 
     @property
     def columns(self) -> tuple[Any, ...]:
@@ -53,14 +58,13 @@ class Note(NamedTuple):
     @property
     def held(self) -> int:
         """Elements of all copies."""
-        total = self.flat.numel() if self.signal is None else self.flat.numel() + self.signal.numel()
-        if self.whole and self.units is None:
-            return total
-        return sum(one.numel() for one in self.columns if one is not None)
+        seen = self.told.seen if isinstance(self.told, Signal) else None
+        copies: int = sum(one.numel() for one in self.columns if one is not None)
+        return copies if seen is None else copies + int(seen.size)
 
 
 class Stack(NamedTuple):
-    """Many notes of one key as arrays with an axis more."""
+    """Many notes of one key, their copies as arrays with an axis more."""
 
     notes: Sequence[Note]
     cuts: Cuts
@@ -74,28 +78,62 @@ class Stack(NamedTuple):
     def of(notes: Sequence[Note], columns: Sequence[Any]) -> Stack:
         """Of their columns, stacked."""
         flat, first, places, seen, ends, met, signal, span, values = columns
-        one, rows = notes[0], flat.reshape(len(notes), -1)
+        one = notes[0]
+        units = one.units._replace(span=span, values=values) if one.units else None
+        if flat is None:
+            return Stack(notes, Cuts(None), np.empty((0, 2)), None, None, units)
+        rows = flat.reshape(len(notes), -1)
         cuts = cut(flat, one.what) if one.whole else Cuts(flat, first, places, seen)
         if ends is None:
             ends = np.stack([rows.min(1), rows.max(1)], 1)
         if signal is not None:
             met = thinned(rows, KEPT) if met is None else met
             signal = thinned(signal.reshape(len(notes), -1), KEPT)
-        units = one.units._replace(span=span, values=values) if one.units else None
         return Stack(notes, cuts, ends, met, signal, units)
 
+    def signals(self) -> list[Signal]:
+        """Their numbers, as those of what nodes handed on."""
+        told = [note.told for note in self.notes if isinstance(note.told, Signal)]
+        return told or arrays.signals(self.cuts, self.ends)
 
-def noted(
+    def slopes(self) -> list[Slopes]:
+        """Their numbers, as those of gradients."""
+        told = [note.told for note in self.notes if isinstance(note.told, Slopes)]
+        return told or arrays.slopes(self.cuts.flat, self.ends, self.met, self.signal)
+
+
+def noted(tensor: Tensor, what: Wanted = NOTHING, units: Units | None = None) -> Note:
+    """A Note of what a node handed on."""
+    values = _real(tensor)
+    if not lies_here(values):
+        return copied(tensor, what, units=units)
+    told = signal_of(values, what)
+    key = (told.seen is not None and told.seen.shape, units and units.kind)
+    return Note(key, what, tensor.numel(), True, units=units, told=told)
+
+
+def felt(gradient: Tensor, signal: Tensor | bytes | None = None) -> Note:
+    """A Note of a gradient, and of what was kept of the signal that it is that of."""
+    values = _real(gradient)
+    if isinstance(signal, Tensor) or not lies_here(values):
+        return copied(gradient, signal=signal if isinstance(signal, Tensor) else None)
+    return Note((), NOTHING, gradient.numel(), True, told=slopes_of(values, signal))
+
+
+def _real(tensor: Tensor) -> Tensor:
+    values = tensor.detach()
+    return torch.view_as_real(values) if values.is_complex() else values
+
+
+def copied(
     tensor: Tensor,
     what: Wanted = NOTHING,
     signal: Tensor | None = None,
     units: Units | None = None,
     kept: bool = True,
 ) -> Note:
-    """A Note of a signal, or of a gradient and what it is that of; without copies if it is used at once."""
-    values = tensor.detach()
-    if values.is_complex():
-        values = torch.view_as_real(values)
+    """A Note of copies; of the tensor's own memory, where it is small, if they are used at once."""
+    values = _real(tensor)
     size, shape, double = tensor.numel(), values.shape, values.dtype == torch.float64
     key = (what, shape, double, signal is not None and signal.shape, units and units.kind)
     if values.numel() <= SAMPLE:
@@ -118,14 +156,19 @@ def numbers_of(notes: Sequence[Note], made: Callable[[Stack], list[Any]]) -> lis
     return _in_order(parts, map(made, stacks))
 
 
-def summaries(tensors: Sequence[Tensor], made: Callable[[Stack], list[Any]]) -> list[Any]:
+_BRIEFLY = partial(copied, kept=False)
+
+
+def summaries(
+    tensors: Sequence[Tensor],
+    made: Callable[[Stack], list[Any]],
+    note: Callable[[Tensor], Note] = _BRIEFLY,
+) -> list[Any]:
     """The same of tensors that are at hand: of each, nothing is kept."""
     keys = [(one.shape, one.dtype) for one in tensors]
     most = AT_ONCE if all(one.is_cpu for one in tensors) else MOVED
     parts = list(_parts(keys, lambda place: min(tensors[place].numel(), SAMPLE), most))
-    return _in_order(
-        parts, (numbers_of([noted(tensors[place], kept=False) for place in part], made) for part in parts)
-    )
+    return _in_order(parts, (numbers_of([note(tensors[place]) for place in part], made) for part in parts))
 
 
 def _parts(keys: Sequence[Any], size: Callable[[int], int], most: int = AT_ONCE) -> Iterator[list[int]]:

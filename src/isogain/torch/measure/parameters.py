@@ -13,8 +13,9 @@ import torch
 
 from isogain.inspect.slices import mean_cosine
 from isogain.inspect.table import Backward, ParameterState
+from isogain.torch.measure.cuts import KEPT, thinned
 from isogain.torch.measure.measures import backwards
-from isogain.torch.measure.notes import summaries
+from isogain.torch.measure.notes import felt, summaries
 from isogain.torch.measure.rows import are_orthogonal, equal_rows, plainly_different
 from isogain.torch.measure.sampling import own_array
 from isogain.torch.measure.values import Values, values_of
@@ -43,8 +44,8 @@ def parameter_states(asked: Sequence[Asked]) -> dict[str, ParameterState]:
     """The ParameterState of each, by name; statistics are made of all together."""
     there = [_dense(one) for one in asked if not one.parameter.is_meta and one.parameter.numel()]
     values = summaries([one.parameter for one in there], values_of)
-    felt = {one.name: one.gradient for one in there if one.gradient is not None}
-    backs = dict(zip(felt, summaries(list(felt.values()), backwards), strict=True))
+    slopes = {one.name: one.gradient for one in there if one.gradient is not None}
+    backs = dict(zip(slopes, summaries(list(slopes.values()), backwards, felt), strict=True))
     found = {
         one.name: _state(one, each, backs.get(one.name), rows)
         for one, each, rows in zip(there, values, _rows_of(there, values), strict=True)
@@ -187,7 +188,7 @@ def _fingerprint(parameter: Tensor, values: Values) -> str:
     """A hash of the values, if they look drawn, in two axes or more."""
     if values.constant or not values.drawn or sum(size > 1 for size in parameter.shape) < 2:
         return ""
-    return hashlib.blake2b(values.sample.tobytes(), digest_size=12).hexdigest()
+    return hashlib.blake2b(thinned(values.sample, KEPT).tobytes(), digest_size=12).hexdigest()
 
 
 def _nearly_equal(slopes: Tensor) -> bool:

@@ -10,6 +10,7 @@ import torch
 
 from isogain.torch.measure import cuts
 from isogain.torch.measure.cuts import SAMPLE, thinned
+from isogain.torch.measure.numbers import lies_here, rms_here
 
 __all__ = [
     "Numbers",
@@ -80,6 +81,8 @@ class Numbers:
 
 def rms_of(tensor: Tensor) -> float:
     """Root mean square from a spread sample."""
+    if lies_here(plain := tensor.detach()):
+        return rms_here(plain)
     values = own_array(spread(tensor)).astype(np.float64)
     return math.sqrt(sum_of_squares(values) / max(values.size, 1))
 

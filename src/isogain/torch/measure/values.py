@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from isogain.inspect.scattering import HUGE, scattering
+from isogain.torch.measure.arrays import moments
 from isogain.torch.measure.cuts import KEPT
-from isogain.torch.measure.measures import moments
 from isogain.torch.measure.notes import Stack
 
 __all__ = ["Values", "values_of"]

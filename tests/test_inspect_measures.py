@@ -17,8 +17,8 @@ from isogain.errors import InspectError  # noqa: E402
 from isogain.inspect.chains import chains, slope  # noqa: E402
 from isogain.inspect.formats import FORMATS  # noqa: E402
 from isogain.inspect.table import Forward  # noqa: E402
-from isogain.torch.measure.ledger import forward_summary  # noqa: E402
 from isogain.torch.measure.arrays import octaves  # noqa: E402
+from isogain.torch.measure.ledger import forward_summary  # noqa: E402
 from isogain.torch.measure.measures import spectra  # noqa: E402
 from isogain.torch.measure.rows import is_orthogonal  # noqa: E402
 

@@ -56,7 +56,7 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _one(table: Table, findings: Sequence[Finding], told: Finding) -> list[Finding]:
-    """The finding that names a norm which takes all away, as bad as what follows from it, and what does not."""
+    """The finding that names a norm which takes all away, as bad as what follows from it, and the rest."""
     blamed = [one for one in findings if one.code in FOLLOWING and one is not told]
     ranks = [SEVERITIES.index(one.severity) for one in (told, *blamed)]
     whole = replace(told, severity=SEVERITIES[max(ranks)])
@@ -64,7 +64,7 @@ def _one(table: Table, findings: Sequence[Finding], told: Finding) -> list[Findi
 
 
 def takes_all(table: Table, node: Node) -> bool:
-    """Whether a norm of each sample hands on nothing of a plain signal: it is over one number, or equal ones."""
+    """Whether a norm of each sample hands on nothing of a plain signal: over one number, or equal ones."""
     seen, before = table.forward.get(node.index), [table.forward.get(one) for one in node.inputs]
     if node.op not in ("layer_norm", "group_norm", "instance_norm") or seen is None or not seen.finite:
         return False
@@ -156,7 +156,7 @@ def reads_zeros(table: Table, node: Node) -> bool:
 
 
 def rounded(table: Table, node: Node) -> bool:
-    """Whether a weight is used as a function of itself that has no slope: none of what comes back reaches it."""
+    """Whether a weight is used as a function of itself without a slope: no gradient reaches it."""
     state, back = table.state_of(node), table.backward.get(node.index)
     if state is None or state.gradient is None or back is None or not _bound_to_signal(table, node):
         return False

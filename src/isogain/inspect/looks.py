@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 __all__ = [
-    "Angles", "Attention", "BufferState", "Choices", "Clipped", "Decays", "Gates", "Grid", "Look", "Offset", "Rows",
-    "Seen", "Sum",
+    "Angles", "Attention", "BufferState", "Choices", "Clipped", "Decays", "Gates", "Grid", "Look", "Offset",
+    "Rows", "Seen", "Sum",
 ]  # fmt: skip
 
 

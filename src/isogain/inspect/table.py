@@ -301,7 +301,8 @@ class Table:
         return Text(rendered("table.text", self, full))
 
     def __repr__(self) -> str:
-        return f"<Table of {self.settings.get('model', 'a model')}: {len(self.forward)} operations measured; print(table(full=True))>"
+        model, count = self.settings.get("model", "a model"), len(self.forward)
+        return f"<Table of {model}: {count} operations measured; print(table(full=True))>"
 
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:

@@ -91,7 +91,9 @@ def _makers(table: Table) -> list[Node]:
 def _of_the_loss(table: Table, node: Node) -> bool:
     """Whether the loss alone reads it, the caller's or the model's own: what asks for this size says so."""
     own = table.loss_from is not None and table.loss_node is not None and table.loss_node < table.loss_from
-    ends = own and table.makers[table.loss_node or 0] >> node.index & 1 and node.index not in table.graph.outputs
+    ends = (
+        own and table.makers[table.loss_node or 0] >> node.index & 1 and node.index not in table.graph.outputs
+    )
     return table.in_loss(node) or bool(ends and not table.graph.weighed_later(node.index))
 
 

@@ -1,4 +1,4 @@
-"""vanishing-backward at its two ends: a loss that hands nothing back, a weight that is used without a slope."""
+"""vanishing-backward at its two ends: a loss that hands nothing back, a weight used without a slope."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def faint_losses(table: Table) -> Iterator[Finding]:
     if not found or not asked or not largest < FAINT or stuck_zeros(table) or not _nothing_back(table):
         return
     yield Finding(
-        "vanishing-backward", "critical", "loss", f"gradients of {largest:.2g} at most; loss {table.loss_value:.3g}",
+        "vanishing-backward", "critical", "loss",
+        f"gradients of {largest:.2g} at most; loss {table.loss_value:.3g}",
         "gradients that an optimizer's epsilon of 1e-8 does not outweigh",
         "the loss hands back next to nothing to any parameter: it is multiplied by weights that are 0 (of "
         "classes or samples, as where whole numbers were made of fractions), or divided by far too large a "
@@ -50,7 +51,8 @@ def rounded_weights(table: Table) -> Iterator[Finding]:
         yield Finding(
             "vanishing-backward", "warning", pattern(names), "gradient exactly 0",
             "a gradient: its layer reads a signal, and gets a gradient back",
-            f"what is used of {pattern(names)} is a function of it without a slope (a sign, a rounding): it gets "
-            "no gradient and never moves; a straight-through estimator hands one on, as w + (q(w) - w).detach()",
+            f"what is used of {pattern(names)} is a function of it without a slope (a sign, a rounding): it "
+            "gets no gradient and never moves; a straight-through estimator hands one on, as "
+            "w + (q(w) - w).detach()",
             paths=names,
         )  # fmt: skip

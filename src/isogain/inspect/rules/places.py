@@ -49,7 +49,12 @@ def one_distance(table: Table) -> Iterator[Finding]:
     for look in table.looks:
         seen = look.seen
         constant = isinstance(seen, Choices) and look.node is None and len(look.parameters) == 1
-        if constant and isinstance(seen, Choices) and seen.used == 1 and min(seen.rows, seen.observations) >= FEWEST:
+        if (
+            constant
+            and isinstance(seen, Choices)
+            and seen.used == 1
+            and min(seen.rows, seen.observations) >= FEWEST
+        ):
             name = look.parameters[0]
             state = table.parameters.get(name)
             if seen.observations < PAIRS or state is None or not state.requested:
@@ -58,9 +63,9 @@ def one_distance(table: Table) -> Iterator[Finding]:
                 "rank-collapse", "warning", name,
                 f"one of {seen.rows} rows is taken by all of {seen.observations} places",
                 "rows by place, or by distance",
-                f"the index into {name} is one number for all places, so what it gives tells none apart, and the "
-                "other rows never learn: an index that was worked out in fractions and made whole, or a buffer "
-                "that was never filled",
+                f"the index into {name} is one number for all places, so what it gives tells none apart, and "
+                "the other rows never learn: an index that was worked out in fractions and made whole, or a "
+                "buffer that was never filled",
                 paths=(name,),
             )  # fmt: skip
             return

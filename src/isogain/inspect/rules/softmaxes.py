@@ -45,9 +45,9 @@ def lone_places(table: Table) -> Iterator[Finding]:
                 "saturated-units", "warning", place(node),
                 f"1 of {look.seen.places} places allowed",
                 "several places to choose from",
-                f"the mask at {place(node)} leaves each query one place, which gets all of the weight whatever "
-                "the logits: queries and keys never learn; it may say what is allowed where what is forbidden "
-                "is asked for, or the other way round",
+                f"the mask at {place(node)} leaves each query one place, which gets all of the weight "
+                "whatever the logits: queries and keys never learn; it may say what is allowed where what is "
+                "forbidden is asked for, or the other way round",
                 paths=(place(node),),
             )  # fmt: skip
             return

@@ -64,10 +64,11 @@ def shrunk_logits(table: Table) -> Iterator[Finding]:
         if abs(factor) < SHRUNK and abs(factor) * seen.std < SHRUNK:
             yield Finding(
                 "loss-floor", "warning", place(node),
-                f"logits of standard deviation {abs(factor) * seen.std:.2g}: those of the layer times {factor:.3g}",
+                f"logits of standard deviation {abs(factor) * seen.std:.2g}: those of the layer times "
+                f"{factor:.3g}",
                 "a factor of .1 to 10, and logits that a few hundred steps bring to 1 and beyond",
-                f"a constant makes what {place(node)} gives {1 / abs(factor):.3g} times smaller in front of the "
-                "loss: its weights have to grow as many times before an answer can be sure",
+                f"a constant makes what {place(node)} gives {1 / abs(factor):.3g} times smaller in front of "
+                "the loss: its weights have to grow as many times before an answer can be sure",
                 paths=(place(node),),
             )  # fmt: skip
             return

@@ -19,8 +19,8 @@ from isogain.torch.call.losses import Loss, LossLike, wants_targets
 from isogain.torch.call.tensors import tensors_in
 
 __all__ = [
-    "OWN", "PROJECTION", "Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "differentiated",
-    "eager", "is_reentrant", "loss_of", "own_loss",
+    "OWN", "PROJECTION", "Loss", "applied", "arguments_of", "batch_of", "called", "check_call",
+    "differentiated", "eager", "is_reentrant", "loss_of", "own_loss",
 ]  # fmt: skip
 
 Tensor = torch.Tensor

@@ -29,7 +29,8 @@ def of_clamp(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Clipped | None
 def of_quantiser(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Clipped | None:
     """Of fake_quantize_per_tensor_affine(x, scale, zero_point, lowest, highest)."""
     names = ("input", "scale", "zero_point", "quant_min", "quant_max")
-    x, scale, zero, low, high = (args[k] if len(args) > k else kwargs.get(n) for k, n in enumerate(names))
+    given: list[Any] = [args[k] if len(args) > k else kwargs.get(n) for k, n in enumerate(names)]
+    x, scale, zero, low, high = given
     return _clipped(x, float(scale) * (low - int(zero)), float(scale) * (high - int(zero)))
 
 

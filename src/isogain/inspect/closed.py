@@ -41,8 +41,9 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     if not FOLLOWING.intersection(finding.code for finding in findings):
         return [*findings, *_alone(table, trunk)]
     lonely = {place(n) for n in trunk if takes_all(table, n)}
-    if told := next((one for one in findings if one.code == LONELY and one.path in lonely), None):
-        return _one(table, findings, told)
+    first = next((one for one in findings if one.code == LONELY and one.path in lonely), None)
+    if first is not None:
+        return _one(findings, first)
     why, names, mends = _cause(table, trunk)
     last = not why
     if last:
@@ -55,7 +56,7 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _one(table: Table, findings: Sequence[Finding], told: Finding) -> list[Finding]:
+def _one(findings: Sequence[Finding], told: Finding) -> list[Finding]:
     """The finding that names a norm which takes all away, as bad as what follows from it, and the rest."""
     blamed = [one for one in findings if one.code in FOLLOWING and one is not told]
     ranks = [SEVERITIES.index(one.severity) for one in (told, *blamed)]

@@ -175,8 +175,7 @@ class LossUse:
     """The parameters that the judged output is, where it is nothing else."""
     targets: tuple[float, ...] = ()
     """Some of the numbers that a regression asks for."""
-    given: float = math.nan
-    """What the call gave: the value for a mean, more for a sum."""
+    given: float = math.nan  # what the call gave: the value for a mean, more for a sum
 
 
 @dataclass(frozen=True)

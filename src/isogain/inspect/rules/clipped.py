@@ -41,9 +41,9 @@ def clipped_signals(table: Table) -> Iterator[Finding]:
             makers = (place(maker),) if maker is not None else ()
             yield _finding(
                 seen, place(node), tuple(dict.fromkeys((place(node), *makers))),
-                f"what {place(node)} reads is {seen.rms / seen.limit:.3g} times as large as the bounds that "
-                "it is cut off at: only signs are handed on, and no gradient comes back; a quantiser's step is "
-                "too small, or what makes the numbers too large",
+                f"what {place(node)} reads is {seen.rms / seen.limit:.3g} times as large as the bounds "
+                "that it is cut off at: only signs are handed on, and no gradient comes back; a quantiser's "
+                "step is too small, or what makes the numbers too large",
                 _quieter(table, maker, seen),
             )  # fmt: skip
             return

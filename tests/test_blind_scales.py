@@ -447,6 +447,6 @@ def test_tokens_that_drown_in_positions():
     assert found(Sequence(0.02, 1.0, 5.0), sentences())["vanishing-forward"].path == "positions"
 
 
-@pytest.mark.parametrize("sizes", [(0.02, 1.0, 0.02), (0.125, 8.0, 0.02), (1.0, 1.0, 1.0), (0.02, 8.0, 0.02)])
+@pytest.mark.parametrize("sizes", [(0.02, 1.0, 0.02), (0.125, 8.0, 0.05), (1.0, 1.0, 1.0), (0.02, 8.0, 0.02)])
 def test_tokens_and_positions_that_are_both_felt(sizes):
     assert not found(Sequence(*sizes), sentences())

@@ -74,7 +74,9 @@ def test_angles_are_what_the_sine_receives():
     assert angles.rounding == pytest.approx(float(z.abs().max()) * 2.0**-24, rel=1e-5)
 
 
-@pytest.mark.parametrize(("bandwidth", "fine"), [(1e-4, False), (1.0, True), (30.0, True), (1e5, False)])
+@pytest.mark.parametrize(
+    ("bandwidth", "fine"), [(1e-4, False), (1.0, True), (8.0, True), (30.0, False), (1e5, False)]
+)
 def test_bandwidth_of_an_encoding(bandwidth, fine):
     torch.manual_seed(2)
     grid = torch.cartesian_prod(torch.linspace(-1, 1, 24), torch.linspace(-1, 1, 24))

@@ -8,13 +8,14 @@ from dataclasses import replace
 from isogain.graph import Node
 from isogain.graph.rules.deliberate import SHUT
 from isogain.inspect.causes import pattern, place
-from isogain.inspect.findings import Finding
+from isogain.inspect.clipping import cut_weights, longer_steps, why_cut
+from isogain.inspect.findings import SEVERITIES, Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.stops import stops_of_signal
 from isogain.inspect.table import Table
 
-__all__ = ["closed", "explained", "reads_zeros", "stuck_zeros", "why_stuck"]
+__all__ = ["closed", "explained", "reads_zeros", "rounded", "stuck_zeros", "takes_all", "why_stuck"]
 
 FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
@@ -24,6 +25,12 @@ SAME = 1e-12
 """1 - cosine of samples that differ by rounding alone."""
 ALL = 0.999
 """Share of an activation's units that are off which has a cause, and findings, of its own."""
+LONELY = "vanishing-forward"
+"""The code under which a norm that takes all away is told."""
+NOTHING = 1e-3
+"""Share of a norm's scale below which it hands on nothing."""
+PLAIN = 0.03
+"""Root mean square from which on a norm's input cannot be outweighed by its epsilon: ten times sqrt(1e-5)."""
 AJAR = 0.05
 """What a gate lets through below which it is a wall: a sigmoid of -3."""
 
@@ -33,6 +40,10 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     trunk = [table.node(index) for index in sorted({one for trunk in table.trunks for one in trunk})]
     if not FOLLOWING.intersection(finding.code for finding in findings):
         return [*findings, *_alone(table, trunk)]
+    lonely = {place(n) for n in trunk if takes_all(table, n)}
+    first = next((one for one in findings if one.code == LONELY and one.path in lonely), None)
+    if first is not None:
+        return _one(findings, first)
     why, names, mends = _cause(table, trunk)
     last = not why
     if last:
@@ -43,6 +54,23 @@ def explained(table: Table, findings: Sequence[Finding]) -> list[Finding]:
         else one
         for one in findings
     ]  # fmt: skip
+
+
+def _one(findings: Sequence[Finding], told: Finding) -> list[Finding]:
+    """The finding that names a norm which takes all away, as bad as what follows from it, and the rest."""
+    blamed = [one for one in findings if one.code in FOLLOWING and one is not told]
+    ranks = [SEVERITIES.index(one.severity) for one in (told, *blamed)]
+    whole = replace(told, severity=SEVERITIES[max(ranks)])
+    return [whole if one is told else one for one in findings if one not in blamed]
+
+
+def takes_all(table: Table, node: Node) -> bool:
+    """Whether a norm of each sample hands on nothing of a plain signal: over one number, or equal ones."""
+    seen, before = table.forward.get(node.index), [table.forward.get(one) for one in node.inputs]
+    if node.op not in ("layer_norm", "group_norm", "instance_norm") or seen is None or not seen.finite:
+        return False
+    read = any(one is not None and one.rms > PLAIN for one in before)
+    return read and seen.rms < NOTHING * table.norm_scale(node) and not table.gated(node.index)
 
 
 def _alone(table: Table, trunk: Sequence[Node]) -> Iterator[Finding]:
@@ -69,18 +97,15 @@ def _cause(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
             "leaves nothing"
         )
         return why, (place(dropping),), ()
-    lone = next((n for n in trunk if n.op == "layer_norm" and n.shape and n.shape[-1] == 1), None)
-    if lone is None:
-        return "", (), ()
-    why = (
-        f"{place(lone)} normalises over a single number, which leaves 0 of whatever it gets: only its bias "
-        "is handed on"
-    )
-    return why, (place(lone),), ()
+    return "", (), ()
 
 
 def _ended(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], tuple[Fix, ...]]:
-    """Zeros that no step moves, an operation that ends the signal, a layer that reads zeros alone."""
+    """Zeros that no step moves, weights cut off far below their size, an operation that ends the signal, a
+    layer that reads zeros alone."""
+    if cut := cut_weights(table):
+        names = tuple(name for one in cut for name in (one.name, *one.steps))
+        return why_cut(cut), names, (longer_steps(table, cut),)
     if names := stuck_zeros(table):
         return why_stuck(names), names, (fresh(table, names), RESTART)
     if (stop := next(stops_of_signal(table), None)) is not None:
@@ -126,9 +151,23 @@ def reads_zeros(table: Table, node: Node) -> bool:
     """Whether a drawn weight gets no gradient, though one comes back to what it makes."""
     state = table.state_of(node) if node.kind == "weight" and node.weight else None
     back = table.backward.get(node.index)
-    if state is None or state.zero or state.gradient is None or back is None:
+    if state is None or state.zero or state.gradient is None or back is None or _bound_to_signal(table, node):
         return False
     return state.gradient.largest == 0 < back.largest
+
+
+def rounded(table: Table, node: Node) -> bool:
+    """Whether a weight is used as a function of itself without a slope: no gradient reaches it."""
+    state, back = table.state_of(node), table.backward.get(node.index)
+    if state is None or state.gradient is None or back is None or not _bound_to_signal(table, node):
+        return False
+    return state.gradient.largest == 0 < back.largest and not table.is_zero_weight(node)
+
+
+def _bound_to_signal(table: Table, node: Node) -> bool:
+    """Whether the weight is no multiple of its parameter, and what it is applied to is not 0."""
+    seen = [table.forward[one] for one in node.inputs if one in table.forward]
+    return node.weight is not None and node.weight.bound and any(one.rms > 0 for one in seen)
 
 
 def _nearly_shut(table: Table, node: Node) -> Iterator[tuple[str, float]]:

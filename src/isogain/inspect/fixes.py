@@ -13,6 +13,7 @@ __all__ = ["RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of"]
 
 VERBS = (
     "fill",
+    "entry",
     "norm",
     "normal",
     "orthogonal",
@@ -24,9 +25,9 @@ VERBS = (
     "targets",
     "data",
 )
-"""Set to one value; scaled to a length; drawn N(0, std); drawn orthogonal with a gain; drawn N(0, std) only
-where not finite; no longer trained; `init_` of the whole model; another number format; smaller inputs;
-standardised targets; what no copy of the model can try."""
+"""Set to one value; one entry set, which the text counts; scaled to a length; drawn N(0, std); drawn
+orthogonal with a gain; drawn N(0, std) only where not finite; no longer trained; `init_` of the whole model;
+another number format; smaller inputs; standardised targets; what no copy of the model can try."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _over_parameters(change: Change, template: str, parameter: str) -> str:
     several = {value for _, value in change.values}
     if len(change.values) == 1:
         ((name, value),) = change.values
-        return _filled(template, parameter, repr(name), f"{value:.6g}")
+        return _filled(template, parameter, repr(name), f"{value:.6g}", change.text)
     if len(several) == 1:
         line = _filled(template, parameter, "n", f"{several.pop():.6g}")
         return f"[{line} for n in {list(change.names)!r}]"
@@ -129,5 +130,5 @@ def _over_parameters(change: Change, template: str, parameter: str) -> str:
     return f"[{_filled(template, parameter, 'n', 'v')} for n, v in {{{listed}}}.items()]"
 
 
-def _filled(template: str, parameter: str, name: str, value: str) -> str:
-    return template.format(p=parameter.format(name=name), name=name, value=value)
+def _filled(template: str, parameter: str, name: str, value: str, text: str = "") -> str:
+    return template.format(p=parameter.format(name=name), name=name, value=value, text=text)

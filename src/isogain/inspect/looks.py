@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 __all__ = [
-    "Angles", "Attention", "BufferState", "Choices", "Decays", "Gates", "Grid", "Look", "Offset", "Rows",
-    "Seen", "Sum",
+    "Angles", "Attention", "BufferState", "Choices", "Clipped", "Decays", "Gates", "Grid", "Look", "Offset",
+    "Rows", "Seen", "Sum",
 ]  # fmt: skip
 
 
@@ -25,6 +25,8 @@ class Attention:
     """Of the weights, as a share of ln(keys): 1 is uniform, 0 one-hot."""
     largest: tuple[float, ...]
     """Mean of each query's largest weight."""
+    places: int = 0
+    """Keys that there are, allowed or not."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,17 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Clipped:
+    """Numbers that are cut off at two bounds."""
+
+    share: float
+    """Of those that are not 0, how many lie beyond."""
+    rms: float
+    limit: float
+    """The farther of the bounds."""
+
+
+@dataclass(frozen=True)
 class Sum:
     """A sum of two signals, looked at where some parameters are frozen."""
 
@@ -127,7 +140,7 @@ class Grid:
     rms: float
 
 
-Seen = Attention | Gates | Angles | Decays | Choices | Sum | Rows | Grid
+Seen = Attention | Gates | Angles | Decays | Choices | Clipped | Sum | Rows | Grid
 
 
 @dataclass(frozen=True)
@@ -175,3 +188,5 @@ class Offset:
     """The channel of several that it is added to; None for all of them."""
     units: int = 1
     """How many channels there are."""
+    level: float = 0.0
+    """Mean of what it is added to."""

@@ -175,6 +175,7 @@ class LossUse:
     """The parameters that the judged output is, where it is nothing else."""
     targets: tuple[float, ...] = ()
     """Some of the numbers that a regression asks for."""
+    given: float = math.nan  # what the call gave: the value for a mean, more for a sum
 
 
 @dataclass(frozen=True)
@@ -296,12 +297,11 @@ class Table:
 
     def __call__(self, full: bool = False) -> Text:
         """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""
-        text: str = rendered("table.text", self, full)
-        return Text(text)
+        return Text(rendered("table.text", self, full))
 
     def __repr__(self) -> str:
-        model = self.settings.get("model", "a model")
-        return f"<Table of {model}: {len(self.forward)} operations measured; print(table(full=True))>"
+        model, count = self.settings.get("model", "a model"), len(self.forward)
+        return f"<Table of {model}: {count} operations measured; print(table(full=True))>"
 
     @cached_property
     def trunks(self) -> tuple[tuple[int, ...], ...]:

@@ -9,6 +9,6 @@ __all__ = ["KERAS"]
 
 KERAS = Dialect(
     "igk.parameter(model, {name})",
-    {verb: line for verb, line in TORCH.verbs.items() if verb not in ("freeze", "cast")}
+    {verb: line for verb, line in TORCH.verbs.items() if verb not in ("freeze", "cast", "entry")}
     | {"restart": "igk.init_(model, inputs{text})"},
 )

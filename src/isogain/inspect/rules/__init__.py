@@ -16,9 +16,11 @@ from isogain.inspect.rules.buffers import (
     nan_buffers,
     stale_buffers,
 )
+from isogain.inspect.rules.clipped import clipped_signals, clipped_weights
 from isogain.inspect.rules.codebooks import idle_codes
 from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
+from isogain.inspect.rules.faint import faint_losses, rounded_weights
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
@@ -30,7 +32,7 @@ from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_n
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.offsets import missing_offsets
 from isogain.inspect.rules.peers import off_peers
-from isogain.inspect.rules.places import outside_grids, same_places
+from isogain.inspect.rules.places import one_distance, outside_grids, same_places
 from isogain.inspect.rules.propagation import (
     exploding_backward,
     exploding_forward,
@@ -47,9 +49,9 @@ from isogain.inspect.rules.settled import cold_choices, settled_shares
 from isogain.inspect.rules.silences import erased_signals, masked_weights, zero_rows
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
-from isogain.inspect.rules.softmaxes import lone_shares, shared_by_samples, wrong_classes
+from isogain.inspect.rules.softmaxes import lone_places, lone_shares, shared_by_samples, wrong_classes
 from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_rows, symmetric_units
-from isogain.inspect.rules.temperatures import inverse_temperatures
+from isogain.inspect.rules.temperatures import inverse_temperatures, shrunk_logits
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs
@@ -95,14 +97,23 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
     "attention-collapse": (attention_collapse, loud_mixtures, cold_choices),
     "exploding-backward": (exploding_backward,),
-    "vanishing-backward": (vanishing_backward,),
-    "saturated-units": (saturated_units, saturated_gates, shut_mixtures, settled_shares, lone_shares),
+    "vanishing-backward": (vanishing_backward, rounded_weights, faint_losses),
+    "saturated-units": (
+        saturated_units,
+        saturated_gates,
+        shut_mixtures,
+        settled_shares,
+        lone_shares,
+        lone_places,
+        clipped_weights,
+        clipped_signals,
+    ),
     "dead-units": (dead_units,),
-    "rank-collapse": (rank_collapse, same_places, wide_kernels),
+    "rank-collapse": (rank_collapse, same_places, one_distance, wide_kernels),
     "constant-output": (constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),
-    "loss-floor": (loss_floor, wrong_classes, inverse_temperatures),
+    "loss-floor": (loss_floor, wrong_classes, inverse_temperatures, shrunk_logits),
     "identical-layers": (identical_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter, frozen_answers),

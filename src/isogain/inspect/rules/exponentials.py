@@ -10,6 +10,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Decays
 from isogain.inspect.mending import sized, smaller_inputs, zeroed
+from isogain.inspect.rules.kernels import rescaled, scales_of
 from isogain.inspect.table import Forward, Table
 
 __all__ = ["loud_logarithms", "narrow_bells"]
@@ -41,9 +42,15 @@ def narrow_bells(table: Table) -> Iterator[Finding]:
             f"the exponentials at {place(node)} are 0 nearly everywhere, so {place(reader)} reads next to "
             "nothing, and the same for every sample: bells are too narrow, or lie elsewhere than the numbers "
             "that they are for (a width, centres or inputs in another unit)",
-            paths=(place(node), place(reader)), mends=(smaller_inputs(table),),
+            paths=(place(node), place(reader)),
+            mends=(smaller_inputs(table), *_wider(table, node, look.seen)),
         )  # fmt: skip
         return
+
+
+def _wider(table: Table, node: Node, seen: Decays) -> tuple[Fix, ...]:
+    """A learnt length scale at which the usual exponent is 1."""
+    return rescaled(table, scales_of(table, node, True) or (), 1 / seen.median)
 
 
 def _alike(table: Table, bells: Node, reader: Node, nearly_all: bool) -> bool:
@@ -75,10 +82,19 @@ def loud_logarithms(table: Table) -> Iterator[Finding]:
 
 def _makers(table: Table) -> list[Node]:
     """The measured, finite weights right in front of an exponential."""
-    exponentials = (node for node in table.graph.nodes if node.op == "exp" and not table.in_loss(node))
+    exponentials = (n for n in table.graph.nodes if n.op == "exp" and not _of_the_loss(table, n))
     before = (table.graph.preceding(node.index, ("weight",), 2) for node in exponentials)
     found = {one.index: one for one in before if one is not None and one.index in table.forward}
     return [one for one in found.values() if table.forward[one.index].finite]
+
+
+def _of_the_loss(table: Table, node: Node) -> bool:
+    """Whether the loss alone reads it, the caller's or the model's own: what asks for this size says so."""
+    own = table.loss_from is not None and table.loss_node is not None and table.loss_node < table.loss_from
+    ends = (
+        own and table.makers[table.loss_node or 0] >> node.index & 1 and node.index not in table.graph.outputs
+    )
+    return table.in_loss(node) or bool(ends and not table.graph.weighed_later(node.index))
 
 
 def _mends(table: Table, found: list[tuple[Node, Forward]]) -> tuple[Fix, ...]:

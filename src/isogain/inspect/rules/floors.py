@@ -109,6 +109,8 @@ def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
         return RANGES["softmax"]
     if node.activation in RANGES and not node.settings:
         return RANGES[node.activation]
+    if {"low", "high"} <= node.settings.keys():
+        return node.settings["low"], node.settings["high"]
     return (-1.0, 1.0) if _cosines(table, node) else None
 
 
@@ -135,6 +137,8 @@ def _shut(node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -
     why = (
         "the logits are cosines, which need a scale of 10 or more before a softmax"
         if node.kind == "weight"
+        else "the logits are cut off at bounds, and what lies beyond gets no gradient"
+        if "low" in node.settings
         else f"the logits come out of {node.op}, and the loss applies {_own(use)} to them once more"
         if math.isfinite(high)
         else f"the logits come out of {node.op}: no answer can be a clear no, and what is cut off gets no "

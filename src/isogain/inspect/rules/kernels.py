@@ -16,7 +16,7 @@ from isogain.inspect.mending import filled
 from isogain.inspect.rules.attention import BEYOND, condensation
 from isogain.inspect.table import Table
 
-__all__ = ["narrow_kernels", "wide_kernels"]
+__all__ = ["narrow_kernels", "rescaled", "scales_of", "wide_kernels"]
 
 ALONE = 8.0
 """Exponent of the nearest other sample from which on a kernel's matrix is the identity: 3e-4."""
@@ -87,7 +87,7 @@ def widths(table: Table) -> Iterator[Width]:
             continue
         seen = _of_exponents(look.seen) if isinstance(look.seen, Decays) else _of_shares(table, node, look)
         square = isinstance(look.seen, Decays) and look.seen.alone >= 0
-        if seen is not None and (names := _scales(table, node, square)) is not None:
+        if seen is not None and (names := scales_of(table, node, square)) is not None:
             yield Width(node, seen[0], seen[1], names)
 
 
@@ -122,7 +122,7 @@ def _masked(table: Table, node: Node) -> bool:
     return any(table.node(one).op in ("masked_fill", "where", "add", "__add__") for one in node.inputs)
 
 
-def _scales(table: Table, node: Node, found: bool) -> tuple[str, ...] | None:
+def scales_of(table: Table, node: Node, found: bool) -> tuple[str, ...] | None:
     """The parameters that scale the distances; None where no distances make what it reads."""
     reached = [*made_beside(table, node, LAYERS, STEPS)]
     found = found or any(one.op in DISTANCES for one in reached)
@@ -132,9 +132,14 @@ def _scales(table: Table, node: Node, found: bool) -> tuple[str, ...] | None:
 
 def _mends(table: Table, found: Width) -> tuple[Fix, ...]:
     """A learnt length scale, its logarithm or its inverse, that brings exponents to 1, or a little below."""
-    if len(found.names) != 1:
+    return rescaled(table, found.names, found.factor)
+
+
+def rescaled(table: Table, names: tuple[str, ...], factor: float) -> tuple[Fix, ...]:
+    """The one parameter by which exponents become `factor` times as large, if it is the length scale."""
+    if len(names) != 1 or names[0] not in table.parameters or not table.parameters[names[0]].constant:
         return ()
-    name, level = found.names[0], table.parameters[found.names[0]].mean
-    far, near = found.factor**-0.5, (found.factor / NEAREST) ** -0.5
+    name, level = names[0], table.parameters[names[0]].mean
+    far, near = factor**-0.5, (factor / NEAREST) ** -0.5
     values = [level + math.log(far), level + math.log(near), level * far, level * near]
     return tuple(filled(table, [name], one) for one in (*values, level - math.log(near), level / near))

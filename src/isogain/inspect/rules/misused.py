@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.blame import needed_gain
 from isogain.inspect.causes import pattern, place, places
+from isogain.inspect.closed import takes_all
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import filled, is_matrix, sized
@@ -18,10 +19,6 @@ DROPS = 0.9
 """Probability of dropping from which on that of keeping may have been meant."""
 NOISY = 2.0
 """Times the gain that is needed, and the size of the means, from which on noise is all that is seen."""
-NOTHING = 1e-3
-"""Share of a norm's scale below which it hands on nothing."""
-PLAIN = 0.03
-"""Root mean square from which on a norm's input cannot be outweighed by its epsilon: ten times sqrt(1e-5)."""
 UNITS = 8
 """Scales from which on a draw is told from a few that were set."""
 
@@ -69,7 +66,7 @@ def _drawn(table: Table, state: ParameterState) -> bool:
 
 def lonely_norms(table: Table) -> Iterator[Finding]:
     """Norms that take all away: over one number, or over numbers that are equal."""
-    found = [node for node in table.graph.nodes if node.kind == "norm" and _takes_all(table, node)]
+    found = [node for node in table.graph.nodes if node.kind == "norm" and takes_all(table, node)]
     if not found:
         return
     node, paths = found[0], places(found)
@@ -80,15 +77,6 @@ def lonely_norms(table: Table) -> Iterator[Finding]:
         f"{place(node)} normalises over a single number, or over numbers that are all the same: their own "
         "mean is taken away, and nothing of the signal is handed on", paths=paths,
     )  # fmt: skip
-
-
-def _takes_all(table: Table, node: Node) -> bool:
-    """Whether a norm of each sample hands on nothing of a plain signal."""
-    seen, before = table.forward.get(node.index), [table.forward.get(one) for one in node.inputs]
-    if node.op not in ("layer_norm", "group_norm", "instance_norm") or seen is None or not seen.finite:
-        return False
-    read = any(one is not None and one.rms > PLAIN for one in before)
-    return read and seen.rms < NOTHING * table.norm_scale(node) and not table.gated(node.index)
 
 
 def loud_noise(table: Table) -> Iterator[Finding]:

@@ -9,15 +9,15 @@ from isogain.graph import Node
 from isogain.graph.nodes import Kind
 from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding
-from isogain.inspect.fixes import Fix
+from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.looks import Offset
 from isogain.inspect.mending import changeable, filled
 from isogain.inspect.table import Table
 
 __all__ = ["missing_offsets"]
 
-FAR = 3.5
-"""Constant from which on usual steps take ages to learn it; of the logarithm of a rate, a factor of 33."""
+FAR = 2.4
+"""Constant from which on usual steps take long to learn it; of the logarithm of a rate, a factor of 11."""
 TIMES = 3.0
 """Times the output's own spread that it has to be."""
 LAYERS: tuple[Kind, ...] = ("weight", "recurrent", "embedding")
@@ -57,8 +57,17 @@ def _mends(table: Table, found: Offset, maker: Node | None) -> tuple[Fix, ...]:
     """The constant as the bias of the layer that makes the output, where it makes nothing else."""
     bias = maker.weight.bias if maker is not None and maker.weight is not None else None
     names = changeable(table, [bias] if bias else found.of)
-    if found.units > 1 or not names:
+    if not names:
         return ()
+    if found.channel is not None:
+        return (_entry(table, names[0], found.channel, found.level + found.by),)
     level = table.parameters[names[0]].mean
     usual = [level + found.by, math.copysign(math.log1p(abs(found.by)), found.by)]
     return tuple(filled(table, names, one) for one in usual)
+
+
+def _entry(table: Table, name: str, channel: int, value: float) -> Fix:
+    """One entry of a bias, which is all that its channel's mean is made of."""
+    if table.graph.by_parameter[name].shape != (table.offset.units if table.offset else 0,):
+        return Fix()
+    return Fix((Change("entry", ((name, value),), text=str(channel)),))

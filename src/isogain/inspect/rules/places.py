@@ -8,14 +8,16 @@ from isogain.graph import Node
 from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
-from isogain.inspect.looks import Grid, Rows
+from isogain.inspect.looks import Choices, Grid, Rows
 from isogain.inspect.mending import zeroed
 from isogain.inspect.table import Table
 
-__all__ = ["outside_grids", "same_places"]
+__all__ = ["one_distance", "outside_grids", "same_places"]
 
 FEWEST = 8
 """Places below which a table may be a few offsets."""
+PAIRS = 64
+"""Places that take a row from which on one for all is no chance."""
 APART = 0.01
 """Share of a table's size by which its rows have to differ."""
 OUTSIDE = 0.5
@@ -38,6 +40,33 @@ def same_places(table: Table) -> Iterator[Finding]:
                 "of them, so it tells none apart: integer division, frequencies of 0, or a buffer that was "
                 "never filled leave it so; compute it in floating point, in the module's constructor",
                 paths=(place(node),),
+            )  # fmt: skip
+            return
+
+
+def one_distance(table: Table) -> Iterator[Finding]:
+    """Learnt tables by distance, or by place, of which a constant index takes one row for all."""
+    for look in table.looks:
+        seen = look.seen
+        constant = isinstance(seen, Choices) and look.node is None and len(look.parameters) == 1
+        if (
+            constant
+            and isinstance(seen, Choices)
+            and seen.used == 1
+            and min(seen.rows, seen.observations) >= FEWEST
+        ):
+            name = look.parameters[0]
+            state = table.parameters.get(name)
+            if seen.observations < PAIRS or state is None or not state.requested:
+                continue
+            yield Finding(
+                "rank-collapse", "warning", name,
+                f"one of {seen.rows} rows is taken by all of {seen.observations} places",
+                "rows by place, or by distance",
+                f"the index into {name} is one number for all places, so what it gives tells none apart, and "
+                "the other rows never learn: an index that was worked out in fractions and made whole, or a "
+                "buffer that was never filled",
+                paths=(name,),
             )  # fmt: skip
             return
 

@@ -9,11 +9,14 @@ from isogain.graph import Node
 from isogain.inspect.causes import place
 from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding
+from isogain.inspect.looks import Attention
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["lone_shares", "shared_by_samples", "wrong_classes"]
+__all__ = ["lone_places", "lone_shares", "shared_by_samples", "wrong_classes"]
 
 STEPS = 6
+QUIET = 1e3
+"""Largest logit below which a place that gets nothing was forbidden."""
 REDUCING = frozenset(["pool", "product"])
 """Kinds of operations that may sum over an axis of what they read."""
 MATRIX = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
@@ -29,6 +32,38 @@ def lone_shares(table: Table) -> Iterator[Finding]:
         answer = _is_output(table, node)
         if answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
             yield _lone(node, axis, maker, answer)
+
+
+def lone_places(table: Table) -> Iterator[Finding]:
+    """Attention of which a mask leaves each query one place: shares of 1, whatever the logits."""
+    for look in table.looks:
+        node = None if look.node is None else table.node(look.node)
+        if node is None or not isinstance(look.seen, Attention) or not node.learnt or table.in_loss(node):
+            continue
+        if look.seen.keys == 1 < look.seen.places and (node.kind == "attention" or _forbidden(table, node)):
+            yield Finding(
+                "saturated-units", "warning", place(node),
+                f"1 of {look.seen.places} places allowed",
+                "several places to choose from",
+                f"the mask at {place(node)} leaves each query one place, which gets all of the weight "
+                "whatever the logits: queries and keys never learn; it may say what is allowed where what is "
+                "forbidden is asked for, or the other way round",
+                paths=(place(node),),
+            )  # fmt: skip
+            return
+
+
+def _forbidden(table: Table, node: Node) -> bool:
+    """Whether a constant was put in place of some logits, or added to them, and they are no loud ones."""
+    masked = False
+    for _ in range(STEPS):
+        masked = masked or node.op in ("masked_fill", "where") or (node.kind == "add" and not node.parameters)
+        source = lone_source(table, node)
+        seen = None if source is None else table.forward.get(source.index)
+        if source is None or (masked and seen is not None):
+            return masked and seen is not None and seen.finite and seen.largest < QUIET
+        node = source
+    return False
 
 
 def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:

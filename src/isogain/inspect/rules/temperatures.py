@@ -15,13 +15,16 @@ from isogain.inspect.mending import filled
 from isogain.inspect.rules.losses import UNIT, of_unit_rows
 from isogain.inspect.table import Table
 
-__all__ = ["inverse_temperatures"]
+__all__ = ["inverse_temperatures", "shrunk_logits"]
 
 LEAST = 0.5
 """Factor on cosines that no temperature asks for: those in use lie between .01 and 1."""
 USUAL = (14.3, 5.0)
 """1 / .07, where CLIP starts; where that costs too much at first, 1 / .2."""
 STEPS = 10
+SHRUNK = 0.03
+"""Factor on logits, and their size, below which usual steps do not bring them to 1 in hundreds."""
+LOGITS = frozenset(["cross_entropy", "nll_loss", "binary_cross_entropy_with_logits"])
 ROWS = frozenset(["log_softmax", "softmax", "logsumexp", "cross_entropy"])
 """Operations in a loss that read logits of several classes."""
 
@@ -47,6 +50,30 @@ def inverse_temperatures(table: Table) -> Iterator[Finding]:
             return
 
 
+def shrunk_logits(table: Table) -> Iterator[Finding]:
+    """Answers of a layer that a small constant multiplies in front of a loss of classes."""
+    for use in table.losses:
+        node = None if use.node is None or use.kind not in LOGITS else table.node(use.node)
+        factor = 1.0
+        while node is not None and node.kind in ("loss", "shape", "softmax", "multiply"):
+            factor *= float(node.settings.get("factor", math.nan)) if node.kind == "multiply" else 1.0
+            node = lone_source(table, node)
+        seen = None if node is None else table.forward.get(node.index)
+        if node is None or seen is None or node.kind != "weight" or of_unit_rows(node):
+            continue
+        if abs(factor) < SHRUNK and abs(factor) * seen.std < SHRUNK:
+            yield Finding(
+                "loss-floor", "warning", place(node),
+                f"logits of standard deviation {abs(factor) * seen.std:.2g}: those of the layer times "
+                f"{factor:.3g}",
+                "a factor of .1 to 10, and logits that a few hundred steps bring to 1 and beyond",
+                f"a constant makes what {place(node)} gives {1 / abs(factor):.3g} times smaller in front of "
+                "the loss: its weights have to grow as many times before an answer can be sure",
+                paths=(place(node),),
+            )  # fmt: skip
+            return
+
+
 def _classes(table: Table, node: Node) -> int:
     shape = table.node(node.inputs[0]).shape
     axis = int(node.settings.get("axis", 1 if node.kind == "loss" and len(shape) > 1 else -1))
@@ -59,8 +86,8 @@ def _scaled(table: Table, node: Node) -> Scaled | None:
     for _ in range(STEPS):
         if (source := lone_source(table, node)) is None:
             return None
-        if _are_cosines(table, source):
-            return Scaled(source, factor, tuple(names))
+        if (own := _of_cosines(table, source)) is not None:
+            return Scaled(source, factor * own.factor, tuple(names | dict.fromkeys(own.names)))
         if source.kind == "multiply" and len(source.inputs) == 1:
             factor *= _factor(table, source)
             names |= dict.fromkeys(source.parameters)
@@ -78,13 +105,25 @@ def _factor(table: Table, node: Node) -> float:
     return after.rms / before.rms if before is not None and after is not None and before.rms > 0 else math.nan
 
 
-def _are_cosines(table: Table, node: Node) -> bool:
-    """Whether it is a product of rows of length 1 with each other, or with class weights of length 1."""
+def _of_cosines(table: Table, node: Node) -> Scaled | None:
+    """Whether it is a product of rows of length 1 with each other, or with class weights of length 1, and
+    what multiplies one of them before."""
     if node.op == "cosine_similarity":
-        return True
+        return Scaled(node, 1.0, ())
     if node.kind == "weight":
-        return of_unit_rows(node) and len(node.inputs) == 1 and _unit(table, node.inputs[0])
-    return node.kind == "product" and len(node.inputs) > 1 and all(_unit(table, one) for one in node.inputs)
+        plain = of_unit_rows(node) and len(node.inputs) == 1 and _unit(table, node.inputs[0])
+        return Scaled(node, 1.0, ()) if plain else None
+    if node.kind != "product" or len(node.inputs) < 2:
+        return None
+    factor, names = 1.0, dict[str, None]()
+    for one in map(table.node, node.inputs):
+        while one.kind in ("multiply", "shape") and len(one.inputs) == 1 and not _unit(table, one.index):
+            factor *= _factor(table, one) if one.kind == "multiply" else 1.0
+            names |= dict.fromkeys(one.parameters)
+            one = table.node(one.inputs[0])
+        if not _unit(table, one.index):
+            return None
+    return Scaled(node, factor, tuple(names))
 
 
 def _unit(table: Table, index: int) -> bool:

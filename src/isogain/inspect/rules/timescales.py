@@ -31,9 +31,9 @@ and still learns; beyond 1 what was held is gone with the next step."""
 STILL = (math.pi / 100, 0.25)
 """Radians that the fastest channel spreads over below which it does not bend: where the batch may be one
 place of many, or steps may change them, and elsewhere."""
-KIN, SLOW = 0.1, 0.4
-"""Mean cosine between a grid's neighbours below which their features are unrelated, where even the slowest
-tenth of the channels turn by more than some degrees."""
+KIN, SLOW = 0.3, 0.1
+"""Mean cosine between a grid's neighbours below which their features have little in common, where even the
+slowest tenth of the channels turn: between the places an error of a fifth of the variance is left then."""
 NEAR = 4
 GONE = 16.0
 """Logarithm of what a whole sequence leaves of its first step from which on that is nothing: 1e-7."""

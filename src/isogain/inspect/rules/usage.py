@@ -122,15 +122,17 @@ WHY = {
     "optional": "the model's code uses them in a branch that was not taken with these inputs (an input left "
     "out, a switch turned off)",
     "aside": "they are used, but the loss does not depend on what they make: an output that it ignores, or a "
-    "result that is thrown away",
+    "result that is thrown away; give the loss a term of it, or hand it on",
     "left": "what the last layer makes beside the answer, and nobody reads; the same part of the layers "
     "before it learns",
     "idle": "no operation of the forward pass read them, and no method of the model names them: a layer that "
     "is built but never called; with DistributedDataParallel the backward pass would wait for them",
     "copy": "a copy of another part of the model, used without gradient, as a target network or a teacher is",
     "cut": "the loss depends on them, but no gradient comes back: detach(), no_grad or integer operations "
-    "lie between; if that is meant, freeze them",
+    "lie between; take it away if they are to learn, and freeze them if not",
 }
+UNTOUCHED = frozenset(["cut", "aside"])
+"""Kinds that to freeze changes nothing: the code has to let a gradient through."""
 HARMLESS = frozenset(["routed", "skipped", "optional", "copy", "left"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
@@ -153,7 +155,7 @@ def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:
         "unused-parameter", _severity(kind, uses, total), pattern(names),
         f"{len(uses)} parameters ({sum(map(_size, uses)):,} numbers) without gradient",
         "a gradient for every trainable parameter", WHY[kind], "", names,
-        mends=() if kind in HARMLESS else (frozen(names),),
+        mends=() if kind in HARMLESS | UNTOUCHED else (frozen(names),),
     )  # fmt: skip
 
 

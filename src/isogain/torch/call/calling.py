@@ -19,13 +19,15 @@ from isogain.torch.call.losses import Loss, LossLike, wants_targets
 from isogain.torch.call.tensors import tensors_in
 
 __all__ = [
-    "PROJECTION", "Loss", "applied", "arguments_of", "batch_of", "called", "check_call", "differentiated",
-    "eager", "is_reentrant", "loss_of",
+    "OWN", "PROJECTION", "Loss", "applied", "arguments_of", "batch_of", "called", "check_call",
+    "differentiated", "eager", "is_reentrant", "loss_of", "own_loss",
 ]  # fmt: skip
 
 Tensor = torch.Tensor
 PROJECTION = "random projection"
 """What stands for a loss where there is none."""
+OWN = "output.loss"
+"""A loss that the model worked out itself."""
 
 
 def check_call(parameters: Mapping[str, nn.Parameter], loss: LossLike | None) -> None:
@@ -155,10 +157,23 @@ def loss_of(watcher: Any, output: Any, loss: Loss | None, seed: int = 0) -> tupl
         if not isinstance(value, Tensor):
             raise InspectError(f"the loss must give a tensor, got {type(value).__name__}")
         return _one_number(value)
+    given = own_loss(output)
+    if given is not None:
+        return (given if given.dim() == 0 else given.mean()), OWN
+    return _projection(output, seed), PROJECTION
+
+
+def own_loss(output: Any, *, learnt: bool = True) -> Tensor | None:
+    """The loss that a model worked out itself: called so, or one number, alone or before all else.
+
+    One number counts if a gradient comes from it, which `learnt=False` does not ask for.
+    """
     given = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
     if isinstance(given, Tensor) and given.is_floating_point():
-        return (given if given.dim() == 0 else given.mean()), "output.loss"
-    return _projection(output, seed), PROJECTION
+        return given
+    first = output[0] if isinstance(output, (tuple, list)) and output else output
+    single = isinstance(first, Tensor) and first.dim() == 0 and first.is_floating_point()
+    return first if single and (first.requires_grad or not learnt) else None
 
 
 def _one_number(value: Tensor) -> tuple[Tensor, str]:

@@ -182,11 +182,8 @@ def activation_of(
     """The activation's name in isogain's table and its parameters; of other operations no name, and what is
     asked of them: an axis, a probability, a factor."""
     plain = plain_name(name)
-    if plain in ("clamp", "clamp_min"):
-        low = kwargs.get("min", args[1] if len(args) > 1 else None)
-        high = kwargs.get("max", args[2] if len(args) > 2 else None)
-        at_zero = isinstance(low, (int, float)) and low == 0 and high is None
-        return ("relu", {}) if at_zero else (None, {})
+    if plain in ("clamp", "clamp_min", "clip"):
+        return _clamped(args, kwargs)
     if plain == "scaled_dot_product_attention":
         scale = kwargs.get("scale", args[6] if len(args) > 6 else None)
         return None, {} if scale is None else {"scale": float(scale)}
@@ -211,6 +208,16 @@ def activation_of(
             return "relu6", {}
         return found, {"min_val": float(low), "max_val": float(high)}
     return found, {}
+
+
+def _clamped(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str | None, dict[str, float]]:
+    """What is cut off at 0 from below is a ReLU; else the bounds, where both are plain numbers."""
+    low = kwargs.get("min", args[1] if len(args) > 1 else None)
+    high = kwargs.get("max", args[2] if len(args) > 2 else None)
+    if isinstance(low, (int, float)) and low == 0 and high is None:
+        return "relu", {}
+    bounded = isinstance(low, (int, float)) and isinstance(high, (int, float))
+    return None, {"low": float(low), "high": float(high)} if bounded else {}
 
 
 def _times(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, float]:

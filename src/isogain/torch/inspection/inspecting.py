@@ -20,6 +20,7 @@ from isogain.inspect import Report, judge
 from isogain.inspect.looks import Offset
 from isogain.inspect.table import Coverage, Jacobian, LossUse, ParameterState, Table
 from isogain.torch.call.calling import (
+    OWN,
     PROJECTION,
     applied,
     arguments_of,
@@ -39,9 +40,10 @@ from isogain.torch.call.processes import Processes, processes_of
 from isogain.torch.call.tensors import dense, tensors_in
 from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.gaps import gaps
+from isogain.torch.inspection.inner import Inner, inner_loss
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.merging import together
-from isogain.torch.inspection.priors import prior_use, pulled, saves_half, zero_use
+from isogain.torch.inspection.priors import BINARY, CHEAP, prior_use, pulled, saves_half, zero_use
 from isogain.torch.inspection.shifts import offset_of
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
@@ -206,20 +208,33 @@ def _there_and_back(
         judged = source != PROJECTION
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
         loss_value = math.nan if value is None else float(value.detach().float())
-        prior = prior_use(recorder, loss, output, loss_value, loss_from)
         skipped: list[str] = []
         jacobian = measure_jacobian(recorder.meter, output, skipped) if full else None
         loss_node = recorder.value(value).node if value is not None and judged else None
         part = value if value is None or processes.count == 1 else value * processes.part(judged)
         gradients = _gradients(recorder, part, skipped, processes)
-        own = zero_use(recorder, loss, output, loss_value) if prior is None else None
-    uses = [one for one in (prior, own) if one is not None]
-    known = prior is not None and saves_half(prior)
-    offset = None if known else offset_of(recorder, loss, output, loss_value)
+        inside = source == OWN and processes.count == 1 and _asks_further(recorder, loss_value)
+        inner = inner_loss(recorder, positional, named, loss_node) if inside else None
+        uses, offset = _asked(recorder, inner or Inner(output, loss, loss_value, loss_from))
     return Passed(
         (positional, named), outputs, loss_from, loss_value, source, loss_node, strangers, jacobian,
         gradients, uses, skipped, offset,
     )  # fmt: skip
+
+
+def _asks_further(recorder: Recorder, value: float) -> bool:
+    """Whether no loss was seen whose chance level is known, or one of yes or no that costs much."""
+    return not recorder.meter.losses or (value > CHEAP and any(n.op in BINARY for n in recorder.nodes))
+
+
+def _asked(recorder: Recorder, inner: Inner) -> tuple[list[LossUse], Offset | None]:
+    """What a loss says of other answers than the model's."""
+    answers, loss, value, start = inner
+    prior = prior_use(recorder, loss, answers, value, start)
+    own = zero_use(recorder, loss, answers, value) if prior is None else None
+    known = prior is not None and saves_half(prior)
+    offset = None if known else offset_of(recorder, loss, answers, value)
+    return [one for one in (prior, own) if one is not None], offset
 
 
 def _of_all(

@@ -20,7 +20,7 @@ from isogain.inspect.table import LossUse
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.record.capture import Recorder
 
-__all__ = ["cost_of", "prior_use", "pulled", "saves_half", "zero_use"]
+__all__ = ["BINARY", "CHEAP", "cost_of", "prior_use", "pulled", "saves_half", "zero_use"]
 
 Tensor = torch.Tensor
 BINARY = frozenset(

@@ -50,7 +50,8 @@ def offset_of(
     cost, by, tensor, channel = best
     known = recorder.value(tensor)
     units = tensor.shape[-1] if channel is not None else 1
-    return Offset(known.node, tuple(sorted(known.parameters)), value, cost, by, channel, units)
+    level = float((tensor if channel is None else tensor[:, channel]).detach().float().mean())
+    return Offset(known.node, tuple(sorted(known.parameters)), value, cost, by, channel, units, level)
 
 
 def _pulled(

@@ -104,7 +104,7 @@ def _attention(logits: Tensor) -> Attention | None:
     count = allowed.sum(-1)
     keys = int(count.float().quantile(0.5)) if count.numel() else 0
     if keys < 2:
-        return Attention(max(keys, 1), (), (), (), ())
+        return Attention(max(keys, 1), (), (), (), (), logits.shape[-1])
     weights = torch.where(allowed, logits - top, -math.inf).softmax(-1)
     entropy = torch.special.entr(weights).sum(-1)
     rows = (count > 1).float()
@@ -118,7 +118,7 @@ def _attention(logits: Tensor) -> Attention | None:
     return Attention(
         keys, _numbers(by_head(variance).sqrt()), _content(centred, allowed, by_head),
         _numbers(by_head(entropy / count.float().log().clamp_min(1e-6))),
-        _numbers(by_head(weights.amax(-1))),
+        _numbers(by_head(weights.amax(-1))), logits.shape[-1],
     )  # fmt: skip
 
 

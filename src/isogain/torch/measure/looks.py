@@ -11,6 +11,7 @@ import torch
 from isogain.inspect.looks import Seen, Sum
 from isogain.torch.measure.attention import of_fused, of_softmax
 from isogain.torch.measure.choices import of_embedding, of_index, of_product, of_selection
+from isogain.torch.measure.clipping import of_clamp, of_quantiser
 from isogain.torch.measure.gates import LETTERS, of_fused_recurrence
 from isogain.torch.measure.places import of_grid, of_summands
 from isogain.torch.measure.waves import of_exponential, of_sine
@@ -26,6 +27,8 @@ LOOKS: dict[str, Reader] = {
     "cos": of_sine,
     "exp": of_exponential,
     "__getitem__": of_index,
+    **dict.fromkeys(("clamp", "clip", "hardtanh"), of_clamp),
+    "fake_quantize_per_tensor_affine": of_quantiser,
     "embedding": of_embedding,
     "grid_sample": of_grid,
     **dict.fromkeys(("add", "__add__", "__radd__", "__iadd__"), of_summands),

@@ -110,8 +110,10 @@ class Meter:
         target = args[1] if len(args) > 1 else kwargs.get("target")
         if found is not None:
             count = result.numel() if result.dim() else 0
-            learnt = self.learnt(target)
-            self.losses.append(replace(found, node=node.index, learnt_target=learnt, elements=count))
+            learnt, given = self.learnt(target), float(result.detach().float().mean())
+            self.losses.append(
+                replace(found, node=node.index, learnt_target=learnt, elements=count, given=given)
+            )
 
     def _gradient(self, index: int, sample: Tensor | bytes | None, gradient: Tensor) -> None:
         if gradient.layout != torch.strided or is_wrapped(gradient) or not gradient.numel():

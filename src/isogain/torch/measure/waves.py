@@ -15,6 +15,8 @@ __all__ = ["of_exponential", "of_sine"]
 
 Tensor = torch.Tensor
 ROWS, CHANNELS, ASKED, SAMPLE, FEWEST = 1024, 64, 16, 4096, 4
+GRID = 0.7
+"""Share of a grid's places that have a neighbour one step away: some may be missing from a batch."""
 EVEN = 0.02
 """By how much the distances of a grid's places may seem to differ, and those of a place to itself from 0."""
 
@@ -68,7 +70,8 @@ def _nearest(rows: Tensor) -> Nearest:
     if not bool(kept.any()):
         return Nearest(0.0, 1.0, False)
     turns, best = (asked[kept] - rows[place[kept]]).abs(), best[kept]
-    regular = len(best) > 2 and float(best.max()) < (1 + EVEN) * float(best.min())
+    even = (best < (1 + EVEN) * best.min()).float().mean()
+    regular = len(best) > 2 and float(even) > GRID
     return Nearest(float(turns.quantile(0.1, 1).median()), float(turns.cos().mean(1).median()), regular)
 
 

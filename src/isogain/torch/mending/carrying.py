@@ -24,6 +24,7 @@ TORCH = Dialect(
     "model.get_parameter({name})",
     {
         "fill": "torch.nn.init.constant_({p}, {value})",
+        "entry": "{p}.data[{text}].fill_({value})",
         "norm": "{p}.data.mul_({value} / {p}.data.norm())",
         "normal": "igt.normal_({p}, std={value}, seed=0, path={name})",
         "orthogonal": "igt.orthogonal_({p}, gain={value}, seed=0, path={name})",
@@ -87,7 +88,11 @@ def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = Non
 @torch.no_grad()
 def _each(change: Change, model: nn.Module) -> None:
     for name, value in change.values:
-        VERBS[change.verb](model.get_parameter(name), float(f"{value:.6g}"), name)
+        parameter, number = model.get_parameter(name), float(f"{value:.6g}")
+        if change.verb == "entry":
+            parameter[int(change.text)].fill_(number)
+        else:
+            VERBS[change.verb](parameter, number, name)
 
 
 def _divided(inputs: Any, size: float) -> Any:

@@ -225,9 +225,8 @@ class Recorder(Watch):
         constant, bound = reshaped_by(name, args, kwargs, sources)
         written = [args[0]] if name == "__setitem__" else []
         for tensor in written or tensors_in(result, 2):
-            self.known[tensor] = Value(
-                None, parameters, flipped, drawn, constant=constant, bound=bound, op=name
-            )
+            made = Value(None, parameters, flipped, drawn, constant=constant, bound=bound, op=name)
+            self.known[tensor] = made
 
     def _units(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[tuple[Tensor, Value]]
@@ -327,7 +326,8 @@ class Recorder(Watch):
         if tensor.is_meta or is_wrapped(tensor):
             return replace(use, rms=math.nan)
         several, bound = len(self.value(tensor).parameters) > 1, self.value(tensor).bound
-        use = replace(use, distinct=distinct_rows(tensor, use.layout)) if several or bound else use
+        rows = distinct_rows(tensor, use.layout) if several or bound else None
+        use = replace(use, distinct=rows, bound=bound)
         if not several:
             return replace(use, rms=rms_of(tensor))
         moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan

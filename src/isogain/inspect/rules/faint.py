@@ -1,0 +1,58 @@
+"""vanishing-backward at its two ends: a loss that hands nothing back, a weight used without a slope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isogain.inspect.causes import pattern
+from isogain.inspect.closed import rounded, stuck_zeros
+from isogain.inspect.findings import Finding
+from isogain.inspect.rules.frozen import makers
+from isogain.inspect.table import Table
+
+__all__ = ["faint_losses", "rounded_weights"]
+
+FAINT = 1e-9
+"""Gradient in front of which Adam's epsilon of 1e-8 is all that its step is divided by."""
+
+
+def faint_losses(table: Table) -> Iterator[Finding]:
+    """A loss whose gradients are all 0, or next to it, though something is asked for."""
+    if table.loss_node is None or not table.parameters:
+        return
+    found = [one.gradient for one in table.parameters.values() if one.gradient is not None]
+    largest = max((one.largest for one in found if one.finite), default=1.0)
+    asked = table.loss_value != 0 or any(use.value > 0 and not use.learnt_target for use in table.losses)
+    if not found or not asked or not largest < FAINT or stuck_zeros(table) or not _nothing_back(table):
+        return
+    yield Finding(
+        "vanishing-backward", "critical", "loss",
+        f"gradients of {largest:.2g} at most; loss {table.loss_value:.3g}",
+        "gradients that an optimizer's epsilon of 1e-8 does not outweigh",
+        "the loss hands back next to nothing to any parameter: it is multiplied by weights that are 0 (of "
+        "classes or samples, as where whole numbers were made of fractions), or divided by far too large a "
+        "number",
+        paths=("loss",),
+    )  # fmt: skip
+
+
+def _nothing_back(table: Table) -> bool:
+    """Whether as little reaches what the loss reads: the model's answers, or the layers that make them."""
+    own = table.loss_from is None or (table.loss_node or 0) < table.loss_from
+    ends = [one.index for one in makers(table, (table.loss_node or 0,))] if own else table.graph.outputs
+    found = [table.backward[one].norm for one in ends if one in table.backward]
+    return bool(found) and max(found) < FAINT
+
+
+def rounded_weights(table: Table) -> Iterator[Finding]:
+    """Weights that are rounded, or of which the sign is used, with no slope in between."""
+    names = tuple(dict.fromkeys(n.weight.name for n in table.graph.nodes if n.weight and rounded(table, n)))
+    if names:
+        yield Finding(
+            "vanishing-backward", "warning", pattern(names), "gradient exactly 0",
+            "a gradient: its layer reads a signal, and gets a gradient back",
+            f"what is used of {pattern(names)} is a function of it without a slope (a sign, a rounding): it "
+            "gets no gradient and never moves; a straight-through estimator hands one on, as "
+            "w + (q(w) - w).detach()",
+            paths=names,
+        )  # fmt: skip

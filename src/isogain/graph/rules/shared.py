@@ -112,14 +112,10 @@ def _mapped(scene: Scene, index: int, region: frozenset[int]) -> Node | None:
             return node
         if node.kind not in ("shape", "dropout", "multiply", "other"):
             return None
+        learnt = [one for one in node.inputs if scene.graph.nodes[one].learnt]
         # a factor for all channels together weighs them: it is no map of the signal itself
-        index = max(node.inputs, key=lambda one: (scene.graph.nodes[one].learnt, _wide(scene, one)), default=-1)
+        index = max(learnt, key=lambda one: scene.graph.nodes[one].shape[-1:], default=-1)
     return None
-
-
-def _wide(scene: Scene, index: int) -> int:
-    shape = scene.graph.nodes[index].shape
-    return shape[-1] if shape else 0
 
 
 def _sum_of(scene: Scene, index: int) -> int:

@@ -59,7 +59,10 @@ class Blocks:
         made = (self._block(node) for node in self.graph.nodes if self._is_sum(node))
         found = [block for block in made if block is not None]
         alone = [block for block in found if not any(_parallel(block, one) for one in found)]
-        return tuple(block for block in alone if not any(_straddles(block, one) for one in alone))
+        kept: list[Block] = []
+        for block in alone:  # what only gathers decides nothing about sums behind it
+            kept += [] if any(_straddles(block, one) for one in kept) else [block]
+        return tuple(kept)
 
     def _is_sum(self, node: Node) -> bool:
         learnt = {self.links.station[one] for one in node.inputs if self.graph.nodes[one].learnt}

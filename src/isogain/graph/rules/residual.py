@@ -142,9 +142,17 @@ def _before_norms(site: Site, node: Node, stream: Stream, block: Block) -> Decis
     routes = graph.following(node.index, ("softmax",), 3) is not None
     if node.index not in block.ends or follows or routes or stream.length < 2:
         return None
+    if _own_kernel(node) and block.norms:
+        reason = f"{what}: no sum over channels makes a channel's own kernel louder as it learns"
+        return Decision(VarianceScaling(tidy(gain**2)), reason, gain)
     scale = gain / math.sqrt(stream.length)
     reason = f"{what}, / sqrt({stream.length}): the stream's variance at most doubles over all branches"
     return Decision(VarianceScaling(tidy(scale**2)), reason, scale)
+
+
+def _own_kernel(node: Node) -> bool:
+    """Whether every channel has a kernel of its own, which no sum over channels makes louder."""
+    return node.weight is not None and node.weight.depthwise
 
 
 def _skip(site: Site, node: Node) -> Decision | None:

@@ -80,12 +80,42 @@ def share(scene: Scene, node: Node) -> float:
 def _side_by_side(scene: Scene, node: Node) -> int:
     """How many maps of one signal make up the sum that reads a weight's results."""
     place = _sum_of(scene, node.index)
-    if place < 0 or node.index in scene.blocks.of_weight:
+    if node.index in scene.blocks.of_weight:
+        return 1
+    if node.index in (averaged := scene.once(_averaged)):
+        return averaged[node.index]
+    if place < 0:
         return 1
     nodes = [scene.graph.nodes[scene.links.station[one]] for one in scene.graph.nodes[place].inputs]
     maps = [one for one in nodes if one.kind == "weight" and one.inputs]
     read = {scene.links.station[one.inputs[0]] for one in maps}
     return len(nodes) if len(read) == 1 and len(maps) == len(nodes) else 1
+
+
+def _averaged(scene: Scene) -> dict[int, int]:
+    """weight -> how many maps of one signal its sum is of, where some come weighed by an attention."""
+    found: dict[int, int] = {}
+    for block in scene.blocks.all:
+        ways = scene.graph.nodes[block.sum].inputs
+        maps = [_mapped(scene, one, block.region) for one in ways]
+        read = {scene.links.station[one.inputs[0]] for one in maps if one is not None and one.inputs}
+        if block.projected and None not in maps and read == {scene.links.station[block.join]}:
+            found |= {one.index: len(ways) for one in maps if one is not None}
+    return found
+
+
+def _mapped(scene: Scene, index: int, region: frozenset[int]) -> Node | None:
+    """The weight whose results are handed on here, as they are or weighed and added up; else None."""
+    while index in region:
+        node = scene.graph.nodes[index]
+        if node.kind == "weight":
+            return node
+        if node.kind not in ("shape", "dropout", "multiply", "other"):
+            return None
+        learnt = [one for one in node.inputs if scene.graph.nodes[one].learnt]
+        # a factor for all channels together weighs them: it is no map of the signal itself
+        index = max(learnt, key=lambda one: scene.graph.nodes[one].shape[-1:], default=-1)
+    return None
 
 
 def _sum_of(scene: Scene, index: int) -> int:

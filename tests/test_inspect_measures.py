@@ -16,7 +16,7 @@ import isogain.torch as igt  # noqa: E402
 from isogain.errors import InspectError  # noqa: E402
 from isogain.inspect.chains import chains, slope  # noqa: E402
 from isogain.inspect.formats import FORMATS  # noqa: E402
-from isogain.inspect.table import Forward  # noqa: E402
+from isogain.inspect.signals import Forward  # noqa: E402
 from isogain.torch.measure.arrays import octaves  # noqa: E402
 from isogain.torch.measure.ledger import forward_summary  # noqa: E402
 from isogain.torch.measure.measures import spectra  # noqa: E402

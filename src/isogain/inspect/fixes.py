@@ -18,6 +18,7 @@ VERBS = (
     "normal",
     "orthogonal",
     "patch",
+    "drop",
     "freeze",
     "restart",
     "cast",
@@ -26,7 +27,8 @@ VERBS = (
     "data",
 )
 """Set to one value; one entry set, which the text counts; scaled to a length; drawn N(0, std); drawn
-orthogonal with a gain; drawn N(0, std) only where not finite; no longer trained; `init_` of the whole model;
+orthogonal with a gain; drawn N(0, std) only where not finite; 0 where at least as large; no longer trained;
+`init_` of the whole model;
 another number format; smaller inputs; standardised targets; what no copy of the model can try."""
 
 

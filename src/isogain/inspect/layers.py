@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from isogain.graph import Graph, Node, family
-from isogain.inspect.table import Backward, Forward, Table
+from isogain.inspect.signals import Backward, Forward
+from isogain.inspect.table import Table
 from isogain.rendering import Line
 
 __all__ = ["Fold", "Layer", "fold", "layer_record", "layers_of", "parameters_by_node"]

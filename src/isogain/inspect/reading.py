@@ -14,7 +14,8 @@ from isogain.graph import Graph
 from isogain.inspect.findings import Finding
 from isogain.inspect.formats import Scales
 from isogain.inspect.report import SCHEMA, Layer, Report
-from isogain.inspect.table import Backward, Channels, Coverage, Forward, Spectrum, Table
+from isogain.inspect.signals import Backward, Channels, Forward, Spectrum
+from isogain.inspect.table import Coverage, Table
 
 __all__ = ["StoredReport", "load_report", "read_report"]
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from isogain.graph import Node
 from isogain.inspect.causes import place
-from isogain.inspect.table import Forward, Table
+from isogain.inspect.signals import Forward
+from isogain.inspect.table import Table
 
 __all__ = ["Stop", "is_lone", "stop_between", "stops_of_signal"]
 

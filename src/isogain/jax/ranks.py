@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isogain.inspect.table import Channels, Spectrum
+from isogain.inspect.signals import Channels, Spectrum
 
 __all__ = ["RANKED", "channels", "observations", "spectrum"]
 

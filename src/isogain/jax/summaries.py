@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.formats import Scales
 from isogain.inspect.scattering import scattering
-from isogain.inspect.table import Backward, Forward, ParameterState
+from isogain.inspect.signals import Backward, Forward
+from isogain.inspect.table import ParameterState
 from isogain.jax.ranks import channels, observations, spectrum
 
 __all__ = ["backward_summary", "distance", "forward_summary", "parameter_state", "unit_summary"]

@@ -9,7 +9,8 @@ from html import escape
 from isogain.graph import family
 from isogain.inspect import Report
 from isogain.inspect.formats import FORMATS
-from isogain.inspect.table import Backward, Forward, ParameterState
+from isogain.inspect.signals import Backward, Forward
+from isogain.inspect.table import ParameterState
 from isogain.report.inspection_layers import number, span
 from isogain.report.words import say
 

@@ -31,6 +31,7 @@ from isogain.inspect.rules.loud_branches import loud_branches
 from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.offsets import missing_offsets
+from isogain.inspect.rules.outliers import outlying_weights
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.places import one_distance, outside_grids, same_places
 from isogain.inspect.rules.propagation import (
@@ -66,7 +67,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "non-finite": (nan_buffers, non_finite),
     "uninitialized": (stale_buffers, uninitialized),
     "symmetric-units": (symmetric_units, same_rows, copied_rows, saddles, uniform_banks),
-    "off-peers": (off_peers, odd_slices, wrong_fans),
+    "off-peers": (off_peers, odd_slices, wrong_fans, outlying_weights),
     "exploding-forward": (
         exploding_forward,
         loud_logarithms,

@@ -11,7 +11,8 @@ from isogain.inspect.fixes import Fix
 from isogain.inspect.looks import Decays
 from isogain.inspect.mending import sized, smaller_inputs, zeroed
 from isogain.inspect.rules.kernels import rescaled, scales_of
-from isogain.inspect.table import Forward, Table
+from isogain.inspect.signals import Forward
+from isogain.inspect.table import Table
 
 __all__ = ["loud_logarithms", "narrow_bells"]
 

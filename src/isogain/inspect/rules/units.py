@@ -11,8 +11,9 @@ from isogain.inspect.causes import gain_name, pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Fix
 from isogain.inspect.mending import offsets, sized, smaller_inputs, stack, zeroed
+from isogain.inspect.signals import Forward
 from isogain.inspect.steps import BOUNDED
-from isogain.inspect.table import Forward, Table
+from isogain.inspect.table import Table
 
 __all__ = ["SATURATED", "dead_units", "saturated_units"]
 

@@ -18,7 +18,8 @@ from isogain._version import __version__
 from isogain.errors import InspectError
 from isogain.inspect import Report, judge
 from isogain.inspect.looks import Offset
-from isogain.inspect.table import Coverage, Jacobian, LossUse, ParameterState, Table
+from isogain.inspect.signals import Jacobian
+from isogain.inspect.table import Coverage, LossUse, ParameterState, Table
 from isogain.torch.call.calling import (
     OWN,
     PROJECTION,

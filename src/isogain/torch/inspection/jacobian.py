@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from isogain.inspect.table import Jacobian
+from isogain.inspect.signals import Jacobian
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.measure.meter import Meter
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from isogain.inspect.table import Backward, Forward, Table
+from isogain.inspect.signals import Backward, Forward
+from isogain.inspect.table import Table
 from isogain.torch.call.processes import Processes
 
 __all__ = ["together"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from isogain.inspect.formats import Scales
-from isogain.inspect.table import Channels
+from isogain.inspect.signals import Channels
 from isogain.torch.measure.numbers import Signal, Sizes, Slopes
 
 __all__ = ["distances", "moments", "octaves", "signals", "slopes"]

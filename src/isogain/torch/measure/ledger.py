@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from isogain.inspect.table import Backward, Forward
+from isogain.inspect.signals import Backward, Forward
 from isogain.torch.measure.cuts import KEPT, Wanted, thinned, wanted
 from isogain.torch.measure.measures import backwards, forwards
 from isogain.torch.measure.notes import Note, felt, noted, numbers_of

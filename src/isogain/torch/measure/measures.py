@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from isogain.inspect.table import Backward, Forward, Spectrum
+from isogain.inspect.signals import Backward, Forward, Spectrum
 from isogain.torch.measure.notes import Stack
 from isogain.torch.measure.numbers import Slopes
 from isogain.torch.measure.units import units_of

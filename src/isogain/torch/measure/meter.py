@@ -11,7 +11,8 @@ import torch
 
 from isogain.graph import Node
 from isogain.inspect.looks import Look
-from isogain.inspect.table import Backward, Forward, LossUse
+from isogain.inspect.signals import Backward, Forward
+from isogain.inspect.table import LossUse
 from isogain.torch.call.operations import LOSSES
 from isogain.torch.call.tensors import is_wrapped
 from isogain.torch.measure.cuts import wanted

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from isogain.inspect.formats import Scales
-from isogain.inspect.table import Channels
+from isogain.inspect.signals import Channels
 from isogain.torch.measure.cuts import FEATURES, KEPT, SAMPLE, SAMPLES, UNITS, Wanted
 
 try:

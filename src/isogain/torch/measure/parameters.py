@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from isogain.inspect.signals import Backward
 from isogain.inspect.slices import mean_cosine
-from isogain.inspect.table import Backward, ParameterState
+from isogain.inspect.table import ParameterState
 from isogain.torch.measure.cuts import KEPT, thinned
 from isogain.torch.measure.measures import backwards
 from isogain.torch.measure.notes import felt, summaries
@@ -96,6 +97,7 @@ def _state(one: Asked, values: Values, back: Backward | None, rows: Rows) -> Par
         one.name, values.rms, values.mean, values.std, max(abs(values.low), abs(values.high)),
         values.zero_fraction, values.finite, values.constant,
         implausible=_implausible(one.parameter, values.decades), scattered=values.scattered,
+        outlying=values.outlying if _by_chance(one.parameter, values) else 0.0,
         duplicate_units=rows.duplicates, units=rows.units, distinct_units=rows.distinct,
         twin_gradients=rows.twins, lone_gradients=rows.lone, orthogonal=rows.orthogonal,
         fingerprint=_fingerprint(one.parameter, values), gradient=back, requested=one.requested,
@@ -182,6 +184,15 @@ def _smooth(parameter: Tensor) -> bool:
         steps = [np.abs(np.diff(np.log10(np.abs(values)), 2, axis=k)) for k in range(values.ndim)]
         known = [one[np.isfinite(one)] for one in steps]
     return any(len(one) > 8 and np.quantile(one, 0.95) < BEND for one in known)
+
+
+def _by_chance(parameter: Tensor, values: Values) -> bool:
+    """Whether the largest numbers stand anywhere, and not one in each row or column, as a diagonal's do."""
+    if not values.outlying or parameter.dim() < 2:
+        return False
+    out = (parameter.detach().abs() == max(-values.low, values.high)).flatten(1)
+    counts = (out.sum(axis) for axis in (0, 1))
+    return all(bool((one != one[0]).any()) for one in counts)
 
 
 def _fingerprint(parameter: Tensor, values: Values) -> str:

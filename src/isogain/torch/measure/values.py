@@ -17,6 +17,10 @@ __all__ = ["Values", "values_of"]
 Array = np.ndarray[Any, Any]
 ROUNDED = (1e-18, 1e-12)
 """Of the largest, what is left of a 0 that was computed in float64: cos(k pi / 2) is 6e-17 k."""
+BEYOND = 30.0
+"""Times the median size from which a number lies out: 20 standard deviations of a normal one."""
+SEVERAL, MANY_OUT = 3, 0.02
+"""Equal ones among a sample, and the share of it, between which they are outliers."""
 LOOKED_AT = 1024
 """Numbers that tell whether somebody drew them."""
 FEWEST, MANY = 8, 16
@@ -35,6 +39,8 @@ class Values(NamedTuple):
     decades: float
     """Between the 1 % and the 99 % quantile of sizes; 0 of few."""
     scattered: float
+    outlying: float
+    """Share of the elements that are the largest, where several are, and it lies far beyond the median."""
     drawn: bool
     """Whether they look drawn: mostly different, in no order."""
     sample: Array
@@ -61,12 +67,35 @@ def values_of(stack: Stack) -> list[Values]:
         drawn = _drawn(rows[:, :LOOKED_AT])
     shares = [zero / count for zero in zeros]
     spread = _spread(rows[:, :KEPT])
-    columns = zip(means, sizes, stds, shares, *stack.ends.T.tolist(), *spread, drawn, rows, strict=True)
+    decades, scattered, medians = spread
+    outlying = [_outlying(row, median) for row, median in zip(rows, medians, strict=True)]
+    columns = zip(
+        means,
+        sizes,
+        stds,
+        shares,
+        *stack.ends.T.tolist(),
+        decades,
+        scattered,
+        outlying,
+        drawn,
+        rows,
+        strict=True,
+    )
     return [Values(*column) for column in columns]
 
 
-def _spread(rows: Array) -> tuple[list[float], list[float]]:
-    """Decades over which the sizes of each row are spread, and their scattering."""
+def _outlying(row: Array, median: float) -> float:
+    """Of a row of numbers whose sizes have this median, the share that is the largest of all."""
+    largest = max(-float(row.min()), float(row.max())) if len(row) else 0.0
+    if not BEYOND * median < largest < math.inf:
+        return 0.0
+    share = np.count_nonzero(np.abs(row) == largest) / len(row)
+    return share if SEVERAL / len(row) <= share < MANY_OUT else 0.0
+
+
+def _spread(rows: Array) -> tuple[list[float], list[float], list[float]]:
+    """Decades over which the sizes of each row are spread, their scattering, the median of those not 0."""
     sizes = np.abs(rows)
     huge = (sizes.max(1) > HUGE).tolist()
     known = (sizes > 0) & (sizes < math.inf)
@@ -74,7 +103,8 @@ def _spread(rows: Array) -> tuple[list[float], list[float]]:
     sizes.sort(1)
     counts = np.count_nonzero(known, axis=1).tolist()
     decades = [_decades(row[:count]) for row, count in zip(sizes, counts, strict=True)]
-    return decades, [scattering(row) if one else 0.0 for row, one in zip(rows, huge, strict=True)]
+    medians = [float(row[count // 2]) if count > 1 else 0.0 for row, count in zip(sizes, counts, strict=True)]
+    return decades, [scattering(row) if one else 0.0 for row, one in zip(rows, huge, strict=True)], medians
 
 
 def _decades(size: Array) -> float:

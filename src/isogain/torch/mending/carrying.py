@@ -30,6 +30,7 @@ TORCH = Dialect(
         "orthogonal": "igt.orthogonal_({p}, gain={value}, seed=0, path={name})",
         "patch": "{p}.data.copy_({p}.data.where({p}.isfinite(), "
         "igt.normal_({p}.data.clone(), std={value}, seed=0, path={name})))",
+        "drop": "{p}.data.masked_fill_({p}.data.abs() >= {value}, 0)",
         "freeze": "{p}.requires_grad_(False)",
         "restart": "igt.init_(model, inputs{text})",
         "cast": "model.to(torch.{text})",
@@ -67,6 +68,7 @@ VERBS: Mapping[str, Callable[[Tensor, float, str], Any]] = {
     "normal": lambda parameter, std, path: normal_(parameter, std=std, seed=0, path=path),
     "orthogonal": lambda parameter, gain, path: orthogonal_(parameter, gain=gain, seed=0, path=path),
     "patch": _patched,
+    "drop": lambda parameter, size, _: parameter.data.masked_fill_(parameter.data.abs() >= size, 0),
     "freeze": lambda parameter, *_: parameter.requires_grad_(False),
 }
 

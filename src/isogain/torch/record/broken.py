@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from isogain.graph import Node
-from isogain.inspect.table import Forward
+from isogain.inspect.signals import Forward
 from isogain.torch.call.operations import plain_name
 from isogain.torch.call.tensors import Value, tensors_of_call
 from isogain.torch.record.capture import Recorder

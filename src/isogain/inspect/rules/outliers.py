@@ -29,8 +29,8 @@ def outlying_weights(table: Table) -> Iterator[Finding]:
         f"{worst.largest / _others(worst):.0f} standard deviations",
         "none beyond some 6 standard deviations",
         "they are equal and stand anywhere: a law with bounds that was drawn in half precision meets the end "
-        "of its interval by chance, gets an infinity, and puts its bound there; draw in float32 and cast after "
-        "it",
+        "of its interval by chance, gets an infinity, and puts its bound there; draw in float32 and cast "
+        "after it",
         "", tuple(names),
         mends=(Fix((Change("drop", tuple((one.name, one.largest / 2) for one in found)),)),),
     )  # fmt: skip

@@ -97,7 +97,8 @@ def _averaged(scene: Scene) -> dict[int, int]:
     found: dict[int, int] = {}
     for block in scene.blocks.all:
         ways = scene.graph.nodes[block.sum].inputs
-        maps = [_mapped(scene, one, block.region) for one in ways]
+        weighed = any(scene.graph.nodes[one].kind == "multiply" for one in block.region)
+        maps = [_mapped(scene, one, block.region) if weighed else None for one in ways]
         read = {scene.links.station[one.inputs[0]] for one in maps if one is not None and one.inputs}
         if block.projected and None not in maps and read == {scene.links.station[block.join]}:
             found |= {one.index: len(ways) for one in maps if one is not None}

@@ -409,3 +409,29 @@ def test_weights_that_learn_from_late_steps_are_no_vanishing_gradient():
     batch = torch.randn(SAMPLES, 12, WIDTH), torch.randint(CLASSES, (SAMPLES,))
     assert "vanishing-backward" in found(Late(12, own=True), batch, "cross_entropy")
     assert "vanishing-backward" not in found(Late(12, own=False), batch, "cross_entropy")
+
+
+class Standardised(nn.Linear):
+    """A layer whose weights are standardised, row by row."""
+
+    def forward(self, x):
+        rows = self.weight - self.weight.mean(1, keepdim=True)
+        return F.linear(x, rows / rows.std(1, keepdim=True) / WIDTH**0.5, self.bias)
+
+
+class Gated(nn.Module):
+    """A branch of standardised weights behind which a layer starts at 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.end = Standardised(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.out = nn.Linear(WIDTH, CLASSES)
+        nn.init.zeros_(self.end.weight)
+
+    def forward(self, x):
+        return self.out(x + self.end(self.inner(x).relu()))
+
+
+def test_weights_behind_a_branch_that_starts_at_zero_are_not_rounded():
+    batch = torch.randn(SAMPLES, WIDTH), torch.randint(CLASSES, (SAMPLES,))
+    assert not found(Gated(), batch, "cross_entropy")

@@ -159,7 +159,13 @@ def reads_zeros(table: Table, node: Node) -> bool:
 def rounded(table: Table, node: Node) -> bool:
     """Whether a weight is used as a function of itself without a slope: no gradient reaches it."""
     state, back = table.state_of(node), table.backward.get(node.index)
-    if state is None or state.gradient is None or back is None or not _bound_to_signal(table, node):
+    if (
+        state is None
+        or state.gradient is None
+        or back is None
+        or back.probe
+        or not _bound_to_signal(table, node)
+    ):
         return False
     return state.gradient.largest == 0 < back.largest and not table.is_zero_weight(node)
 

@@ -153,7 +153,7 @@ def reads_zeros(table: Table, node: Node) -> bool:
     back = table.backward.get(node.index)
     if state is None or state.zero or state.gradient is None or back is None or _bound_to_signal(table, node):
         return False
-    return state.gradient.largest == 0 < back.largest
+    return state.gradient.largest == 0 < back.largest and not back.probe
 
 
 def rounded(table: Table, node: Node) -> bool:

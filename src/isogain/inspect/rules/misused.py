@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from isogain.graph import Node
 from isogain.inspect.blame import needed_gain
@@ -43,7 +44,7 @@ def drawn_norms(table: Table) -> Iterator[Finding]:
     firsts = [node.parameters[0] for node in table.graph.nodes if node.kind == "norm" and node.parameters]
     states = [table.parameters[name] for name in dict.fromkeys(firsts) if name in table.parameters]
     found = [state for state in states if _drawn(table, state)]
-    if not found:
+    if not found or _around_another(states):
         return
     names = [state.name for state in found]
     yield Finding(
@@ -62,6 +63,13 @@ def _drawn(table: Table, state: ParameterState) -> bool:
         use is not None and len(use.shape) == 1 and use.shape[0] >= UNITS and not state.name.endswith("bias")
     )
     return scales and not state.constant and abs(state.mean) < state.rms / 2
+
+
+def _around_another(states: Sequence[ParameterState]) -> bool:
+    """Whether all that are drawn lie, taken together, around another number than 0: few may seem not to."""
+    drawn = [state for state in states if not state.constant]
+    mean = sum(state.mean for state in drawn) / len(drawn)
+    return len(drawn) > 1 and abs(mean) > math.sqrt(sum(state.rms**2 for state in drawn) / len(drawn)) / 2
 
 
 def lonely_norms(table: Table) -> Iterator[Finding]:

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIMS = 12, OCTAVES = 256, INFINITE = 255, LANES = 8 };
+enum { DIMS = 12, OCTAVES = 256, INFINITE = 255, LANES = 8, PADDED = 30 };
 
 typedef struct {
     const float *at;
@@ -207,15 +207,29 @@ static int channels_of(const float *seen, Py_ssize_t count, Py_ssize_t units, do
     return 0;
 }
 
+/* Whether values of exactly 0 get slopes beyond all others: rows of padding behind a norm, which divides by nothing.
+   They hand on 0 whatever comes before them, so nothing of them varies. */
+static int padded(const float *slopes, const float *values, Py_ssize_t count)
+{
+    double sums[2] = {0};
+    Py_ssize_t counts[2] = {0};
+    for (Py_ssize_t i = 0; i < count; i++) {
+        int idle = values[i] == 0;
+        sums[idle] += (double)slopes[i] * slopes[i], counts[idle]++;
+    }
+    return counts[0] && counts[1] && sums[1] / (double)counts[1] > PADDED * PADDED * sums[0] / (double)counts[0];
+}
+
 /* Sizes of slopes, of values, of what varies of them, of the products with both. */
 static void influence(const float *slopes, const float *values, Py_ssize_t count, double found[5])
 {
     double mean = 0, sums[5] = {0};
+    int padding = padded(slopes, values, count);
     for (Py_ssize_t i = 0; i < count; i++)
         mean += values[i];
     mean /= (double)(count ? count : 1);
     for (Py_ssize_t i = 0; i < count; i++) {
-        double slope = slopes[i], value = values[i], varying = value - mean;
+        double slope = slopes[i], value = values[i], varying = padding && value == 0 ? 0 : value - mean;
         sums[0] += slope * slope, sums[1] += value * value, sums[2] += varying * varying;
         sums[3] += slope * value * (slope * value), sums[4] += slope * varying * (slope * varying);
     }

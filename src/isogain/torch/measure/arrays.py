@@ -15,6 +15,8 @@ from isogain.torch.measure.numbers import Signal, Sizes, Slopes
 __all__ = ["distances", "moments", "octaves", "signals", "slopes"]
 
 Array = np.ndarray[Any, Any]
+PADDED = 30.0
+"""Times the slopes of the others that those of zeros have where they are padding."""
 
 
 def signals(cuts: Any, ends: Array) -> list[Signal]:
@@ -115,9 +117,19 @@ def _channels(rows: Array) -> list[Channels]:
 def _meetings(met: Array, signal: Array) -> list[tuple[float, ...]]:
     slopes, values = met.astype(np.float64), signal.astype(np.float64)  # both may be tiny
     with np.errstate(all="ignore"):
-        varying = values - values.mean(1, keepdims=True)
+        varying = np.where(_padded(slopes, values), 0.0, values - values.mean(1, keepdims=True))
         parts = (slopes, values, varying, slopes * values, slopes * varying)
         return list(zip(*(_roots(one).tolist() for one in parts), strict=True))
+
+
+def _padded(slopes: Array, values: Array) -> Array:
+    """Values of exactly 0 where those get slopes beyond all others: rows of padding behind a norm.
+
+    They hand on 0 whatever comes before them, so nothing of them varies.
+    """
+    idle = values == 0
+    quiet, loud = (np.where(one, np.square(slopes), 0.0).sum(1) / one.sum(1) for one in (~idle, idle))
+    return np.asarray(idle & (loud > PADDED**2 * quiet)[:, None])
 
 
 def _roots(rows: Array) -> Array:

@@ -18,6 +18,9 @@ LOWEST = -1e9
 FORBIDDEN = 5e3
 """How far below the largest logit of its row, and half of it below 0, one lies that a mask put there."""
 
+STEP = 40.0
+"""The least that a mask of a plain number takes off (Swin: 100), twice what attention's logits reach."""
+
 
 def of_softmax(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Attention | None:
     """Of softmax(logits, dim): queries before the last axis, heads before those; of two axes, samples."""
@@ -100,7 +103,7 @@ def _attention(logits: Tensor) -> Attention | None:
     logits = logits.float()
     if not bool(torch.isfinite(top := logits.amax(-1, keepdim=True)).all()):
         return None
-    allowed = logits > (top - FORBIDDEN).clamp_max(-FORBIDDEN / 2)  # logits that loud are no mask
+    allowed = _allowed(logits, top)
     count = allowed.sum(-1)
     keys = int(count.float().quantile(0.5)) if count.numel() else 0
     if keys < 2:
@@ -120,6 +123,19 @@ def _attention(logits: Tensor) -> Attention | None:
         _numbers(by_head(entropy / count.float().log().clamp_min(1e-6))),
         _numbers(by_head(weights.amax(-1))), logits.shape[-1],
     )  # fmt: skip
+
+
+def _allowed(logits: Tensor, top: Tensor) -> Tensor:
+    """Which logits no mask put down: by thousands, or all by one step far below the others (-100)."""
+    allowed = logits > (top - FORBIDDEN).clamp_max(-FORBIDDEN / 2)  # logits that loud are no mask
+    if logits.shape[-1] < 2 or not bool(allowed.all()):
+        return allowed
+    order = logits.sort(-1, descending=True).values
+    step, place = (order[..., :-1] - order[..., 1:]).max(-1, keepdim=True)
+    above, below = order.gather(-1, place), order.gather(-1, place + 1)
+    apart = torch.maximum(top - above, below - order[..., -1:]) < step / 3
+    put_down = (step > STEP) & apart & (below < -step / 2)
+    return ~put_down | (logits >= above)
 
 
 def _content(centred: Tensor, allowed: Tensor, by_head: Any) -> tuple[float, ...]:

@@ -18,6 +18,8 @@ FEWEST = 8
 """Places below which a table may be a few offsets."""
 PAIRS = 64
 """Places that take a row from which on one for all is no chance."""
+WIDE = 32
+"""Numbers in a row from which on it is added to tokens, not to logits of each head."""
 APART = 0.01
 """Share of a table's size by which its rows have to differ."""
 OUTSIDE = 0.5
@@ -57,7 +59,7 @@ def one_distance(table: Table) -> Iterator[Finding]:
         ):
             name = look.parameters[0]
             state = table.parameters.get(name)
-            if seen.observations < PAIRS or state is None or not state.requested:
+            if seen.observations < PAIRS or state is None or not state.requested or _wide(table, name):
                 continue
             yield Finding(
                 "rank-collapse", "warning", name,
@@ -69,6 +71,12 @@ def one_distance(table: Table) -> Iterator[Finding]:
                 paths=(name,),
             )  # fmt: skip
             return
+
+
+def _wide(table: Table, name: str) -> bool:
+    """Whether a row is a token's, and not a number for each head: what one constant row adds may be meant."""
+    use = table.graph.by_parameter.get(name)
+    return use is not None and len(use.shape) > 1 and use.shape[-1] >= WIDE
 
 
 def _of_features(table: Table, node: Node) -> bool:

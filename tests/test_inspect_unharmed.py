@@ -99,3 +99,46 @@ def test_few_scales_are_judged_together(mean: float, found: bool):
         model, torch.randn(16, 1, 8, 8), lambda out: F.cross_entropy(out, torch.arange(16) % 5)
     )
     assert any("drawn like weights" in one.why for one in report.findings) == found
+
+
+class Graph(nn.Module):
+    """People and things as rows of one table, spread along a graph; a rating is a product of two rows."""
+
+    def __init__(self, std):
+        super().__init__()
+        self.rows = nn.Parameter(std * torch.randn(30, 8))
+
+    def forward(self, pairs):
+        spread = self.rows + torch.zeros(30, 8).index_add(0, pairs[:, 0], self.rows[pairs[:, 1]])
+        return (spread[pairs[:, 0]] * spread[pairs[:, 1]]).sum(1)
+
+
+def test_a_model_of_one_table_of_zeros_never_moves():
+    torch.manual_seed(0)
+    pairs, ratings = torch.randint(0, 30, (64, 2)), torch.randn(64)
+    loss = lambda out: F.mse_loss(out, ratings)  # noqa: E731
+    model = Graph(0.0)
+    (found,) = igt.inspect(model, pairs, loss).findings
+    assert (found.code, found.severity, found.paths) == ("symmetric-units", "critical", ("rows",))
+    exec(found.fix, {"model": model, "torch": torch, "igt": igt})
+    assert not igt.inspect(model, pairs, loss).findings
+    assert not igt.inspect(Graph(0.3), pairs, loss).findings
+
+
+@pytest.mark.parametrize("offset", [290.0, 0.0])
+def test_a_field_far_from_0_beside_its_coordinates(offset: float):
+    torch.manual_seed(0)
+
+    class Field(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lift, self.out = nn.Conv2d(3, 24, 1), nn.Conv2d(24, 1, 3, padding=1)
+
+        def forward(self, x):
+            line = torch.linspace(0, 1, 16)
+            grid = torch.stack(torch.meshgrid(line, line, indexing="ij")).expand(len(x), 2, 16, 16)
+            return self.out(F.gelu(self.lift(torch.cat([x, grid], 1))))
+
+    x = offset + 3 * torch.randn(8, 1, 16, 16)
+    report = igt.inspect(Field(), x, lambda out: F.mse_loss(out, x - x.mean()))
+    assert any("one offset for all samples" in one.why for one in report.findings) == (offset != 0)

@@ -20,6 +20,8 @@ POWERS = frozenset(["pow", "square"])
 """Operations whose slope is 0 at 0."""
 CARRYING = frozenset(["shape", "pool", "dropout"])
 """Kinds of nodes that hand zeros on as they are."""
+DRAWN = 0.1
+"""Standard deviation at which tables are drawn that are multiplied by each other."""
 QUIET = 0.1
 """Size of a draw, as a share of the usual one, that leaves a saddle and adds little to the answer."""
 
@@ -50,6 +52,21 @@ def _lone(table: Table) -> Iterator[Finding]:
             "drawn numbers, or a gradient", why_stuck(names), paths=names,
             mends=(fresh(table, list(names)), RESTART),
         )  # fmt: skip
+    elif names := _all_zeros(table):
+        yield Finding(
+            "symmetric-units", "critical", pattern(names),
+            "all that is trained is 0, with gradient exactly 0", "drawn numbers, or a gradient",
+            f"nothing but {pattern(names)} learns, and what multiplies it is 0 with it: no step changes "
+            "anything (a saddle)", paths=names,
+            mends=(Fix((Change("normal", tuple((name, DRAWN) for name in names)),)),),
+        )  # fmt: skip
+
+
+def _all_zeros(table: Table) -> tuple[str, ...]:
+    """All parameters that a loss asked for, where each is 0 and none gets a gradient."""
+    asked = [one for one in table.parameters.values() if one.requested and one.gradient is not None]
+    stuck = all(one.zero and one.gradient is not None and one.gradient.largest == 0 for one in asked)
+    return tuple(one.name for one in asked) if stuck and table.loss_value != 0 else ()
 
 
 def _why(first: str, others: set[str]) -> str:

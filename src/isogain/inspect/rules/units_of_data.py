@@ -61,7 +61,10 @@ def offset_inputs(table: Table) -> Iterator[Finding]:
     for node in table.graph.nodes:
         way = _constants(table, node) if node.kind == "weight" and not table.in_loss(node) else []
         raw = table.forward.get(way[-1].index) if way and way[-1].kind == "input" else None
-        if raw is None or len(way) > 1 or math.prod(way[-1].shape[1:]) < FEATURES:
+        plain = all(
+            one.kind in ("shape", "concatenate") for one in way[:-1]
+        )  # coordinates beside a field, say
+        if raw is None or not plain or math.prod(way[-1].shape[1:]) < FEATURES:
             continue
         if SAME < raw.distance < ALIKE and raw.std < abs(raw.mean) / math.sqrt(LOST):
             yield Finding(
@@ -99,7 +102,7 @@ def _constants(table: Table, node: Node) -> list[Node]:
     way: list[Node] = []
     while len(way) < STEPS and len(node.inputs) == 1:
         node = table.node(node.inputs[0])
-        if node.learnt or node.kind not in ("input", "add", "multiply", "shape"):
+        if node.learnt or node.kind not in ("input", "add", "multiply", "shape", "concatenate"):
             return []
         way.append(node)
     return way

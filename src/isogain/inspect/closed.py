@@ -149,25 +149,23 @@ def why_stuck(names: tuple[str, ...]) -> str:
 
 def reads_zeros(table: Table, node: Node) -> bool:
     """Whether a drawn weight gets no gradient, though one comes back to what it makes."""
-    state = table.state_of(node) if node.kind == "weight" and node.weight else None
-    back = table.backward.get(node.index)
-    if state is None or state.zero or state.gradient is None or back is None or _bound_to_signal(table, node):
-        return False
-    return state.gradient.largest == 0 < back.largest and not back.probe
+    state = table.state_of(node) if node.kind == "weight" else None
+    drawn = state is not None and not state.zero
+    return drawn and not _bound_to_signal(table, node) and _out_of_reach(table, node)
 
 
 def rounded(table: Table, node: Node) -> bool:
     """Whether a weight is used as a function of itself without a slope: no gradient reaches it."""
+    drawn = not table.is_zero_weight(node)
+    return drawn and _bound_to_signal(table, node) and _out_of_reach(table, node)
+
+
+def _out_of_reach(table: Table, node: Node) -> bool:
+    """Whether a gradient comes back to what a weight makes, of its own accord, and none to the weight."""
     state, back = table.state_of(node), table.backward.get(node.index)
-    if (
-        state is None
-        or state.gradient is None
-        or back is None
-        or back.probe
-        or not _bound_to_signal(table, node)
-    ):
+    if state is None or state.gradient is None or back is None or back.probe:
         return False
-    return state.gradient.largest == 0 < back.largest and not table.is_zero_weight(node)
+    return state.gradient.largest == 0 < back.largest
 
 
 def _bound_to_signal(table: Table, node: Node) -> bool:

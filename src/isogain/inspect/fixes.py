@@ -28,8 +28,8 @@ VERBS = (
 )
 """Set to one value; one entry set, which the text counts; scaled to a length; drawn N(0, std); drawn
 orthogonal with a gain; drawn N(0, std) only where not finite; 0 where at least as large; no longer trained;
-`init_` of the whole model;
-another number format; smaller inputs; standardised targets; what no copy of the model can try."""
+`init_` of the whole model; another number format; smaller inputs; standardised targets; what no copy of the
+model can try."""
 
 
 @dataclass(frozen=True)

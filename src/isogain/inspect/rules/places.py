@@ -50,17 +50,12 @@ def one_distance(table: Table) -> Iterator[Finding]:
     """Learnt tables by distance, or by place, of which a constant index takes one row for all."""
     for look in table.looks:
         seen = look.seen
-        constant = isinstance(seen, Choices) and look.node is None and len(look.parameters) == 1
-        if (
-            constant
-            and isinstance(seen, Choices)
-            and seen.used == 1
-            and min(seen.rows, seen.observations) >= FEWEST
-        ):
-            name = look.parameters[0]
-            state = table.parameters.get(name)
-            if seen.observations < PAIRS or state is None or not state.requested or _wide(table, name):
-                continue
+        if not isinstance(seen, Choices) or look.node is not None or len(look.parameters) != 1:
+            continue
+        (name,) = look.parameters
+        state = table.parameters.get(name)
+        learns = state is not None and state.requested and not _wide(table, name)
+        if learns and seen.used == 1 and seen.rows >= FEWEST and seen.observations >= PAIRS:
             yield Finding(
                 "rank-collapse", "warning", name,
                 f"one of {seen.rows} rows is taken by all of {seen.observations} places",

@@ -64,9 +64,9 @@ def _lone(table: Table) -> Iterator[Finding]:
 
 def _all_zeros(table: Table) -> tuple[str, ...]:
     """All parameters that a loss asked for, where each is 0 and none gets a gradient."""
-    asked = [one for one in table.parameters.values() if one.requested and one.gradient is not None]
-    stuck = all(one.zero and one.gradient is not None and one.gradient.largest == 0 for one in asked)
-    return tuple(one.name for one in asked) if stuck and table.loss_value != 0 else ()
+    asked = [(one, one.gradient) for one in table.parameters.values() if one.requested and one.gradient]
+    stuck = all(one.zero and gradient.largest == 0 for one, gradient in asked)
+    return tuple(one.name for one, _ in asked) if stuck and table.loss_value != 0 else ()
 
 
 def _why(first: str, others: set[str]) -> str:

@@ -1,279 +1,10 @@
-/* Numbers of one signal in the host's memory, of its cuts as they are, without copies: see native.py beside it.
-
-   A view is sizes and strides of float32, in elements; sums are taken in float64. */
+/* Numbers of one signal in the host's memory, of its cuts as they are, without copies: see numbers.py beside it. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { DIMS = 12, OCTAVES = 256, INFINITE = 255, LANES = 8, PADDED = 30 };
-
-typedef struct {
-    const float *at;
-    int dims;
-    Py_ssize_t size[DIMS], stride[DIMS];
-} View;
-
-static Py_ssize_t elements(const View *view)
-{
-    Py_ssize_t count = 1;
-    for (int d = 0; d < view->dims; d++)
-        count *= view->size[d];
-    return count;
-}
-
-/* Axes that lie one behind the other in memory become one. */
-static View merged(const View *view)
-{
-    View out = {view->at, 0, {0}, {0}};
-    for (int d = 0; d < view->dims; d++) {
-        int last = out.dims - 1;
-        if (view->size[d] == 1)
-            continue;
-        if (last >= 0 && out.stride[last] == view->size[d] * view->stride[d]) {
-            out.size[last] *= view->size[d];
-            out.stride[last] = view->stride[d];
-            continue;
-        }
-        out.size[out.dims] = view->size[d];
-        out.stride[out.dims++] = view->stride[d];
-    }
-    return out;
-}
-
-/* A view without one of its axes, at one place of it. */
-static View at_place(const View *view, int axis, Py_ssize_t place)
-{
-    View out = {view->at + place * view->stride[axis], 0, {0}, {0}};
-    for (int d = 0; d < view->dims; d++)
-        if (d != axis) {
-            out.size[out.dims] = view->size[d];
-            out.stride[out.dims++] = view->stride[d];
-        }
-    return out;
-}
-
-/* Every `step`-th element of a view, `count` of them, in the order of its axes. */
-static void gather(const View *whole, Py_ssize_t step, Py_ssize_t count, float *out)
-{
-    View view = merged(whole);
-    Py_ssize_t place[DIMS] = {0}, offset = 0;
-    if (view.dims < 2) {
-        Py_ssize_t stride = view.dims ? step * view.stride[0] : 0;
-        for (Py_ssize_t i = 0; i < count; i++)
-            out[i] = view.at[i * stride];
-        return;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        Py_ssize_t carried = step;
-        out[i] = view.at[offset];
-        for (int d = view.dims - 1; d >= 0 && carried; d--) {
-            Py_ssize_t next = place[d] + carried, rest = next;
-            carried = 0;
-            if (next >= view.size[d])
-                carried = next / view.size[d], rest = next % view.size[d];
-            offset += (rest - place[d]) * view.stride[d];
-            place[d] = rest;
-        }
-    }
-}
-
-/* The step at which at most about `limit` of `count` elements are met: odd, unless it is 1. */
-static Py_ssize_t thinning(Py_ssize_t count, Py_ssize_t limit)
-{
-    Py_ssize_t step = (count + limit - 1) / limit;
-    return step > 1 ? step | 1 : 1;
-}
-
-static Py_ssize_t met(Py_ssize_t count, Py_ssize_t step) { return (count + step - 1) / step; }
-
-typedef struct {
-    double low, high, mean, rms;
-    Py_ssize_t count, zeros;
-    int counts[OCTAVES];
-} Sizes;
-
-/* The exponent of a float32 lies in its bits 23 to 30; each of four tables waits for none of the others. */
-static void octaves_of(const float *values, Py_ssize_t count, Sizes *out)
-{
-    int counts[4][OCTAVES] = {{0}};
-    for (Py_ssize_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, values + i, sizeof bits);
-        counts[i & 3][(bits >> 23) & 255]++;
-    }
-    for (int e = 0; e < INFINITE; e++)
-        out->counts[e] = counts[0][e] + counts[1][e] + counts[2][e] + counts[3][e];
-    out->counts[0] -= (int)out->zeros; /* numbers below 2^-126 are one octave, and a 0 is none of them */
-}
-
-/* Sums and ends, each of eight lanes by itself: so a compiler may keep them side by side. */
-typedef struct {
-    double sums[LANES], squares[LANES];
-    float lows[LANES], highs[LANES];
-    int zeros[LANES], nans[LANES];
-} Lanes;
-
-static inline void add(Lanes *lanes, const float *values, int count)
-{
-    for (int k = 0; k < count; k++) {
-        double value = values[k];
-        lanes->sums[k] += value, lanes->squares[k] += value * value;
-        lanes->zeros[k] += values[k] == 0, lanes->nans[k] |= values[k] != values[k];
-        lanes->lows[k] = values[k] < lanes->lows[k] ? values[k] : lanes->lows[k];
-        lanes->highs[k] = values[k] > lanes->highs[k] ? values[k] : lanes->highs[k];
-    }
-}
-
-static Sizes sizes_of(const float *values, Py_ssize_t count)
-{
-    Sizes out = {INFINITY, -INFINITY, 0, 0, count, 0, {0}};
-    Lanes lanes = {0};
-    Py_ssize_t whole = count - count % LANES;
-    double squares = 0;
-    int nan = 0;
-    for (int k = 0; k < LANES; k++)
-        lanes.lows[k] = INFINITY, lanes.highs[k] = -INFINITY;
-    for (Py_ssize_t i = 0; i < whole; i += LANES)
-        add(&lanes, values + i, LANES);
-    add(&lanes, values + whole, (int)(count - whole));
-    for (int k = 0; k < LANES; k++) {
-        out.mean += lanes.sums[k], squares += lanes.squares[k], out.zeros += lanes.zeros[k], nan |= lanes.nans[k];
-        out.low = lanes.lows[k] < out.low ? lanes.lows[k] : out.low;
-        out.high = lanes.highs[k] > out.high ? lanes.highs[k] : out.high;
-    }
-    out.mean /= count ? (double)count : 1;
-    out.rms = sqrt(squares / (count ? (double)count : 1));
-    if (nan)
-        out.low = out.high = NAN;
-    octaves_of(values, count, &out);
-    return out;
-}
-
-/* Mean over pairs of rows of |x - y|^2 / 2, over mean |x|^2; NAN below two rows or where all are 0. */
-static double distance(const float *rows, Py_ssize_t count, Py_ssize_t width)
-{
-    double size = 0, apart = 0;
-    if (count < 2)
-        return NAN;
-    for (Py_ssize_t from = 0; from < width; from += LANES) {
-        double means[LANES] = {0}, sizes[LANES] = {0}, off[LANES] = {0};
-        int few = width - from < LANES ? (int)(width - from) : LANES;
-        for (Py_ssize_t i = 0; i < count; i++)
-            for (int k = 0; k < few; k++) {
-                double value = rows[i * width + from + k];
-                means[k] += value, sizes[k] += value * value;
-            }
-        for (Py_ssize_t i = 0; i < count; i++)
-            for (int k = 0; k < few; k++) {
-                double value = rows[i * width + from + k] - means[k] / (double)count;
-                off[k] += value * value;
-            }
-        for (int k = 0; k < few; k++)
-            size += sizes[k], apart += off[k];
-    }
-    return size > 0 ? apart * (double)count / (double)(count - 1) / size : NAN;
-}
-
-static int by_size(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Least, middle and largest root mean square of units, and the standard deviation of their means. */
-static int channels_of(const float *seen, Py_ssize_t count, Py_ssize_t units, double found[4])
-{
-    double *sizes = calloc((size_t)units * 2, sizeof *sizes), *means = sizes + units, mean = 0, spread = 0;
-    if (!sizes)
-        return -1;
-    for (Py_ssize_t i = 0; i < count; i++)
-        for (Py_ssize_t j = 0; j < units; j++) {
-            double value = seen[i * units + j];
-            means[j] += value, sizes[j] += value * value;
-        }
-    for (Py_ssize_t j = 0; j < units; j++) {
-        means[j] /= (double)count, sizes[j] = sqrt(sizes[j] / (double)count);
-        mean += means[j] / (double)units;
-    }
-    for (Py_ssize_t j = 0; j < units; j++)
-        spread += (means[j] - mean) * (means[j] - mean) / (double)units;
-    qsort(sizes, (size_t)units, sizeof *sizes, by_size);
-    found[0] = sizes[0], found[1] = (sizes[units / 2] + sizes[(units - 1) / 2]) / 2;
-    found[2] = sizes[units - 1], found[3] = sqrt(spread);
-    free(sizes);
-    return 0;
-}
-
-/* Whether values of exactly 0 get slopes beyond all others: rows of padding behind a norm, which divides by nothing.
-   They hand on 0 whatever comes before them, so nothing of them varies. */
-static int padded(const float *slopes, const float *values, Py_ssize_t count)
-{
-    double sums[2] = {0};
-    Py_ssize_t counts[2] = {0};
-    for (Py_ssize_t i = 0; i < count; i++) {
-        int idle = values[i] == 0;
-        sums[idle] += (double)slopes[i] * slopes[i], counts[idle]++;
-    }
-    return counts[0] && counts[1] && sums[1] / (double)counts[1] > PADDED * PADDED * sums[0] / (double)counts[0];
-}
-
-/* Sizes of slopes, of values, of what varies of them, of the products with both. */
-static void influence(const float *slopes, const float *values, Py_ssize_t count, double found[5])
-{
-    double mean = 0, sums[5] = {0};
-    int padding = padded(slopes, values, count);
-    for (Py_ssize_t i = 0; i < count; i++)
-        mean += values[i];
-    mean /= (double)(count ? count : 1);
-    for (Py_ssize_t i = 0; i < count; i++) {
-        double slope = slopes[i], value = values[i], varying = padding && value == 0 ? 0 : value - mean;
-        sums[0] += slope * slope, sums[1] += value * value, sums[2] += varying * varying;
-        sums[3] += slope * value * (slope * value), sums[4] += slope * varying * (slope * varying);
-    }
-    for (int k = 0; k < 5; k++)
-        found[k] = sqrt(sums[k] / (double)(count ? count : 1));
-}
-
-/* ---- Python's door ------------------------------------------------------------------------------------------ */
-
-static int view_of(View *view, unsigned long long address, PyObject *sizes, PyObject *strides)
-{
-    view->at = (const float *)(uintptr_t)address;
-    view->dims = (int)PyTuple_Size(sizes);
-    if (view->dims < 0 || view->dims > DIMS || PyTuple_Size(strides) != view->dims) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "sizes and strides do not fit");
-        return -1;
-    }
-    for (int d = 0; d < view->dims; d++) {
-        view->size[d] = PyLong_AsSsize_t(PyTuple_GetItem(sizes, d));
-        view->stride[d] = PyLong_AsSsize_t(PyTuple_GetItem(strides, d));
-    }
-    return PyErr_Occurred() ? -1 : 0;
-}
-
-/* (low, high, mean, rms, zeros, elements, first octave, counts) */
-static PyObject *told(const Sizes *sizes)
-{
-    int first = 0, last = INFINITE - 1;
-    while (first < INFINITE && sizes->counts[first] == 0)
-        first++;
-    while (last > first && sizes->counts[last] == 0)
-        last--;
-    PyObject *counts = PyTuple_New(first < INFINITE ? last - first + 1 : 0);
-    for (int e = first; counts && first < INFINITE && e <= last; e++) {
-        PyObject *count = PyLong_FromLong(sizes->counts[e]);
-        if (!count || PyTuple_SetItem(counts, e - first, count) < 0)
-            Py_CLEAR(counts);
-    }
-    if (!counts)
-        return NULL;
-    return Py_BuildValue("(ddddnniN)", sizes->low, sizes->high, sizes->mean, sizes->rms, sizes->zeros, sizes->count,
-                         first < INFINITE ? first - 127 : 0, counts);
-}
+#include "_sums.h"
+#include "_views.h"
 
 /* Distances of samples along an axis, at most `most`, of `width` features of each. */
 static double samples_apart(const View *view, int axis, Py_ssize_t most, Py_ssize_t width, float *room)
@@ -315,6 +46,42 @@ static View observed(const View *view, int axis, Py_ssize_t rows, Py_ssize_t mos
     out.size[out.dims] = met(view->size[axis], step);
     out.stride[out.dims++] = view->stride[axis] * step;
     return out;
+}
+
+static int view_of(View *view, unsigned long long address, PyObject *sizes, PyObject *strides)
+{
+    view->at = (const float *)(uintptr_t)address;
+    view->dims = (int)PyTuple_Size(sizes);
+    if (view->dims < 0 || view->dims > DIMS || PyTuple_Size(strides) != view->dims) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "sizes and strides do not fit");
+        return -1;
+    }
+    for (int d = 0; d < view->dims; d++) {
+        view->size[d] = PyLong_AsSsize_t(PyTuple_GetItem(sizes, d));
+        view->stride[d] = PyLong_AsSsize_t(PyTuple_GetItem(strides, d));
+    }
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* (low, high, mean, rms, zeros, elements, first octave, counts) */
+static PyObject *told(const Sizes *sizes)
+{
+    int first = 0, last = INFINITE - 1;
+    while (first < INFINITE && sizes->counts[first] == 0)
+        first++;
+    while (last > first && sizes->counts[last] == 0)
+        last--;
+    PyObject *counts = PyTuple_New(first < INFINITE ? last - first + 1 : 0);
+    for (int e = first; counts && first < INFINITE && e <= last; e++) {
+        PyObject *count = PyLong_FromLong(sizes->counts[e]);
+        if (!count || PyTuple_SetItem(counts, e - first, count) < 0)
+            Py_CLEAR(counts);
+    }
+    if (!counts)
+        return NULL;
+    return Py_BuildValue("(ddddnniN)", sizes->low, sizes->high, sizes->mean, sizes->rms, sizes->zeros, sizes->count,
+                         first < INFINITE ? first - 127 : 0, counts);
 }
 
 /* signal(address, sizes, strides, samples, places, channels, rows, (elements, kept, samples, features, units)):

@@ -17,7 +17,6 @@ SAMPLES, HEADS, QUERIES, KEYS = 4, 16, 8, 2048
 LOWEST = -1e9
 FORBIDDEN = 5e3
 """How far below the largest logit of its row, and half of it below 0, one lies that a mask put there."""
-
 STEP = 40.0
 """The least that a mask of a plain number takes off (Swin: 100), twice what attention's logits reach."""
 

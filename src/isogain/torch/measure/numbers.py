@@ -78,8 +78,7 @@ def signal_of(values: Tensor, what: Wanted) -> Signal:
     """The Signal of a tensor that lies here."""
     axis = -1 if what.channels is None else values.dim() + what.channels
     told, apart, places, channels, shape, seen, kept = _numbers.signal(
-        values.data_ptr(), tuple(values.shape), values.stride(),
-        -1 if what.samples is None else what.samples, what.places, axis, what.rows,
+        *_place(values), -1 if what.samples is None else what.samples, what.places, axis, what.rows,
         (SAMPLE, KEPT, SAMPLES, FEATURES, UNITS),
     )  # fmt: skip
     sizes = _sizes(values, told)
@@ -92,16 +91,19 @@ def signal_of(values: Tensor, what: Wanted) -> Signal:
 
 def rms_here(values: Tensor) -> float:
     """The root mean square of a sample of a tensor that lies here."""
-    told, _ = _numbers.slopes(values.data_ptr(), tuple(values.shape), values.stride(), (SAMPLE, KEPT), None)
+    told, _ = _numbers.slopes(*_place(values), (SAMPLE, KEPT), None)
     return float(told[3])
 
 
 def slopes_of(values: Tensor, signal: bytes | None) -> Slopes:
     """The Slopes of a gradient that lies here, and of the elements kept of its signal."""
-    told, met = _numbers.slopes(
-        values.data_ptr(), tuple(values.shape), values.stride(), (SAMPLE, KEPT), signal
-    )
+    told, met = _numbers.slopes(*_place(values), (SAMPLE, KEPT), signal)
     return Slopes(_sizes(values, told), met)
+
+
+def _place(values: Tensor) -> tuple[Any, ...]:
+    """Where it lies: address, sizes, strides."""
+    return values.data_ptr(), tuple(values.shape), values.stride()
 
 
 def _sizes(values: Tensor, told: tuple[Any, ...]) -> Sizes:

@@ -53,22 +53,23 @@ def worded(dialect: Dialect, inputs: Any, loss: Any) -> Dialect:
     return replace(dialect, verbs={**dialect.verbs, **said})
 
 
-def _scaled(parameter: Tensor, length: float, _: str) -> None:
+def _scaled(parameter: Tensor, length: float, *_: str) -> None:
     parameter.data.mul_(length / parameter.data.norm())
 
 
-def _patched(parameter: Tensor, std: float, path: str) -> None:
+def _patched(parameter: Tensor, std: float, path: str, _: str) -> None:
     fresh = normal_(parameter.data.clone(), std=std, seed=0, path=path)
     parameter.data.copy_(parameter.data.where(parameter.isfinite(), fresh))
 
 
-VERBS: Mapping[str, Callable[[Tensor, float, str], Any]] = {
-    "fill": lambda parameter, value, _: constant_(parameter, value),
+VERBS: Mapping[str, Callable[[Tensor, float, str, str], Any]] = {
+    "fill": lambda parameter, value, *_: constant_(parameter, value),
+    "entry": lambda parameter, value, _, place: parameter[int(place)].fill_(value),
     "norm": _scaled,
-    "normal": lambda parameter, std, path: normal_(parameter, std=std, seed=0, path=path),
-    "orthogonal": lambda parameter, gain, path: orthogonal_(parameter, gain=gain, seed=0, path=path),
+    "normal": lambda parameter, std, path, _: normal_(parameter, std=std, seed=0, path=path),
+    "orthogonal": lambda parameter, gain, path, _: orthogonal_(parameter, gain=gain, seed=0, path=path),
     "patch": _patched,
-    "drop": lambda parameter, size, _: parameter.data.masked_fill_(parameter.data.abs() >= size, 0),
+    "drop": lambda parameter, size, *_: parameter.data.masked_fill_(parameter.data.abs() >= size, 0),
     "freeze": lambda parameter, *_: parameter.requires_grad_(False),
 }
 
@@ -90,11 +91,7 @@ def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = Non
 @torch.no_grad()
 def _each(change: Change, model: nn.Module) -> None:
     for name, value in change.values:
-        parameter, number = model.get_parameter(name), float(f"{value:.6g}")
-        if change.verb == "entry":
-            parameter[int(change.text)].fill_(number)
-        else:
-            VERBS[change.verb](parameter, number, name)
+        VERBS[change.verb](model.get_parameter(name), float(f"{value:.6g}"), name, change.text)
 
 
 def _divided(inputs: Any, size: float) -> Any:

@@ -6,10 +6,13 @@ of one cause may carry the same line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of"]
+__all__ = [
+    "RESCALED_ANSWERS", "RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of", "rescaled_answers",
+]  # fmt: skip
 
 VERBS = (
     "fill",
@@ -39,7 +42,7 @@ class Change:
     verb: str
     values: tuple[tuple[str, float], ...] = ()
     text: str = ""
-    """The number format of a cast, what inputs are divided by, what is done to targets, arguments of a
+    """The number format of a cast, what inputs are divided by, mean and deviation of targets, arguments of a
     restart, a line about data."""
 
     @property
@@ -68,7 +71,7 @@ class Fix:
     @property
     def leaves_numbers(self) -> bool:
         """Whether it changes no number of the model: there is nothing to try."""
-        return all(change.verb in ("freeze", "targets", "data") for change in self.changes)
+        return all(change.verb in ("freeze", "data") for change in self.changes)
 
     @property
     def restarts(self) -> bool:
@@ -77,6 +80,14 @@ class Fix:
 
 
 RESTART = Fix((Change("restart"),))
+RESCALED_ANSWERS = "loss = (lambda loss: lambda output: loss(output * {1} + {0}))(loss)"
+"""A loss of the output alone holds its targets: answers on their scale are what standardised targets are."""
+
+
+def rescaled_answers(loss: Callable[[Any], Any], scale: str) -> Callable[[Any], Any]:
+    """What `RESCALED_ANSWERS` makes of a loss; `scale` is the text of its Change, mean and deviation."""
+    mean, deviation = map(float, scale.split())
+    return lambda output: loss(output * deviation + mean)
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def _said(change: Change, dialect: Dialect) -> str:
         return change.text
     template = dialect.verbs[change.verb]
     if not change.values:
-        return template.format(text=change.text)
+        return template.format(*change.text.split(), text=change.text)
     if "{values}" in template:
         return template.format(values=_mapping(change))
     return _over_parameters(change, template, dialect.parameter)

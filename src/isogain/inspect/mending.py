@@ -40,6 +40,7 @@ def stack(table: Table, weights: Sequence[Node], change: float = math.nan) -> Ca
     shift = zeroed(table, offsets(table, weights))
     return (
         shift,
+        smaller_inputs(table),
         RESTART,
         sized(table, _to_needed(table, weights)) + shift,
         drawn(table, weights) + shift,

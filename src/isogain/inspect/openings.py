@@ -26,8 +26,10 @@ def opening(table: Table) -> float:
 
 
 def _factor(table: Table, node: Node) -> float:
-    """The trained constant that scales a signal last; 1 where there is none."""
+    """The trained constant that scales a signal last, or a part of it; 1 where there is none."""
     for _ in range(STEPS):
+        if node.kind == "concatenate":  # CaiT and XCiT scale the class token alone
+            return min((_factor(table, table.node(one)) for one in node.inputs), default=1.0)
         if node.kind == "multiply" and node.parameters:
             states = [table.parameters[name] for name in node.parameters if name in table.parameters]
             constants = [one.rms for one in states if one.constant and one.requested and one.rms > 0]

@@ -54,10 +54,10 @@ def inspect(function: Any, params: Any, inputs: Any = None, loss: Loss | None = 
 
     about = taken(function, params, inputs, loss)
 
-    def look(parameters: Any, batch: Any) -> Report:
-        return judge(measure(about.function, parameters, batch, about.loss))
+    def look(parameters: Any, batch: Any, asked: Any) -> Report:
+        return judge(measure(about.function, parameters, batch, asked))
 
-    return with_fixes(look(about.params, about.inputs), about.params, about.inputs, look)
+    return with_fixes(about.params, about.inputs, about.loss, look)
 
 
 def measure(function: Callable[..., Any], params: Any, inputs: Any, loss: Loss | None = None) -> Table:

@@ -15,7 +15,7 @@ from isogain.core.initializers import Normal, Orthogonal
 from isogain.drawing import draw
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
-from isogain.inspect.fixes import Dialect, Fix
+from isogain.inspect.fixes import RESCALED_ANSWERS, Dialect, Fix, rescaled_answers
 from isogain.inspect.proving import proved
 from isogain.jax.names import parameter_names
 
@@ -28,7 +28,7 @@ JAX = Dialect(
         verb: f"params = isogain.jax.mend(params, {verb}={{values}})"
         for verb in ("fill", "norm", "normal", "orthogonal", "patch")
     }
-    | {"inputs": "inputs = inputs / {text}", "targets": "targets = (targets{text}"},
+    | {"inputs": "inputs = inputs / {text}", "targets": RESCALED_ANSWERS},
 )
 
 
@@ -117,29 +117,32 @@ def rescale(params: Any, factors: Mapping[str, float]) -> Any:
 
 
 def carried_out(
-    fix: Fix, params: Any, inputs: Any, restarted: Callable[[], Any] | None = None
-) -> tuple[Any, Any]:
-    """Parameters and inputs as the Fix has them; `restarted` gives those of a new start."""
+    fix: Fix, params: Any, inputs: Any, loss: Any, restarted: Callable[[], Any] | None = None
+) -> tuple[Any, Any, Any]:
+    """Parameters, inputs and loss as the Fix has them; `restarted` gives those of a new start."""
     for change in fix.changes:
         if change.verb == "restart" and restarted is not None:
             params = restarted()
         elif change.verb == "inputs":
             inputs = inputs / float(change.text)
+        elif change.verb == "targets":
+            loss = rescaled_answers(loss, change.text)
         else:
             params = _changed(params, change.verb, {n: float(f"{v:.6g}") for n, v in change.values})
-    return params, inputs
+    return params, inputs, loss
 
 
 def with_fixes(
-    report: Report, params: Any, inputs: Any, look: Callable[[Any, Any], Report], dialect: Dialect = JAX,
+    params: Any, inputs: Any, loss: Any, look: Callable[[Any, Any, Any], Report], dialect: Dialect = JAX,
     restarted: Callable[[], Any] | None = None,
 ) -> Report:  # fmt: skip
-    """The report with a line of JAX for every finding that a mended copy of the parameters lost."""
+    """What `look` reports, with a line of JAX for every finding that a mended copy of the parameters lost."""
 
     def attempt(fix: Fix) -> Report | None:
         try:
-            return look(*carried_out(fix, params, inputs, restarted))
+            return look(*carried_out(fix, params, inputs, loss, restarted))
         except (IsogainError, TypeError, ValueError):
             return None
 
+    report = look(params, inputs, loss)
     return proved(report, attempt, dialect) if report.findings else report

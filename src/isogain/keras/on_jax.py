@@ -38,15 +38,14 @@ def inspect(model: Any, inputs: Any, loss: Any, *, training: bool) -> Report:
     """`isogain.jax.inspect` of the model's call."""
     about = _taken(model, inputs, loss, training)
 
-    def look(parameters: Any, batch: Any) -> Report:
-        return judge(measure(about.function, parameters, batch, about.loss))
+    def look(parameters: Any, batch: Any, asked: Any) -> Report:
+        return judge(measure(about.function, parameters, batch, asked))
 
     def restarted() -> Any:
         return started(about, 0, exclude=(), recipe="default", keep_healthy=True, options={},
                        declared=_declared(model))[0]  # fmt: skip
 
-    report = look(about.params, about.inputs)
-    return with_fixes(report, about.params, about.inputs, look, KERAS, restarted)
+    return with_fixes(about.params, about.inputs, about.loss, look, KERAS, restarted)
 
 
 def plan(model: Any, inputs: Any, *, exclude: Any = (), recipe: str = "default", **options: Any) -> Plan:

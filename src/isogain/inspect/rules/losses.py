@@ -343,8 +343,8 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
             else f"the targets have standard deviation {use.target_std:.3g}, and the answers "
             f"{use.spread:.3g}: the first steps only learn their size; standardise the targets"
         )
-        standardised = f" - {use.target_mean:.6g}) / {use.target_std:.6g}"
-        mends = (Fix((Change("targets", text=standardised),)),)
+        scale = f"{use.target_mean:.6g} {use.target_std:.6g}"
+        mends = (Fix((Change("targets", text=scale),)),)
     else:
         why = f"predictions of root mean square {use.spread:.3g} for targets of {use.target_std:.3g} ({name})"
     return Finding(

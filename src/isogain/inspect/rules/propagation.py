@@ -25,7 +25,7 @@ from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.growth import Growth, between
-from isogain.inspect.mending import filled, stack
+from isogain.inspect.mending import filled, smaller_inputs, stack
 from isogain.inspect.openings import opening
 from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
@@ -200,7 +200,7 @@ def _cause(
             else f"no layer makes it: {made.op} between them multiplies the {what} by {made.factor:.3g}, as "
             "sums over many do that nothing divides"
         )
-        return why, places(weights), (RESTART,)
+        return why, places(weights), (smaller_inputs(table), RESTART)
     why = f"no layer makes it: what {made.who} gives multiplies the {what} by {made.factor:.3g}"
     # one number for scales that differ from each other would take their difference away
     alike = all(name in table.parameters and table.parameters[name].constant for name in made.names)

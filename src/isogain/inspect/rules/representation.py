@@ -241,7 +241,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
             known.why if known else _off(table, table.graph.nodes)
             or cause_of(table, weights, math.log10(apart), "difference between samples"),
             paths=known.paths if known else (),
-            mends=known.mends or (RESTART,) if known else (*stack(table, weights), smaller_inputs(table)),
+            mends=known.mends or (RESTART,) if known else stack(table, weights),
             blames=known is None,
         )  # fmt: skip
         return
@@ -254,9 +254,9 @@ def _start_distance(table: Table) -> float:
 
 
 def _made_by_zero(table: Table, node: Node) -> bool:
-    """Whether a weight of zeros makes the output on purpose (a bias alone is left)."""
-    before = table.graph.preceding(node.index, ("weight",), 6)
-    return table.gated(node.index) or (before is not None and table.is_zero_weight(before))
+    """Whether a weight or a gate of zeros makes the output on purpose (a bias alone is left)."""
+    before = (table.graph.preceding(node.index, kinds, 6) for kinds in (("weight",), ("multiply",)))
+    return any(one is not None and table.gated(one.index) for one in (node, *before))
 
 
 def _statistic(table: Table, node: Node, start: float, depth: int) -> bool:

@@ -15,7 +15,9 @@ from isogain.checking import nearest, shown
 from isogain.errors import InspectError
 from isogain.torch.call.tensors import tensors_in
 
-__all__ = ["Loss", "LossLike", "LossName", "bound_loss", "parted", "wants_targets"]
+__all__ = [
+    "Bound", "Loss", "LossLike", "LossName", "Named", "bound_loss", "parted", "target_name", "wants_targets",
+]  # fmt: skip
 
 Tensor = torch.Tensor
 Loss = Callable[[Any], Tensor]
@@ -63,7 +65,7 @@ def _required(loss: Callable[..., Any]) -> int:
 def parted(inputs: Any, loss: LossLike) -> tuple[Any, Any]:
     """Inputs without the targets, and the targets: the last of several, or a mapping's own word for them."""
     if isinstance(inputs, Mapping):
-        name = next((one for one in TARGETS if one in inputs), None)
+        name = target_name(inputs)
         if name is not None:
             return {str(key): value for key, value in inputs.items() if key != name}, inputs[name]
     elif isinstance(inputs, (tuple, list)) and len(inputs) > 1 and not hasattr(inputs, "_fields"):
@@ -75,6 +77,11 @@ def parted(inputs: Any, loss: LossLike) -> tuple[Any, Any]:
         f"a mapping: {', '.join(TARGETS)}), or a loss of the output alone: "
         f"lambda output: torch.nn.functional.cross_entropy(output, targets)"
     )
+
+
+def target_name(inputs: Mapping[str, Any]) -> str | None:
+    """What a mapping calls its targets."""
+    return next((one for one in TARGETS if one in inputs), None)
 
 
 def bound_loss(loss: LossLike, targets: Any) -> Loss:

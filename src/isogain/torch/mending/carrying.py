@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from isogain.inspect.fixes import Change, Dialect, Fix
+from isogain.inspect.fixes import RESCALED_ANSWERS, Change, Dialect, Fix, rescaled_answers
 from isogain.torch.call.calling import Loss
-from isogain.torch.call.losses import wants_targets
+from isogain.torch.call.losses import Bound, Named, target_name, wants_targets
 from isogain.torch.draw.init import constant_, normal_, orthogonal_
 from isogain.torch.start.starting import init_
 
@@ -35,22 +35,29 @@ TORCH = Dialect(
         "restart": "igt.init_(model, inputs{text})",
         "cast": "model.to(torch.{text})",
         "inputs": "inputs = inputs / {text}",
-        "targets": "targets = (targets{text}",
+        "targets": RESCALED_ANSWERS,
     },
     modules=True,
 )
 
 
 def worded(dialect: Dialect, inputs: Any, loss: Any) -> Dialect:
-    """The dialect with lines about data that fit `inputs` as they were given: a batch, or several parts."""
+    """The dialect with lines about data that fit `inputs` as they were given: a batch, or several parts.
+
+    Targets that only a loss of the output alone knows are standardised by handing it answers on their scale.
+    """
     several = type(inputs) in (tuple, list)
-    said: dict[str, str] = {}
+    said = dict(dialect.verbs)
     if several and len(inputs):
         rest = ", *inputs[1:]" if len(inputs) > 1 else ","
         said["inputs"] = f"inputs = (inputs[0] / {{text}}{rest})"
-    if several and wants_targets(loss):
-        said["targets"] = "inputs = (*inputs[:-1], (inputs[-1]{text})"
-    return replace(dialect, verbs={**dialect.verbs, **said})
+    if loss is None or wants_targets(loss):
+        del said["targets"]
+    if wants_targets(loss) and several:
+        said["targets"] = "inputs = (*inputs[:-1], (inputs[-1] - {0}) / {1})"
+    elif wants_targets(loss) and isinstance(inputs, Mapping) and (name := target_name(inputs)):
+        said["targets"] = f"inputs = {{{{**inputs, {name!r}: (inputs[{name!r}] - {{0}}) / {{1}}}}}}"
+    return replace(dialect, verbs=said)
 
 
 def _scaled(parameter: Tensor, length: float, *_: str) -> None:
@@ -74,8 +81,10 @@ VERBS: Mapping[str, Callable[[Tensor, float, str, str], Any]] = {
 }
 
 
-def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = None) -> Any:
-    """Does what the Fix says to a model, in place; returns the inputs that go with it."""
+def carried_out(
+    fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = None
+) -> tuple[Any, Loss | None]:
+    """Does what the Fix says to a model, in place; returns the inputs and the loss that go with it."""
     for change in fix.changes:
         if change.verb == "restart":
             init_(model, inputs, loss=loss if change.text else None)
@@ -83,9 +92,18 @@ def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = Non
             inputs = _cast(change, model, inputs)
         elif change.verb == "inputs":
             inputs = _divided(inputs, float(change.text))
+        elif change.verb == "targets" and loss is not None:
+            loss = _on_their_scale(loss, change.text)
         else:
             _each(change, model)
-    return inputs
+    return inputs, loss
+
+
+def _on_their_scale(loss: Loss, scale: str) -> Loss:
+    if not isinstance(loss, (Bound, Named)):
+        return rescaled_answers(loss, scale)
+    mean, deviation = map(float, scale.split())
+    return replace(loss, targets=(loss.targets - mean) / deviation)
 
 
 @torch.no_grad()

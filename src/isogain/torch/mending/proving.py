@@ -73,6 +73,6 @@ def _attempt(model: nn.Module, inputs: Any, loss: Loss | None, fix: Fix) -> Repo
     """The report on a copy with the Fix; None where it cannot be copied, mended or run."""
     try:
         twin = copied(model)
-        return look(twin, carried_out(fix, twin, inputs, loss), loss)
+        return look(twin, *carried_out(fix, twin, inputs, loss))
     except (IsogainError, RuntimeError, TypeError, ValueError, AttributeError, NotImplementedError):
         return None

@@ -259,7 +259,8 @@ def test_lines_about_targets_fit_the_inputs_they_came_in():
     scope = {"inputs": batch}
     exec(told(model, batch, "mse")["initial-loss"].fix, scope)
     assert float(scope["inputs"]["labels"].mean()) == pytest.approx(0, abs=1e-3)
-    assert scope["inputs"]["input"] is x is batch["input"] and batch["labels"] is y
+    assert scope["inputs"]["input"] is x is batch["input"]
+    assert batch["labels"] is y
 
 
 def test_targets_that_only_the_loss_knows_are_met_by_answers_on_their_scale():
@@ -284,7 +285,9 @@ def test_no_line_that_a_loss_of_several_answers_could_not_bear():
     x = torch.randn(64, 4)
     y = 5000 + 900 * x[:, :1]
     finding = told(Two(), x, lambda output: F.mse_loss(output[0], y))["initial-loss"]
-    assert not finding.fix and finding.remark and "standardise the targets" in finding.why
+    assert not finding.fix
+    assert finding.remark
+    assert "standardise the targets" in finding.why
 
 
 def test_a_prefix_that_outshouts_frozen_attention_gets_the_size_of_what_it_stands_beside():

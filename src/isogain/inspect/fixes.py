@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "RESCALED_ANSWERS", "RESTART", "VERBS", "Change", "Dialect", "Fix", "line_of", "rescaled_answers",
+    "FLAT_ANSWERS", "RESCALED_ANSWERS", "RESTART", "VERBS", "Change", "Dialect", "Fix", "flat_answers",
+    "line_of", "rescaled_answers",
 ]  # fmt: skip
 
 VERBS = (
@@ -26,13 +27,15 @@ VERBS = (
     "restart",
     "cast",
     "inputs",
+    "standardise",
     "targets",
+    "align",
     "data",
 )
 """Set to one value; one entry set, which the text counts; scaled to a length; drawn N(0, std); drawn
 orthogonal with a gain; drawn N(0, std) only where not finite; 0 where at least as large; no longer trained;
-`init_` of the whole model; another number format; smaller inputs; standardised targets; what no copy of the
-model can try."""
+`init_` of the whole model; another number format; smaller inputs; standardised inputs; standardised targets;
+answers and targets of one shape; what no copy of the model can try."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,16 @@ class Fix:
 RESTART = Fix((Change("restart"),))
 RESCALED_ANSWERS = "loss = (lambda loss: lambda output: loss(output * {1} + {0}))(loss)"
 """A loss of the output alone holds its targets: answers on their scale are what standardised targets are."""
+
+
+FLAT_ANSWERS = "loss = (lambda loss: lambda output: loss(output.reshape{0}))(loss)"
+"""A column of answers as a row, for targets that are one, or the other way round."""
+
+
+def flat_answers(loss: Callable[[Any], Any], shapes: str) -> Callable[[Any], Any]:
+    """What `FLAT_ANSWERS` makes of a loss; `shapes` is the text of its Change, the targets' and its own."""
+    wanted = (-1, 1) if shapes.startswith("(-1,1)") else (-1,)
+    return lambda output: loss(output.reshape(wanted))
 
 
 def rescaled_answers(loss: Callable[[Any], Any], scale: str) -> Callable[[Any], Any]:

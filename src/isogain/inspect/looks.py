@@ -27,6 +27,10 @@ class Attention:
     """Mean of each query's largest weight."""
     places: int = 0
     """Keys that there are, allowed or not."""
+    hidden: tuple[tuple[bool, ...], ...] = ()
+    """Of the first samples, which keys no query may see; empty for a sample that may see all or none."""
+    inverted: bool = False
+    """Whether a mask hides what the samples are and leaves what fills them up."""
 
 
 @dataclass(frozen=True)

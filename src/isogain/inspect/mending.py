@@ -23,6 +23,8 @@ OFFSET = 0.3
 """Root mean square of a bias from which it, too, is part of what is wrong."""
 RAW = 10.0
 """Root mean square from which inputs are raw numbers that somebody forgot to scale."""
+FAINT = 0.01
+"""The same from which down they are: volts, metres of a molecule."""
 ODD = ("tanh", "erf", "sin", "arctan", "softsign", "hard_tanh")
 Candidates = tuple[Fix, ...]
 
@@ -151,14 +153,15 @@ def _law(table: Table, node: Node) -> tuple[str, float]:
 
 
 def raw_size(table: Table) -> float:
-    """Root mean square of the model's one input where that is far from 1; nan otherwise."""
+    """Root mean square of the model's one input where that is far above 1, or far below; nan otherwise."""
     inputs = [n for n in table.graph.nodes if n.kind == "input"]
     seen = table.forward.get(inputs[0].index) if len(inputs) == 1 else None
-    return seen.rms if seen is not None and seen.finite and seen.rms > RAW else math.nan
+    far = seen is not None and seen.finite and (seen.rms > RAW or 0 < seen.rms < FAINT)
+    return seen.rms if seen is not None and far else math.nan
 
 
 def smaller_inputs(table: Table) -> Fix:
-    """Inputs brought to root mean square 1, where they are far larger."""
+    """Inputs brought to root mean square 1, where they are far from it."""
     size = raw_size(table)
     return Fix((Change("inputs", text=f"{size:.3g}"),)) if math.isfinite(size) else Fix()
 

@@ -44,6 +44,10 @@ class LossUse:
     """The parameters that the judged output is, where it is nothing else."""
     targets: tuple[float, ...] = ()
     """Some of the numbers that a regression asks for."""
+    crossed: bool = False
+    """Whether every answer is held against every sample's target: shapes that broadcast to more than both."""
+    differing: int = 0
+    """How many targets there are along their first axis, if those differ; 0 where all are one."""
     given: float = math.nan  # what the call gave: the value for a mean, more for a sum
 
 

@@ -15,7 +15,14 @@ from isogain.core.initializers import Normal, Orthogonal
 from isogain.drawing import draw
 from isogain.errors import InspectError, IsogainError
 from isogain.inspect import Report
-from isogain.inspect.fixes import RESCALED_ANSWERS, Dialect, Fix, rescaled_answers
+from isogain.inspect.fixes import (
+    FLAT_ANSWERS,
+    RESCALED_ANSWERS,
+    Dialect,
+    Fix,
+    flat_answers,
+    rescaled_answers,
+)
 from isogain.inspect.proving import proved
 from isogain.jax.names import parameter_names
 
@@ -28,7 +35,12 @@ JAX = Dialect(
         verb: f"params = isogain.jax.mend(params, {verb}={{values}})"
         for verb in ("fill", "norm", "normal", "orthogonal", "patch")
     }
-    | {"inputs": "inputs = inputs / {text}", "targets": RESCALED_ANSWERS},
+    | {
+        "inputs": "inputs = inputs / {text}",
+        "standardise": "inputs = (inputs - {0}) / {1}",
+        "targets": RESCALED_ANSWERS,
+        "align": FLAT_ANSWERS,
+    },
 )
 
 
@@ -125,8 +137,13 @@ def carried_out(
             params = restarted()
         elif change.verb == "inputs":
             inputs = inputs / float(change.text)
+        elif change.verb == "standardise":
+            mean, deviation = map(float, change.text.split())
+            inputs = (inputs - mean) / deviation
         elif change.verb == "targets":
             loss = rescaled_answers(loss, change.text)
+        elif change.verb == "align":
+            loss = flat_answers(loss, change.text)
         else:
             params = _changed(params, change.verb, {n: float(f"{v:.6g}") for n, v in change.values})
     return params, inputs, loss

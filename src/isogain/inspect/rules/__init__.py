@@ -10,6 +10,7 @@ from isogain.inspect.rules.attention import attention_collapse
 from isogain.inspect.rules.axes import mixed_samples
 from isogain.inspect.rules.balances import summed_penalties
 from isogain.inspect.rules.banks import uniform_banks
+from isogain.inspect.rules.blended import blended_positions
 from isogain.inspect.rules.buffers import (
     buffer_precision,
     foreign_statistics,
@@ -18,30 +19,29 @@ from isogain.inspect.rules.buffers import (
 )
 from isogain.inspect.rules.clipped import clipped_signals, clipped_weights
 from isogain.inspect.rules.codebooks import idle_codes
+from isogain.inspect.rules.crossed import crossed_targets
 from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
 from isogain.inspect.rules.faint import faint_losses, rounded_weights
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
+from isogain.inspect.rules.gradients import exploding_backward, vanishing_backward
 from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
 from isogain.inspect.rules.loud_branches import loud_branches
+from isogain.inspect.rules.masks import inverted_masks
 from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.offsets import missing_offsets
 from isogain.inspect.rules.outliers import outlying_weights
 from isogain.inspect.rules.peers import off_peers
 from isogain.inspect.rules.places import one_distance, outside_grids, same_places
-from isogain.inspect.rules.propagation import (
-    exploding_backward,
-    exploding_forward,
-    vanishing_backward,
-    vanishing_forward,
-)
+from isogain.inspect.rules.propagation import exploding_forward, vanishing_forward
 from isogain.inspect.rules.quiet_products import quiet_products
 from isogain.inspect.rules.recurrences import forgotten_states
+from isogain.inspect.rules.repeats import repeated_layers
 from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
@@ -55,7 +55,7 @@ from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_r
 from isogain.inspect.rules.temperatures import inverse_temperatures, shrunk_logits
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
-from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs
+from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs, raw_inputs, same_inputs
 from isogain.inspect.rules.usage import unregistered, unused_parameter
 from isogain.inspect.rules.values import dtype_headroom, non_finite, uninitialized
 from isogain.inspect.table import Table
@@ -69,6 +69,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "symmetric-units": (symmetric_units, same_rows, copied_rows, saddles, uniform_banks),
     "off-peers": (off_peers, odd_slices, wrong_fans, outlying_weights),
     "exploding-forward": (
+        raw_inputs,
         exploding_forward,
         loud_logarithms,
         loud_noise,
@@ -96,7 +97,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         erased_signals,
     ),
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
-    "attention-collapse": (attention_collapse, loud_mixtures, cold_choices),
+    "attention-collapse": (inverted_masks, attention_collapse, loud_mixtures, cold_choices),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward, rounded_weights, faint_losses),
     "saturated-units": (
@@ -110,12 +111,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
         clipped_signals,
     ),
     "dead-units": (dead_units,),
-    "rank-collapse": (rank_collapse, same_places, one_distance, wide_kernels),
-    "constant-output": (constant_output, mixed_samples, shared_by_samples),
+    "rank-collapse": (rank_collapse, blended_positions, same_places, one_distance, wide_kernels),
+    "constant-output": (same_inputs, constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),
-    "loss-floor": (loss_floor, wrong_classes, inverse_temperatures, shrunk_logits),
-    "identical-layers": (identical_layers, same_slices),
+    "loss-floor": (loss_floor, crossed_targets, wrong_classes, inverse_temperatures, shrunk_logits),
+    "identical-layers": (identical_layers, repeated_layers, same_slices),
     "idle-slices": (idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter, frozen_answers),
     "dtype-headroom": (dtype_headroom, buffer_precision),

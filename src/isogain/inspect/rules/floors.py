@@ -44,7 +44,7 @@ def loss_floor(table: Table) -> Iterator[Finding]:
         if use.kind == "nll_loss" and bounds == RANGES["softmax"]:
             yield _not_logarithms(node)
         elif use.kind != "nll_loss" and (floor := _floor(use, *bounds)) > HIGH * use.chance:
-            yield _shut(node, use, bounds, floor)
+            yield _shut(_unscaled(table, node), use, bounds, floor)
 
 
 def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding]:
@@ -105,6 +105,10 @@ def _scaled(
 
 
 def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
+    if node.kind == "shape" and len(node.inputs) == 1 and not {"low", "high"} & node.settings.keys():
+        return _bounds(table, table.node(node.inputs[0]))
+    if node.kind == "multiply" and len(node.inputs) == 1 and node.settings.get("factor"):
+        return _times(_bounds(table, table.node(node.inputs[0])), float(node.settings["factor"]))
     if node.op in ("softmax", "_softmax"):
         return RANGES["softmax"]
     if node.activation in RANGES and not node.settings:
@@ -112,6 +116,13 @@ def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
     if {"low", "high"} <= node.settings.keys():
         return node.settings["low"], node.settings["high"]
     return (-1.0, 1.0) if _cosines(table, node) else None
+
+
+def _times(bounds: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
+    if bounds is None:
+        return None
+    ends = [bound * factor for bound in bounds]
+    return min(ends), max(ends)
 
 
 def _cosines(table: Table, node: Node) -> bool:

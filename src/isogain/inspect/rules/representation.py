@@ -11,7 +11,7 @@ from isogain.inspect.causes import cause_of, pattern, place, places
 from isogain.inspect.chains import Chain, Tolerance, chains, is_prior, weights_on
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
-from isogain.inspect.mending import fresh, is_matrix, smaller_inputs, stack
+from isogain.inspect.mending import fresh, is_matrix, stack
 from isogain.inspect.openings import opening
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.drowned import drowning_biases

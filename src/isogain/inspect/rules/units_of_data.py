@@ -1,4 +1,4 @@
-"""vanishing-forward before the first layer: data that are one offset, or that constants make one."""
+"""Data as they came, before the first layer: one offset, or that constants make one; far larger than 1."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from isogain.graph import Node
 from isogain.inspect.causes import place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Change, Fix
+from isogain.inspect.mending import RAW, smaller_inputs
 from isogain.inspect.table import Table
 
-__all__ = ["foreign_units", "offset_inputs"]
+__all__ = ["foreign_units", "offset_inputs", "raw_inputs", "same_inputs"]
 
 ALIKE = 1e-3
 """1 - cosine of samples below which a layer needs thousands of steps for what differs, for each that it needs
@@ -23,6 +24,8 @@ SAME = 1e-10
 """What rounding leaves of samples that are one."""
 STEPS = 6
 """Constants that are looked through."""
+ENTERING = 3.0
+"""Root mean square of what a layer makes of raw inputs from which on it hands their size on."""
 FEATURES = 4
 """Numbers a sample below which the inputs may be coordinates, or times."""
 
@@ -74,13 +77,75 @@ def offset_inputs(table: Table) -> Iterator[Finding]:
                 f"what {place(node)} reads is one offset for all samples, {abs(raw.mean) / raw.std:.3g} "
                 "times what tells them apart: the first steps only follow it; centre and scale the inputs",
                 paths=(place(node),),
-                mends=(_said(f"inputs = (inputs - {raw.mean:.6g}) / {raw.std:.6g}"),),
+                mends=_standardised(table, way[-1]),
             )  # fmt: skip
             return
 
 
-def _said(line: str) -> Fix:
-    return Fix((Change("data", text=line),))
+def raw_inputs(table: Table) -> Iterator[Finding]:
+    """Pixels up to 255, decibels, degrees: numbers far larger than 1 that a layer reads as they came."""
+    if any(foreign_units(table)) or any(offset_inputs(table)):
+        return
+    for node in table.graph.nodes:
+        read = (
+            _read(table, node) if node.kind in ("weight", "recurrent") and not table.in_loss(node) else None
+        )
+        if read is None or not _hands_on(table, node):
+            continue
+        raw = table.forward[read.index]
+        yield Finding(
+            "exploding-forward", "warning", place(node),
+            f"inputs of mean {raw.mean:.3g} and deviation {raw.std:.3g}",
+            "root mean square about 1",
+            f"{place(node)} reads raw numbers as they came (pixels, decibels, columns of a table), "
+            f"{raw.rms:.3g} times what starts are made for, and no norm follows: signals and first gradients "
+            "are as many times too large; standardise the inputs",
+            paths=(place(node),), mends=_standardised(table, read),
+        )  # fmt: skip
+        return
+
+
+def same_inputs(table: Table) -> Iterator[Finding]:
+    """Samples that are one, though what is asked of them differs: something was lost before the model."""
+    asked = next((use for use in table.losses if 1 < use.differing == table.batch), None)
+    reader = next((node for node in table.graph.nodes if node.parameters and node.inputs), None)
+    if table.input_distance != 0 or asked is None or reader is None:
+        return
+    yield Finding(
+        "constant-output", "critical", place(reader), f"{table.batch} samples that are the same, bit for bit",
+        "samples that differ, as their targets do",
+        f"all samples of the batch are one, and {asked.kind} asks different answers of them: all that can be "
+        "learnt is how often each occurs; look at what came before the model (tokens divided like pixels and "
+        "cut to whole numbers, a sample repeated, a row where a column was meant)",
+        paths=(place(reader),),
+    )  # fmt: skip
+
+
+def _read(table: Table, node: Node) -> Node | None:
+    """The loudest input that a layer reads as it came, if that is far from 1."""
+    sources = [table.node(one) for one in node.inputs]
+    while len(sources) == 1 and sources[0].index not in table.forward and sources[0].kind == "shape":
+        sources = [table.node(one) for one in sources[0].inputs]
+    if len(sources) == 1 and sources[0].kind == "concatenate":
+        sources = [table.node(one) for one in sources[0].inputs]
+    known = [one for one in sources if one.index in table.forward and one.kind == "input"]
+    loud = max(known, key=lambda one: table.forward[one.index].rms, default=None)
+    return loud if loud is not None and RAW < table.forward[loud.index].rms < math.inf else None
+
+
+def _hands_on(table: Table, node: Node) -> bool:
+    """Whether what the layer makes is loud, and something else than a norm reads it."""
+    made = table.forward.get(node.index)
+    readers = [one for one in table.graph.nodes if node.index in one.inputs]
+    return made is not None and made.rms > ENTERING and not all(one.kind == "norm" for one in readers)
+
+
+def _standardised(table: Table, read: Node) -> tuple[Fix, ...]:
+    """Inputs of one tensor are centred and scaled, or made smaller."""
+    raw = table.forward[read.index]
+    centred = Fix((Change("standardise", text=f"{raw.mean:.6g} {raw.std:.6g}"),))
+    plain = sum(one.kind == "input" for one in table.graph.nodes) == 1
+    return (centred if plain and raw.std > 0 else Fix(), smaller_inputs(table))
 
 
 def _shifted(table: Table, node: Node) -> Iterator[Shifted]:

@@ -55,7 +55,8 @@ _KINDS: dict[Kind, str] = {
     "chunk split "
     "unbind __getitem__ narrow to float half bfloat16 double type clone expand_as view_as t movedim swapaxes "
     "index_select gather select roll pad repeat repeat_interleave unfold fold pixel_shuffle type_as "
-    "tensor_split detach einops_rearrange mT T reshape_as masked_fill cpu cuda requires_grad_",
+    "as_tensor asarray tensor_split detach einops_rearrange mT T reshape_as masked_fill cpu cuda "
+    "requires_grad_",
     "loss": "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy "
     "binary_cross_entropy_with_logits kl_div ctc_loss",
 }  # fmt: skip

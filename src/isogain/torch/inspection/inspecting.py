@@ -43,6 +43,7 @@ from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.inner import Inner, inner_loss
 from isogain.torch.inspection.jacobian import measure_jacobian
+from isogain.torch.inspection.masks import with_inverted
 from isogain.torch.inspection.merging import together
 from isogain.torch.inspection.priors import BINARY, CHEAP, prior_use, pulled, saves_half, zero_use
 from isogain.torch.inspection.shifts import offset_of
@@ -188,7 +189,8 @@ def _passes(
         _coverage(recorder, states, skipped), seen.loss_value, seen.source, seen.loss_node,
         recorder.meter.batch, recorder.model.training,
         distance, settings, seen.jacobian, seen.loss_from, broken, recorder.random_choices > 0,
-        tuple(recorder.meter.looks), buffer_states(recorder.model), seen.strangers, seen.offset,
+        with_inverted(recorder.meter.looks, seen.given), buffer_states(recorder.model),
+        seen.strangers, seen.offset,
     )  # fmt: skip
 
 

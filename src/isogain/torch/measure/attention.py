@@ -100,13 +100,19 @@ def _few(logits: Tensor) -> Tensor:
 def _attention(logits: Tensor) -> Attention | None:
     """Numbers of (samples, heads, queries, keys)."""
     logits = logits.float()
-    if not bool(torch.isfinite(top := logits.amax(-1, keepdim=True)).all()):
+    top = logits.amax(-1, keepdim=True)
+    seeing = (
+        (top > -math.inf).flatten(1).all(1)
+    )  # of each sample: where a query may see nothing, it has no shares
+    logits, top = logits[seeing], top[seeing]
+    if len(logits) == 0 or not bool(torch.isfinite(top).all()):
         return None
     allowed = _allowed(logits, top)
+    hidden = _hidden(allowed, seeing)
     count = allowed.sum(-1)
     keys = int(count.float().quantile(0.5)) if count.numel() else 0
     if keys < 2:
-        return Attention(max(keys, 1), (), (), (), (), logits.shape[-1])
+        return Attention(max(keys, 1), (), (), (), (), logits.shape[-1], hidden)
     weights = torch.where(allowed, logits - top, -math.inf).softmax(-1)
     entropy = torch.special.entr(weights).sum(-1)
     rows = (count > 1).float()
@@ -120,8 +126,17 @@ def _attention(logits: Tensor) -> Attention | None:
     return Attention(
         keys, _numbers(by_head(variance).sqrt()), _content(centred, allowed, by_head),
         _numbers(by_head(entropy / count.float().log().clamp_min(1e-6))),
-        _numbers(by_head(weights.amax(-1))), logits.shape[-1],
+        _numbers(by_head(weights.amax(-1))), logits.shape[-1], hidden,
     )  # fmt: skip
+
+
+def _hidden(allowed: Tensor, seeing: Tensor) -> tuple[tuple[bool, ...], ...]:
+    """Keys that no query of a sample may see; nothing for samples that may see all, or nothing."""
+    if bool(allowed.all()):
+        return ()
+    unseen = iter((~allowed).all(2).all(1).tolist())
+    found = [tuple(next(unseen)) if some else () for some in seeing.tolist()]
+    return tuple(one if any(one) else () for one in found)
 
 
 def _allowed(logits: Tensor, top: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,13 +28,19 @@ def loss_use(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: 
     target = args[1] if len(args) > 1 else kwargs.get("target")
     if not isinstance(prediction, Tensor) or not isinstance(target, Tensor) or prediction.numel() == 0:
         return None
+    use = None
     if op in ("cross_entropy", "nll_loss"):
-        return _classes(op, prediction, target, kwargs, result)
-    if op in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
-        return _binary(op, prediction, target)
-    if op in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"):
-        return _regression(op, prediction, target)
-    return None
+        use = _classes(op, prediction, target, kwargs, result)
+    elif op in ("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        use = _binary(op, prediction, target)
+    elif op in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"):
+        use = _regression(op, prediction, target)
+    return None if use is None else replace(use, differing=_differing(target))
+
+
+def _differing(target: Tensor) -> int:
+    """How many targets there are, if any differs from the first."""
+    return len(target) if target.dim() and bool((target != target[:1]).any()) else 0
 
 
 def _mean(result: Tensor) -> float:
@@ -80,7 +87,15 @@ def _regression(op: str, prediction: Tensor, target: Tensor) -> LossUse:
     value = float((guess - wanted).square().mean())
     mean, std = float(wanted.mean()), float(wanted.std(correction=0))
     kept = tuple(wanted.reshape(-1)[:: max(wanted.numel() // TARGETS, 1) | 1].tolist())
-    return LossUse(op, value, std**2, 0, float(guess.square().mean().sqrt()), mean, std, targets=kept)
+    spread = float(guess.square().mean().sqrt())
+    crossed = _crossed(prediction.shape, target.shape)
+    return LossUse(op, value, std**2, 0, spread, mean, std, targets=kept, crossed=crossed)
+
+
+def _crossed(answers: torch.Size, targets: torch.Size) -> bool:
+    """Whether answers (N, 1) meet targets (N,), or the other way round."""
+    column, row = (answers, targets) if len(answers) > len(targets) else (targets, answers)
+    return len(column) == 2 and column[1] == 1 and row == column[:1] and row[0] > 1
 
 
 def _aligned(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> LossUse | None:

@@ -16,7 +16,8 @@ from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.inspection.inspecting import Level
 from isogain.torch.inspection.inspecting import inspect as look
-from isogain.torch.mending.carrying import TORCH, carried_out, worded
+from isogain.torch.mending.carrying import TORCH, carried_out
+from isogain.torch.mending.data import worded
 from isogain.torch.record.gathering import copied
 
 __all__ = ["LARGEST", "inspect"]

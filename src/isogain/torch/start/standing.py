@@ -104,6 +104,8 @@ class Contest:
         plain = self.processes.first(confirmed(made, after) and not dearer)
         if self.stepped is not None and (why := self._falls_behind(before.loss, kept)):
             return why
+        if why := self._overtaken(before, kept):
+            return why
         if self.own is None and (plain or not self.compared):
             return ""
         self.drawn = self.look()
@@ -113,15 +115,28 @@ class Contest:
             return ""
         return _harm(self.own, self.drawn, self.hurt) or self._less_learnt(self.own, self.drawn, kept)
 
+    def _overtaken(self, before: Gauge, kept: Snapshot) -> str:
+        """Why a healthy start stays that its depth alone speaks against: a short run comes further."""
+        may_be_left = self.compared and self.hurt and before.judged and self.processes is ALONE
+        if not may_be_left or self.learnt is None:
+            return ""
+        self.own = self.own or kept.asked(self.look)
+        return self._behind(kept, SOME * abs(before.loss)) if self.own.verdict == "healthy" else ""
+
+    def _behind(self, kept: Snapshot, room: float) -> str:
+        """Why the plan's start, which is in place, is not to stay: a short run comes further without it."""
+        assert self.learnt is not None
+        then, own = _reached(self.learnt), kept.asked(partial(_reached, self.learnt))
+        if math.isfinite(own) and not then <= own + room:
+            return f"a short run from the plan's start comes to {then:.4g}, from its own to {own:.4g}"
+        return ""
+
     def _less_learnt(self, own: Report, drawn: Report, kept: Snapshot) -> str:
         """Why the own start stays where both are critical: numbers of findings decide nothing, a run does."""
         ill = own.verdict == drawn.verdict == "critical" and _is_loss(own)
         if not ill or self.learnt is None or self.processes is not ALONE:
             return ""
-        then, before = _reached(self.learnt), kept.asked(partial(_reached, self.learnt))
-        if math.isfinite(before) and not then <= before + CLEARLY * abs(own.table.loss_value):
-            return f"a short run from the plan's start comes to {then:.4g}, from its own to {before:.4g}"
-        return ""
+        return self._behind(kept, CLEARLY * abs(own.table.loss_value))
 
     def _falls_behind(self, first: float, kept: Snapshot) -> str:
         """Why a start that was asked for is not to stay: the same steps from the own one come further."""

@@ -32,7 +32,7 @@ WRAPS: dict[str, Callable[[nn.Sequential, int], nn.Module]] = {
 def make(width: int = 30) -> nn.Sequential:
     """A deep plain network, which its own start leaves without a signal; 30 rows make uneven shards."""
     torch.manual_seed(0)
-    sizes = [12, *[width] * 9, 5]
+    sizes = [12, *[width] * 14, 5]
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]

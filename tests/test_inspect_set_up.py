@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -191,6 +192,24 @@ def test_sentences_without_padding_do_not_hide_that_of_others():
     ids[::2] = torch.randint(1, 30, (12, 12))  # of these the wrong mask hides all
     assert "attention-collapse" in loud(Reader("module", True), ids)
     assert "attention-collapse" not in loud(Reader("module", False), ids)
+
+
+def test_a_mask_that_comes_with_the_sentences_is_no_sentence():
+    class Told(Reader):
+        """With the mask as a second input, 1 for what is there, as tokenizers give it."""
+
+        def forward(self, ids, mask):
+            x = self.words(ids) + self.places
+            there = (mask == 1) != self.wrong
+            return self.answer(
+                (x + F.scaled_dot_product_attention(x, x, x, there[:, None].expand(-1, 12, -1))).mean(1)
+            )
+
+    for left in (False, True):
+        ids = sentences(left)
+        batch = {"ids": ids, "mask": (ids != 0).long()}
+        assert not loud(Told("fused", False), batch)
+        assert "attention-collapse" in loud(Told("fused", True), batch)
 
 
 def test_a_mask_of_chosen_places_is_no_padding_mask():
@@ -403,3 +422,183 @@ class Summary(nn.Module):
 def test_a_class_token_whose_branches_start_shut(gate):
     x, y = torch.randn(32, 9, 16), torch.randint(10, (32,))
     assert not loud(Summary(gate), x, lambda output: F.cross_entropy(output, y))
+
+
+# ---- nothing goes in, nothing comes back -------------------------------------------------------------------
+
+
+class Neighbours(nn.Module):
+    """Messages along the pairs of points that are nearer than a cutoff."""
+
+    def __init__(self, cutoff):
+        super().__init__()
+        self.cutoff, self.read = cutoff, nn.Linear(3, 16)
+        self.message, self.answer = nn.Linear(1, 16), nn.Linear(16, 1)
+
+    def forward(self, points):
+        apart = torch.cdist(points, points)
+        a, b = ((apart < self.cutoff) & (apart > 0)).nonzero(as_tuple=True)
+        state = torch.tanh(self.read(points))
+        sent = torch.tanh(self.message(apart[a, b][:, None])) * state[b]
+        return self.answer(state + torch.zeros_like(state).index_add(0, a, sent))
+
+
+@pytest.mark.parametrize(("cutoff", "alarm"), [(0.0, True), (1.0, False)])
+def test_a_cutoff_that_leaves_no_neighbour(cutoff, alarm):
+    points = torch.randn(40, 3)
+    found = loud(Neighbours(cutoff), points, lambda answers: F.mse_loss(answers, points[:, :1]))
+    assert ("vanishing-forward" in found) == alarm
+    if alarm:
+        assert found["vanishing-forward"].path == "message"
+
+
+def test_experts_that_were_not_chosen_may_wait():
+    class Chosen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.score, self.experts = nn.Linear(8, 3), nn.ModuleList(nn.Linear(8, 1) for _ in range(3))
+            nn.init.constant_(self.score.bias, 0)
+            self.score.bias.data[0] = 30  # all go to the first one
+
+        def forward(self, x):
+            shares = self.score(x).softmax(1)
+            best, answers = shares.argmax(1), torch.zeros(len(x), 1)
+            for k, expert in enumerate(self.experts):
+                rows = (best == k).nonzero()[:, 0]
+                answers = answers.index_add(0, rows, shares[rows, k : k + 1] * expert(x[rows]))
+            return answers
+
+    x = torch.randn(32, 8)
+    assert "vanishing-forward" not in loud(Chosen(), x, lambda answers: F.mse_loss(answers, x[:, :1]))
+
+
+class Curved(nn.Module):
+    """The second derivative of a network by its input, as equations ask for it."""
+
+    def __init__(self, phi):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(1, 32), phi(), nn.Linear(32, 32), phi(), nn.Linear(32, 1))
+
+    def forward(self, x):
+        x = x.detach().clone().requires_grad_()
+        u = self.net(x)
+        slope = torch.autograd.grad(u.sum(), x, create_graph=True)[0]
+        return torch.autograd.grad(slope.sum(), x, create_graph=True)[0] + 0 * u
+
+
+@pytest.mark.parametrize(("phi", "alarm"), [(nn.ReLU, True), (nn.Tanh, False)])
+def test_a_second_derivative_of_straight_pieces_teaches_nothing(phi, alarm):
+    x = torch.linspace(-1, 1, 48)[:, None]
+    found = loud(Curved(phi), x, lambda curve: F.mse_loss(curve, torch.sin(3 * x)))
+    assert ("vanishing-backward" in found) == alarm
+    if alarm:
+        assert "slope 0" in found["vanishing-backward"].why
+
+
+class Pairs(nn.Module):
+    """Two views that are projected, brought to length 1 and compared."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(8, 16, bias=False), nn.Linear(8, 16, bias=False)
+
+    def forward(self, x):
+        a, b = self.one(x), self.other(x.flip(1))
+        a, b = (y / y.square().sum(1, keepdim=True) ** 0.5 for y in (a, b))
+        return 10 * a @ b.T
+
+
+def test_zeros_that_are_divided_by_their_length_are_named_and_drawn():
+    model, x = Pairs(), torch.randn(24, 8)
+    for layer in (model.one, model.other):
+        nn.init.zeros_(layer.weight)
+    finding = loud(model, x, lambda logits: F.cross_entropy(logits, torch.arange(24)))["non-finite"]
+    assert set(finding.paths) == {"one.weight", "other.weight"}
+    assert "0 / 0" in finding.why
+    exec(finding.fix, {"model": model, "igt": igt, "torch": torch})
+    assert "non-finite" not in loud(model, x, lambda logits: F.cross_entropy(logits, torch.arange(24)))
+
+
+@pytest.mark.parametrize(("times", "alarm"), [(400, True), (10, False)])
+def test_a_lone_layer_a_hundred_times_as_loud_as_all_others(times, alarm):
+    widths = (8, 24, 20, 28, 22, 26, 18, 30, 16)  # no two layers are of one kind
+    layers = []
+    for k, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
+        layers += [nn.Linear(fan_in, fan_out), nn.Hardtanh() if k == 4 else nn.Tanh()]
+    layers[8].weight.data.mul_(times)
+    model, x = nn.Sequential(*layers, nn.Linear(16, 1)), torch.randn(48, 8)
+    report = igt.inspect(model, x, lambda answers: F.mse_loss(answers, x[:, :1]))
+    told = [one for one in report.findings if one.path == "8" and "peers" in one.why]
+    assert bool(told) == alarm
+
+
+# ---- no alarm --------------------------------------------------------------------------------------------------
+
+
+class Spike(torch.autograd.Function):
+    """Fires above 1; its slope is that of a bell."""
+
+    @staticmethod
+    def forward(ctx, v):
+        ctx.save_for_backward(v)
+        return (v > 1).to(v.dtype)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (v,) = ctx.saved_tensors
+        return gradient / (1 + (math.pi * (v - 1)) ** 2)
+
+
+def test_neurons_that_do_not_fire_yet_but_learn():
+    class Spiking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inside, self.answer = nn.Linear(64, 48), nn.Linear(48, 4)
+
+        def forward(self, x):
+            v, w, total = 0.0, 0.0, 0.0
+            for _ in range(6):
+                v = 0.5 * v + self.inside(x)
+                spikes = Spike.apply(v)
+                v = v * (1 - spikes.detach())
+                w = 0.5 * w + self.answer(spikes)
+                total = total + Spike.apply(w)
+            return total / 6
+
+    x, y = torch.randn(48, 64), F.one_hot(torch.randint(4, (48,)), 4).float()
+    report = igt.inspect(Spiking(), x, lambda rates: F.mse_loss(rates, y))
+    assert not [one for one in report.findings if one.code == "vanishing-forward"]
+
+
+def test_scores_of_which_only_differences_count_lack_no_constant():
+    class Ranked(nn.Module):
+        """Scores of pairs that were liked, and of pairs that were not, in one vector."""
+
+        def __init__(self):
+            super().__init__()
+            self.users, self.things = nn.Embedding(30, 16), nn.Embedding(40, 16)
+
+        def forward(self, liked, other):
+            both = [(self.users(u) * self.things(t)).sum(1) for u, t in (liked.T, other.T)]
+            return torch.stack(both, 1)
+
+    pairs = torch.stack([torch.randint(30, (64,)), torch.randint(40, (64,))], 1)
+    others = torch.stack([pairs[:, 0], torch.randint(40, (64,))], 1)
+    found = loud(Ranked(), (pairs, others), lambda s: -F.logsigmoid(s[:, 0] - s[:, 1]).mean())
+    assert "initial-loss" not in found
+
+
+@pytest.mark.parametrize(("size", "severity"), [(0.02, "info"), (0.005, "warning")])
+def test_quiet_positions_are_a_note_and_silent_ones_a_warning(size, severity):
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.places = nn.Embedding(30, 32), nn.Parameter(size * torch.randn(16, 32))
+            self.norm, self.answer = nn.LayerNorm(32), nn.Linear(32, 30)
+
+        def forward(self, ids):
+            return self.answer(self.norm(self.words(ids) + self.places))
+
+    ids = torch.randint(30, (12, 16))
+    report = igt.inspect(Tokens(), ids, lambda o: F.cross_entropy(o.flatten(0, 1), ids.flatten()))
+    assert [one.severity for one in report.findings if one.path == "places"] == [severity]

@@ -101,3 +101,39 @@ def test_what_mends_nothing_is_not_drawn():
     before = copy.deepcopy(model.state_dict())
     assert igt.init_(model, x).left
     assert unchanged(model, before)
+
+
+class Summed(nn.Module):
+    """A function of sets: points by one network, their sum by another; drawn biases hide what weights lose."""
+
+    def __init__(self):
+        super().__init__()
+        self.point = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 32))
+        self.whole = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def forward(self, points):
+        return self.whole(self.point(points).sum(1) / 20**0.5)
+
+
+def farthest():
+    points = torch.randn(96, 20, 3, generator=torch.Generator().manual_seed(1))
+    far = points.norm(dim=2).amax(1, keepdim=True)
+    return points, lambda answers: (answers - (far - far.mean()) / far.std()).square().mean()
+
+
+def test_a_healthy_start_that_depth_alone_speaks_against_is_overtaken_or_stays():
+    points, loss = farthest()
+    model = Summed()
+    before = copy.deepcopy(model.state_dict())
+    receipt = igt.init_(model, points, loss=loss)
+    assert "a short run from the plan's start comes to" in receipt.left
+    assert unchanged(model, before)
+    assert not igt.init_(Summed(), points).left  # without a loss there is nothing to run
+
+
+def test_a_deep_start_that_a_short_run_overtakes_is_drawn():
+    model, x = mlp(nn.ReLU, depth=12, width=64), torch.randn(128, 32)
+    labels = x[:, :4].argmax(1)
+    receipt = igt.init_(model, x, loss=lambda out: nn.functional.cross_entropy(out, labels))
+    assert not receipt.left
+    assert len(receipt.written) >= 12

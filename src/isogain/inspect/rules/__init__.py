@@ -21,8 +21,9 @@ from isogain.inspect.rules.clipped import clipped_signals, clipped_weights
 from isogain.inspect.rules.codebooks import idle_codes
 from isogain.inspect.rules.crossed import crossed_targets
 from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
+from isogain.inspect.rules.empty import empty_signals
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
-from isogain.inspect.rules.faint import faint_losses, rounded_weights
+from isogain.inspect.rules.faint import faint_losses, rounded_weights, silent_losses
 from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
@@ -95,11 +96,12 @@ RULES: dict[str, tuple[Rule, ...]] = {
         masked_weights,
         zero_rows,
         erased_signals,
+        empty_signals,
     ),
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
     "attention-collapse": (inverted_masks, attention_collapse, loud_mixtures, cold_choices),
     "exploding-backward": (exploding_backward,),
-    "vanishing-backward": (vanishing_backward, rounded_weights, faint_losses),
+    "vanishing-backward": (vanishing_backward, rounded_weights, faint_losses, silent_losses),
     "saturated-units": (
         saturated_units,
         saturated_gates,

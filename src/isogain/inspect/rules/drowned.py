@@ -24,9 +24,10 @@ LOUD = (10.0, 1000.0)
 BURIED = 20.0
 """Size of data over that of a constant table added to them: it cannot grow, and in an attention's logits its
 products with itself are as its square."""
-LOST = 30.0
+LOST = (30.0, 100.0)
 """The same for learnt positions, which grow: at 23 times, where sequence models start that multiply tokens of
-size d^-.5 by sqrt(d), they still do in time; at 50 a question of order takes twice as many steps."""
+size d^-.5 by sqrt(d), they still do in time; at 50 a question of order takes twice as many steps, which is to
+be known; at 100 it is wrong."""
 LARGE = 3.0
 """Root mean square that no embedding needs, N(0, 1) and factors of sqrt(width) aside."""
 ASIDE = 30.0
@@ -194,7 +195,7 @@ def drowned_positions(table: Table) -> Iterator[Finding]:
             continue
         size = max(table.parameters[name].rms for name in names)
         normed = table.graph.following(node.index, ("norm",), 3) is not None
-        if normed and summed.finite and summed.rms > LOST * size > 0:
+        if normed and summed.finite and summed.rms > LOST[0] * size > 0:
             yield _lost(table, made.weight.name, names, summed.rms, size)
             return
 
@@ -208,7 +209,7 @@ def _fits(table: Table, name: str, node: Node) -> bool:
 
 def _lost(table: Table, tokens: str, names: list[str], loud: float, quiet: float) -> Finding:
     return Finding(
-        "vanishing-forward", "warning", pattern(names),
+        "vanishing-forward", "warning" if loud > LOST[1] * quiet else "info", pattern(names),
         f"positions of size {quiet:.3g} added to tokens of size {loud:.3g}", "of one size",
         f"{pattern(names)} drowns in what {tokens} gives: a norm behind the sum leaves {quiet / loud:.1g} "
         "of it, and usual steps take long to make it felt: tokens and positions of one size learn an order "

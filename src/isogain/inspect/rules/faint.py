@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isogain.inspect.causes import pattern
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, place
 from isogain.inspect.closed import rounded, stuck_zeros
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.frozen import makers
+from isogain.inspect.rules.gradients import vanishing_backward
 from isogain.inspect.table import Table
 
-__all__ = ["faint_losses", "rounded_weights"]
+__all__ = ["faint_losses", "rounded_weights", "silent_losses"]
 
 FAINT = 1e-9
 """Gradient in front of which Adam's epsilon of 1e-8 is all that its step is divided by."""
@@ -34,6 +36,31 @@ def faint_losses(table: Table) -> Iterator[Finding]:
         "number",
         paths=("loss",),
     )  # fmt: skip
+
+
+def silent_losses(table: Table) -> Iterator[Finding]:
+    """A loss that asks for something and moves no parameter: its gradient ends somewhere."""
+    known = [one.gradient for one in table.parameters.values() if one.gradient is not None]
+    asked = any(use.value > 0 and not use.learnt_target for use in table.losses)
+    if not known or not asked or any(one.largest > 0 or not one.finite for one in known):
+        return
+    end = next((node for node in table.graph.nodes if _ends(table, node)), None)
+    if end is None or next(vanishing_backward(table), None) is not None:
+        return
+    yield Finding(
+        "vanishing-backward", "critical", place(end), "gradient exactly 0 for every parameter",
+        "a gradient: the loss asks for other answers",
+        f"a gradient reaches {place(end)} and ends there: {end.op} has slope 0, as the second derivative of "
+        "a network of ReLU (piecewise linear) or a count has; nothing that the loss asks for can be learnt",
+        paths=(place(end),),
+    )  # fmt: skip
+
+
+def _ends(table: Table, node: Node) -> bool:
+    """Whether a gradient comes back to it, and to nothing that it is made of."""
+    back = table.backward.get(node.index)
+    behind = [table.backward[one.index] for one in table.behind(node.index) if one.index in table.backward]
+    return back is not None and back.largest > 0 and sum(one.largest > 0 for one in behind) == 1
 
 
 def _nothing_back(table: Table) -> bool:

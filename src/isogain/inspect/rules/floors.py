@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import place
+from isogain.inspect.causes import place, places
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.losses import of_unit_rows
 from isogain.inspect.table import LossUse, Table
@@ -44,7 +44,7 @@ def loss_floor(table: Table) -> Iterator[Finding]:
         if use.kind == "nll_loss" and bounds == RANGES["softmax"]:
             yield _not_logarithms(node)
         elif use.kind != "nll_loss" and (floor := _floor(use, *bounds)) > HIGH * use.chance:
-            yield _shut(_unscaled(table, node), use, bounds, floor)
+            yield _shut(table, _unscaled(table, node), use, bounds, floor)
 
 
 def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding]:
@@ -143,8 +143,9 @@ def _floor(use: LossUse, low: float, high: float) -> float:
     return 0.0
 
 
-def _shut(node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -> Finding:
+def _shut(table: Table, node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -> Finding:
     low, high = bounds
+    head = places(one for one in [table.graph.preceding(node.index, ("weight",), 4)] if one is not None)
     why = (
         "the logits are cosines, which need a scale of 10 or more before a softmax"
         if node.kind == "weight"
@@ -159,7 +160,7 @@ def _shut(node: Node, use: LossUse, bounds: tuple[float, float], floor: float) -
         "loss-floor", "warning", place(node),
         _measured(low, high, floor),
         f"logits without bounds; {use.chance:.3g} is what knowing nothing costs",
-        why, paths=(place(node), *node.parameters),
+        why, paths=(place(node), *node.parameters, *head),
     )  # fmt: skip
 
 

@@ -188,7 +188,8 @@ def _judged_by(
 def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
     """Trunk nodes whose gradient is exactly 0 though a later one's is not, and no zero weight explains it."""
     nodes = _with_gradients(table, chain)
-    dead = [n for n in nodes if table.backward[n.index].largest == 0]
+    # a derivative inside the model carries gradients to weights past what they make
+    dead = [n for n in nodes if table.backward[n.index].largest == 0 and not table.opens(n)]
     alive = [n for n in nodes if table.backward[n.index].largest > 0]
     if not dead or not alive or any(table.gated(n.index) for n in table.graph.nodes[dead[-1].index + 1 :]):
         return

@@ -19,7 +19,7 @@ __all__ = ["UNIT", "initial_loss", "of_unit_rows"]
 
 EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
-RATIO = (10.0, 100.0)
+RATIO = (16.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
 DISTANT = (100.0, 1e4)
 """Deviation of the targets, over 1 and over the size of the answers, that usual rates take ages to reach."""

@@ -18,6 +18,10 @@ __all__ = ["FEWEST", "OFF", "apart_from_peers", "decades_off", "off_peers"]
 
 FEWEST = 4
 """Members of a family below which none of them is the odd one out."""
+SEVERAL = 8
+"""Weights of other kinds from which on all together say what a gain is."""
+SMALLEST = 0.1
+"""Gain that is not to be measured by: in a model of small starts a usual layer is not loud."""
 OFF = (30.0, 100.0)
 """Times the median gain of the peers, or parts of it; depth-dependent schemes stay within about 10."""
 
@@ -56,8 +60,20 @@ def _odd(table: Table) -> list[tuple[Node, float, int]]:
             for node in members
             if _gain(node) > 0 and not 1 / OFF[0] <= _gain(node) / usual <= OFF[0]
         ]
+        kept += _beyond_all(table)
         table.__dict__["_odd"] = kept
     return kept
+
+
+def _beyond_all(table: Table) -> list[tuple[Node, float, int]]:
+    """Layers without peers, a hundred times as loud as any other kind of layer in the model."""
+    groups = _kinds(table)
+    gains = [median(map(_gain, members)) for members in groups.values()]
+    usual = max(median(gains), SMALLEST) if gains else SMALLEST
+    alone = (node for members in groups.values() if len(members) < FEWEST for node in members)
+    loud = (node for node in alone if _gain(node) > OFF[1] * usual)
+    held = (node for node in loud if not table.graph.following(node.index, ("norm",), 1))
+    return [(node, usual, len(groups)) for node in held] if len(groups) >= SEVERAL else []
 
 
 def _gain(node: Node) -> float:
@@ -65,6 +81,10 @@ def _gain(node: Node) -> float:
 
 
 def _families(table: Table) -> dict[tuple[object, ...], list[Node]]:
+    return {key: members for key, members in _kinds(table).items() if len(members) >= FEWEST}
+
+
+def _kinds(table: Table) -> dict[tuple[object, ...], list[Node]]:
     groups: dict[tuple[object, ...], list[Node]] = defaultdict(list)
     seen: set[str] = set()
     for node in table.graph.nodes:
@@ -72,7 +92,7 @@ def _families(table: Table) -> dict[tuple[object, ...], list[Node]]:
         if plain and node.weight and node.weight.name not in seen and math.isfinite(_gain(node)):
             seen.add(node.weight.name)
             groups[(family(node.path), node.op, node.role, node.weight.shape)].append(node)
-    return {key: members for key, members in groups.items() if len(members) >= FEWEST}
+    return groups
 
 
 def _quiet(table: Table, node: Node, usual: float, count: int) -> Finding:
@@ -97,7 +117,7 @@ def _loud(table: Table, node: Node, usual: float, count: int) -> Finding:
         severity,
         place(node),
         f"gain {_gain(node):.3g}",
-        f"about {usual:.3g}, the median of its {count} peers (same role and shape)",
+        f"about {usual:.3g}, the median of {count} peers",
         f"its weights are {times:.0f} times as large as those of its peers: "
         "the scheme that drew those passed it over",
         mends=(sized(table, {name: 1 / times}), RESTART),

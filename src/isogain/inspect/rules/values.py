@@ -35,11 +35,13 @@ def non_finite(table: Table) -> Iterator[Finding]:
     if start is not None:
         states = (table.parameters[name] for name in start.parameters if name in table.parameters)
         zeros = [one.name for one in states if one.zero and is_matrix(table, one.name)]
+        broken = (one for one in table.graph.nodes[start.index :] if _breaks(table, one))
+        zeros = zeros or list(dict.fromkeys(name for one in broken for name in _zeros_behind(table, one)))
         mends = (
             fresh(table, with_their_kind(table, zeros)),
         )  # a direction of zeros is divided by its length
         yield _finding(
-            place(start), "NaN or infinity in what it hands on", _why(table, start), mends=mends
+            place(start), "NaN or infinity in what it hands on", _why(table, start), tuple(zeros), mends
         )  # fmt: skip
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)
@@ -53,6 +55,22 @@ def _finding(
     path: str, measured: str, why: str, paths: tuple[str, ...] = (), mends: tuple[Fix, ...] = ()
 ) -> Finding:
     return Finding("non-finite", "critical", path, measured, "finite numbers", why, "", paths, mends=mends)
+
+
+def _zeros_behind(table: Table, node: Node) -> list[str]:
+    """The weights of zeros, and without a bias, that make what is divided on the way to a node."""
+    zeros, stack, seen = list[str](), [(node.index, False)], set[int]()
+    while stack:
+        index, divided = stack.pop()
+        one = table.node(index)
+        if index in seen or (one.kind == "weight" and not divided):
+            continue
+        seen.add(index)
+        if one.kind != "weight":
+            stack += [(source, divided or "div" in one.op) for source in one.inputs]
+        elif one.weight is not None and table.is_zero_weight(one) and table.silent(one):
+            zeros.append(one.weight.name)
+    return sorted(zeros, key=list(table.graph.by_parameter).index)
 
 
 def _breaks(table: Table, node: Node) -> bool:
@@ -73,6 +91,8 @@ def _masked(table: Table, node: Node) -> bool:
 def _why(table: Table, node: Node) -> str:
     if node.kind == "input":
         return "the input itself is not finite"
+    if zeros := _zeros_behind(table, node):
+        return f"{pattern(zeros)} is 0 everywhere, and what it gives is divided by its length: 0 / 0"
     if table.broken.get(node.index):
         return table.broken[node.index]
     inputs = [table.forward[i] for i in node.inputs if i in table.forward]

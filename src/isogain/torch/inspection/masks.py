@@ -43,7 +43,15 @@ def _only_filling(hidden: tuple[Flags, ...], tensor: Tensor) -> bool:
         return False
     masked = [(_inverse(flags), one) for flags, one in zip(hidden, tensor, strict=False) if flags]
     most = max(sum(seen) for seen, _ in masked)
-    return most >= FEWEST and all(seen in _fillings(one) for seen, one in masked)
+    filled = all(seen in _fillings(one) for seen, one in masked)
+    return most >= FEWEST and filled and any(map(_tells, masked))
+
+
+def _tells(masked: tuple[Flags, Tensor]) -> bool:
+    """Whether what is hidden is more than one thing or two, as flags and parts of a sentence are."""
+    seen, sample = masked
+    rows = sample.detach().reshape(len(sample), -1).tolist()
+    return len({tuple(row) for row, flag in zip(rows, seen, strict=True) if not flag}) > 2
 
 
 def _inverse(flags: Flags) -> Flags:

@@ -84,7 +84,7 @@ def _moved(
     by, cost = way, at(way)
     while abs(by) < FARTHEST and (farther := at(2 * by)) < cost:
         by, cost = 2 * by, farther
-    if not abs(by) < FARTHEST or at(2 * by) - cost < FLAT * abs(cost):
+    if not abs(by) < FARTHEST or at(2 * by) - cost <= FLAT * abs(cost):
         return None  # it falls for ever, or is flat from there on
     cost, by = min((at(share * by), share * by) for share in (1.0, *CLOSER))
     return (cost, by, tensor, channel) if value - cost > SAVED * abs(value) else None

@@ -104,7 +104,7 @@ class Contest:
         plain = self.processes.first(confirmed(made, after) and not dearer)
         if self.stepped is not None and (why := self._falls_behind(before.loss, kept)):
             return why
-        if why := self._overtaken(before, kept):
+        if not dearer and (why := self._overtaken(before, kept)):
             return why
         if self.own is None and (plain or not self.compared):
             return ""

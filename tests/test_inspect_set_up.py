@@ -602,3 +602,22 @@ def test_quiet_positions_are_a_note_and_silent_ones_a_warning(size, severity):
     ids = torch.randint(30, (12, 16))
     report = igt.inspect(Tokens(), ids, lambda o: F.cross_entropy(o.flatten(0, 1), ids.flatten()))
     assert [one.severity for one in report.findings if one.path == "places"] == [severity]
+
+
+def test_a_few_numbers_of_old_memory():
+    class Tagged(nn.Module):
+        def __init__(self, moves):
+            super().__init__()
+            self.body, self.moves = nn.Linear(8, 3), nn.Parameter(moves)
+
+        def forward(self, x):
+            return self.body(x) + self.moves.sum(0).clamp(-1, 1)
+
+    x = torch.randn(32, 8)
+    old = torch.tensor([[2.8e-40, 0.0, 5.3e17], [6.5e9, 0.0, 1.3e-11], [0.0, 5.4e-20, 3.3e-40]])
+    assert "uninitialized" in loud(Tagged(old), x)
+    for drawn in (
+        0.1 * torch.randn(3, 3),
+        torch.tensor([[1e-9, 0.0, 3.0], [1e9, 0.0, 1e4], [1.0, 2.0, 1e-6]]),
+    ):
+        assert "uninitialized" not in loud(Tagged(drawn), x)

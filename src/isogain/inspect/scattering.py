@@ -7,12 +7,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["HUGE", "scattering"]
+__all__ = ["HUGE", "decades_of_few", "scattering"]
 
 FEWEST = 16
 """Numbers from which quartiles tell."""
 HUGE = 1e6
 """Size that no weight is given; small ones of many sizes are what weight decay leaves of trained units."""
+
+
+TINIEST = 1e-30
+"""Size that none is given beside a huge one."""
+
+
+def decades_of_few(sizes: np.ndarray[Any, Any]) -> float:
+    """Decades over which a few sizes above 0, in order, are spread, where the ends are what no law gives."""
+    if len(sizes) < 2 or not (sizes[0] < TINIEST and HUGE < sizes[-1] < math.inf):
+        return 0.0
+    return math.log10(float(sizes[-1])) - math.log10(float(sizes[0]))
 
 
 def scattering(numbers: np.ndarray[Any, Any]) -> float:

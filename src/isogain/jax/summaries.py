@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isogain.core.activations import ActivationError, activation
 from isogain.inspect.formats import Scales
-from isogain.inspect.scattering import scattering
+from isogain.inspect.scattering import decades_of_few, scattering
 from isogain.inspect.signals import Backward, Forward
 from isogain.inspect.table import ParameterState
 from isogain.jax.ranks import channels, observations, spectrum
@@ -168,7 +168,7 @@ def _scales(values: Array) -> Scales:
 def _decades(values: Array) -> float:
     sizes = np.sort(np.abs(values[:4096][np.isfinite(values[:4096]) & (values[:4096] != 0)]))
     if sizes.size < 20:
-        return 0.0
+        return decades_of_few(sizes)
     return math.log10(sizes[-1 - sizes.size // 100] / sizes[sizes.size // 100])
 
 

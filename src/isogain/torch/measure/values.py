@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from isogain.inspect.scattering import HUGE, scattering
+from isogain.inspect.scattering import HUGE, decades_of_few, scattering
 from isogain.torch.measure.arrays import moments
 from isogain.torch.measure.cuts import KEPT
 from isogain.torch.measure.notes import Stack
@@ -111,7 +111,7 @@ def _decades(size: Array) -> float:
     """Of sizes in order."""
     few = len(size) // 100
     if len(size) < 20:
-        return 0.0
+        return decades_of_few(size)
     if size[0] <= 2 * ROUNDED[1] * size[-1 - few]:
         relative = size / size[-1 - few]
         size = size[(relative < ROUNDED[0]) | (relative > ROUNDED[1])]

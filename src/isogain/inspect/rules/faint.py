@@ -42,7 +42,8 @@ def silent_losses(table: Table) -> Iterator[Finding]:
     """A loss that asks for something and moves no parameter: its gradient ends somewhere."""
     known = [one.gradient for one in table.parameters.values() if one.gradient is not None]
     asked = any(use.value > 0 and not use.learnt_target for use in table.losses)
-    if not known or not asked or any(one.largest > 0 or not one.finite for one in known):
+    zero = any(one.zero for one in table.parameters.values() if one.requested)  # a reason of its own
+    if not known or not asked or zero or any(one.largest > 0 or not one.finite for one in known):
         return
     end = next((node for node in table.graph.nodes if _ends(table, node)), None)
     if end is None or next(vanishing_backward(table), None) is not None:

@@ -19,7 +19,9 @@ __all__ = ["UNIT", "initial_loss", "of_unit_rows"]
 
 EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
-RATIO = (16.0, 100.0)
+RATIO = (10.0, 100.0)
+"""A loss of yes or no over what the best constant answer costs."""
+SQUARES = (16.0, 100.0)
 """Mean squared error over the variance of the targets, which the best constant prediction would cost."""
 DISTANT = (100.0, 1e4)
 """Deviation of the targets, over 1 and over the size of the answers, that usual rates take ages to reach."""
@@ -328,12 +330,12 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
     ratio = use.value / use.chance
     # of numbers that are weighed later some may be padding, and their targets anything
     distance = 0.0 if use.elements else use.target_std / max(use.spread, 1.0)
-    if ratio <= RATIO[0] and not distance > DISTANT[0]:
+    if ratio <= SQUARES[0] and not distance > DISTANT[0]:
         return None
-    severity: Severity = "critical" if ratio > RATIO[1] or distance > DISTANT[1] else "warning"
+    severity: Severity = "critical" if ratio > SQUARES[1] or distance > DISTANT[1] else "warning"
     off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
     name, path, mends = _head(table, use, use.target_std)
-    if off_centre or ratio <= RATIO[0]:
+    if off_centre or ratio <= SQUARES[0]:
         why = (
             f"the targets lie around {use.target_mean:.3g} with standard deviation "
             f"{use.target_std:.3g}, and the "

@@ -621,3 +621,60 @@ def test_a_few_numbers_of_old_memory():
         torch.tensor([[1e-9, 0.0, 3.0], [1e9, 0.0, 1e4], [1.0, 2.0, 1e-6]]),
     ):
         assert "uninitialized" not in loud(Tagged(drawn), x)
+
+
+# ---- names of what is wrong ------------------------------------------------------------------------------------
+
+
+def test_numbers_with_fractions_that_look_up_one_row():
+    class Timed(nn.Module):
+        def __init__(self, rows):
+            super().__init__()
+            self.time, self.read, self.answer = nn.Embedding(64, 16), nn.Linear(4, 16), nn.Linear(16, 1)
+            self.rows = rows
+
+        def forward(self, x, t):
+            return self.answer(torch.tanh(self.read(x) + self.time((t * self.rows).long())))
+
+    x, t = torch.randn(64, 4), 0.99 * torch.rand(64)
+
+    def loss(answers):
+        return F.mse_loss(answers, torch.sin(6 * t)[:, None])
+
+    found = loud(Timed(1), (x, t), loss)["idle-slices"]
+    assert found.path == "time"
+    assert "1 of 64 rows" in found.measured
+    assert "idle-slices" not in loud(Timed(63), (x, t), loss)
+
+
+def test_a_state_that_grows_is_named_and_not_the_head_behind_it():
+    class Doubling(nn.Module):
+        def __init__(self, factor):
+            super().__init__()
+            self.rnn, self.head = nn.RNN(2, 32, nonlinearity="relu", batch_first=True), nn.Linear(32, 4)
+            self.rnn.weight_hh_l0.data = factor * torch.eye(32)
+
+        def forward(self, x):
+            return self.head(self.rnn(x)[0][:, -1])
+
+    x, y = torch.randn(32, 40, 2), torch.randint(4, (32,))
+    found = loud(Doubling(2.0), x, lambda output: F.cross_entropy(output, y))["exploding-forward"]
+    assert found.path == "rnn"
+    assert "at each of its steps" in found.why
+    assert "exploding-forward" not in loud(Doubling(1.0), x, lambda output: F.cross_entropy(output, y))
+
+
+def test_parameters_that_functions_use_bear_their_own_names():
+    class Written(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = (
+                nn.Parameter(9 * torch.randn(16, 32)),
+                nn.Parameter(torch.randn(32, 4) / 6),
+            )
+
+        def forward(self, x):
+            return torch.tanh(x @ self.first) @ self.second
+
+    report = igt.inspect(Written(), torch.randn(48, 16))
+    assert any("first" in (one.path, *one.paths) or "first" in one.why for one in report.findings)

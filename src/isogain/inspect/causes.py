@@ -24,9 +24,14 @@ _NAMED_GAINS = (
 
 def place(node: Node) -> str:
     """Where a node is, in words that can be found in the model's code."""
-    named = node.kind in ("weight", "embedding", "recurrent", "norm") and node.path
-    if named:
-        return node.path
+    if node.kind in ("weight", "embedding", "recurrent", "norm"):
+        own = node.weight.name if node.weight else ""
+        module, _, leaf = own.rpartition(".")
+        # a parameter that a function uses bears its own name: what holds it holds others, too
+        if own and module == node.path and "weight" not in leaf:
+            return own
+        if node.path:
+            return node.path
     return f"{node.path} ({node.op})" if node.path else f"({node.op} {node.index})"
 
 

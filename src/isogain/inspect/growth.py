@@ -13,7 +13,7 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.chains import decades, is_residual_sum
 from isogain.inspect.table import Table
 
-__all__ = ["Growth", "between", "grown"]
+__all__ = ["Growth", "between", "cell_between", "grown"]
 
 MOST_OF_IT = 0.6
 """Share of a change that what lies between layers must make to be named instead of them."""
@@ -65,6 +65,14 @@ def between(table: Table, start: Node, end: Node, change: float) -> Growth | Non
         return Growth(names, math.copysign(most, change))
     op, most = max(plain.items(), key=lambda one: one[1], default=("", 0.0))
     return Growth((), most, op) if most > MOST_OF_IT * abs(change) else None
+
+
+def cell_between(table: Table, start: Node, end: Node, change: float) -> Node | None:
+    """The recurrent layer that makes most of a growth, step after step; it counts as one layer."""
+    for before, after in pairwise(one for one in _way(table, end) if one.index >= start.index):
+        if after.kind == "recurrent" and _step(table, before, after) > MOST_OF_IT * change > 0:
+            return after
+    return None
 
 
 def grown(table: Table, node: Node) -> Growth | None:

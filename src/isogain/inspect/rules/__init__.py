@@ -20,6 +20,7 @@ from isogain.inspect.rules.buffers import (
 from isogain.inspect.rules.clipped import clipped_signals, clipped_weights
 from isogain.inspect.rules.codebooks import idle_codes
 from isogain.inspect.rules.crossed import crossed_targets
+from isogain.inspect.rules.cut_ids import cut_ids
 from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
 from isogain.inspect.rules.empty import empty_signals
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
@@ -119,7 +120,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),
     "loss-floor": (loss_floor, crossed_targets, wrong_classes, inverse_temperatures, shrunk_logits),
     "identical-layers": (identical_layers, repeated_layers, same_slices),
-    "idle-slices": (idle_slices, idle_codes),
+    "idle-slices": (cut_ids, idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter, frozen_answers),
     "dtype-headroom": (dtype_headroom, buffer_precision),
 }

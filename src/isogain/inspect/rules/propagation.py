@@ -23,7 +23,7 @@ from isogain.inspect.chains import (
 from isogain.inspect.closed import closed
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
-from isogain.inspect.growth import Growth, between
+from isogain.inspect.growth import Growth, between, cell_between
 from isogain.inspect.mending import filled, smaller_inputs, stack
 from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
@@ -199,12 +199,22 @@ def _forward_finding(
     known = next(told, None) if worst.kind != "weight" else None
     if known is not None:
         why, paths, mends = known.why, known.paths, known.mends
+    elif (cell := cell_between(table, piece[0], worst, change)) is not None:
+        worst, why = cell, _grown_state(cell, change)
+        paths, mends = (place(cell),), (RESTART,)
     return Finding(
         code, severity, pattern(made.names) if made and made.names else place(worst),
         f"root mean square {start:.3g} -> {end:.3g} ({change:+.1f} decades)",
         expected_words(natural, chain.course.band(), chain), why, "", paths, mends=mends,
         blames=known is None,
     )  # fmt: skip
+
+
+def _grown_state(cell: Node, change: float) -> str:
+    return (
+        f"{place(cell)} multiplies its state at each of its steps: they end {10**change:.3g} times as large; "
+        "recurrent weights of an orthogonal start keep their length"
+    )
 
 
 def growth_cause(

@@ -101,9 +101,8 @@ def _attention(logits: Tensor) -> Attention | None:
     """Numbers of (samples, heads, queries, keys)."""
     logits = logits.float()
     top = logits.amax(-1, keepdim=True)
-    seeing = (
-        (top > -math.inf).flatten(1).all(1)
-    )  # of each sample: where a query may see nothing, it has no shares
+    # samples of which a query may see nothing: it has no shares
+    seeing = (top > -math.inf).flatten(1).all(1)
     logits, top = logits[seeing], top[seeing]
     if len(logits) == 0 or not bool(torch.isfinite(top).all()):
         return None

@@ -29,25 +29,26 @@ def worded(dialect: Dialect, inputs: Any, loss: Any) -> Dialect:
     said = dict(dialect.verbs)
     asked = wants_targets(loss)
     if isinstance(inputs, Mapping) or type(inputs) in (tuple, list):
-        said |= {verb: _line(inputs, _first(inputs), text) for verb, text in ON_ONE.items()}
+        said |= _lines(dialect, inputs, _first(inputs), ON_ONE)
     elif not hasattr(inputs, "shape"):
         said = {verb: text for verb, text in said.items() if verb not in ON_ONE}
     if asked or loss is None:
         said = {verb: text for verb, text in said.items() if verb not in ON_TARGETS}
     if asked and (place := _targets(inputs)) is not None:
-        said |= {
-            verb: _line(inputs, place, text) for verb, text in ON_TARGETS.items() if verb in dialect.verbs
-        }
+        said |= _lines(dialect, inputs, place, ON_TARGETS)
     return replace(dialect, verbs=said)
 
 
 def _first(inputs: Any) -> Any:
     """Where the first part of a batch stands that holds numbers with fractions."""
     parts = inputs.items() if isinstance(inputs, Mapping) else enumerate(inputs)
-    fractions = (
-        place for place, one in parts if getattr(getattr(one, "dtype", None), "is_floating_point", True)
-    )
-    return next(fractions, 0)
+    return next((place for place, one in parts if _has_fractions(one)), 0)
+
+
+def _has_fractions(one: Any) -> bool:
+    if isinstance(one, Tensor):
+        return one.is_floating_point()
+    return getattr(getattr(one, "dtype", None), "kind", "") == "f"
 
 
 def _targets(inputs: Any) -> Any:
@@ -55,6 +56,10 @@ def _targets(inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         return target_name(inputs)
     return len(inputs) - 1 if type(inputs) in (tuple, list) else None
+
+
+def _lines(dialect: Dialect, inputs: Any, place: Any, verbs: Mapping[str, str]) -> dict[str, str]:
+    return {verb: _line(inputs, place, text) for verb, text in verbs.items() if verb in dialect.verbs}
 
 
 def _line(inputs: Any, place: Any, text: str) -> str:

@@ -350,6 +350,14 @@ def test_attention_upon_attention_without_a_residual_sum(depth, skip, alarm):
         assert "no residual sum" in found["rank-collapse"].why
 
 
+def test_loud_attention_beside_a_stream_is_no_missing_sum():
+    model, ids = Blocks(4, True), torch.randint(30, (12, 16))
+    for layer in model.out:
+        nn.init.normal_(layer.weight, std=30.0)
+    found = loud(model, ids, lambda o: F.cross_entropy(o.flatten(0, 1), ids.flatten()))
+    assert "no residual sum" not in " ".join(one.why for one in found.values())
+
+
 @pytest.mark.parametrize(("depth", "gain", "alarm"), [(20, 1, True), (20, 2**0.5, False), (6, 1, False)])
 def test_twenty_plain_layers_at_glorots_gain(depth, gain, alarm):
     layers = []
@@ -678,3 +686,27 @@ def test_parameters_that_functions_use_bear_their_own_names():
 
     report = igt.inspect(Written(), torch.randn(48, 16))
     assert any("first" in (one.path, *one.paths) or "first" in one.why for one in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("std", "frozen", "alarm"), [(1e-4, False, False), (1e-4, True, True), (0.1, True, False)]
+)
+def test_small_tables_that_learn_are_a_start(std, frozen, alarm):
+    class Clicks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tables = nn.ModuleList(nn.Embedding(20, 8) for _ in range(5))
+            self.body = nn.Sequential(
+                nn.Linear(40, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1)
+            )
+            for table in self.tables:
+                nn.init.normal_(table.weight, std=std)
+                table.weight.requires_grad_(not frozen)
+
+        def forward(self, ids):
+            return self.body(torch.cat([table(ids[:, k]) for k, table in enumerate(self.tables)], 1))[:, 0]
+
+    ids = torch.randint(20, (64, 5))
+    clicked = (ids[:, 0] > 9).float()
+    found = loud(Clicks(), ids, lambda logits: F.binary_cross_entropy_with_logits(logits, clicked))
+    assert bool({"constant-output", "rank-collapse"} & set(found)) == alarm

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from isogain.graph import Node
 from isogain.inspect.chains import is_residual_sum
-from isogain.inspect.table import Table
+from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["opening"]
+__all__ = ["looked_up", "opening"]
 
 SMALL = 0.1
 """A constant factor below which a branch begins as good as shut, on purpose."""
@@ -23,6 +23,25 @@ def opening(table: Table) -> float:
     sums = [node for node in table.graph.nodes if node.kind == "add" and is_residual_sum(table, node)]
     held = [min((_factor(table, table.node(one)) for one in node.inputs), default=1.0) for node in sums]
     return max(held) if held and max(held) < SMALL else 1.0
+
+
+def looked_up(table: Table) -> float:
+    """The size of the largest of the tables that are all that tells samples apart, below .1; 1 for others.
+
+    What is read of small tables (1e-4 in recommenders) differs by so much, as behind a scale held shut: their
+    own gradient is whole, and the first steps make them larger.
+    """
+    readers = [n for n in table.graph.nodes if n.kind in ("weight", "recurrent") and not table.in_loss(n)]
+    if any(not table.node(one).learnt for node in readers for one in node.inputs):
+        return 1.0
+    names = {n.weight.name for n in table.graph.nodes if n.kind == "embedding" and n.weight}
+    tables = [table.parameters[name] for name in names if name in table.parameters]
+    sizes = [one.rms if one.requested and _learns(one) else 1.0 for one in tables]
+    return max(sizes) if sizes and 0 < max(sizes) < SMALL else 1.0
+
+
+def _learns(state: ParameterState) -> bool:
+    return state.gradient is not None and state.gradient.largest > 0
 
 
 def _factor(table: Table, node: Node) -> float:

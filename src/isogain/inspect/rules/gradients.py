@@ -31,6 +31,8 @@ __all__ = ["exploding_backward", "vanishing_backward"]
 
 INFLUENCE = Tolerance(2.5, 4.0)
 """For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
+ALIKE = 1e-5
+"""1 - cosine of samples below which too little differs between them for its influence to be compared."""
 TINY = 1e-20
 """Gradient so small that a few layers more may let it underflow."""
 SHUT = 0.5
@@ -125,6 +127,8 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
         if not growing and _learns_elsewhere(chain, node, until[last.index]):
             continue
         for influence in (True,) if chain.normalised else (True, False):
+            if growing and influence and _alike(table, node, last):
+                continue
             low, high = _losses(table, node, last, influence)
             change = low if growing else high
             change -= 0.0 if influence else decades_off(table, node.index, last.index)
@@ -140,6 +144,10 @@ def _backward(table: Table, chain: Chain, growing: bool) -> Finding | None:
     if severity is None or (not growing and _whispers(table, chain, node, last, change)):
         return None
     return _backward_finding(table, chain, node, last, change, severity, influence)
+
+
+def _alike(table: Table, *nodes: Node) -> bool:
+    return any(table.forward[node.index].distance < ALIKE for node in nodes)
 
 
 def _whispers(table: Table, chain: Chain, node: Node, last: Node, change: float) -> bool:

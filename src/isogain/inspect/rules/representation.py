@@ -12,7 +12,7 @@ from isogain.inspect.chains import Chain, Tolerance, chains, is_prior, weights_o
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, stack
-from isogain.inspect.openings import opening
+from isogain.inspect.openings import looked_up, opening
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.drowned import drowning_biases
 from isogain.inspect.rules.exponentials import narrow_bells
@@ -94,7 +94,7 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         here = _lost(start, kept, depth)
         if here > lost:
             worst, lost = node, here
-    severity = severity_of(lost, COLLAPSE)
+    severity = severity_of(lost + math.log10(looked_up(table)), COLLAPSE)
     if severity is None:
         return None
     now = found[nodes.index(worst)]
@@ -220,7 +220,7 @@ def constant_output(table: Table) -> Iterator[Finding]:
             continue
         start = _start_distance(table)
         depth = sum(n.kind in ("weight", "recurrent") for n in table.graph.nodes[: index + 1])
-        chosen = opening(table) if forward.distance > ROUNDING else 1.0
+        chosen = min(opening(table), looked_up(table)) if forward.distance > ROUNDING else 1.0
         lost = _lost(start, forward.distance, depth) + math.log10(chosen)
         severity = severity_of(lost, CONSTANT)
         if severity is None or is_prior(table, node):

@@ -114,7 +114,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         clipped_signals,
     ),
     "dead-units": (dead_units,),
-    "rank-collapse": (rank_collapse, blended_positions, same_places, one_distance, wide_kernels),
+    "rank-collapse": (blended_positions, rank_collapse, same_places, one_distance, wide_kernels),
     "constant-output": (same_inputs, constant_output, mixed_samples, shared_by_samples),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),

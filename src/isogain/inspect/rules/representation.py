@@ -13,6 +13,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import fresh, is_matrix, stack
 from isogain.inspect.openings import looked_up, opening
+from isogain.inspect.rules.blended import blended_positions
 from isogain.inspect.rules.codebooks import one_code
 from isogain.inspect.rules.drowned import drowning_biases
 from isogain.inspect.rules.exponentials import narrow_bells
@@ -65,8 +66,11 @@ def rank_collapse(table: Table) -> Iterator[Finding]:
     """Samples, or positions of one sample, whose representations on the trunk become parallel."""
     if table.input_distance == 0:
         return
+    fields = [("samples", "distance"), ("positions", "position_distance")]
+    if any(blended_positions(table)):
+        del fields[1]  # told of, with its cause
     for trunk in chains(table):
-        for what, field in (("samples", "distance"), ("positions", "position_distance")):
+        for what, field in fields:
             found = _one_position(table, trunk) if what == "positions" else None
             found = found or _collapse(table, trunk, what, field)
             if found:
@@ -94,7 +98,8 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
         here = _lost(start, kept, depth)
         if here > lost:
             worst, lost = node, here
-    severity = severity_of(lost + math.log10(looked_up(table)), COLLAPSE)
+    severity = severity_of(lost, COLLAPSE)
+    severity = severity and severity_of(lost + math.log10(looked_up(table)), COLLAPSE)
     if severity is None:
         return None
     now = found[nodes.index(worst)]

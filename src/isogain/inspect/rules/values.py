@@ -59,16 +59,16 @@ def _finding(
 
 def _zeros_behind(table: Table, node: Node) -> list[str]:
     """The weights of zeros, and without a bias, that make what is divided on the way to a node."""
-    zeros, stack, seen = list[str](), [(node.index, False)], set[int]()
+    zeros, stack = list[str](), [(node.index, False)]
+    seen = set(stack)
     while stack:
         index, divided = stack.pop()
         one = table.node(index)
-        if index in seen or (one.kind == "weight" and not divided):
-            continue
-        seen.add(index)
         if one.kind != "weight":
-            stack += [(source, divided or "div" in one.op) for source in one.inputs]
-        elif one.weight is not None and table.is_zero_weight(one) and table.silent(one):
+            new = {(source, divided or "div" in one.op) for source in one.inputs} - seen
+            seen |= new
+            stack += new
+        elif divided and one.weight is not None and table.is_zero_weight(one) and table.silent(one):
             zeros.append(one.weight.name)
     return sorted(zeros, key=list(table.graph.by_parameter).index)
 

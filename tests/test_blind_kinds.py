@@ -20,13 +20,9 @@ import isogain.torch as igt  # noqa: E402
 from isogain.inspect.looks import Choices, Gates  # noqa: E402
 from isogain.inspect.scattering import scattering  # noqa: E402
 from isogain.torch.measure.powers import kept_by  # noqa: E402
+from told import told as found  # noqa: E402
 
 STEPS, SIZE, CLASSES = 12, 32, 4
-
-
-def found(model, inputs, loss):
-    report = igt.inspect(model, inputs, loss)
-    return {f.code: f for f in reversed(report.findings) if f.severity != "info"}
 
 
 def classes(count, classes=CLASSES):

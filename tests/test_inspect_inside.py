@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: E402
 
 import isogain.torch as igt  # noqa: E402
 from isogain.torch.inspection.inspecting import inspect, measure  # noqa: E402
+from told import told as found  # noqa: E402
 
 SAMPLES, WIDTH, CLASSES = 64, 16, 5
 
@@ -20,12 +21,6 @@ SAMPLES, WIDTH, CLASSES = 64, 16, 5
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
-
-
-def found(model, inputs, loss=None, *, inspect=inspect):
-    """What is found; `igt.inspect` tries fixes too."""
-    report = inspect(model, inputs, loss=loss)
-    return {one.code: one for one in reversed(report.findings) if one.severity != "info"}
 
 
 class Called(nn.Module):

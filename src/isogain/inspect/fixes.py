@@ -53,6 +53,11 @@ class Change:
         """The parameters it changes; none for what concerns the whole model or its data."""
         return tuple(name for name, _ in self.values)
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Those of its text: what inputs are divided by, a mean and a deviation."""
+        return tuple(map(float, self.text.split()))
+
 
 @dataclass(frozen=True)
 class Fix:
@@ -97,9 +102,8 @@ def flat_answers(loss: Callable[[Any], Any], shapes: str) -> Callable[[Any], Any
     return lambda output: loss(output.reshape(wanted))
 
 
-def rescaled_answers(loss: Callable[[Any], Any], scale: str) -> Callable[[Any], Any]:
-    """What `RESCALED_ANSWERS` makes of a loss; `scale` is the text of its Change, mean and deviation."""
-    mean, deviation = map(float, scale.split())
+def rescaled_answers(loss: Callable[[Any], Any], mean: float, deviation: float) -> Callable[[Any], Any]:
+    """What `RESCALED_ANSWERS` makes of a loss, with the numbers of its Change."""
     return lambda output: loss(output * deviation + mean)
 
 

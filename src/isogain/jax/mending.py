@@ -136,12 +136,13 @@ def carried_out(
         if change.verb == "restart" and restarted is not None:
             params = restarted()
         elif change.verb == "inputs":
-            inputs = inputs / float(change.text)
+            (size,) = change.numbers
+            inputs = inputs / size
         elif change.verb == "standardise":
-            mean, deviation = map(float, change.text.split())
+            mean, deviation = change.numbers
             inputs = (inputs - mean) / deviation
         elif change.verb == "targets":
-            loss = rescaled_answers(loss, change.text)
+            loss = rescaled_answers(loss, *change.numbers)
         elif change.verb == "align":
             loss = flat_answers(loss, change.text)
         else:

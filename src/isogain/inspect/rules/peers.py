@@ -53,38 +53,36 @@ def _odd(table: Table) -> list[tuple[Node, float, int]]:
     """(node, median gain of its peers, how many they are) of every weight far off, once a table."""
     kept: list[tuple[Node, float, int]] | None = table.__dict__.get("_odd")
     if kept is None:
+        kinds = _kinds(table)
         kept = [
             (node, usual, len(members))
-            for members in _families(table).values()
-            if (usual := median(_gain(node) for node in members)) > 0
+            for members in kinds
+            if len(members) >= FEWEST and (usual := median(_gain(node) for node in members)) > 0
             for node in members
             if _gain(node) > 0 and not 1 / OFF[0] <= _gain(node) / usual <= OFF[0]
         ]
-        kept += _beyond_all(table)
+        kept += _beyond_all(table, kinds)
         table.__dict__["_odd"] = kept
     return kept
 
 
-def _beyond_all(table: Table) -> list[tuple[Node, float, int]]:
+def _beyond_all(table: Table, kinds: list[list[Node]]) -> list[tuple[Node, float, int]]:
     """Layers without peers, a hundred times as loud as any other kind of layer in the model."""
-    groups = _kinds(table)
-    gains = [median(map(_gain, members)) for members in groups.values()]
-    usual = max(median(gains), SMALLEST) if gains else SMALLEST
-    alone = (node for members in groups.values() if len(members) < FEWEST for node in members)
+    if len(kinds) < SEVERAL:
+        return []
+    usual = max(median(median(map(_gain, members)) for members in kinds), SMALLEST)
+    alone = (node for members in kinds if len(members) < FEWEST for node in members)
     loud = (node for node in alone if _gain(node) > OFF[1] * usual)
     held = (node for node in loud if not table.graph.following(node.index, ("norm",), 1))
-    return [(node, usual, len(groups)) for node in held] if len(groups) >= SEVERAL else []
+    return [(node, usual, len(kinds)) for node in held]
 
 
 def _gain(node: Node) -> float:
     return node.weight.gain if node.weight else math.nan
 
 
-def _families(table: Table) -> dict[tuple[object, ...], list[Node]]:
-    return {key: members for key, members in _kinds(table).items() if len(members) >= FEWEST}
-
-
-def _kinds(table: Table) -> dict[tuple[object, ...], list[Node]]:
+def _kinds(table: Table) -> list[list[Node]]:
+    """Layers of one family, operation, role and shape, each weight once."""
     groups: dict[tuple[object, ...], list[Node]] = defaultdict(list)
     seen: set[str] = set()
     for node in table.graph.nodes:
@@ -92,7 +90,7 @@ def _kinds(table: Table) -> dict[tuple[object, ...], list[Node]]:
         if plain and node.weight and node.weight.name not in seen and math.isfinite(_gain(node)):
             seen.add(node.weight.name)
             groups[(family(node.path), node.op, node.role, node.weight.shape)].append(node)
-    return groups
+    return list(groups.values())
 
 
 def _quiet(table: Table, node: Node, usual: float, count: int) -> Finding:

@@ -84,14 +84,13 @@ def offset_inputs(table: Table) -> Iterator[Finding]:
 
 def raw_inputs(table: Table) -> Iterator[Finding]:
     """Pixels up to 255, decibels, degrees: numbers far larger than 1 that a layer reads as they came."""
-    if any(foreign_units(table)) or any(offset_inputs(table)):
-        return
     for node in table.graph.nodes:
-        read = (
-            _read(table, node) if node.kind in ("weight", "recurrent") and not table.in_loss(node) else None
-        )
+        layer = node.kind in ("weight", "recurrent") and not table.in_loss(node)
+        read = _read(table, node) if layer else None
         if read is None or not _hands_on(table, node):
             continue
+        if any(foreign_units(table)) or any(offset_inputs(table)):
+            return  # which say more
         raw = table.forward[read.index]
         yield Finding(
             "exploding-forward", "warning", place(node),
@@ -136,7 +135,7 @@ def _read(table: Table, node: Node) -> Node | None:
 def _hands_on(table: Table, node: Node) -> bool:
     """Whether what the layer makes is loud, and something else than a norm reads it."""
     made = table.forward.get(node.index)
-    readers = [one for one in table.graph.nodes if node.index in one.inputs]
+    readers = map(table.node, table.graph.consumers[node.index])
     return made is not None and made.rms > ENTERING and not all(one.kind == "norm" for one in readers)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,19 +21,16 @@ FEWEST = 2
 
 def with_inverted(looks: Sequence[Look], given: Any) -> tuple[Look, ...]:
     """The looks, those at attention marked that may see the filling of every sample and nothing else."""
-    masked = [one for one in looks if isinstance(one.seen, Attention) and any(one.seen.hidden)]
-    if not masked:
-        return tuple(looks)
     inputs = [tensor for tensor in tensors_in(given) if tensor.dim() > 1 and not tensor.is_meta]
     return tuple(_marked(one, inputs) for one in looks)
 
 
-def _marked(look: Look, inputs: Iterable[Tensor]) -> Look:
-    if not isinstance(look.seen, Attention) or not any(look.seen.hidden):
+def _marked(look: Look, inputs: Sequence[Tensor]) -> Look:
+    seen = look.seen
+    if not isinstance(seen, Attention) or not any(seen.hidden):
         return look
-    hidden = look.seen.hidden
-    wrong = any(_only_filling(hidden, tensor) for tensor in inputs)
-    return replace(look, seen=replace(look.seen, inverted=wrong))
+    wrong = any(_only_filling(seen.hidden, tensor) for tensor in inputs)
+    return replace(look, seen=replace(seen, inverted=wrong))
 
 
 def _only_filling(hidden: tuple[Flags, ...], tensor: Tensor) -> bool:

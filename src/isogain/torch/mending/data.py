@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -75,22 +75,28 @@ def _line(inputs: Any, place: Any, text: str) -> str:
 def changed_data(change: Change, inputs: Any, loss: Loss | None) -> tuple[Any, Loss | None]:
     """Inputs and loss as one Change of data has them."""
     if change.verb == "inputs":
-        size = float(change.text)
+        (size,) = change.numbers
         return _each(inputs, lambda t: t / size), loss
     if change.verb == "standardise":
-        mean, deviation = map(float, change.text.split())
+        mean, deviation = change.numbers
         return _each(inputs, lambda t: (t - mean) / deviation), loss
     return inputs, None if loss is None else _other_targets(change, loss)
 
 
-def _each(inputs: Any, change: Any) -> Any:
+def _each(inputs: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return pytree.tree_map_only(Tensor, lambda t: change(t) if t.is_floating_point() else t, inputs)
 
 
 def _other_targets(change: Change, loss: Loss) -> Loss:
-    if not isinstance(loss, (Bound, Named)):
-        return (rescaled_answers if change.verb == "targets" else flat_answers)(loss, change.text)
+    if isinstance(loss, (Bound, Named)):
+        return replace(loss, targets=_changed(change, loss.targets))
     if change.verb == "align":
-        return replace(loss, targets=loss.targets.reshape((-1, 1) if loss.targets.dim() == 1 else (-1,)))
-    mean, deviation = map(float, change.text.split())
-    return replace(loss, targets=(loss.targets - mean) / deviation)
+        return flat_answers(loss, change.text)
+    return rescaled_answers(loss, *change.numbers)
+
+
+def _changed(change: Change, targets: Any) -> Any:
+    if change.verb == "align":
+        return targets.reshape((-1, 1) if targets.dim() == 1 else (-1,))
+    mean, deviation = change.numbers
+    return (targets - mean) / deviation

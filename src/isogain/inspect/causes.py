@@ -21,6 +21,9 @@ _NAMED_GAINS = (
     (5 / 3, "the gain 5/3"),
 )
 
+#: what frameworks call the weight of a layer: the layer's name says where it is
+_OF_LAYERS = ("weight", "kernel", "embedding")
+
 
 def place(node: Node) -> str:
     """Where a node is, in words that can be found in the model's code."""
@@ -28,7 +31,7 @@ def place(node: Node) -> str:
         own = node.weight.name if node.weight else ""
         module, _, leaf = own.rpartition(".")
         # a parameter that a function uses bears its own name: what holds it holds others, too
-        if own and module == node.path and "weight" not in leaf:
+        if own and module == node.path and not any(name in leaf for name in _OF_LAYERS):
             return own
         if node.path:
             return node.path

@@ -178,6 +178,23 @@ def test_experts_that_were_not_chosen_may_wait():
     assert "vanishing-forward" not in told(Chosen(), x, lambda answers: F.mse_loss(answers, x[:, :1]))
 
 
+def test_proposals_of_which_a_start_has_none_may_wait():
+    class Proposing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read, self.score = nn.Linear(8, 16), nn.Linear(16, 1)
+            self.answer, self.refine = nn.Linear(16, 1), nn.Linear(16, 1)
+
+        def forward(self, x):
+            state = torch.tanh(self.read(x))
+            proposed = state[self.score(state)[:, 0] > 9]  # none is as sure at the start
+            return self.answer(state), self.refine(proposed)
+
+    x = torch.randn(32, 8)
+    found = told(Proposing(), x, lambda answers: F.mse_loss(answers[0], x[:, :1]) + answers[1].sum())
+    assert "vanishing-forward" not in found
+
+
 class Curved(nn.Module):
     """The second derivative of a network by its input, as equations ask for it."""
 

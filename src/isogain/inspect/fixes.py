@@ -45,8 +45,8 @@ class Change:
     verb: str
     values: tuple[tuple[str, float], ...] = ()
     text: str = ""
-    """The number format of a cast, what inputs are divided by, mean and deviation of targets, arguments of a
-    restart, a line about data."""
+    """The number format of a cast, what inputs are divided by, mean and deviation of targets, a line
+    about data."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,5 +10,5 @@ __all__ = ["KERAS"]
 KERAS = Dialect(
     "igk.parameter(model, {name})",
     {verb: line for verb, line in TORCH.verbs.items() if verb not in ("freeze", "cast", "entry")}
-    | {"restart": "igk.init_(model, inputs{text})"},
+    | {"restart": "igk.init_(model, inputs)"},
 )

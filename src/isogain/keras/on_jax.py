@@ -30,7 +30,7 @@ KERAS = Dialect(
         verb: line.replace("params = isogain.jax.mend(params, ", "igk.mend_(model, ")
         for verb, line in JAX.verbs.items()
     }
-    | {"restart": "igk.init_(model, inputs{text})"},
+    | {"restart": "igk.init_(model, inputs)"},
 )
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from isogain.inspect.fixes import FLAT_ANSWERS, RESCALED_ANSWERS, Change, Dialect, Fix
-from isogain.torch.call.calling import Loss
+from isogain.torch.call.losses import Bound, Loss, Named
 from isogain.torch.draw.init import constant_, normal_, orthogonal_
 from isogain.torch.mending.data import DATA_VERBS, changed_data
 from isogain.torch.start.starting import init_
@@ -31,7 +31,7 @@ TORCH = Dialect(
         "igt.normal_({p}.data.clone(), std={value}, seed=0, path={name})))",
         "drop": "{p}.data.masked_fill_({p}.data.abs() >= {value}, 0)",
         "freeze": "{p}.requires_grad_(False)",
-        "restart": "igt.init_(model, inputs{text})",
+        "restart": "igt.init_(model, inputs)",
         "cast": "model.to(torch.{text})",
         "inputs": "inputs = inputs / {text}",
         "standardise": "inputs = (inputs - {0}) / {1}",
@@ -69,7 +69,7 @@ def carried_out(fix: Fix, model: nn.Module, inputs: Any, loss: Loss | None = Non
         if change.verb in DATA_VERBS:
             inputs, loss = changed_data(change, inputs, loss)
         elif change.verb == "restart":
-            init_(model, inputs, loss=loss if change.text else None)
+            init_(model, inputs, loss=loss if isinstance(loss, (Bound, Named)) else None)
         elif change.verb == "cast":
             inputs = _cast(change, model, inputs)
         else:

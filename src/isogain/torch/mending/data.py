@@ -24,7 +24,7 @@ def worded(dialect: Dialect, inputs: Any, loss: Any) -> Dialect:
     """The dialect with lines about data that fit `inputs` as they were given: a batch, or several parts.
 
     Targets that a loss of the output alone holds stay where they are: it is handed other answers.  What is
-    no batch (a DataLoader) has no such lines.
+    no batch (a DataLoader) has no such lines.  Where inputs end in targets, a restart is given the loss.
     """
     said = dict(dialect.verbs)
     asked = wants_targets(loss)
@@ -32,10 +32,13 @@ def worded(dialect: Dialect, inputs: Any, loss: Any) -> Dialect:
         said |= _lines(dialect, inputs, _first(inputs), ON_ONE)
     elif not hasattr(inputs, "shape"):
         said = {verb: text for verb, text in said.items() if verb not in ON_ONE}
-    if asked or loss is None:
+    if asked:
         said = {verb: text for verb, text in said.items() if verb not in ON_TARGETS}
     if asked and (place := _targets(inputs)) is not None:
         said |= _lines(dialect, inputs, place, ON_TARGETS)
+    if asked:
+        # inputs end in targets, which only a start with the loss can tell from inputs
+        said["restart"] = f"{said['restart'][:-1]}, loss={repr(loss) if isinstance(loss, str) else 'loss'})"
     return replace(dialect, verbs=said)
 
 

@@ -98,3 +98,17 @@ def test_no_line_about_targets_that_a_loader_holds():
     finding = told(nn.Linear(4, 1), loader, "mse")["initial-loss"]
     assert not finding.fix
     assert finding.remark
+
+
+def test_mistakes_made_at_once_are_mended_line_by_line():
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 1))
+    table = 255 * torch.rand(64, 8)
+    scope = {"inputs": (table, 5000 + 900 * (table[:, :1] / 80 - 1.5))}
+    found = told(model, scope["inputs"], "mse")
+    inputs, targets = found["exploding-forward"], found["initial-loss"]
+    assert targets.remark == f"after that of {inputs.key}"
+    assert f"note      {targets.remark}" in str(igt.inspect(model, scope["inputs"], "mse"))
+    exec(inputs.fix, scope)
+    assert "initial-loss" in told(model, scope["inputs"], "mse")
+    exec(targets.fix, scope)
+    assert not told(model, scope["inputs"], "mse")

@@ -90,3 +90,25 @@ def test_without_a_copy_only_what_leaves_numbers_alone_is_said():
     found = proved(before, lambda fix: pytest.fail("tried"), WORDS, "it is too large").findings
     assert [f.fix for f in found] == ["", "targets = targets / 10"]
     assert "too large" in found[0].remark
+
+
+def test_a_line_that_mends_after_another_says_which():
+    before = report(finding("dead-units", path="a"), finding("rank-collapse", path="b", mends=(TWO,)))
+    left = {
+        ONE: report(finding("rank-collapse", path="b")),
+        TWO: report(finding("dead-units", path="a"), finding("rank-collapse", path="b")),
+        ONE + TWO: report(),
+    }
+    found = proved(before, left.__getitem__, WORDS).findings
+    assert [one.fix for one in found] == ["p['a'] = 0", "p['b'] = 0"]
+    assert [one.remark for one in found] == ["", "after that of dead-units:a"]
+    left[ONE + TWO] = report(finding("symmetric-units"))
+    assert proved(before, left.__getitem__, WORDS).findings[1].fix == ""
+
+
+def test_nothing_is_tried_after_lines_that_change_no_number():
+    said = Fix((Change("data", text="targets = targets / 10"),))
+    before = report(finding("initial-loss", mends=(said,)), finding("dead-units", mends=(ONE,)))
+    tried = []
+    assert proved(before, lambda fix: tried.append(fix), WORDS).findings[1].fix == ""
+    assert tried == [ONE]

@@ -42,7 +42,7 @@ class Finding(Line):
     mends: tuple[Fix, ...] = field(default=(), compare=False, repr=False)
     """What might mend it, in the order in which it is tried."""
     remark: str = ""
-    """In place of a fix: why there is none."""
+    """In place of a fix: why there is none; beside one: after which others it mends."""
     blames: bool = field(default=False, compare=False, repr=False)
     """Whether its why is that of the layers on the way, which any cause that is seen replaces."""
 

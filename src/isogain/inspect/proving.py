@@ -19,6 +19,8 @@ __all__ = ["MOST", "proved"]
 Attempt = Callable[[Fix], Report | None]
 MOST = 6
 """Fixes tried for one report; each is a pass or two."""
+MORE = 3
+"""Tried beside them for what no fix mends alone, upon those that were seen to mend something else."""
 ROOM = 0.25
 """Share by which a first loss may rise above what it, or ignorance, costs: drawn heads differ by as much."""
 ONE_ANSWER = 10.0
@@ -31,6 +33,7 @@ FIRST = (
 )  # fmt: skip
 FAILED = "no line is given: of those tried on a copy none mends this and leaves the rest as good as it is"
 NONE = "no line mends this"
+AFTER = "after that of {}"
 
 
 def proved(report: Report, attempt: Attempt, dialect: Dialect, why_not: str = "") -> Report:
@@ -44,7 +47,9 @@ def proved(report: Report, attempt: Attempt, dialect: Dialect, why_not: str = ""
     for finding in sorted(report.findings, key=_turn):
         settled[finding] = _settled(finding, trials, dialect)
     # what mended a later finding may have mended an earlier one
-    return replace(report, findings=tuple(_settled(settled[f], trials, dialect) for f in report.findings))
+    alone = [_settled(settled[f], trials, dialect) for f in report.findings]
+    trials.room += MORE
+    return replace(report, findings=tuple(_settled_after(f, trials, dialect) for f in alone))
 
 
 def _turn(finding: Finding) -> tuple[int, int]:
@@ -59,10 +64,24 @@ def _settled(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
     sayable = [fix for fix in finding.mends if fix and dialect.says(fix)]
     for fix in trials.known_first(sayable):
         if fix.leaves_numbers or trials.mends(fix, finding):
+            trials.good.setdefault(fix, finding)
             return replace(finding, fix=line_of(fix, dialect), remark="")
     if finding.severity == "info":
         return finding
     return replace(finding, remark=trials.reason(sayable))
+
+
+def _settled_after(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
+    """Mistakes made at once hide each other: a line may mend only after those of other findings."""
+    earlier = {fix: one.key for fix, one in trials.good.items() if not fix.leaves_numbers}
+    if finding.fix or finding.severity == "info" or not earlier:
+        return finding
+    for fix in finding.mends:
+        known = not fix or not dialect.says(fix) or fix.restarts or fix in earlier
+        if not known and trials.mends(sum(earlier, Fix()) + fix, finding):
+            remark = AFTER.format(", ".join(dict.fromkeys(earlier.values())))
+            return replace(finding, fix=line_of(fix, dialect), remark=remark)
+    return finding
 
 
 class _Trials:
@@ -71,6 +90,9 @@ class _Trials:
     def __init__(self, report: Report, attempt: Attempt, why_not: str) -> None:
         self.report, self.attempt, self.why_not = report, attempt, why_not
         self.done: dict[Fix, Report | None] = {}
+        self.good: dict[Fix, Finding] = {}
+        """Those that are said, and a finding that each mends."""
+        self.room = MOST
 
     def known_first(self, fixes: list[Fix]) -> Iterable[Fix]:
         """Fixes that mended another finding come first: one cause has one fix."""
@@ -82,7 +104,7 @@ class _Trials:
         if finding.severity == "info" or self.why_not:
             return False
         if fix not in self.done:
-            if len(self.done) >= MOST:
+            if len(self.done) >= self.room:
                 return False
             self.done[fix] = self.attempt(fix)
         after = self.done[fix]

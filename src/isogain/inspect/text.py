@@ -56,8 +56,8 @@ def _finding(finding: Finding, first: Finding, say: Say) -> str:
     seen = say(f"{finding.measured}; expected {finding.expected}")
     fix = finding.fix if first is finding else say(f"that of {first.key} mends this too")
     said = {"measured": seen, "why": say(finding.why), "fix": fix or say(finding.remark)}
-    if not fix and finding.remark:
-        said["fix"] = f"({said['fix']})"
+    if finding.remark:
+        said |= {"note": say(finding.remark)} if fix else {"fix": f"({said['fix']})"}
     for name, text in said.items():
         if text:
             lines.append(filled(text, WIDTH, f"  {padded(say(name), 8)}  ", " " * 12))

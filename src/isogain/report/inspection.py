@@ -146,8 +146,8 @@ def _finding(finding: Finding) -> str:
             f'class="command"><code>{escape(finding.fix)}</code>'
             '<button type="button" class="copy" hidden>' + say("Copy") + "</button></p></div>"
         )
-    elif finding.remark:
-        fix = f'<p class="fix">{escape(_sentence(say(finding.remark)))}</p>'
+    if finding.remark:
+        fix += f'<p class="fix">{escape(_sentence(say(finding.remark)))}</p>'
     words = escape(f"{finding.code} {finding.path} {finding.severity}".lower())
     places = ""
     if len(finding.paths) > 1:

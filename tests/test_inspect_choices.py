@@ -175,6 +175,23 @@ def test_a_cold_softmax_of_trained_numbers(temperature, cold):
     assert not cold or found["attention-collapse"].fix
 
 
+@pytest.mark.parametrize("activated", [False, True])
+@pytest.mark.parametrize(("temperature", "hard"), [(1.0, False), (0.02, False), (0.0005, True)])
+def test_a_choice_of_codes_by_a_temperature_next_to_nothing(temperature, hard, activated):
+    class Coded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.choose, self.codes, self.answer = nn.Linear(30, 12), nn.Linear(12, 16), nn.Linear(16, 3)
+
+        def forward(self, x):
+            state = self.codes((self.choose(x) / temperature).softmax(-1))
+            return self.answer(state.relu() if activated else state)
+
+    found = told(Coded(), (torch.randn(64, 30), torch.arange(64) % 3), "cross_entropy")
+    assert set(found) == ({"attention-collapse"} if hard else set())
+    assert not hard or found["attention-collapse"].path == "choose"
+
+
 @pytest.mark.parametrize("copied", [False, True])
 def test_slots_of_one_row(copied):
     class Slots(nn.Module):

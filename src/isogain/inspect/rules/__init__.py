@@ -48,7 +48,7 @@ from isogain.inspect.rules.representation import constant_output, rank_collapse
 from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
-from isogain.inspect.rules.settled import cold_choices, settled_shares
+from isogain.inspect.rules.settled import cold_choices, hard_choices, settled_shares
 from isogain.inspect.rules.silences import erased_signals, masked_weights, zero_rows
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
@@ -100,7 +100,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         empty_signals,
     ),
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
-    "attention-collapse": (inverted_masks, attention_collapse, loud_mixtures, cold_choices),
+    "attention-collapse": (inverted_masks, attention_collapse, loud_mixtures, cold_choices, hard_choices),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (vanishing_backward, rounded_weights, faint_losses, silent_losses),
     "saturated-units": (

@@ -16,7 +16,7 @@ from isogain.inspect.looks import Attention, Look
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
-__all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "condensation"]
+__all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "condensation", "of_keys"]
 
 BEYOND = (1.2, 4.0)
 """Times sqrt(2 ln n) from which one-hot attention is a warning, and critical."""
@@ -49,6 +49,11 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
 def _of_positions(table: Table, look: Look) -> bool:
     """Whether there are places beside samples: of two axes it is no attention over keys."""
     return look.node is not None and len(table.node(look.node).shape) > 2
+
+
+def of_keys(table: Table, look: Look) -> bool:
+    """Whether a softmax is of products of queries and keys, and weighs values."""
+    return _ends(table, look) is not None
 
 
 def condensation(keys: int) -> float:

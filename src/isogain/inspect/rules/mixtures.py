@@ -15,7 +15,7 @@ from isogain.inspect.mending import sized, zeroed
 from isogain.inspect.rules.attention import BEYOND, SPREAD_OUT, condensation
 from isogain.inspect.table import Table
 
-__all__ = ["loud_mixtures", "shut_mixtures", "shut_softmaxes"]
+__all__ = ["loud_mixtures", "shut_mixtures", "told_softmaxes"]
 
 ONE_HOT = 0.9
 """Mean largest share from which one of those that are mixed is chosen."""
@@ -105,9 +105,9 @@ def shut_mixtures(table: Table) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def shut_softmaxes(table: Table) -> frozenset[int]:
-    """The nodes of those."""
-    return frozenset(one.softmax for one in _mixtures(table) if one.shut)
+def told_softmaxes(table: Table) -> frozenset[int]:
+    """The nodes of those that either tells of."""
+    return frozenset(one.softmax for one in _mixtures(table) if one.shut or one.loud)
 
 
 def _places(found: list[Mixture]) -> list[str]:

@@ -12,11 +12,11 @@ from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Attention, Look
 from isogain.inspect.mending import sized, zeroed
-from isogain.inspect.rules.attention import BEYOND, condensation
-from isogain.inspect.rules.mixtures import shut_softmaxes
+from isogain.inspect.rules.attention import BEYOND, condensation, of_keys
+from isogain.inspect.rules.mixtures import told_softmaxes
 from isogain.inspect.table import Table
 
-__all__ = ["cold_choices", "settled_shares"]
+__all__ = ["cold_choices", "hard_choices", "settled_shares"]
 
 REST = 1e-3
 """What all but one get together below which softmax's slope, and with it each gradient, is as small."""
@@ -26,6 +26,8 @@ REACH = 0.5
 """Of the gap between the one and the others, the most that what differs from sample to sample spans."""
 COLD = 0.99
 """Mean largest share of a choice among trained numbers from which it is made: the slope is below .01."""
+HARD = 30.0
+"""Times the size at which a softmax condenses that no annealing of a temperature starts from."""
 STEPS = 8
 CHOOSING = frozenset(["softmax", "scaled_dot_product_attention"])
 """Operations of which logits and shares were looked at."""
@@ -45,7 +47,7 @@ class Settled:
 
 def settled_shares(table: Table) -> Iterator[Finding]:
     """Attention and routers that take one place for all samples, by what is added to their logits."""
-    known = shut_softmaxes(table)
+    known = told_softmaxes(table)
     found = [one for one in _settled(table) if one.node.index not in known]
     if not found:
         return
@@ -169,3 +171,44 @@ def _cold(table: Table, look: Look) -> Attention | None:
         return None
     loud = all(size > BEYOND[0] * condensation(seen.keys) for size in seen.logits)
     return seen if seen.logits and loud and min(seen.largest) > COLD else None
+
+
+def hard_choices(table: Table) -> Iterator[Finding]:
+    """A softmax within the model that is a step at its first pass, by a factor on what it reads."""
+    known = told_softmaxes(table)
+    for look in table.looks:
+        node = None if look.node is None or look.node in known else table.node(look.node)
+        if node is None or not isinstance(look.seen, Attention) or not _hard(table, look, node):
+            continue
+        size, bar, maker = max(look.seen.logits), condensation(look.seen.keys), _nearest_weight(table, node)
+        names = tuple(dict.fromkeys(place(one) for one in (maker, node) if one is not None))
+        yield Finding(
+            "attention-collapse", "warning", names[0],
+            f"logits of standard deviation {size:.3g} over {look.seen.keys} to choose from; largest share "
+            f"{max(look.seen.largest):.3f}",
+            f"about 1, and below sqrt(2 ln {look.seen.keys}) = {bar:.2g}, where a softmax condenses",
+            f"{place(node)} takes one by chance and is flat there: a gradient comes back only from the few "
+            f"samples that lie between two; what it reads is too large, or divided by too small a temperature",
+            paths=names,
+        )  # fmt: skip
+        return
+
+
+def _hard(table: Table, look: Look, node: Node) -> bool:
+    """Whether every head of a learnt softmax is one-hot by far, and it is neither attention nor an answer."""
+    seen = look.seen
+    if look.op != "softmax" or not isinstance(seen, Attention) or not node.learnt or table.in_loss(node):
+        return False
+    if of_keys(table, look) or not table.graph.weighed_later(node.index):
+        return False
+    far = all(size > HARD * condensation(seen.keys) for size in seen.logits)
+    return bool(seen.logits) and far and min(seen.largest) > COLD
+
+
+def _nearest_weight(table: Table, node: Node) -> Node | None:
+    for _ in range(STEPS):
+        source = lone_source(table, node)
+        if source is None or source.kind == "weight":
+            return source
+        node = source
+    return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
 import isogain.torch as igt  # noqa: E402
 from isogain.inspect.chains import chains  # noqa: E402
@@ -179,3 +181,27 @@ def test_a_collapse_is_placed_where_rounding_begins_not_by_its_noise():
         report = igt.inspect(model, x * (1 + 1e-7 * k))
         found |= {(f.path, f.measured, f.why) for f in report.findings if f.code == "rank-collapse"}
     assert len(found) == 1
+
+
+def test_a_gated_stack_is_told_the_gain_that_its_gates_need():
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(64, 128) for _ in range(20))
+            self.answer = nn.Linear(64, 10)
+
+        def forward(self, x):
+            for one in self.layers:
+                x = F.glu(one(x))
+            return self.answer(x)
+
+    torch.manual_seed(0)
+    report = igt.inspect(Gated(), (drawn(64, 64), torch.arange(64) % 10), "cross_entropy")
+    said = re.search(r"in front of glu, which needs ([\d.]+)", report.cause)
+    assert said
+    # what comes back through gates of signals of size 1 and weights of that gain keeps its length
+    weight = drawn(2048, 1024) * float(said[1]) / 1024**0.5
+    signal = drawn(2048, 2048, seed=1).requires_grad_()
+    back = drawn(2048, 1024, seed=2)
+    (gradient,) = torch.autograd.grad(F.glu(signal), signal, back)
+    assert float((gradient @ weight).square().mean() / back.square().mean()) == pytest.approx(1, abs=0.01)

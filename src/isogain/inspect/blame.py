@@ -23,7 +23,7 @@ APART = 0.5
 def needed_gain(table: Table, node: Node) -> float:
     """The gain at which the activation behind a weight hands gradients on; 1 for none, nan if unknown."""
     after = table.graph.following(node.index, ("activation",), 3)
-    if after is None or after.activation in (None, "glu") or after.role == "gate":
+    if after is None or after.activation is None or after.role == "gate":
         return 1.0
     return critical_gain(str(after.activation), dict(after.settings))
 

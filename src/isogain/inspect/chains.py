@@ -203,7 +203,7 @@ def weights_on(chain: Chain) -> tuple[Node, ...]:
 def common_activation(table: Table, nodes: Sequence[Node]) -> tuple[str, dict[str, float]]:
     """The activation that most often follows these nodes; ('linear', {}) where none does."""
     after = [table.graph.following(node.index, ("activation",), 3) for node in nodes]
-    named = [(n.activation, tuple(sorted(n.settings.items()))) for n in after if n and n.activation != "glu"]
+    named = [(n.activation, tuple(sorted(n.settings.items()))) for n in after if n]
     if not named:
         return "linear", {}
     (name, settings), _ = Counter(named).most_common(1)[0]

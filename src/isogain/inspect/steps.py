@@ -75,10 +75,12 @@ def _step(name: str, settings: tuple[tuple[str, float], ...], place: int, orthog
 @lru_cache(maxsize=256)
 def _gains(name: str, settings: tuple[tuple[str, float], ...], q: float) -> tuple[float, float]:
     try:
-        moments = activation(name, **dict(settings)).moments(q)
+        moments = activation("sigmoid" if name == "glu" else name, **dict(settings)).moments(q)
     except IsogainError:
         return math.nan, math.nan
     slope, second = moments.slope_second.value, moments.second.value
+    if name == "glu":  # a sigmoid(b): two signals of variance q
+        slope, second = second + q * slope, q * second
     forward = math.sqrt(q / second) if second > 0 else math.nan
     backward = 1 / math.sqrt(slope) if slope > 0 and math.isfinite(slope) else math.nan
     return forward, backward

@@ -172,7 +172,7 @@ def test_trained_waves_get_a_line():
     torch.manual_seed(0)
     model, batch = Waves(0.001, trained=True), places()
     found = next(one for one in igt.inspect(model, batch, "mse").findings if one.code == "time-scale")
-    exec(found.fix, {"model": model, "inputs": batch[0], "torch": torch, "igt": igt})
+    exec(found.fix, {"model": model, "inputs": batch, "torch": torch, "igt": igt})
     assert "time-scale" not in told_of(model, batch)
 
 

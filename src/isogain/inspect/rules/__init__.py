@@ -29,6 +29,7 @@ from isogain.inspect.rules.floors import loss_floor
 from isogain.inspect.rules.frozen import frozen_answers
 from isogain.inspect.rules.gates import saturated_gates
 from isogain.inspect.rules.gradients import exploding_backward, vanishing_backward
+from isogain.inspect.rules.hidden import hidden_signals
 from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
@@ -102,7 +103,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
     "attention-collapse": (inverted_masks, attention_collapse, loud_mixtures, cold_choices, hard_choices),
     "exploding-backward": (exploding_backward,),
-    "vanishing-backward": (vanishing_backward, rounded_weights, faint_losses, silent_losses),
+    "vanishing-backward": (
+        vanishing_backward,
+        rounded_weights,
+        faint_losses,
+        silent_losses,
+        hidden_signals,
+    ),
     "saturated-units": (
         saturated_units,
         saturated_gates,

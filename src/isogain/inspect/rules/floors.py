@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.inspect.causes import place, places
 from isogain.inspect.findings import Finding
-from isogain.inspect.rules.losses import of_unit_rows
+from isogain.inspect.rules.answers import of_unit_rows
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["loss_floor"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from isogain.graph import Node
@@ -11,11 +11,11 @@ from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.chains import chains
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
-from isogain.inspect.growth import grown
-from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs, zeroed
+from isogain.inspect.mending import filled, sized, zeroed
+from isogain.inspect.rules.answers import cooled, heads_of, largest_logit, made_by, temperature
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["UNIT", "initial_loss", "of_unit_rows"]
+__all__ = ["initial_loss"]
 
 EXCESS = (2.0, 8.0)
 """Nats above chance, beyond what a head at He's gain may cost after a chain of this depth and width."""
@@ -31,14 +31,6 @@ SURE = 8.0
 """Root mean square of logits from which on a softmax of several is one-hot."""
 HOTTEST = 100.0
 """Largest logit up to which a factor on cosines is a temperature that somebody chose: CLIP's own limit."""
-UNIT = 0.05
-"""How far the length of normalised rows may seem to be from 1, by a sample of them."""
-OWN_BIAS = 0.5
-"""Share of the logits' spread that a head's bias has to make to be named for it."""
-NEAREST = 8
-"""Steps back from a loss to the norms that make its logits cosines."""
-LENGTHS = ("other", "pool", "shape", "product", "add")
-"""Kinds that squares, sums and roots of a signal are of."""
 
 
 def initial_loss(table: Table) -> Iterator[Finding]:
@@ -82,7 +74,7 @@ def _dearer(table: Table, use: LossUse) -> Finding | None:
     """A loss of the caller's own that one output makes far dearer than zeros in its place would."""
     if not use.value > DEARER[0] * use.chance:
         return None
-    heads = _heads(table, use.answers)
+    heads = heads_of(table, use.answers)
     names = use.of or places(heads)
     if not names:
         return None
@@ -115,7 +107,7 @@ def _constant(table: Table, use: LossUse) -> Finding | None:
     if not (excess > EXCESS[0] and ratio > RATIO[0]) or _held(table, use):
         return None
     severity: Severity = "critical" if excess > EXCESS[1] and ratio > RATIO[1] else "warning"
-    heads = _heads(table, use.answers)
+    heads = heads_of(table, use.answers)
     paths = places(heads)
     name = pattern(list(paths)) if paths else "the head"
     p = 1 / (1 + math.exp(-use.constant))
@@ -138,20 +130,6 @@ def _held(table: Table, use: LossUse) -> bool:
     return abs(use.constant) < EXCESS[0] and max(sizes, default=0.0) > EXCESS[0]
 
 
-def _heads(table: Table, answers: Iterable[int], kind: str = "weight") -> list[Node]:
-    """The weights that make these outputs, with no other weight between."""
-    found, stack, seen = [], list(answers), set(answers)
-    while stack:
-        node = table.node(stack.pop())
-        if node.kind == kind:
-            found.append(node)
-            continue
-        new = [one for one in node.inputs if one not in seen]
-        seen.update(new)
-        stack += new
-    return sorted(found, key=lambda node: node.index)
-
-
 def _biases(heads: list[Node], pulled: tuple[str, ...]) -> list[str]:
     """Their biases, if each has one and all its elements are asked for this one answer."""
     names = [node.weight.bias for node in heads if node.weight]
@@ -168,59 +146,19 @@ def _classified(table: Table, use: LossUse) -> Finding | None:
     # spread logits are the mistake; a mean offset (a prior on rare classes) is a choice
     if not math.isfinite(excess) or excess <= EXCESS[0] or use.spread < 2:
         return None
-    cosines, temperature = _temperature(table, use)
-    if cosines and _largest(table, use) <= HOTTEST:
+    cosines, scale = temperature(table, use)
+    if cosines and largest_logit(table, use) <= HOTTEST:
         return None  # a temperature is a choice
     severity: Severity = "critical" if excess > EXCESS[1] else "warning"
     if _frozen_head(table, use):
         severity = "info"  # no start of the rest is at fault
-    name, path, mends = _head(table, use, 0.5) if temperature is None else _cooled(table, temperature)
+    made = made_by(table, use, 0.5) if scale is None else cooled(table, scale)
     return Finding(
-        "initial-loss", severity, path, f"{use.value:.3g}",
+        "initial-loss", severity, made.path, f"{use.value:.3g}",
         f"ln {use.classes} = {use.chance:.3g}, plus s²/2 for logits of standard deviation s < 1",
         f"the logits have standard deviation {use.spread:.3g}: the model starts out sure of random "
-        f"answers ({name})", mends=mends,
+        f"answers ({made.said})", paths=made.paths, mends=made.mends,
     )  # fmt: skip
-
-
-def _by_its_length(table: Table, node: Node) -> bool:
-    """Whether a signal is divided by a number a row that is made of itself, as its length is."""
-    if node.kind != "multiply" or "div" not in node.op or len(node.inputs) != 2:
-        return False
-    signal, divisor = node.inputs[0], table.node(node.inputs[1])
-    for _ in range(NEAREST):
-        if divisor.index == signal or len(divisor.inputs) != 1 or divisor.kind not in LENGTHS:
-            break
-        divisor = table.node(divisor.inputs[0])
-    return divisor.index == signal
-
-
-def _temperature(table: Table, use: LossUse) -> tuple[bool, Node | None]:
-    """Whether logits are cosines but for a factor, which no weight decides; and that factor if learnt."""
-    stack, scale, steps = [] if use.node is None else [use.node], None, 0
-    while stack and steps < NEAREST:
-        before = [table.node(k) for one in stack for k in table.node(one).inputs if table.node(k).learnt]
-        scale = next((n for n in before if n.kind == "multiply" and n.parameters), scale)
-        cosines = [one.index for one in before if one.op == "normalize" or _by_its_length(table, one)]
-        if before and len(cosines) == len(before):
-            return True, scale
-        if any(one.kind in ("weight", "embedding", "recurrent") and not of_unit_rows(one) for one in before):
-            return False, None
-        stack = [one.index for one in before if one.index not in cosines]
-        steps += 1
-    return False, None
-
-
-def _largest(table: Table, use: LossUse) -> float:
-    """The largest logit: that of the product which makes them, times a constant behind it."""
-    node = None if use.node is None else table.graph.preceding(use.node, ("product", "weight"), NEAREST)
-    seen = table.forward.get(node.index) if node is not None else None
-    return seen.largest * use.spread / seen.std if seen is not None and seen.std > 0 else math.inf
-
-
-def of_unit_rows(node: Node) -> bool:
-    """Whether a product with class weights that were normalised: rows of length 1."""
-    return node.kind == "weight" and node.weight is not None and abs(node.weight.gain - 1) < UNIT
 
 
 def _frozen_head(table: Table, use: LossUse) -> bool:
@@ -231,97 +169,10 @@ def _frozen_head(table: Table, use: LossUse) -> bool:
     return not table.graph.by_parameter[node.weight.name].trainable
 
 
-def _cooled(table: Table, scale: Node) -> tuple[str, str, tuple[Fix, ...]]:
-    """The same as `_head`, for a learnt factor on cosines."""
-    name = scale.parameters[0]
-    said = f"cosines times what {name} makes; CLIP starts at 1 / .07 = 14.3"
-    state = table.parameters.get(name)
-    raised = state is not None and state.mean > 1 and state.constant
-    return said, name, ((filled(table, [name], math.log(14.3)),) if raised else ()) + (RESTART,)
-
-
 def _allowed(table: Table) -> float:
     """s^2 / 2 - 1 for logits of standard deviation s = sqrt(2), widened by the band of the longest chain."""
     band = max((chain.course.band() for chain in chains(table) if not chain.normalised), default=0.0)
     return min(10 ** (2 * band), 10.0) - 1
-
-
-def _loudest(table: Table, start: int) -> Node | None:
-    """The last weight before the loss; of several whose results are joined, the loudest."""
-    node = table.graph.preceding(start, ("weight", "concatenate"), 8)
-    if node is None or node.kind == "weight":
-        return node
-    ends = (
-        n if n.kind == "weight" else table.graph.preceding(n.index, ("weight",), 4)
-        for n in map(table.node, node.inputs)
-    )
-    known = [one for one in ends if one is not None and one.index in table.forward]
-    return max(
-        known,
-        key=lambda one: table.forward[one.index].rms,
-        default=table.graph.preceding(start, ("weight",), 8),
-    )
-
-
-def _head(table: Table, use: LossUse, size: float) -> tuple[str, str, tuple[Fix, ...]]:
-    """The last weight before the loss: in words, its path, and what brings its results to this size."""
-    start = use.node if use.node is not None else len(table.graph.nodes) - 1
-    node = _loudest(table, start)
-    if node is None or node.weight is None:
-        return _tables(table, start, size / use.spread)
-    if (behind := _behind(table, node, start, use)) is not None:
-        return behind
-    before = [table.forward[i].rms for i in node.inputs if i in table.forward]
-    seen = f"; its input has root mean square {before[0]:.3g}" if before else ""
-    mends = [smaller_inputs(table), sized(table, {node.weight.name: size / use.spread}), RESTART]
-    bias = table.parameters.get(node.weight.bias or "")
-    if bias is not None and bias.rms > OWN_BIAS * use.spread:
-        seen, mends = f"; its bias has root mean square {bias.rms:.3g}", [zeroed(table, [bias.name]), *mends]
-    elif (made := grown(table, node)) is not None:
-        seen += f"; {made.who} made what it reads {made.factor:.3g} times as large"
-        mends = mends[::-1]  # a new start before a quiet head, which leaves the rest as loud as it is
-    return f"{place(node)} has gain {node.weight.gain:.3g}{seen}{_inputs(table)}", place(node), tuple(mends)
-
-
-def _behind(table: Table, head: Node, start: int, use: LossUse) -> tuple[str, str, tuple[Fix, ...]] | None:
-    """The same where parameters behind the last weight make the logits of its small answers."""
-    seen = table.forward.get(head.index)
-    if seen is None or not seen.std < OWN_BIAS * use.spread:
-        return None
-    reached = {head.index}
-    names = dict[str, None]()
-    for node in table.graph.nodes[head.index + 1 : start + 1]:
-        if not reached.isdisjoint(node.inputs):
-            reached.add(node.index)
-            names |= dict.fromkeys(node.parameters if node.kind == "add" else ())
-    if not names:
-        return None
-    found = pattern(tuple(names))
-    return (
-        f"{found} makes them of what {place(head)} gives, of standard deviation {seen.std:.3g}: cut "
-        "points have "
-        "to rise from the first to the last, over the range of those answers",
-        found, () if use.kind == "nll_loss" else (zeroed(table, names), RESTART),
-    )  # fmt: skip
-
-
-def _tables(table: Table, start: int, factor: float) -> tuple[str, str, tuple[Fix, ...]]:
-    """The same where embeddings alone make the answers, as their products: factors in equal shares."""
-    found = [node for node in _heads(table, [start], "embedding") if node.weight]
-    names = list(dict.fromkeys(node.weight.name for node in found if node.weight))
-    if not names:
-        return "no weight was seen before the loss", "loss", (RESTART,)
-    products = any(node.kind in ("multiply", "product") for node in table.graph.nodes[found[0].index : start])
-    share = factor ** (1 / len(names)) if products else factor
-    size = max((table.parameters[name].rms for name in names if name in table.parameters), default=math.nan)
-    said = f"they are made of the rows of {pattern(names)}, of root mean square {size:.3g}"
-    return said, pattern(names), (sized(table, dict.fromkeys(names, share)), RESTART)
-
-
-def _inputs(table: Table) -> str:
-    """What is to be said of inputs far larger than 1."""
-    size = raw_size(table)
-    return f"; the inputs have root mean square {size:.3g}" if math.isfinite(size) else ""
 
 
 def _regressed(table: Table, use: LossUse) -> Finding | None:
@@ -334,7 +185,8 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
         return None
     severity: Severity = "critical" if ratio > SQUARES[1] or distance > DISTANT[1] else "warning"
     off_centre = abs(use.target_mean) > 3 * max(use.target_std, use.spread)
-    name, path, mends = _head(table, use, use.target_std)
+    made = made_by(table, use, use.target_std)
+    mends = made.mends
     if off_centre or ratio <= SQUARES[0]:
         why = (
             f"the targets lie around {use.target_mean:.3g} with standard deviation "
@@ -348,8 +200,11 @@ def _regressed(table: Table, use: LossUse) -> Finding | None:
         scale = f"{use.target_mean:.6g} {use.target_std:.6g}"
         mends = (Fix((Change("targets", text=scale),)),)
     else:
-        why = f"predictions of root mean square {use.spread:.3g} for targets of {use.target_std:.3g} ({name})"
+        why = (
+            f"predictions of root mean square {use.spread:.3g} for targets of {use.target_std:.3g} "
+            f"({made.said})"
+        )
     return Finding(
-        "initial-loss", severity, path, f"mean square error {use.value:.3g}",
-        f"{use.chance:.3g}, the variance of the targets", why, mends=mends,
+        "initial-loss", severity, made.path, f"mean square error {use.value:.3g}",
+        f"{use.chance:.3g}, the variance of the targets", why, paths=made.paths, mends=mends,
     )  # fmt: skip

@@ -188,7 +188,8 @@ def hard_choices(table: Table) -> Iterator[Finding]:
             f"{max(look.seen.largest):.3f}",
             f"about 1, and below sqrt(2 ln {look.seen.keys}) = {bar:.2g}, where a softmax condenses",
             f"{place(node)} takes one by chance and is flat there: a gradient comes back only from the few "
-            f"samples that lie between two; what it reads is too large, or divided by too small a temperature",
+            "samples that lie between two; what it reads is too large, or divided by too small a "
+            "temperature",
             paths=names,
         )  # fmt: skip
         return

@@ -46,6 +46,7 @@ def same_rows(table: Table) -> Iterator[Finding]:
     names = [
         name for name, state in table.parameters.items()
         if _alike_for_good(state) and state.constant and name not in weights and is_matrix(table, name)
+        and not _offset(table, name)
     ]  # fmt: skip
     if names:
         yield Finding(
@@ -55,6 +56,12 @@ def same_rows(table: Table) -> Iterator[Finding]:
             "them gets the same many times over, and no step tells them apart",
             paths=tuple(names), mends=(fresh(table, names), RESTART),
         )  # fmt: skip
+
+
+def _offset(table: Table, name: str) -> bool:
+    """Whether it is only added to what is learnt, which tells its rows apart."""
+    uses = [table.node(one) for one in table.graph.by_parameter[name].nodes]
+    return all(one.kind == "add" and any(table.node(k).learnt for k in one.inputs) for one in uses)
 
 
 def _hidden(table: Table) -> Iterator[Node]:

@@ -12,7 +12,7 @@ from isogain.inspect.chains import lone_source
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled
-from isogain.inspect.rules.losses import UNIT, of_unit_rows
+from isogain.inspect.rules.answers import UNIT, of_unit_rows
 from isogain.inspect.table import Table
 
 __all__ = ["inverse_temperatures", "shrunk_logits"]

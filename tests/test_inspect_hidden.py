@@ -1,0 +1,136 @@
+"""Masks and cutoffs that come with the data and let nothing through; what only looks like it."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import isogain.torch as igt  # noqa: E402
+from isogain.inspect.rules import RULES  # noqa: E402
+from told import told  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+class Asking(nn.Module):
+    """Queries that attend to what a mask leaves of 12 places."""
+
+    def __init__(self, filled, gate=None):
+        super().__init__()
+        self.filled, self.gate = filled, None if gate is None else nn.Parameter(torch.tensor(gate))
+        self.read, self.q, self.k, self.v = (nn.Linear(16, 16) for _ in range(4))
+        self.answer = nn.Linear(16, 4)
+
+    def forward(self, x, hidden):
+        state = torch.tanh(self.read(x))
+        logits = self.q(state) @ self.k(state).transpose(1, 2) / 4
+        if self.filled:
+            logits = logits.masked_fill(hidden[:, None], -1e9)
+        else:
+            logits = torch.where(hidden[:, None], torch.full_like(logits, -1e9), logits)
+        seen = logits.softmax(-1) @ self.v(state)
+        return self.answer((state + (seen if self.gate is None else self.gate * seen)).mean(1))
+
+
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_mask_that_hides_all(share, filled):
+    x, y = torch.randn(32, 12, 16), torch.arange(32) % 4
+    hidden = torch.rand(32, 12) < share
+    model = Asking(filled)
+    found = told(model, (x, hidden), lambda output: F.cross_entropy(output, y))
+    F.cross_entropy(model(x, hidden), y).backward()
+    assert (not model.q.weight.grad.any()) == (share == 1)  # what is said of it
+    assert set(found) == ({"vanishing-backward"} if share == 1 else set())
+    assert share < 1 or {"q", "k"} <= set(found["vanishing-backward"].paths)
+
+
+def test_a_gate_of_zero_behind_a_mask_is_a_start():
+    x, y = torch.randn(32, 12, 16), torch.arange(32) % 4
+    hidden = torch.rand(32, 12) < 0.4
+    assert not told(Asking(True, 0.0), (x, hidden), lambda output: F.cross_entropy(output, y))
+
+
+class Neighbours(nn.Module):
+    """Messages weighed by a smooth cutoff of distances, which are never left out but for that."""
+
+    def __init__(self, cutoff):
+        super().__init__()
+        self.cutoff, self.read = cutoff, nn.Linear(3, 16)
+        self.weigh = nn.Sequential(nn.Linear(1, 16), nn.SiLU(), nn.Linear(16, 16))
+        self.answer = nn.Linear(16, 1)
+
+    def forward(self, points):
+        apart = torch.cdist(points, points)[..., None]
+        near = 0.5 * (torch.cos(apart.clamp(max=self.cutoff) * torch.pi / self.cutoff) + 1)
+        near = near * (apart < self.cutoff) * (apart > 0)
+        state = torch.tanh(self.read(points))
+        return self.answer(state + (self.weigh(apart) * near * state[None]).sum(1))
+
+
+@pytest.mark.parametrize(("unit", "far"), [(1.0, False), (1e3, True)])
+def test_a_cutoff_in_another_unit(unit, far):
+    points = torch.randn(24, 3)
+    model = Neighbours(4.0)
+    # the coordinates themselves are read in their own unit; distances are in another
+    model.read.weight.data /= unit
+    found = told(model, unit * points, lambda output: F.mse_loss(output, points[:, :1]))
+    assert ("weigh" in " ".join(found["vanishing-backward"].paths)) if far else not found
+
+
+def test_experts_behind_a_mask_of_which_others_are_chosen_may_wait():
+    class Chosen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.experts = nn.ModuleList(nn.Linear(8, 4) for _ in range(3))
+
+        def forward(self, x, kind):
+            return sum(expert(x) * (kind == k)[:, None] for k, expert in enumerate(self.experts))
+
+    x, y, kind = torch.randn(32, 8), torch.arange(32) % 4, torch.arange(32) % 2
+    assert not told(Chosen(), (x, kind), lambda output: F.cross_entropy(output, y))
+
+
+class Stacks(nn.Module):
+    """Two networks side by side: their weights drawn, their biases of zeros, their mean the answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(0.3 * torch.randn(2, 8, 4)), nn.Parameter(torch.zeros(2, 1, 4))
+
+    def forward(self, x):
+        return (x @ self.weight + self.bias).mean(0)
+
+
+def test_biases_of_zeros_side_by_side_are_no_symmetry():
+    y = torch.arange(32) % 4
+    assert not told(Stacks(), torch.randn(32, 8), lambda output: F.cross_entropy(output, y))
+
+
+def test_predictions_of_exactly_0_are_reported():
+    model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1), nn.ReLU())
+    model[2].weight.data.abs_().neg_().mul_(0.01)
+    model[2].bias.data.fill_(-0.5)
+    x = torch.randn(64, 8)
+    found = told(model, (x, 2 + 0.3 * x[:, :1]), "mse")
+    assert "dead-units" in found
+    assert "vanishing-backward" not in found  # which the dead units explain
+
+
+def test_a_rule_whose_numbers_fail_costs_no_other_findings(monkeypatch):
+    def failing(table):
+        yield from ()
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(RULES, "initial-loss", (failing,))
+    model = nn.Sequential(*[part for _ in range(30) for part in (nn.Linear(16, 16), nn.Sigmoid())])
+    report = igt.inspect(model, torch.randn(16, 16))
+    assert report.verdict == "critical"
+    assert any("initial-loss" in one for one in report.coverage.skipped)

@@ -67,3 +67,23 @@ def test_a_model_that_learns_as_a_whole_has_no_adapters():
     torch.manual_seed(4)
     model = closer.adapted(lambda: closer.Bottleneck(0.3)).requires_grad_(True)
     assert share(*closer.vectors(model)) == 0
+
+
+class Wired(nn.Module):
+    """Weights times a frozen mask of the wires that there are."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(0.2 * torch.randn(24, 24)), nn.Parameter(torch.zeros(24))
+        self.mask = nn.Parameter(mask, requires_grad=False)
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight * self.mask, self.bias)
+
+
+@pytest.mark.parametrize(("wires", "adapts"), [(True, False), (False, True)])
+def test_a_frozen_mask_is_no_pretrained_weight(wires, adapts):
+    torch.manual_seed(5)
+    masks = [(torch.rand(24, 24) < 0.5).float() if wires else torch.randn(24, 24) for _ in range(2)]
+    model = nn.Sequential(Wired(masks[0]), nn.Tanh(), Wired(masks[1]), nn.Tanh(), nn.Linear(24, 3))
+    assert (share(model, torch.randn(64, 24), None) > 0) == adapts

@@ -52,6 +52,22 @@ def test_a_mask_that_hides_all(share, filled):
     assert share < 1 or {"q", "k"} <= set(found["vanishing-backward"].paths)
 
 
+@pytest.mark.parametrize(("places", "told_of"), [(12, True), (1, False)])
+def test_a_mask_of_the_models_own(places, told_of):
+    class Own(Asking):
+        def __init__(self, hidden):
+            super().__init__(True)
+            self.register_buffer("hidden", hidden)
+
+        def forward(self, x):
+            return super().forward(x, self.hidden.expand(len(x), -1))
+
+    x, y = torch.randn(32, places, 16), torch.arange(32) % 4
+    hidden = torch.ones(1, places, dtype=torch.bool) if told_of else torch.zeros(1, 1, dtype=torch.bool)
+    found = told(Own(hidden), x, lambda output: F.cross_entropy(output, y))
+    assert ("vanishing-backward" in found) == told_of  # of one place nothing can be learnt, by design
+
+
 def test_a_gate_of_zero_behind_a_mask_is_a_start():
     x, y = torch.randn(32, 12, 16), torch.arange(32) % 4
     hidden = torch.rand(32, 12) < 0.4

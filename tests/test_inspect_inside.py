@@ -326,7 +326,7 @@ def test_a_mask_the_wrong_way_round_leaves_one_place():
     batch = torch.randint(20, (SAMPLES, 12)), torch.randint(CLASSES, (SAMPLES,))
     padded = torch.zeros(12, 12, dtype=torch.bool)
     padded[:, 0] = True
-    seen = found(Looking(~padded, APART + 11), batch, "cross_entropy")["saturated-units"]
+    seen = found(Looking(~padded, APART + 11), batch, "cross_entropy")["attention-collapse"]
     assert "one place" in seen.why
     for mask in (padded, APART < 0):  # one place forbidden, and a causal mask
         assert not found(Looking(mask, APART + 11), batch, "cross_entropy")

@@ -6,6 +6,7 @@ import math
 
 from isogain.core.initializers import VarianceScaling
 from isogain.graph.nodes import Node
+from isogain.graph.powers import arriving
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, leaving, share, tidy, unheld
 from isogain.graph.scene import Scene, Site
@@ -14,6 +15,38 @@ from isogain.theory.deep_start import LOGITS
 __all__: list[str] = []
 
 _FLAT = frozenset(["sigmoid", "hard_sigmoid", "tanh"])
+_MATRIX = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
+
+
+@rule(order=49)
+def generated(site: Site) -> Decision | None:
+    """A weight whose results are matrices that signals are multiplied by (hypernetworks, dynamic filters)."""
+    node, use = site.node, site.use
+    found = _generates(site.scene, node) if node is not None and use is not None and use.fans else None
+    if found is None or node is None:
+        return None
+    entries, signal = found
+    power, _ = arriving(site.scene, signal)
+    size = 1 / math.sqrt(entries * (power if power > 0 else 1.0))
+    gain, _ = behind(site.scene, node)
+    reason = f"it makes matrices that sum over {entries} entries: signals behind them keep their size"
+    return Decision(VarianceScaling(tidy((gain * size) ** 2)), reason, gain * size, size, 0.05)
+
+
+def _generates(scene: Scene, node: Node) -> tuple[int, int] | None:
+    """(entries summed over, the signal) where a weight's results, cut into rows, multiply another signal."""
+    graph, links = scene.graph, scene.links
+    for reader in sorted(links.readers.get(node.index, ())):
+        product = graph.nodes[reader]
+        if reader < 0 or product.op not in _MATRIX or len(product.inputs) != 2:
+            continue
+        for place, one in enumerate(product.inputs):
+            rows, signal = graph.nodes[one].shape[-2:], product.inputs[1 - place]
+            cut = min(rows) > 1 and math.prod(rows) == node.shape[node.channel_axis]
+            made = links.station[one] == node.index != one and graph.nodes[signal].learnt
+            if cut and made and graph.following(reader, ("softmax",), 8) is None:
+                return rows[place - 1], signal
+    return None
 
 
 @rule(order=70)

@@ -101,7 +101,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
         empty_signals,
     ),
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),
-    "attention-collapse": (inverted_masks, attention_collapse, loud_mixtures, cold_choices, hard_choices),
+    "attention-collapse": (
+        inverted_masks,
+        attention_collapse,
+        loud_mixtures,
+        cold_choices,
+        hard_choices,
+        lone_places,
+    ),
     "exploding-backward": (exploding_backward,),
     "vanishing-backward": (
         vanishing_backward,
@@ -116,7 +123,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
         shut_mixtures,
         settled_shares,
         lone_shares,
-        lone_places,
         clipped_weights,
         clipped_signals,
     ),

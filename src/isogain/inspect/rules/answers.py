@@ -117,8 +117,9 @@ def made_by(table: Table, use: LossUse, size: float) -> Answers:
     quiet = sized(table, {node.weight.name: factor})
     said, path = f"{place(node)} has gain {node.weight.gain:.3g}", place(node)
     bias = table.parameters.get(node.weight.bias or "")
+    mends: tuple[Fix, ...] = (smaller_inputs(table), quiet, RESTART)
     if bias is not None and bias.rms > OWN_BIAS * use.spread:
-        mends = (zeroed(table, [bias.name]), smaller_inputs(table), quiet, RESTART)
+        mends = (zeroed(table, [bias.name]), *mends)
         said += f"; its bias has root mean square {bias.rms:.3g}"
     elif (made := grown(table, node)) is not None:
         said += f"{seen}; {made.who} made what it reads {made.factor:.3g} times as large"
@@ -127,7 +128,7 @@ def made_by(table: Table, use: LossUse, size: float) -> Answers:
         if made.names and node.weight.gain < ORDINARY:
             return Answers(f"{said}{_inputs(table)}", made.who, mends, (*made.names, path))
     else:
-        said, mends = said + seen, (smaller_inputs(table), quiet, RESTART)
+        said += seen
     return Answers(f"{said}{_inputs(table)}", path, mends)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.findings import Finding
+from isogain.inspect.looks import Attention
 from isogain.inspect.table import Table
 
 __all__ = ["hidden_signals"]
 
-MASKING = frozenset(["where", "masked_fill", "masked_fill_"])
+MASKING = frozenset(["where", "masked_fill", "masked_fill_", "select_n"])
 """Operations by which numbers take the place of a signal."""
 ROUTING = frozenset(["topk", "argmax", "argmin", "sort", "multinomial", "gather", "scatter", "bernoulli"])
 """Operations by which a model chooses for itself."""
@@ -70,9 +71,18 @@ def _hiding(table: Table, node: Node) -> Iterator[Node]:
 
 
 def _masks(table: Table, node: Node) -> bool:
-    """Whether it holds a signal against what the data alone says."""
-    given = [one for one in map(table.node, node.inputs) if not one.learnt]
-    return bool(given) and (node.op in MASKING or (node.kind == "multiply" and len(node.inputs) == 2))
+    """Whether it holds a signal against what the data says, or a constant, of more than one place."""
+    given = any(not one.learnt for one in map(table.node, node.inputs))
+    if node.op in MASKING:
+        return (given or node.shape[-1:] > (1,)) and not _lone(table, node)
+    return given and node.kind == "multiply" and len(node.inputs) == 2
+
+
+def _lone(table: Table, node: Node) -> bool:
+    """Whether it leaves each query one place, which gets all of the weight: a finding of its own."""
+    softmax = table.graph.following(node.index, ("softmax",), 4)
+    looks = (one.seen for one in table.looks if softmax is not None and one.node == softmax.index)
+    return any(isinstance(seen, Attention) and seen.keys == 1 for seen in looks)
 
 
 def _nothing_given(table: Table, node: Node) -> bool:

@@ -42,7 +42,7 @@ def lone_places(table: Table) -> Iterator[Finding]:
             continue
         if look.seen.keys == 1 < look.seen.places and (node.kind == "attention" or _forbidden(table, node)):
             yield Finding(
-                "saturated-units", "warning", place(node),
+                "attention-collapse", "warning", place(node),
                 f"1 of {look.seen.places} places allowed",
                 "several places to choose from",
                 f"the mask at {place(node)} leaves each query one place, which gets all of the weight "

@@ -123,13 +123,18 @@ def same_inputs(table: Table) -> Iterator[Finding]:
 def _read(table: Table, node: Node) -> Node | None:
     """The loudest input that a layer reads as it came, if that is far from 1."""
     sources = [table.node(one) for one in node.inputs]
-    while len(sources) == 1 and sources[0].index not in table.forward and sources[0].kind == "shape":
+    while len(sources) == 1 and sources[0].index not in table.forward and _rearranges(sources[0]):
         sources = [table.node(one) for one in sources[0].inputs]
     if len(sources) == 1 and sources[0].kind == "concatenate":
         sources = [table.node(one) for one in sources[0].inputs]
     known = [one for one in sources if one.index in table.forward and one.kind == "input"]
     loud = max(known, key=lambda one: table.forward[one.index].rms, default=None)
     return loud if loud is not None and RAW < table.forward[loud.index].rms < math.inf else None
+
+
+def _rearranges(node: Node) -> bool:
+    """Whether it leaves numbers as they are, or the largest or the mean of some."""
+    return node.kind in ("shape", "pool") or node.op == "flip"
 
 
 def _hands_on(table: Table, node: Node) -> bool:

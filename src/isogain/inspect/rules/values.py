@@ -10,7 +10,7 @@ from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.formats import FORMATS
-from isogain.inspect.mending import fresh, is_matrix, with_their_kind
+from isogain.inspect.mending import filled, fresh, is_matrix, with_their_kind
 from isogain.inspect.table import ParameterState, Table
 
 __all__ = ["IMPLAUSIBLE", "dtype_headroom", "non_finite", "uninitialized"]
@@ -37,12 +37,11 @@ def non_finite(table: Table) -> Iterator[Finding]:
         zeros = [one.name for one in states if one.zero and is_matrix(table, one.name)]
         broken = (one for one in table.graph.nodes[start.index :] if _breaks(table, one))
         zeros = zeros or list(dict.fromkeys(name for one in broken for name in _zeros_behind(table, one)))
-        mends = (
-            fresh(table, with_their_kind(table, zeros)),
-        )  # a direction of zeros is divided by its length
-        yield _finding(
-            place(start), "NaN or infinity in what it hands on", _why(table, start), tuple(zeros), mends
-        )  # fmt: skip
+        raised = _raised(table, start)
+        # a direction of zeros is divided by its length, and e is raised to 0 where scales start
+        mends = (fresh(table, with_their_kind(table, zeros)), filled(table, raised, 0.0))
+        why, paths = _why(table, start), (*zeros, *raised)
+        yield _finding(place(start), "NaN or infinity in what it hands on", why, paths, mends)
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)
     else:
@@ -73,6 +72,13 @@ def _zeros_behind(table: Table, node: Node) -> list[str]:
     return sorted(zeros, key=list(table.graph.by_parameter).index)
 
 
+def _raised(table: Table, node: Node) -> list[str]:
+    """The scales it reads that are so large that e raised to them overflows."""
+    limit = LARGEST.get(node.dtype, LARGEST["float32"])
+    scales = [one for one in node.parameters if one in table.parameters and not is_matrix(table, one)]
+    return [one for one in scales if math.log(limit) < table.parameters[one].largest < limit]
+
+
 def _breaks(table: Table, node: Node) -> bool:
     forward = table.forward.get(node.index)
     return not (forward is None or forward.finite or _masked(table, node))
@@ -96,6 +102,9 @@ def _why(table: Table, node: Node) -> str:
     if table.broken.get(node.index):
         return table.broken[node.index]
     inputs = [table.forward[i] for i in node.inputs if i in table.forward]
+    if (raised := _raised(table, node)) and all(one.finite for one in inputs):
+        size = max(table.parameters[one].largest for one in raised)
+        return f"{pattern(raised)} reaches {size:.3g}, and e raised to that is more than {node.dtype} holds"
     size = max((f.largest for f in inputs), default=math.nan)
     limit = LARGEST.get(node.dtype)
     if limit and size > limit / 1e3:

@@ -29,6 +29,8 @@ def moved_by(weight: Tensor, makers: Sequence[Tensor]) -> float:
     if len(base) != 1 or not any(one.requires_grad for one in makers) or is_wrapped(base[0]):
         return math.nan
     frozen = (base[0] if base[0].shape == weight.shape else base[0].T).detach().float()
+    if bool(((frozen == 0) | (frozen == 1)).all()):
+        return math.nan  # a mask of what is wired was never trained
     size, change = rms_of(frozen), weight.detach().float() - frozen
     return math.nan if size == 0 or _gave_up(frozen, change) else rms_of(change) / size
 

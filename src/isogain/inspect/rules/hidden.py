@@ -61,7 +61,7 @@ def _hiding(table: Table, node: Node) -> Iterator[Node]:
             if one.index in seen:
                 continue
             seen.add(one.index)
-            if _masks(table, one) and (_nothing_given(table, one) or _heard_behind(table, one)):
+            if _nothing_given(table, one) or (_masks(table, one) and _heard_behind(table, one)):
                 masks[one.index] = one
             elif _heard(table, one) or _shut(table, one):
                 return
@@ -71,22 +71,24 @@ def _hiding(table: Table, node: Node) -> Iterator[Node]:
 
 
 def _masks(table: Table, node: Node) -> bool:
-    """Whether it holds a signal against what the data says, or a constant, of more than one place."""
+    """Whether it puts other numbers in place of a signal, of more than one place."""
     given = any(not one.learnt for one in map(table.node, node.inputs))
-    if node.op in MASKING:
-        return (given or node.shape[-1:] > (1,)) and not _lone(table, node)
-    return given and node.kind == "multiply" and len(node.inputs) == 2
+    return node.op in MASKING and (given or node.shape[-1:] > (1,)) and not _lone(table, node)
 
 
 def _lone(table: Table, node: Node) -> bool:
-    """Whether it leaves each query one place, which gets all of the weight: a finding of its own."""
+    """Whether a softmax behind it has one place to choose from: a finding of its own."""
     softmax = table.graph.following(node.index, ("softmax",), 4)
+    if softmax is not None and softmax.shape[int(softmax.settings.get("axis", -1))] == 1:
+        return True
     looks = (one.seen for one in table.looks if softmax is not None and one.node == softmax.index)
     return any(isinstance(seen, Attention) and seen.keys == 1 for seen in looks)
 
 
 def _nothing_given(table: Table, node: Node) -> bool:
-    """Whether what the data gives was seen to be 0 everywhere."""
+    """Whether it multiplies a signal by what the data gives, and that was seen to be 0 everywhere."""
+    if node.kind != "multiply":
+        return False
     for one in (one for one in map(table.node, node.inputs) if not one.learnt):
         while one.kind == "shape" and one.index not in table.forward and len(one.inputs) == 1:
             one = table.node(one.inputs[0])

@@ -98,7 +98,10 @@ def test_a_cutoff_in_another_unit(unit, far):
     # the coordinates themselves are read in their own unit; distances are in another
     model.read.weight.data /= unit
     found = told(model, unit * points, lambda output: F.mse_loss(output, points[:, :1]))
-    assert ("weigh" in " ".join(found["vanishing-backward"].paths)) if far else not found
+    assert ("vanishing-backward" in found) == far
+    if far:
+        assert {"weigh.0", "weigh.2"} <= set(found["vanishing-backward"].paths)
+        assert "cutoff" in found["vanishing-backward"].why
 
 
 def test_experts_behind_a_mask_of_which_others_are_chosen_may_wait():
@@ -108,10 +111,41 @@ def test_experts_behind_a_mask_of_which_others_are_chosen_may_wait():
             self.experts = nn.ModuleList(nn.Linear(8, 4) for _ in range(3))
 
         def forward(self, x, kind):
-            return sum(expert(x) * (kind == k)[:, None] for k, expert in enumerate(self.experts))
+            return sum(expert(x) * (kind == k).float()[:, None] for k, expert in enumerate(self.experts))
 
     x, y, kind = torch.randn(32, 8), torch.arange(32) % 4, torch.arange(32) % 2
     assert not told(Chosen(), (x, kind), lambda output: F.cross_entropy(output, y))
+
+
+def test_units_that_are_off_in_front_of_a_mask_are_what_hands_nothing_back():
+    class Off(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read, self.beside, self.answer = nn.Linear(8, 16), nn.Linear(8, 16), nn.Linear(16, 4)
+            nn.init.constant_(self.read.bias, -50.0)
+
+        def forward(self, x, hidden):
+            return self.answer(self.beside(x) + F.relu(self.read(x)).masked_fill(hidden, 0.0))
+
+    x, y = torch.randn(32, 8), torch.arange(32) % 4
+    found = told(Off(), (x, torch.rand(32, 1) < 0.3), lambda output: F.cross_entropy(output, y))
+    assert "dead-units" in found
+    assert "lets nothing" not in found["vanishing-backward"].why
+
+
+def test_branches_dropped_at_random_come_back():
+    class Dropped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.branch, self.answer = nn.Linear(8, 8), nn.Linear(8, 4)
+
+        def forward(self, x):
+            dropped = torch.rand(()).expand(len(x), 1) < 2.0  # this time it is, for every sample
+            return self.answer(x + self.branch(x).masked_fill(dropped, 0.0))
+
+    y = torch.arange(32) % 4
+    found = told(Dropped(), torch.randn(32, 8), lambda output: F.cross_entropy(output, y))
+    assert "lets nothing" not in found["vanishing-backward"].why
 
 
 class Stacks(nn.Module):
@@ -136,7 +170,7 @@ def test_predictions_of_exactly_0_are_reported():
     model[2].bias.data.fill_(-0.5)
     x = torch.randn(64, 8)
     found = told(model, (x, 2 + 0.3 * x[:, :1]), "mse")
-    assert "dead-units" in found
+    assert {"dead-units", "initial-loss"} <= set(found)
     assert "vanishing-backward" not in found  # which the dead units explain
 
 

@@ -14,6 +14,7 @@ from isogain.inspect.fixes import RESTART
 from isogain.inspect.growth import between
 from isogain.inspect.mending import stack
 from isogain.inspect.openings import opening
+from isogain.inspect.rules.hidden import hidden_signals
 from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.peers import decades_off
 from isogain.inspect.rules.propagation import (
@@ -204,6 +205,8 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
     first = next((n for n in alive if n.index > dead[-1].index), alive[-1])
     stop = stop_between(table, dead[-1], first)
     if stop is not None and any(place(stop.node) == one.path for one in lone_shares(table)):
+        return
+    if stop is None and any(place(dead[-1]) in one.paths for one in hidden_signals(table)):
         return
     weights = [n for n in chain.weights if dead[0].index <= n.index <= first.index]
     why = stop.why if stop is not None else _stop(table, dead[-1], first)

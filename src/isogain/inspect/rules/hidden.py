@@ -15,15 +15,13 @@ __all__ = ["hidden_signals"]
 
 MASKING = frozenset(["where", "masked_fill", "masked_fill_", "select_n"])
 """Operations by which numbers take the place of a signal."""
-ROUTING = frozenset(["topk", "argmax", "argmin", "sort", "multinomial", "gather", "scatter", "bernoulli"])
-"""Operations by which a model chooses for itself."""
 OFF = 0.999
 """Share of an activation's units that are off which has a finding of its own."""
 
 
 def hidden_signals(table: Table) -> Iterator[Finding]:
     """Layers of which what the data says of the batch lets nothing through: no token, no neighbour."""
-    if table.random_choices or any(node.op in ROUTING for node in table.graph.nodes):
+    if table.random_choices:
         return
     silent = [node for node in table.graph.nodes if _silent(table, node)]
     kinds: dict[str, list[bool]] = defaultdict(list)
@@ -34,8 +32,9 @@ def hidden_signals(table: Table) -> Iterator[Finding]:
     if not found:
         return
     names, masks = places(node for node, _ in found), places(by for _, by in found)
+    only = any(node.index in table.on_trunk for node, _ in found)
     yield Finding(
-        "vanishing-backward", "warning", pattern(names), "gradient exactly 0",
+        "vanishing-backward", "critical" if only else "warning", pattern(names), "gradient exactly 0",
         "a gradient from some of what a mask or a cutoff lets through",
         f"{pattern(masks)} lets nothing of {pattern(names)} through, whatever it is: a mask of this batch "
         "hides all (True may mean the opposite of what was meant), or no distance is below a cutoff (in "
@@ -63,7 +62,7 @@ def _hiding(table: Table, node: Node) -> Iterator[Node]:
             seen.add(one.index)
             if _nothing_given(table, one) or (_masks(table, one) and _heard_behind(table, one)):
                 masks[one.index] = one
-            elif _heard(table, one) or _shut(table, one):
+            elif _heard(table, one) or _off(table, one):
                 return
             else:
                 stack.append(one.index)
@@ -72,8 +71,7 @@ def _hiding(table: Table, node: Node) -> Iterator[Node]:
 
 def _masks(table: Table, node: Node) -> bool:
     """Whether it puts other numbers in place of a signal, of more than one place."""
-    given = any(not one.learnt for one in map(table.node, node.inputs))
-    return node.op in MASKING and (given or node.shape[-1:] > (1,)) and not _lone(table, node)
+    return node.op in MASKING and not _lone(table, node)
 
 
 def _lone(table: Table, node: Node) -> bool:
@@ -118,8 +116,7 @@ def _heard(table: Table, node: Node) -> bool:
     return (back is not None and back.largest > 0) or table.in_loss(node)
 
 
-def _shut(table: Table, node: Node) -> bool:
-    """Whether it is 0 or flat for a reason of its own."""
+def _off(table: Table, node: Node) -> bool:
+    """Whether its units are off for all samples, which hands nothing back either."""
     seen = table.forward.get(node.index)
-    off = node.kind == "activation" and seen is not None and seen.dead_fraction > OFF
-    return off or table.gated(node.index)
+    return node.kind == "activation" and seen is not None and seen.dead_fraction > OFF

@@ -13,6 +13,9 @@ from torch.nn import functional as F  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 
 import isogain.torch as igt  # noqa: E402
+from isogain.inspect.fixes import RESTART  # noqa: E402
+from isogain.torch.call.losses import bound_loss  # noqa: E402
+from isogain.torch.mending import carrying  # noqa: E402
 from told import told  # noqa: E402
 
 
@@ -61,6 +64,16 @@ def test_no_line_that_a_loss_of_several_answers_could_not_bear():
     assert not finding.fix
     assert finding.remark
     assert "standardise the targets" in finding.why
+
+
+def test_a_start_anew_is_tried_with_the_loss_that_is_printed(monkeypatch):
+    given = []
+    monkeypatch.setattr(carrying, "init_", lambda model, inputs, loss=None: given.append(loss))
+    model, (x, y) = nn.Linear(4, 3), (torch.randn(9, 4), torch.arange(9) % 3)
+    for loss in (bound_loss("cross_entropy", y), lambda output: output.sum()):
+        carrying.carried_out(RESTART, model, x, loss)
+    assert given[0] is not None
+    assert given[1] is None  # as the line says
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -106,6 +106,16 @@ def test_a_line_that_mends_after_another_says_which():
     assert proved(before, left.__getitem__, WORDS).findings[1].fix == ""
 
 
+def test_lines_after_others_have_room_of_their_own():
+    failing = tuple(Fix((Change("fill", ((str(k), 0.0),)),)) for k in range(MOST))
+    before = report(
+        finding("dead-units", path="a"), finding("rank-collapse", path="b", mends=(TWO, *failing))
+    )
+    mended = {ONE: report(finding("rank-collapse", path="b")), ONE + TWO: report()}
+    found = proved(before, mended.get, WORDS).findings
+    assert found[1].fix == "p['b'] = 0"
+
+
 def test_nothing_is_tried_after_lines_that_change_no_number():
     said = Fix((Change("data", text="targets = targets / 10"),))
     before = report(finding("initial-loss", mends=(said,)), finding("dead-units", mends=(ONE,)))

@@ -176,7 +176,7 @@ def test_a_cold_softmax_of_trained_numbers(temperature, cold):
 
 
 @pytest.mark.parametrize("activated", [False, True])
-@pytest.mark.parametrize(("temperature", "hard"), [(1.0, False), (0.02, False), (0.0005, True)])
+@pytest.mark.parametrize(("temperature", "hard"), [(1.0, False), (0.006, False), (0.0005, True)])
 def test_a_choice_of_codes_by_a_temperature_next_to_nothing(temperature, hard, activated):
     class Coded(nn.Module):
         def __init__(self):
@@ -190,6 +190,35 @@ def test_a_choice_of_codes_by_a_temperature_next_to_nothing(temperature, hard, a
     found = told(Coded(), (torch.randn(64, 30), torch.arange(64) % 3), "cross_entropy")
     assert set(found) == ({"attention-collapse"} if hard else set())
     assert not hard or found["attention-collapse"].path == "choose"
+
+
+def test_codes_that_lie_apart_may_be_chosen_for_sure():
+    class Nearest(nn.Module):
+        def __init__(self, codes):
+            super().__init__()
+            self.choose, self.keep, self.answer = nn.Linear(30, 12), nn.Linear(12, 16), nn.Linear(16, 3)
+            self.choose.weight.data = 25 * codes
+
+        def forward(self, x):
+            return self.answer(self.keep(self.choose(x).softmax(-1)))
+
+    codes = torch.linalg.qr(torch.randn(30, 12))[0].T
+    x = codes[torch.arange(64) % 12] + 0.02 * torch.randn(64, 30)
+    assert "attention-collapse" not in told(Nearest(codes), (x, torch.arange(64) % 3), "cross_entropy")
+
+
+def test_a_sure_answer_is_no_choice_within():
+    class Sure(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read = nn.Linear(30, 12)
+
+        def forward(self, x):
+            return (self.read(x) / 5e-4).softmax(-1)
+
+    y = torch.arange(64) % 12
+    found = told(Sure(), torch.randn(64, 30), lambda output: (output - F.one_hot(y, 12)).square().sum())
+    assert "attention-collapse" not in found
 
 
 @pytest.mark.parametrize("copied", [False, True])

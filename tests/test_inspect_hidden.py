@@ -110,11 +110,12 @@ def test_experts_behind_a_mask_of_which_others_are_chosen_may_wait():
             super().__init__()
             self.experts = nn.ModuleList(nn.Linear(8, 4) for _ in range(3))
 
-        def forward(self, x, kind):
-            return sum(expert(x) * (kind == k).float()[:, None] for k, expert in enumerate(self.experts))
+        def forward(self, x, shares):
+            return sum(one(x) * (1.0 * shares[:, k : k + 1]) for k, one in enumerate(self.experts))
 
-    x, y, kind = torch.randn(32, 8), torch.arange(32) % 4, torch.arange(32) % 2
-    assert not told(Chosen(), (x, kind), lambda output: F.cross_entropy(output, y))
+    x, y, shares = torch.randn(32, 8), torch.arange(32) % 4, torch.rand(32, 3)
+    shares[:, 2] = 0
+    assert not told(Chosen(), (x, shares), lambda output: F.cross_entropy(output, y))
 
 
 def test_units_that_are_off_in_front_of_a_mask_are_what_hands_nothing_back():
@@ -131,6 +132,20 @@ def test_units_that_are_off_in_front_of_a_mask_are_what_hands_nothing_back():
     found = told(Off(), (x, torch.rand(32, 1) < 0.3), lambda output: F.cross_entropy(output, y))
     assert "dead-units" in found
     assert "lets nothing" not in found["vanishing-backward"].why
+
+
+def test_zeros_that_are_added_hide_nothing():
+    class Rounded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read, self.beside, self.answer = nn.Linear(8, 16), nn.Linear(8, 16), nn.Linear(16, 4)
+
+        def forward(self, x, level):
+            return self.answer(self.beside(x) + (self.read(x) + 0.0 * level).round())
+
+    x, y = torch.randn(32, 8), torch.arange(32) % 4
+    report = igt.inspect(Rounded(), (x, torch.rand(32, 1)), lambda output: F.cross_entropy(output, y))
+    assert not any("lets nothing" in one.why for one in report.findings)
 
 
 def test_branches_dropped_at_random_come_back():

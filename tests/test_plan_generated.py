@@ -44,6 +44,7 @@ def test_signals_keep_their_size_behind_matrices_that_are_made(width, right):
         model(*batch)
     # pre-activations of one size before each ReLU, as after the first layer's own weight
     before = model.read(batch[0]).detach().square().mean().item()
+    assert before == pytest.approx(1, rel=0.1)
     assert model.sizes[1] == pytest.approx(before, rel=0.1)
     assert model.sizes[0] == pytest.approx(before / 2, rel=0.1)
 
@@ -55,9 +56,10 @@ def test_rows_of_queries_are_no_matrices_that_are_made():
             self.q, self.k, self.v, self.answer = (nn.Linear(32, 32) for _ in range(4))
 
         def forward(self, x):
-            q, k, v = (one(x).view(8, 8, 4, 8).transpose(1, 2) for one in (self.q, self.k, self.v))
+            # as many heads as places: the last two axes of each hold as many numbers as the features do
+            q, k, v = (one(x).view(8, 4, 4, 8).transpose(1, 2) for one in (self.q, self.k, self.v))
             seen = (q @ k.transpose(2, 3) / 8**0.5).softmax(-1) @ v
-            return self.answer(seen.transpose(1, 2).reshape(8, 8, 32))
+            return self.answer(seen.transpose(1, 2).reshape(8, 4, 32))
 
-    plan = igt.plan(Attention(), torch.randn(8, 8, 32))
+    plan = igt.plan(Attention(), torch.randn(8, 4, 32))
     assert not any("makes matrices" in entry.reason for entry in plan.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import VarianceScaling
-from isogain.graph.nodes import Node
+from isogain.graph.nodes import Kind, Node
 from isogain.graph.powers import arriving
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, leaving, share, tidy, unheld
@@ -15,6 +15,7 @@ from isogain.theory.deep_start import LOGITS
 __all__: list[str] = []
 
 _FLAT = frozenset(["sigmoid", "hard_sigmoid", "tanh"])
+_SHARES: tuple[Kind, ...] = ("softmax",)
 _MATRIX = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
 
 
@@ -36,15 +37,15 @@ def generated(site: Site) -> Decision | None:
 def _generates(scene: Scene, node: Node) -> tuple[int, int] | None:
     """(entries summed over, the signal) where a weight's results, cut into rows, multiply another signal."""
     graph, links = scene.graph, scene.links
-    for reader in sorted(links.readers.get(node.index, ())):
-        product = graph.nodes[reader]
-        if reader < 0 or product.op not in _MATRIX or len(product.inputs) != 2:
-            continue
+    products = [graph.nodes[one] for one in sorted(links.readers.get(node.index, ())) if one >= 0]
+    for product in (one for one in products if one.op in _MATRIX and len(one.inputs) == 2):
+        if graph.preceding(product.index, _SHARES) or graph.following(product.index, _SHARES, 8):
+            continue  # queries, keys or values
         for place, one in enumerate(product.inputs):
             rows, signal = graph.nodes[one].shape[-2:], product.inputs[1 - place]
             cut = min(rows) > 1 and math.prod(rows) == node.shape[node.channel_axis]
             made = links.station[one] == node.index != one and graph.nodes[signal].learnt
-            if cut and made and graph.following(reader, ("softmax",), 8) is None:
+            if cut and made:
                 return rows[place - 1], signal
     return None
 

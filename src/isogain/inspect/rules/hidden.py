@@ -15,8 +15,6 @@ __all__ = ["hidden_signals"]
 
 MASKING = frozenset(["where", "masked_fill", "masked_fill_", "select_n"])
 """Operations by which numbers take the place of a signal."""
-OFF = 0.999
-"""Share of an activation's units that are off which has a finding of its own."""
 
 
 def hidden_signals(table: Table) -> Iterator[Finding]:
@@ -62,7 +60,7 @@ def _hiding(table: Table, node: Node) -> Iterator[Node]:
             seen.add(one.index)
             if _nothing_given(table, one) or (_masks(table, one) and _heard_behind(table, one)):
                 masks[one.index] = one
-            elif _heard(table, one) or _off(table, one):
+            elif _heard(table, one):
                 return
             else:
                 stack.append(one.index)
@@ -114,9 +112,3 @@ def _heard(table: Table, node: Node) -> bool:
     """Whether a gradient comes back to it, or the loss reads it."""
     back = table.backward.get(node.index)
     return (back is not None and back.largest > 0) or table.in_loss(node)
-
-
-def _off(table: Table, node: Node) -> bool:
-    """Whether its units are off for all samples, which hands nothing back either."""
-    seen = table.forward.get(node.index)
-    return node.kind == "activation" and seen is not None and seen.dead_fraction > OFF

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place, places
@@ -21,16 +21,18 @@ def hidden_signals(table: Table) -> Iterator[Finding]:
     """Layers of which what the data says of the batch lets nothing through: no token, no neighbour."""
     if table.random_choices:
         return
-    silent = [node for node in table.graph.nodes if _silent(table, node)]
-    kinds: dict[str, list[bool]] = defaultdict(list)
+    kinds: dict[str, list[Node]] = defaultdict(list)
     for node in table.graph.nodes:
         if node.kind == "weight":
-            kinds[family(place(node))].append(_silent(table, node))
-    found = [(node, by) for node in silent if all(kinds[family(place(node))]) for by in _hiding(table, node)]
-    if not found:
+            kinds[family(place(node))].append(node)
+    silent = [one for nodes in kinds.values() if all(_silent(table, one) for one in nodes) for one in nodes]
+    by = _endings(table) if silent else {}
+    hidden = sorted((one for one in silent if by[one.index]), key=lambda one: one.index)
+    if not hidden:
         return
-    names, masks = places(node for node, _ in found), places(by for _, by in found)
-    only = any(node.index in table.on_trunk for node, _ in found)
+    ends = sorted({mask for one in hidden for mask in by[one.index] or ()})
+    names, masks = places(hidden), places(map(table.node, ends))
+    only = any(node.index in table.on_trunk for node in hidden)
     yield Finding(
         "vanishing-backward", "critical" if only else "warning", pattern(names), "gradient exactly 0",
         "a gradient from some of what a mask or a cutoff lets through",
@@ -49,22 +51,30 @@ def _silent(table: Table, node: Node) -> bool:
     return state.gradient.largest == 0 and back is not None and back.largest == 0 and not back.probe
 
 
-def _hiding(table: Table, node: Node) -> Iterator[Node]:
-    """The masks that end all ways on from it; nothing where one has another reason to hand back nothing."""
-    masks: dict[int, Node] = {}
-    stack, seen = [node.index], {node.index}
-    while stack:
-        for one in map(table.node, table.graph.consumers[stack.pop()]):
-            if one.index in seen:
-                continue
-            seen.add(one.index)
-            if _nothing_given(table, one) or (_masks(table, one) and _heard_behind(table, one)):
-                masks[one.index] = one
-            elif _heard(table, one):
-                return
+def _endings(table: Table) -> dict[int, frozenset[int] | None]:
+    """node -> the masks that end all ways on from it; None where one has another reason to hand back nothing.
+
+    One pass from the end: what reads a node comes after it.
+    """
+    found: dict[int, frozenset[int] | None] = {}
+    heard: dict[int, bool] = {}
+    for node in reversed(table.graph.nodes):
+        readers = [table.node(one) for one in table.graph.consumers[node.index]]
+        heard[node.index] = any(_heard(table, one) or _open(table, one, heard) for one in readers)
+        ways: set[int] | None = set()
+        for one in readers:
+            if _nothing_given(table, one) or (_masks(table, one) and heard[one.index]):
+                further: frozenset[int] | None = frozenset([one.index])
             else:
-                stack.append(one.index)
-    yield from masks.values()
+                further = None if _heard(table, one) else found[one.index]
+            ways = None if ways is None or further is None else ways | further
+        found[node.index] = None if ways is None else frozenset(ways)
+    return found
+
+
+def _open(table: Table, node: Node, heard: Mapping[int, bool]) -> bool:
+    """Whether nothing was measured of it, and a gradient comes back to the nearest of what was."""
+    return node.index not in table.backward and heard[node.index]
 
 
 def _masks(table: Table, node: Node) -> bool:
@@ -90,21 +100,6 @@ def _nothing_given(table: Table, node: Node) -> bool:
             one = table.node(one.inputs[0])
         if one.index in table.forward and table.forward[one.index].rms == 0:
             return True
-    return False
-
-
-def _heard_behind(table: Table, node: Node) -> bool:
-    """Whether a gradient comes back to the nearest of what was measured behind it: here it ends."""
-    stack, seen = [node.index], {node.index}
-    while stack:
-        for one in map(table.node, table.graph.consumers[stack.pop()]):
-            if one.index in seen:
-                continue
-            seen.add(one.index)
-            if _heard(table, one):
-                return True
-            if one.index not in table.backward:
-                stack.append(one.index)
     return False
 
 

@@ -5,10 +5,20 @@ No framework is known here.  An adapter records a Graph; plans and inspections r
 
 from __future__ import annotations
 
-from isogain.graph.nodes import Graph, Node, ParameterUse, WeightUse
+from isogain.graph.nodes import MATRIX_PRODUCTS, Graph, Node, ParameterUse, WeightUse
 from isogain.graph.paths import family
 from isogain.graph.recurrences import plain_steps
 from isogain.graph.roles import assign_roles
 from isogain.graph.trunk import trunks
 
-__all__ = ["Graph", "Node", "ParameterUse", "WeightUse", "assign_roles", "family", "plain_steps", "trunks"]
+__all__ = [
+    "MATRIX_PRODUCTS",
+    "Graph",
+    "Node",
+    "ParameterUse",
+    "WeightUse",
+    "assign_roles",
+    "family",
+    "plain_steps",
+    "trunks",
+]

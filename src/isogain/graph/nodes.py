@@ -12,7 +12,7 @@ from isogain.core.geometry.fans import Fans, fans
 from isogain.errors import LayoutError
 from isogain.graph.selection import Selection, Stripes
 
-__all__ = ["KINDS", "Graph", "Kind", "Node", "ParameterUse", "WeightUse"]
+__all__ = ["KINDS", "MATRIX_PRODUCTS", "Graph", "Kind", "Node", "ParameterUse", "WeightUse"]
 
 Kind = Literal[
     "input", "weight", "embedding", "recurrent", "norm", "activation", "add", "multiply", "product",
@@ -20,6 +20,8 @@ Kind = Literal[
     "attention", "pool", "concatenate", "dropout", "shape", "loss", "other",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
+MATRIX_PRODUCTS = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
+"""Products that sum over the last axis of the first factor and the last but one of the second."""
 
 
 @lru_cache(maxsize=4096)

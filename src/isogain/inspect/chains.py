@@ -23,8 +23,10 @@ __all__ = [
     "is_prior",
     "is_residual_sum",
     "lone_source",
+    "lone_way",
     "made_beside",
     "slope",
+    "under_shapes",
     "weights_on",
 ]
 
@@ -141,6 +143,22 @@ def lone_source(table: Table, node: Node) -> Node | None:
     """The one signal a node reads that something learnt makes; None where there are several, or none."""
     sources = [one for one in map(table.node, node.inputs) if one.learnt]
     return sources[0] if len(sources) == 1 else None
+
+
+def lone_way(table: Table, node: Node, steps: int) -> Iterator[Node]:
+    """What makes a node, one signal after the other backwards, as far as each is the only learnt one."""
+    for _ in range(steps):
+        source = lone_source(table, node)
+        if source is None:
+            return
+        yield (node := source)
+
+
+def under_shapes(table: Table, node: Node, *, measured: bool = False) -> Node:
+    """What a node is another shape of; with `measured` no further back than to what was measured."""
+    while node.kind == "shape" and len(node.inputs) == 1 and not (measured and node.index in table.forward):
+        node = table.node(node.inputs[0])
+    return node
 
 
 def made_beside(table: Table, node: Node, layers: Collection[str], steps: int) -> Iterator[Node]:

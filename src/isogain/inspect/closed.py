@@ -23,8 +23,6 @@ FOLLOWING = frozenset(
 """What such zeros bring about."""
 SAME = 1e-12
 """1 - cosine of samples that differ by rounding alone."""
-ALL = 0.999
-"""Share of an activation's units that are off which has a cause, and findings, of its own."""
 LONELY = "vanishing-forward"
 """The code under which a norm that takes all away is told."""
 NOTHING = 1e-3
@@ -111,7 +109,7 @@ def _ended(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
     if (stop := next(stops_of_signal(table), None)) is not None:
         return stop.why, (place(stop.node),), ()
     reader = next((n for n in trunk if n.weight and n.weight.bias and reads_zeros(table, n)), None)
-    off = any(seen.dead_fraction > ALL for index, seen in table.forward.items() if index in table.on_trunk)
+    off = any(seen.off for index, seen in table.forward.items() if index in table.on_trunk)
     if reader is None or off:
         return "", (), ()
     why = (

@@ -74,7 +74,7 @@ def _settled(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
 def _settled_after(finding: Finding, trials: _Trials, dialect: Dialect) -> Finding:
     """Mistakes made at once hide each other: a line may mend only after those of other findings."""
     earlier = {fix: one.key for fix, one in trials.good.items() if not fix.leaves_numbers}
-    if finding.fix or finding.severity == "info" or not earlier:
+    if finding.fix or not earlier:
         return finding
     for fix in finding.mends:
         known = not fix or not dialect.says(fix) or fix.restarts or fix in earlier

@@ -86,6 +86,11 @@ class Forward:
     channels: Channels | None = None
 
     @property
+    def off(self) -> bool:
+        """Whether all of an activation's units hand on one value whatever comes: a finding of its own."""
+        return self.dead_fraction > 0.999
+
+    @property
     def correlation(self) -> float:
         """Mean cosine between different samples: 1 is collapse."""
         return 1 - self.distance

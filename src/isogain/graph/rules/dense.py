@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import VarianceScaling
-from isogain.graph.nodes import Kind, Node
+from isogain.graph.nodes import MATRIX_PRODUCTS, Kind, Node
 from isogain.graph.powers import arriving
 from isogain.graph.rules.registry import Decision, rule
 from isogain.graph.rules.shared import behind, leaving, share, tidy, unheld
@@ -16,7 +16,6 @@ __all__: list[str] = []
 
 _FLAT = frozenset(["sigmoid", "hard_sigmoid", "tanh"])
 _SHARES: tuple[Kind, ...] = ("softmax",)
-_MATRIX = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
 
 
 @rule(order=49)
@@ -38,7 +37,7 @@ def _generates(scene: Scene, node: Node) -> tuple[int, int] | None:
     """(entries summed over, the signal) where a weight's results, cut into rows, multiply another signal."""
     graph, links = scene.graph, scene.links
     products = [graph.nodes[one] for one in sorted(links.readers.get(node.index, ())) if one >= 0]
-    for product in (one for one in products if one.op in _MATRIX and len(one.inputs) == 2):
+    for product in (one for one in products if one.op in MATRIX_PRODUCTS and len(one.inputs) == 2):
         if graph.preceding(product.index, _SHARES) or graph.following(product.index, _SHARES, 8):
             continue  # queries, keys or values
         for place, one in enumerate(product.inputs):

@@ -16,7 +16,7 @@ from isogain.inspect.looks import Attention, Look
 from isogain.inspect.mending import sized
 from isogain.inspect.table import Table
 
-__all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "condensation", "of_keys"]
+__all__ = ["BEYOND", "SPREAD_OUT", "attention_collapse", "below_condensation", "condensation", "of_keys"]
 
 BEYOND = (1.2, 4.0)
 """Times sqrt(2 ln n) from which one-hot attention is a warning, and critical."""
@@ -63,6 +63,11 @@ def condensation(keys: int) -> float:
     (the random energy model: Derrida 1981).
     """
     return math.sqrt(2 * math.log(max(keys, 2)))
+
+
+def below_condensation(keys: int) -> str:
+    """What is expected of logits, in words."""
+    return f"about 1, and below sqrt(2 ln {keys}) = {condensation(keys):.2g}, where a softmax condenses"
 
 
 def _beyond(table: Table, look: Look, ends: tuple[Node, ...]) -> float:
@@ -153,7 +158,7 @@ def _sharp(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]]
         f"logits of standard deviation {size:.3g} over {seen.keys} keys; largest weight "
         f"{max(seen.largest):.2f}, "
         f"entropy {min(seen.entropy):.2f} of ln {seen.keys}",
-        f"about 1, and below sqrt(2 ln {seen.keys}) = {bar:.2g}, where a softmax condenses",
+        below_condensation(seen.keys),
         _why_sharp(table, ends), paths=tuple(dict.fromkeys(paths)), mends=_softened(table, weights),
     )  # fmt: skip
 

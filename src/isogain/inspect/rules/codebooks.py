@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern
+from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.looks import Choices, Look
@@ -86,7 +87,5 @@ def _asked(table: Table, source: Node, name: str) -> float:
 
 def _size(table: Table, index: int) -> float:
     """Root mean square of a node, or of what it is another shape of."""
-    node = table.node(index)
-    while node.index not in table.forward and node.kind == "shape" and len(node.inputs) == 1:
-        node = table.node(node.inputs[0])
+    node = under_shapes(table, table.node(index), measured=True)
     return table.forward[node.index].rms if node.index in table.forward else math.nan

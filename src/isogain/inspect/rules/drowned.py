@@ -11,6 +11,7 @@ from statistics import median
 from isogain.graph import Node
 from isogain.inspect.blame import off_by
 from isogain.inspect.causes import pattern, place
+from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.looks import Rows
@@ -250,13 +251,11 @@ def _louder(table: Table, node: Node) -> Iterator[tuple[str, tuple[float, float]
 
 def _pieces(table: Table, node: Node) -> Iterator[int]:
     """The measured signals that are joined here, shapes and sums of further ones looked through."""
-    for one in node.inputs:
-        while table.node(one).kind == "shape" and len(table.node(one).inputs) == 1:
-            one = table.node(one).inputs[0]
-        if node.kind == table.node(one).kind == "add":
-            yield from _pieces(table, table.node(one))
-        elif one in table.forward and table.forward[one].finite:
-            yield one
+    for one in (under_shapes(table, table.node(index)) for index in node.inputs):
+        if node.kind == one.kind == "add":
+            yield from _pieces(table, one)
+        elif one.index in table.forward and table.forward[one.index].finite:
+            yield one.index
 
 
 def _entry(table: Table, index: int) -> str:

@@ -14,8 +14,6 @@ from isogain.inspect.table import Table
 
 __all__ = ["faint_losses", "rounded_weights", "silent_losses"]
 
-OFF = 0.999
-"""Share of an activation's units that are off which has a finding of its own."""
 FAINT = 1e-9
 """Gradient in front of which Adam's epsilon of 1e-8 is all that its step is divided by."""
 
@@ -48,7 +46,7 @@ def silent_losses(table: Table) -> Iterator[Finding]:
     if not known or not asked or zero or any(one.largest > 0 or not one.finite for one in known):
         return
     end = next((node for node in table.graph.nodes if _ends(table, node)), None)
-    off = end is not None and end.index in table.forward and table.forward[end.index].dead_fraction > OFF
+    off = end is not None and end.index in table.forward and table.forward[end.index].off
     if end is None or off or next(vanishing_backward(table), None) is not None:
         return
     yield Finding(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from isogain.graph import Node
 from isogain.inspect.causes import place, places
+from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.answers import of_unit_rows
 from isogain.inspect.table import LossUse, Table
@@ -75,12 +76,7 @@ def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding
 def _made(table: Table, loss: Node) -> Node | None:
     """What makes the logits, through operations that only move numbers."""
     sources = [table.node(one) for one in loss.inputs if table.node(one).learnt]
-    if len(sources) != 1:
-        return None
-    node = sources[0]
-    while node.kind == "shape" and len(node.inputs) == 1:
-        node = table.node(node.inputs[0])
-    return node
+    return under_shapes(table, sources[0]) if len(sources) == 1 else None
 
 
 def _unscaled(table: Table, node: Node) -> Node:

@@ -222,7 +222,7 @@ def _stopped(table: Table, chain: Chain) -> Iterator[Finding]:
 def _stop(table: Table, dead: Node, alive: Node) -> str:
     between = table.graph.nodes[dead.index : alive.index + 1]
     seen = [(n, table.forward[n.index]) for n in between if n.index in table.forward]
-    if off := [n for n, f in seen if f.dead_fraction >= 0.999]:
+    if off := [n for n, f in seen if f.off]:
         return f"every unit of {place(off[0])} ({off[0].op}) is off for all samples"
     flat = any(f.shut_fraction > SHUT for _, f in seen)
     if flat or table.backward[alive.index].rms < TINY:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from isogain.graph import Node, family
 from isogain.inspect.causes import pattern, place, places
+from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding
 from isogain.inspect.looks import Attention
 from isogain.inspect.table import Table
@@ -95,12 +96,9 @@ def _nothing_given(table: Table, node: Node) -> bool:
     """Whether it multiplies a signal by what the data gives, and that was seen to be 0 everywhere."""
     if node.kind != "multiply":
         return False
-    for one in (one for one in map(table.node, node.inputs) if not one.learnt):
-        while one.kind == "shape" and one.index not in table.forward and len(one.inputs) == 1:
-            one = table.node(one.inputs[0])
-        if one.index in table.forward and table.forward[one.index].rms == 0:
-            return True
-    return False
+    given = (one for one in map(table.node, node.inputs) if not one.learnt)
+    seen = (table.forward.get(under_shapes(table, one, measured=True).index) for one in given)
+    return any(one is not None and one.rms == 0 for one in seen)
 
 
 def _heard(table: Table, node: Node) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
-from isogain.inspect.chains import lone_source
+from isogain.inspect.chains import lone_way, under_shapes
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Attention
 from isogain.inspect.mending import sized, zeroed
-from isogain.inspect.rules.attention import BEYOND, SPREAD_OUT, condensation
+from isogain.inspect.rules.attention import BEYOND, SPREAD_OUT, below_condensation, condensation
 from isogain.inspect.table import Table
 
 __all__ = ["loud_mixtures", "shut_mixtures", "told_softmaxes"]
@@ -78,7 +78,7 @@ def loud_mixtures(table: Table) -> Iterator[Finding]:
         "attention-collapse", severity, pattern(_places(found)),
         f"logits of standard deviation {size:.3g} over {worst.seen.keys} to choose from; largest share "
         f"{max(worst.seen.largest):.2f}",
-        f"about 1, and below sqrt(2 ln {worst.seen.keys}) = {bar:.2g}, where a softmax condenses",
+        below_condensation(worst.seen.keys),
         f"the logits that {worst.name} makes are too large: each sample takes one, "
         "picked by chance, and softmax's slope is near 0",
         paths=tuple(_places(found)), mends=(sized(table, factors),),
@@ -163,22 +163,17 @@ def _made(table: Table, node: Node, seen: Attention) -> Iterator[Mixture]:
     """
     added: list[str] = []
     tempered = False
-    softmax = node.index
-    for _ in range(STEPS):
-        source = lone_source(table, node)
-        if source is None:
+    for one in lone_way(table, node, STEPS):
+        if one.kind == "weight" and one.weight is not None:
+            added += [one.weight.bias] if one.weight.bias else []
+            if _sets_size(table, one):
+                yield Mixture(node.index, seen, one, tuple(added), tempered)
             return
-        node = source
-        if node.kind == "weight" and node.weight is not None:
-            added += [node.weight.bias] if node.weight.bias else []
-            if _sets_size(table, node):
-                yield Mixture(softmax, seen, node, tuple(added), tempered)
-            return
-        factor = node.kind == "multiply" and len(node.inputs) == 1 and bool(node.parameters)
-        if node.kind not in ("shape", "add", "dropout") and node.op != "where" and not factor:
+        factor = one.kind == "multiply" and len(one.inputs) == 1 and bool(one.parameters)
+        if one.kind not in ("shape", "add", "dropout") and one.op != "where" and not factor:
             return
         tempered = tempered or factor
-        added += () if factor else node.parameters
+        added += () if factor else one.parameters
 
 
 def _sets_size(table: Table, node: Node) -> bool:
@@ -191,7 +186,5 @@ def _sets_size(table: Table, node: Node) -> bool:
 
 
 def _multiplied(table: Table, index: int) -> bool:
-    node = table.node(index)
-    while node.kind == "shape" and len(node.inputs) == 1:
-        node = table.node(node.inputs[0])
+    node = under_shapes(table, table.node(index))
     return node.kind == "multiply" and len(node.inputs) == 1 and not node.parameters

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isogain.graph import Node
 from isogain.inspect.causes import pattern
+from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import sized
@@ -43,9 +43,7 @@ def quiet_products(table: Table) -> Iterator[Finding]:
 
 def _table(table: Table, index: int) -> str:
     """The trained table whose rows a factor is, shapes aside; '' for anything else."""
-    node: Node = table.node(index)
-    while node.kind == "shape" and len(node.inputs) == 1:
-        node = table.node(node.inputs[0])
+    node = under_shapes(table, table.node(index))
     use = table.graph.by_parameter.get(node.weight.name) if node.kind == "embedding" and node.weight else None
     return use.name if use is not None and use.trainable and use.name in table.parameters else ""
 

@@ -280,7 +280,7 @@ def _off(table: Table, nodes: Iterable[Node]) -> str:
     """What is to be said of the first activation of which every unit is off; '' for none."""
     seen = table.forward
     own = (n for n in nodes if n.index in seen and not table.in_loss(n))
-    off = next((n for n in own if seen[n.index].dead_fraction > 0.999), None)
+    off = next((n for n in own if seen[n.index].off), None)
     if off is None:
         return ""
     return f"every unit of {place(off)} ({off.op}) is off for all samples, so only biases reach the output"

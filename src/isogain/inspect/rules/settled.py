@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place
-from isogain.inspect.chains import lone_source
+from isogain.inspect.chains import lone_way
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.looks import Attention, Look
 from isogain.inspect.mending import sized, zeroed
-from isogain.inspect.rules.attention import BEYOND, condensation, of_keys
+from isogain.inspect.rules.attention import BEYOND, below_condensation, condensation, of_keys
 from isogain.inspect.rules.mixtures import told_softmaxes
 from isogain.inspect.table import Table
 
@@ -92,14 +92,10 @@ def _adding(table: Table, node: Node) -> Node | None:
     """The nearest sum, or weight with a bias, behind its logits, by the one learnt way there is."""
     if node.kind == "attention":
         return None
-    for _ in range(STEPS):
-        source = lone_source(table, node)
-        if source is None:
-            return None
-        node = source
-        if node.kind == "weight" or (node.kind == "add" and len(node.inputs) == 1):
-            return node
-        if node.kind not in ("shape", "add", "multiply", "dropout") and node.op != "where":
+    for one in lone_way(table, node, STEPS):
+        if one.kind == "weight" or (one.kind == "add" and len(one.inputs) == 1):
+            return one
+        if one.kind not in ("shape", "add", "multiply", "dropout") and one.op != "where":
             return None
     return None
 
@@ -154,7 +150,7 @@ def cold_choices(table: Table) -> Iterator[Finding]:
         "attention-collapse", severity, pattern(names),
         f"logits of standard deviation {size:.3g} over {worst.keys} to choose from; largest share "
         f"{max(worst.largest):.2f}",
-        f"about 1, and below sqrt(2 ln {worst.keys}) = {bar:.2g}, where a softmax condenses",
+        below_condensation(worst.keys),
         f"a softmax of {pattern(names)}, whose numbers have standard deviation {own:.3g}, gets "
         f"{size / own:.3g} times that: one is chosen by chance, and softmax's slope is near 0",
         paths=names, mends=(sized(table, factors),),
@@ -180,13 +176,14 @@ def hard_choices(table: Table) -> Iterator[Finding]:
         node = None if look.node is None or look.node in known else table.node(look.node)
         if node is None or not isinstance(look.seen, Attention) or not _hard(table, look, node):
             continue
-        size, bar, maker = max(look.seen.logits), condensation(look.seen.keys), _nearest_weight(table, node)
+        size = max(look.seen.logits)
+        maker = next((one for one in lone_way(table, node, STEPS) if one.kind == "weight"), None)
         names = tuple(dict.fromkeys(place(one) for one in (maker, node) if one is not None))
         yield Finding(
             "attention-collapse", "warning", names[0],
             f"logits of standard deviation {size:.3g} over {look.seen.keys} to choose from; largest share "
             f"{max(look.seen.largest):.3f}",
-            f"about 1, and below sqrt(2 ln {look.seen.keys}) = {bar:.2g}, where a softmax condenses",
+            below_condensation(look.seen.keys),
             f"{place(node)} takes one by chance and is flat there: a gradient comes back only from the few "
             "samples that lie between two; what it reads is too large, or divided by too small a "
             "temperature",
@@ -204,12 +201,3 @@ def _hard(table: Table, look: Look, node: Node) -> bool:
         return False
     far = all(size > HARD * condensation(seen.keys) for size in seen.logits)
     return bool(seen.logits) and far and min(seen.largest) > COLD
-
-
-def _nearest_weight(table: Table, node: Node) -> Node | None:
-    for _ in range(STEPS):
-        source = lone_source(table, node)
-        if source is None or source.kind == "weight":
-            return source
-        node = source
-    return None

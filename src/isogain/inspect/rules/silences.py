@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, places
-from isogain.inspect.chains import lone_source
+from isogain.inspect.chains import lone_way
 from isogain.inspect.closed import reads_zeros
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Fix
@@ -122,15 +122,12 @@ def erased_signals(table: Table) -> Iterator[Finding]:
 
 def _factor(table: Table, reader: Node) -> Node | None:
     """The product with a constant that lies in front of it, with nothing between that could be 0 as well."""
-    node = reader
-    for _ in range(NEAR):
-        source = lone_source(table, node)
-        if source is not None and source.kind == "multiply":
+    for source in lone_way(table, reader, NEAR):
+        if source.kind == "multiply":
             bare = not source.parameters and len(source.inputs) == 1
             return source if bare and not _nothing_before(table, source) else None
-        if source is None or source.kind not in ("shape", "dropout"):
+        if source.kind not in ("shape", "dropout"):
             return None
-        node = source
     return None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from isogain.graph import Node
+from isogain.graph import MATRIX_PRODUCTS, Node
 from isogain.inspect.causes import place
-from isogain.inspect.chains import lone_source
+from isogain.inspect.chains import lone_source, lone_way
 from isogain.inspect.findings import Finding
 from isogain.inspect.looks import Attention
 from isogain.inspect.table import LossUse, Table
@@ -19,7 +19,6 @@ QUIET = 1e3
 """Largest logit below which a place that gets nothing was forbidden."""
 REDUCING = frozenset(["pool", "product"])
 """Kinds of operations that may sum over an axis of what they read."""
-MATRIX = frozenset(["matmul", "__matmul__", "bmm", "baddbmm"])
 FLATTENING = frozenset(["view", "reshape", "flatten"])
 
 
@@ -75,14 +74,9 @@ def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:
 
 def _one_unit(table: Table, node: Node) -> Node | None:
     """The weight with a single output that makes the logits, element by element from there on."""
-    for _ in range(STEPS):
-        source = lone_source(table, node)
-        if source is None:
-            return None
-        node = source
-        if node.kind == "weight":
-            return node if node.shape and node.shape[node.channel_axis] == 1 else None
-    return None
+    maker = next((one for one in lone_way(table, node, STEPS) if one.kind == "weight"), None)
+    single = maker is not None and bool(maker.shape) and maker.shape[maker.channel_axis] == 1
+    return maker if single else None
 
 
 def _never_moves(table: Table, maker: Node) -> bool:
@@ -191,9 +185,14 @@ def _beside(table: Table, node: Node, axis: int) -> bool:
         table.graph.preceding(node.index, ("product", "weight", "norm"), STEPS),
         _same(table, node),
     )
-    made = before is not None and before.kind == "product" and before.op in MATRIX and len(before.inputs) > 1
+    made = (
+        before is not None
+        and before.kind == "product"
+        and before.op in MATRIX_PRODUCTS
+        and len(before.inputs) > 1
+    )
     return made and before is not None and before.shape == node.shape and any(
-        one.op in MATRIX and one.inputs[0] in after and one.shape[:-1] == node.shape[:-1]
+        one.op in MATRIX_PRODUCTS and one.inputs[0] in after and one.shape[:-1] == node.shape[:-1]
         for one in table.graph.nodes
         if one.kind == "product"
     )  # fmt: skip

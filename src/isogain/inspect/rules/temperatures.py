@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from isogain.graph import Node
 from isogain.inspect.causes import place
-from isogain.inspect.chains import lone_source
+from isogain.inspect.chains import lone_source, lone_way, under_shapes
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled
@@ -83,9 +83,7 @@ def _classes(table: Table, node: Node) -> int:
 def _scaled(table: Table, node: Node) -> Scaled | None:
     """What a loss reads, back through shapes and factors, if that is cosines."""
     factor, names = 1.0, dict[str, None]()
-    for _ in range(STEPS):
-        if (source := lone_source(table, node)) is None:
-            return None
+    for source in lone_way(table, node, STEPS):
         if (own := _of_cosines(table, source)) is not None:
             return Scaled(source, factor * own.factor, tuple(names | dict.fromkeys(own.names)))
         if source.kind == "multiply" and len(source.inputs) == 1:
@@ -93,7 +91,6 @@ def _scaled(table: Table, node: Node) -> Scaled | None:
             names |= dict.fromkeys(source.parameters)
         elif source.kind != "shape" and source.op != "where":
             return None
-        node = source
     return None
 
 
@@ -127,9 +124,7 @@ def _of_cosines(table: Table, node: Node) -> Scaled | None:
 
 
 def _unit(table: Table, index: int) -> bool:
-    node = table.node(index)
-    while node.kind == "shape" and len(node.inputs) == 1:
-        node = table.node(node.inputs[0])
+    node = under_shapes(table, table.node(index))
     seen = table.forward.get(node.index)
     if seen is None or not node.shape:
         return node.op == "normalize"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import isogain.torch as igt  # noqa: E402
-from isogain.inspect.chains import chains  # noqa: E402
+from isogain.inspect.chains import chains, under_shapes  # noqa: E402
 
 
 def drawn(*shape, seed=0):
@@ -205,3 +206,11 @@ def test_a_gated_stack_is_told_the_gain_that_its_gates_need():
     back = drawn(2048, 1024, seed=2)
     (gradient,) = torch.autograd.grad(F.glu(signal), signal, back)
     assert float((gradient @ weight).square().mean() / back.square().mean()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("measured", "found"), [(False, 0), (True, 1)])
+def test_what_a_node_is_another_shape_of(measured, found):
+    kinds = ("weight", "shape", "shape", "shape")
+    nodes = [SimpleNamespace(index=k, kind=kind, inputs=(k - 1,) * (k > 0)) for k, kind in enumerate(kinds)]
+    table = SimpleNamespace(node=nodes.__getitem__, forward={1: None})
+    assert under_shapes(table, nodes[3], measured=measured).index == found

@@ -63,3 +63,17 @@ def test_a_scale_that_e_is_raised_to_is_named(scale, beyond):
         assert found["non-finite"].paths == ("scale",)
         exec(found["non-finite"].fix, {"model": model, "torch": torch})
         assert model(*batch).isfinite().all()
+
+
+def test_a_scale_of_usual_size_is_not_what_overflows():
+    class Rooted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.read, self.scale = nn.Linear(16, 24), nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x):
+            return self.scale * self.read(x).sqrt()  # of numbers below 0, too
+
+    finding = told(Rooted(), torch.randn(32, 16))["non-finite"]
+    assert "e raised to" not in finding.why
+    assert not finding.paths

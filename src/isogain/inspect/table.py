@@ -48,6 +48,8 @@ class LossUse:
     """Whether every answer is held against every sample's target: shapes that broadcast to more than both."""
     differing: int = 0
     """How many targets there are along their first axis, if those differ; 0 where all are one."""
+    raised: float = math.nan
+    """The logarithm of a scale that `of` starts at, where `chance` is what it would cost at 0."""
     given: float = math.nan  # what the call gave: the value for a mean, more for a sum
 
 

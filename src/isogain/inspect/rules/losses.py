@@ -27,6 +27,8 @@ DISTANT = (100.0, 1e4)
 """Deviation of the targets, over 1 and over the size of the answers, that usual rates take ages to reach."""
 DEARER = (30.0, 1000.0)
 """A loss over what it is with zeros for one output, to warn and to call it critical."""
+HALF = 0.5
+"""Share of a loss that a scale of 1 has to save."""
 SURE = 8.0
 """Root mean square of logits from which on a softmax of several is one-hot."""
 HOTTEST = 100.0
@@ -63,6 +65,8 @@ def _sure(table: Table) -> Iterator[Finding]:
 
 
 def _judged(table: Table, use: LossUse) -> Finding | None:
+    if math.isfinite(use.raised):
+        return _scaled(table, use)
     if use.kind == "own":
         return _dearer(table, use)
     if math.isfinite(use.constant):
@@ -86,6 +90,21 @@ def _dearer(table: Table, use: LossUse) -> Finding | None:
         f"what {pattern(names)} gives makes the loss {use.value / use.chance:.3g} times as large: too large, "
         "or the logarithm of a scale and too small",
         paths=names, mends=(zeroed(table, use.of), quiet, RESTART),
+    )  # fmt: skip
+
+
+def _scaled(table: Table, use: LossUse) -> Finding | None:
+    """A scale that starts far from what the data have: the loss is far cheaper where it is 1."""
+    excess = use.value - use.chance
+    if not (excess > EXCESS[0] and excess > HALF * abs(use.value)):
+        return None
+    name, scale = pattern(use.of), math.exp(use.raised)
+    return Finding(
+        "initial-loss", "critical" if use.value > DEARER[1] * use.chance > 0 else "warning", name,
+        f"{use.value:.3g}", f"{use.chance:.3g}, what it is with {name} at 0",
+        f"{name} starts at {use.raised:.3g}, and e is raised to it: a scale of {scale:.3g}, which does not "
+        f"fit the data; Adam at 1e-3 needs {abs(use.raised) * 1e3:,.0f} steps or more to bring it to 1",
+        paths=use.of, mends=(zeroed(table, use.of),),
     )  # fmt: skip
 
 

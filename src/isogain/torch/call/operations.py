@@ -19,6 +19,7 @@ __all__ = [
     "LOSSES",
     "SKIPPED",
     "activation_of",
+    "gives_back",
     "kind_of",
     "steps_of",
     "writes",
@@ -257,3 +258,8 @@ def steps_of(kind: str, args: tuple[Any, ...]) -> int:
     if isinstance(args[1], Tensor) and not args[1].is_floating_point():
         return len(args[1])
     return int(args[0].shape[1 if args[-1] else 0])
+
+
+def gives_back(name: str, args: tuple[Any, ...], result: Any) -> bool:
+    """Whether the very tensor that was given came back: a cast to the type it has, a copy not needed."""
+    return bool(args) and result is args[0] and isinstance(result, Tensor) and kind_of(name) == "shape"

@@ -46,6 +46,7 @@ from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.masks import with_inverted
 from isogain.torch.inspection.merging import together
 from isogain.torch.inspection.priors import BINARY, CHEAP, prior_use, pulled, saves_half, zero_use
+from isogain.torch.inspection.raised import raised_use
 from isogain.torch.inspection.shifts import offset_of
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
@@ -219,9 +220,11 @@ def _there_and_back(
         inside = source == OWN and processes.count == 1 and _asks_further(recorder, loss_value)
         inner = inner_loss(recorder, positional, named, loss_node) if inside else None
         uses, offset = _asked(recorder, inner or Inner(output, loss, loss_value, loss_from))
+        alone = judged and processes.count == 1
+        scales = raised_use(recorder, positional, named, loss, loss_value) if alone else None
     return Passed(
         (positional, named), outputs, loss_from, loss_value, source, loss_node, strangers, jacobian,
-        gradients, uses, skipped, offset,
+        gradients, [*uses, *([scales] if scales else [])], skipped, offset,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from isogain.torch.call.guard import Untouched
 from isogain.torch.call.operations import (
     FACTORIES,
     activation_of,
+    gives_back,
     kind_of,
     plain_name,
     steps_of,
@@ -68,11 +69,6 @@ def _from_left(name: str, weight: WeightUse | None, result: Tensor) -> bool:
     return left and plain_name(name) != "einsum" and result.dim() > 1
 
 
-def _nothing_done(name: str, args: tuple[Any, ...], result: Any) -> bool:
-    """Whether the very tensor that was given came back: a cast to the type it has, a copy not needed."""
-    return bool(args) and result is args[0] and isinstance(result, Tensor) and kind_of(name) == "shape"
-
-
 def _learnt(known: KnownTensors, nodes: list[Node], tensor: Any) -> bool:
     """Whether a parameter has any part in a tensor."""
     value = known[tensor] if isinstance(tensor, Tensor) else UNKNOWN
@@ -104,6 +100,8 @@ class Recorder(Watch):
         self.free_inputs = False
         self.random_choices = 0
         """Single random numbers drawn in forward: layers may be skipped by chance."""
+        self.raised: set[str] = set()
+        """The parameters that e is raised to as they are."""
         self.strangers: dict[int, Tensor] = {}
         """id -> a parameter that an operation read and the model does not hold."""
         self._scopes: list[Scope] = []
@@ -174,7 +172,7 @@ class Recorder(Watch):
         count = len(self.nodes)
         result = func(*args, **kwargs)
         self.operations += 1
-        if content and _nothing_done(name, args, result):
+        if content and gives_back(name, args, result):
             return result
         if content:
             self._safely(name, self._content, name, args, kwargs, sources, result, units)
@@ -219,6 +217,8 @@ class Recorder(Watch):
             self.random_choices += 1
         if not (parameters or drawn):
             return
+        if plain_name(name) == "exp":
+            self.raised |= parameters
         flipped = any(value.flipped for _, value in sources)
         if name in _TURNED:
             flipped = not flipped

@@ -9,6 +9,9 @@ import pytest
 import torch
 
 import isogain.torch as igt
+from isogain.core.initializers import Zeros
+from isogain.torch.start.planning import planned
+from isogain.torch.start.settling import with_settled
 from test_start_quiet import KINDS
 
 
@@ -60,3 +63,22 @@ def test_one_drawn_before_is_drawn_again():
     model, x, loss = case(0)
     assert igt.init_(model, x, seed=0, loss=loss, rates=False, keep_healthy=False).written
     assert igt.init_(model, x, seed=1, loss=loss, rates=False, keep_healthy=False).written
+
+
+def test_one_that_ruins_the_model_is_put_back(monkeypatch):
+    """A plan that writes zeros into the first weight, as a wrong rule might: nothing passes any more."""
+
+    def wrong(*args, **options):
+        made, scene = planned(*args, **options)
+        return with_settled(made, {"0.weight": (Zeros(), "wrong")}, frozenset()), scene
+
+    monkeypatch.setattr("isogain.torch.start.starting.planned", wrong)
+    torch.manual_seed(0)
+    layers = [part for _ in range(3) for part in (torch.nn.Linear(16, 16), torch.nn.ReLU())]
+    model, x = torch.nn.Sequential(*layers, torch.nn.Linear(16, 1)), torch.randn(64, 16)
+    own = copy.deepcopy(model)
+    receipt = igt.init_(model, x, loss=lambda o: o.square().mean(), rates=False, keep_healthy=False)
+    assert "critical" in receipt.left
+    assert not receipt.written
+    assert (receipt.verdict_before, igt.inspect(model, x).verdict) == ("healthy", "healthy")
+    assert same(model, own)

@@ -82,6 +82,16 @@ def test_a_forced_start_costs_little_more_than_the_own_one(kind, seed):
     assert receipt.losses[1] == pytest.approx(after, rel=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_fitted_to_what_loud_ends_handed_on_are_fitted_again(seed):
+    """Couplings that multiply their way to 1e3 make one weight small, which then reads what is usual."""
+    torch.manual_seed(seed)
+    model, x = Couplings(), torch.randn(96, 4)
+    igt.init_(model, x, seed=seed, loss=lambda o: o.mean(), rates=False, keep_healthy=False)
+    firsts = torch.tensor([float(net[0].weight.detach().norm()) for net in model.nets])
+    assert firsts.max() < 2 * firsts.min()
+
+
 def test_what_is_made_quieter_is_said():
     torch.manual_seed(3)
     model, x = small(4, 3), torch.randn(64, 4)

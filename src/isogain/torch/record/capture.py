@@ -314,13 +314,7 @@ class Recorder(Watch):
         )
 
     def _weight(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> WeightUse | None:
-        def describe(tensor: Any) -> tuple[str, bool] | None:
-            value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
-            if value.content or not value.parameters:
-                return None
-            return self._main(value.parameters), value.flipped
-
-        if (found := find_weight(plain_name(name), args, kwargs, describe)) is None:
+        if (found := find_weight(plain_name(name), args, kwargs, self._described)) is None:
             return None
         use, tensor = found
         if tensor.is_meta or is_wrapped(tensor):
@@ -332,6 +326,11 @@ class Recorder(Watch):
             return replace(use, rms=rms_of(tensor))
         moved = moved_by(tensor, self._makers(tensor)) if self.measure else math.nan
         return replace(use, rms=rms_of(tensor), constant=is_constant(tensor), moved=moved)
+
+    def _described(self, tensor: Any, beside: Any = None) -> tuple[str, bool] | None:
+        value, other = (self.value(t) if isinstance(t, Tensor) else UNKNOWN for t in (tensor, beside))
+        names = value.parameters - other.parameters
+        return None if value.content or not names else (self._main(names), value.flipped)
 
     def _makers(self, tensor: Tensor) -> list[Tensor]:
         return [self.parameters[one] for one in self.value(tensor).parameters]

@@ -169,12 +169,12 @@ class Tape(Recorder):
         others = (one for one in node.inputs if one != first)
         return replace(node, inputs=(first, *others), weight=replace(use, mixed=True))
 
-    def _described(self, tensor: Any) -> tuple[str, bool] | None:
+    def _described(self, tensor: Any, beside: Any = None) -> tuple[str, bool] | None:
         value = self.value(tensor) if isinstance(tensor, Tensor) else UNKNOWN
         if value.content:
             window = self.windows.get(value.node) if value.node is not None else None
             return (window.origin, False) if window and isinstance(window.origin, str) else None
-        return (self._main(value.parameters), value.flipped) if value.parameters else None
+        return super()._described(tensor, beside)
 
     def _expression(
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any],

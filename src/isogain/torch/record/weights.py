@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 
@@ -13,8 +13,13 @@ from isogain.graph import WeightUse
 __all__ = ["find_weight", "main_factor"]
 
 Tensor = torch.Tensor
-Describe = Callable[[Any], "tuple[str, bool] | None"]
-"""Name and transposition of an expression of parameters; None for anything else."""
+
+
+class Describe(Protocol):
+    """Name and transposition of an expression of parameters; None for anything else."""
+
+    def __call__(self, tensor: Any, beside: Any = None) -> tuple[str, bool] | None:
+        """Of the parameters that `beside` is made of none is named."""
 
 
 def find_weight(
@@ -40,6 +45,12 @@ def _argument(
     return args[place] if len(args) > place else kwargs.get(name, default)
 
 
+def _bias(describe: Describe, given: Any, weight: Any) -> str | None:
+    """What makes a bias; where it is worked out with the weight's own parameters, what else does."""
+    found = describe(given, weight)
+    return found[0] if found else None
+
+
 def _layer(
     op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], describe: Describe
 ) -> tuple[WeightUse, Tensor] | None:
@@ -47,8 +58,7 @@ def _layer(
     found = describe(weight)
     if found is None:
         return None
-    named_bias = describe(_argument(args, kwargs, 2, "bias"))
-    bias = named_bias[0] if named_bias else None
+    bias = _bias(describe, _argument(args, kwargs, 2, "bias"), weight)
     shape = tuple(weight.shape)
     if op == "linear":
         layout = "out in" if weight.dim() == 2 else "in"
@@ -79,8 +89,7 @@ def _bilinear(
     """(out, in, in): every output sums over all pairs of inputs."""
     weight = _argument(args, kwargs, 2, "weight")
     found = describe(weight)
-    named_bias = describe(_argument(args, kwargs, 3, "bias"))
-    bias = named_bias[0] if named_bias else None
+    bias = _bias(describe, _argument(args, kwargs, 3, "bias"), weight)
     return (
         None if found is None else (WeightUse(found[0], tuple(weight.shape), "out in *", bias=bias), weight)
     )
@@ -113,13 +122,11 @@ def _product(
     found = describe(weight)
     if found is None or weight.dim() < 2:
         return None
-    named_bias = describe(args[0]) if op.startswith("add") or op == "baddbmm" else None
+    bias = _bias(describe, args[0], weight) if op.startswith("add") or op == "baddbmm" else None
     inner = "out in" if first else "in out"
     layout = " ".join(["stack"] * (weight.dim() - 2) + [inner])
     # the axes of the parameter itself do not matter here: the layout is that of the tensor as used
-    return WeightUse(
-        found[0], tuple(weight.shape), layout, bias=named_bias[0] if named_bias else None
-    ), weight
+    return WeightUse(found[0], tuple(weight.shape), layout, bias=bias), weight
 
 
 def main_factor(args: tuple[Any, ...], use: WeightUse) -> Tensor | None:

@@ -8,7 +8,7 @@ the pass is made again and recorded anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -52,7 +52,9 @@ class Scaler:
     gradients on the way back are those of the scaled weights, which are written only afterwards.
     """
 
-    def __init__(self, model: nn.Module, plan: Plan, chorus: Chorus) -> None:
+    def __init__(
+        self, model: nn.Module, plan: Plan, chorus: Chorus, apart: Container[str] = frozenset()
+    ) -> None:
         self.model, self.chorus = model, chorus
         found, self.parameters = targets(model), dict(model.named_parameters())
         paths = {name: _path_of(name, plan) for name in self.parameters}
@@ -61,6 +63,7 @@ class Scaler:
             name: (entry, found[entry.path])
             for name, entry in entries.items()
             if not entry.kept
+            and entry.path not in apart
             and not entry.drawn_as
             and math.isfinite(entry.signal)
             and found[entry.path].free()
@@ -196,12 +199,15 @@ Measured = Follower | Gauge
 
 def calibrate(
     before: Gauge, plan: Plan, positional: Any, named: Any, loss: Loss | None = None,
-    processes: Processes = ALONE,
+    processes: Processes = ALONE, apart: Container[str] = frozenset(),
 ) -> tuple[dict[str, float], Measured]:  # fmt: skip
-    """One forward and one backward pass: path -> factor of each scaled weight, and the sizes then."""
+    """One forward and one backward pass: path -> factor of each scaled weight, and the sizes then.
+
+    The paths in `apart` are left as they are.
+    """
     model, chorus = before.model, Chorus(processes)
     with gathered(model):
-        scaler = Scaler(model, plan, chorus)
+        scaler = Scaler(model, plan, chorus, apart)
         follow = partial(Follower, before, scaler)
         followed = watched(model, positional, named, loss, back=True, make=follow)
         done: Measured = followed

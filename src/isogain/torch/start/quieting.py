@@ -14,7 +14,7 @@ from torch import nn
 from isogain.torch.draw.targets import Target, targets
 from isogain.torch.record.gauge import Gauge
 
-__all__ = ["costs_more", "quietened"]
+__all__ = ["costs_more", "quietened", "unscale"]
 
 ROOM = 0.25
 """Share by which a first loss may rise above the own start's."""
@@ -51,6 +51,13 @@ def quietened(
         return {}, None
     _scale(scaled, best / done)
     return {target.path: best for target in scaled}, tried[best]
+
+
+def unscale(model: nn.Module, factors: Mapping[str, float]) -> None:
+    """Takes back the factors of these paths."""
+    found = targets(model)
+    for path, factor in factors.items():
+        found[path].scale(1 / factor)
 
 
 def _scale(found: Iterable[Target], factor: float) -> None:

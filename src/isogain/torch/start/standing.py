@@ -106,9 +106,11 @@ class Contest:
             return why
         if not dearer and (why := self._overtaken(before, kept)):
             return why
-        if self.own is None and (plain or not self.compared):
+        if self.own is None and (plain or not (self.compared or self.stepped)):
             return ""
         self.drawn = self.look()
+        if self.stepped is not None:
+            return self._ruined(kept)
         if self.compared and self.own is None and self.processes.first(self._doubtful(before)):
             self.own = kept.asked(self.look)
         if not self.compared or self.own is None:
@@ -149,6 +151,14 @@ class Contest:
         if _compared(self.own, self.drawn) > 0:
             return ""
         return f"a few steps from the plan's start come to {then:.4g}, from its own to {own:.4g}"
+
+    def _ruined(self, kept: Snapshot) -> str:
+        """Why a start that was asked for is not to stay: it is critical, and the own one is not."""
+        assert self.drawn is not None
+        if self.drawn.verdict != "critical":
+            return ""
+        self.own = self.own or kept.asked(self.look)
+        return "" if self.own.verdict == "critical" else _harm(self.own, self.drawn, hurts=False)
 
     def unsettled(self, after: Measured) -> dict[str, tuple[Initializer, str]]:
         """What a look at the plan's start, which is in place and costly, shows that one value settles."""

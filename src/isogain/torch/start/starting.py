@@ -32,7 +32,7 @@ from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
 from isogain.torch.start.planning import plan, planned
-from isogain.torch.start.quieting import quietened
+from isogain.torch.start.quieting import costs_more, quietened, unscale
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
 from isogain.torch.start.settling import alone, resized, settled, unplanned, with_settled
 from isogain.torch.start.short_run import stepped, trained
@@ -40,6 +40,8 @@ from isogain.torch.start.standing import Contest, Snapshot
 
 __all__ = ["init_"]
 
+FITTED = 3.0
+"""Factor from which on a weight was fitted to signals that were of another size than is usual."""
 SHORT = 20
 """Steps after which two starts that are both critical are told apart."""
 FEW = 30
@@ -203,7 +205,22 @@ class Trial:
         drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
         look = partial(gauge, self.model, *self.given, self.loss, back=True, processes=self.contest.processes)
         factors, seen = quietened(self.model, drawn, self.before.loss, after.loss, look)
-        return scaled | {path: f * scaled.get(path, 1.0) for path, f in factors.items()}, seen or after
+        done, last = self._again(made, scaled, factors, seen or after)
+        return {path: scaled.get(path, 1.0) * done.get(path, 1.0) for path in (*scaled, *done)}, last
+
+    def _again(
+        self, made: Plan, scaled: Mapping[str, float], quiet: Mapping[str, float], seen: Measured
+    ) -> tuple[Mapping[str, float], Measured]:
+        """The same where quieter ends left weights that had been scaled for what louder ones handed on."""
+        loud = [f for path, f in scaled.items() if path not in quiet and max(f, 1 / f) > FITTED]
+        if not quiet or not loud:
+            return quiet, seen
+        processes = self.contest.processes
+        more, last = calibrate(self.before, made, *self.given, self.loss, processes, apart=quiet)
+        if costs_more(seen.loss, last.loss):
+            unscale(self.model, more)
+            return quiet, seen
+        return {**quiet, **more}, last
 
     def _left(self, made: Plan, why: str) -> Receipt:
         return _receipt(made, self.seed, self.before, self.before, {}, self.contest, why)

@@ -29,10 +29,24 @@ def embedding(site: Site) -> Decision | None:
         std = tidy(LOGIT_SIZE / math.sqrt(width))
         why = "tied to the head: logits" if tied else "small beside what the first norms make of it: size"
         reason = f"{why} {LOGIT_SIZE:g} / sqrt({width}) a component"
+        if not tied and (beside := _beside(site, first)) > std:
+            std = float(f"{beside:.2g}")
+            reason = "as large as what is added to it, which a norm would leave alone of the two"
     else:
         std = tidy(1 / math.sqrt(_summed(site, first)))
         reason = f"components of size {std:.3g}, so that what enters the network has size 1"
     return Decision(Normal(std), reason, layout="lookup out", role="tied head" if tied else "embedding")
+
+
+def _beside(site: Site, index: int) -> float:
+    """The size of the positions, kept as they are, that are added to its rows before anything reads them."""
+    graph, own = site.scene.graph, site.scene.own
+    found = 0.0
+    sums = [one for one in graph.consumers[index] if graph.nodes[one].kind == "add"]
+    for node in map(graph.nodes.__getitem__, sums):
+        sizes = (own[name].rms for name in node.parameters if name in own and not own[name].constant)
+        found = max(found, *sizes, _beside(site, node.index) if len(node.inputs) == 1 else 0.0, 0.0)
+    return found
 
 
 def _summed(site: Site, index: int) -> int:

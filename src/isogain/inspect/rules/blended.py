@@ -9,6 +9,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.chains import chains, is_residual_sum
 from isogain.inspect.findings import Finding
+from isogain.inspect.fixes import RESTART
 from isogain.inspect.looks import Attention
 from isogain.inspect.table import Table
 
@@ -50,12 +51,20 @@ def _carried(table: Table, node: Node, first: int) -> bool:
 
 def _finding(table: Table, mixing: list[Node], start: float, end: float, last: Node) -> Finding:
     names = places(mixing)
+    between = table.graph.nodes[mixing[0].index : last.index]
+    cells = len({node.path for node in between if node.kind == "recurrent"})
+    how = f"{len(mixing)} attentions follow one another, and no residual sum carries a token past them"
+    mend = "; add what goes in to what comes out, as x = x + attention(norm(x))"
+    if cells:
+        how = (
+            f"{len(mixing)} attentions follow one another, and a token gets past them through the gates of "
+            f"{cells} cells alone, each of which hands on about half of it"
+        )
+        mend = "; a gate's bias that lets the state through, of 2 say, keeps them apart (GTrXL)"
     return Finding(
         "rank-collapse", "warning", pattern(list(names)),
         f"1 - cosine between positions {start:.2g} -> {end:.2g}",
         "tokens that stay apart",
-        f"{len(mixing)} attentions follow one another, and no residual sum carries a token past them: each "
-        f"hands on averages over the positions, and at {place(last)} these are nearly one; add what goes in "
-        "to what comes out, as x = x + attention(norm(x))",
-        paths=names,
+        f"{how}: each attention hands on averages over the positions, and at {place(last)} these are nearly "
+        f"one{mend}", paths=names, mends=(RESTART,) if cells else (),
     )  # fmt: skip

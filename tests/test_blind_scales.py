@@ -280,15 +280,16 @@ def test_invertible_maps_start_as_rotations():
 
 
 class Warped(nn.Module):
-    def __init__(self, size: float) -> None:
+    def __init__(self, size: float, reach: float = 1.0) -> None:
         super().__init__()
+        self.reach = reach
         self.features, self.offsets = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 2, 3, 1, 1)
         nn.init.normal_(self.offsets.weight, std=size)
         self.head = nn.Linear(8, CLASSES)
 
     def forward(self, x):
         h = self.features(x).relu()
-        line = torch.linspace(-1, 1, h.shape[-1])
+        line = self.reach * torch.linspace(-1, 1, h.shape[-1])
         grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
         moved = F.grid_sample(h, grid + self.offsets(h).permute(0, 2, 3, 1), align_corners=True)
         return self.head(moved.mean((2, 3)))
@@ -300,6 +301,12 @@ def test_offsets_that_read_outside_of_the_signal():
     assert seen.path == "offsets"
     assert "constant_" in seen.fix
     assert not found(Warped(0.01), pictures)
+
+
+def test_a_grid_that_reaches_outside_by_itself_is_meant():
+    """Small offsets upon places of which most lie outside, as in lookups around each place of a small map."""
+    pictures = torch.randn(SAMPLES, 3, 12, 12), labels()
+    assert "vanishing-forward" not in found(Warped(0.01, reach=4.0), pictures)
 
 
 # ---- what is trained, and what is asked for ------------------------------------------------

@@ -22,6 +22,8 @@ WIDE = 32
 """Numbers in a row from which on it is added to tokens, not to logits of each head."""
 APART = 0.01
 """Share of a table's size by which its rows have to differ."""
+SLIGHT = 0.3
+"""Share of the places' size below which offsets move next to nothing: what is read outside is meant."""
 OUTSIDE = 0.5
 """Share of places outside from which on most of a signal is not read."""
 
@@ -89,6 +91,8 @@ def outside_grids(table: Table) -> Iterator[Finding]:
     for look in table.looks:
         if isinstance(look.seen, Grid):
             for maker in _movers(table, look.node):
+                if not _moves(table, maker):
+                    continue
                 outside[maker.index] = max(outside.get(maker.index, 0.0), look.seen.outside)
     loud = [table.node(one) for one, share in outside.items() if share > OUTSIDE]
     if not loud:
@@ -105,6 +109,17 @@ def outside_grids(table: Table) -> Iterator[Finding]:
         "where zeros are read and no gradient comes back; offsets start at 0",
         paths=paths, mends=(zeroed(table, weights), zeroed(table, [*weights, *biases]), RESTART),
     )  # fmt: skip
+
+
+def _moves(table: Table, maker: Node) -> bool:
+    """Whether its offsets are no small part of the places that they are added to, as far as that is seen."""
+    offset = maker
+    while (readers := table.graph.consumers[offset.index]) and table.node(readers[0]).kind != "add":
+        offset = table.node(readers[0])
+    if not readers:
+        return True
+    part, whole = table.forward.get(offset.index), table.forward.get(readers[0])
+    return part is None or whole is None or not part.rms < SLIGHT * whole.rms
 
 
 def _movers(table: Table, index: int | None) -> Iterator[Node]:

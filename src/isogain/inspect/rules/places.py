@@ -113,12 +113,11 @@ def outside_grids(table: Table) -> Iterator[Finding]:
 
 def _moves(table: Table, maker: Node) -> bool:
     """Whether its offsets are no small part of the places that they are added to, as far as that is seen."""
-    offset = maker
+    offset, part = maker, table.forward.get(maker.index)
     while (readers := table.graph.consumers[offset.index]) and table.node(readers[0]).kind != "add":
         offset = table.node(readers[0])
-    if not readers:
-        return True
-    part, whole = table.forward.get(offset.index), table.forward.get(readers[0])
+        part = table.forward.get(offset.index, part)
+    whole = table.forward.get(readers[0]) if readers else None
     return part is None or whole is None or not part.rms < SLIGHT * whole.rms
 
 

@@ -33,13 +33,22 @@ def adapter_not_neutral(table: Table) -> Iterator[Finding]:
     if len(kinds) < 2:
         return
     made_up = _made_up(table)
-    branches = [one for one in _branches(table) if one[0].index not in made_up]
+    known = _branches(table) if _frozen_answer(table) else ()
+    branches = [one for one in known if one[0].index not in made_up]
     weights = [
         (n, n.weight.moved, n) for n in table.graph.nodes if n.weight and math.isfinite(n.weight.moved)
     ]
     found = [(node, share, end) for node, share, end in [*branches, *weights] if share > EXACT]
     if found:
         yield _finding(table, found)
+
+
+def _frozen_answer(table: Table) -> bool:
+    """Whether a frozen weight has a part in what the model returns: else it was switched off, not learnt."""
+    made = 0
+    for one in (*table.graph.outputs, *(() if table.loss_node is None else (table.loss_node,))):
+        made |= table.makers[one]
+    return bool(made & _weights(table)[0])
 
 
 def drawn_factors(table: Table) -> Iterator[Finding]:

@@ -21,7 +21,10 @@ def mixed_samples(table: Table) -> Iterator[Finding]:
     if not _answered_one_by_one(table):
         return
     counts = _steps(table)
-    found = [node for node in table.graph.nodes if _along(node, table.batch, counts)]
+    found = [
+        node for node in table.graph.nodes
+        if _along(node, table.batch, counts) or _one_step_taken(table, node)
+    ]  # fmt: skip
     if not found:
         return
     names = places(found)
@@ -42,6 +45,17 @@ def _answered_one_by_one(table: Table) -> bool:
     return table.batch > 1 and bool(shapes) and all(
         shape[:1] == (table.batch,) and len(shape) <= 2 for shape in shapes
     )  # fmt: skip
+
+
+def _one_step_taken(table: Table, node: Node) -> bool:
+    """Whether a recurrence along the samples goes on as its results at one of what it took for samples."""
+    if node.kind != "recurrent" or len(node.shape) != 3 or node.shape[1] in (1, table.batch):
+        return False
+    taken = (node.shape[0], node.shape[2])
+    reads = (table.node(one) for one in table.graph.consumers[node.index])
+    return node.steps == node.shape[0] == table.batch and any(
+        one.kind in ("shape", "pool") and one.shape == taken for one in reads
+    )
 
 
 def _steps(table: Table) -> set[int]:

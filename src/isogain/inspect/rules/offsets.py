@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from isogain.graph import Node
 from isogain.graph.nodes import Kind
 from isogain.inspect.causes import place
+from isogain.inspect.chains import lone_way
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.looks import Offset
@@ -20,6 +21,8 @@ FAR = 2.4
 """Constant from which on usual steps take long to learn it; of the logarithm of a rate, a factor of 11."""
 TIMES = 3.0
 """Times the output's own spread that it has to be."""
+STEPS = 6
+"""Operations looked back through, from an output to what makes it."""
 LAYERS: tuple[Kind, ...] = ("weight", "recurrent", "embedding")
 
 
@@ -29,6 +32,8 @@ def missing_offsets(table: Table) -> Iterator[Finding]:
     if found is None or abs(found.by) < FAR:
         return
     node = None if found.node is None else table.node(found.node)
+    if node is not None and "grad" in (node.op, *(one.op for one in lone_way(table, node, STEPS))):
+        return  # of a derivative: no bias moves it
     seen = None if node is None else table.forward.get(node.index)
     if seen is not None and abs(found.by) < TIMES * seen.std and found.channel is None:
         return
@@ -37,7 +42,7 @@ def missing_offsets(table: Table) -> Iterator[Finding]:
         if node is None
         else node
         if node.kind in LAYERS
-        else table.graph.preceding(node.index, LAYERS, 6)
+        else table.graph.preceding(node.index, LAYERS, STEPS)
     )
     path = place(maker) if maker is not None else found.of[0] if found.of else "the output"
     which = (

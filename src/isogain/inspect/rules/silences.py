@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, places
 from isogain.inspect.chains import lone_way
 from isogain.inspect.closed import reads_zeros
 from isogain.inspect.findings import Finding
-from isogain.inspect.fixes import Fix
-from isogain.inspect.mending import filled, is_matrix
+from isogain.inspect.fixes import RESTART, Fix
+from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
 __all__ = ["erased_signals", "masked_weights", "zero_rows"]
 
 SHARE = 0.5
 """Step of a quantiser, over the size of what it rounds, at which most numbers are felt."""
+SAME = 1e-10
+"""1 - cosine of samples that differ by rounding alone."""
 NEAR = 4
 """Steps back from a layer to the factor that erases what it reads."""
 
@@ -85,24 +88,40 @@ def _never_moved(table: Table, name: str) -> bool:
 
 
 def zero_rows(table: Table) -> Iterator[Finding]:
-    """Frozen tables of which this batch read nothing but zeros."""
-    names = tuple(dict.fromkeys(
-        node.weight.name for node in table.graph.nodes
+    """Tables of which this batch read nothing but zeros: frozen ones, and ones that are the head as well."""
+    silent = {
+        node.weight.name: node for node in table.graph.nodes
         if node.kind == "embedding" and node.weight and table.silent(node) and node.index in table.forward
-        and not table.graph.by_parameter[node.weight.name].trainable
-        and (_drawn(table, node.weight.name) or not _beside(table, node))
-    ))  # fmt: skip
+    }  # fmt: skip
+    trainable = {name for name in silent if table.graph.by_parameter[name].trainable}
+    names = tuple(
+        name for name, node in silent.items()
+        if name not in trainable and (_drawn(table, name) or not _beside(table, node))
+    )  # fmt: skip
     if names:
         yield _zero(
             names, f"the rows of {pattern(names)} that this batch reads are all 0, and frozen: what they "
             "stand for cannot be told apart, now or later",
         )  # fmt: skip
+    heads = {node.weight.name for node in table.graph.nodes if node.weight and node.kind == "weight"}
+    tied = tuple(name for name in silent if name in trainable & heads and not _drawn(table, name))
+    if tied:
+        yield replace(
+            _zero(
+                tied, f"{pattern(tied)} is 0 everywhere, as the table that is read and as the head: nothing "
+                "tells what comes in apart, and no gradient passes the head",
+            ),
+            mends=(fresh(table, tied), RESTART),
+        )  # fmt: skip
 
 
 def _beside(table: Table, node: Node) -> bool:
-    """Whether it is added to something else, or joined with it: a table that was switched off."""
+    """Whether it is added to, or joined with, something that tells samples apart: a table switched off."""
     after = table.graph.following(node.index, ("add", "concatenate", "multiply", "weight", "recurrent"), 4)
-    return after is None or after.kind in ("add", "concatenate", "multiply")
+    if after is None or after.kind not in ("add", "concatenate", "multiply"):
+        return after is None
+    seen = table.forward.get(after.index)
+    return seen is None or table.input_distance == 0 or not seen.distance < SAME
 
 
 def erased_signals(table: Table) -> Iterator[Finding]:

@@ -19,17 +19,23 @@ QUIET = 1e3
 """Largest logit below which a place that gets nothing was forbidden."""
 REDUCING = frozenset(["pool", "product"])
 """Kinds of operations that may sum over an axis of what they read."""
+MOST = 0.5
+"""Share of what is trained, standing still, from which on a choice of one is no detail."""
 FLATTENING = frozenset(["view", "reshape", "flatten"])
 
 
 def lone_shares(table: Table) -> Iterator[Finding]:
     """A softmax over one number, which is 1 whatever that is, of what one unit makes."""
     for node, axis in _softmaxes(table):
-        maker = _one_unit(table, node)
-        if node.shape[axis] != 1 or maker is None or not _never_moves(table, maker):
+        maker = _maker(table, node) if node.shape[axis] == 1 else None
+        if maker is None or not _never_moves(table, maker):
             continue
         answer = _is_output(table, node)
-        if answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
+        if maker.shape[maker.channel_axis] != 1:
+            # one key, one expert, one slot: no more than what chooses among them stands still
+            if not answer and _still(table) > MOST:
+                yield _lone(node, axis, maker, answer)
+        elif answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
             yield _lone(node, axis, maker, answer)
 
 
@@ -72,11 +78,20 @@ def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:
             yield node, int(node.settings["axis"])
 
 
-def _one_unit(table: Table, node: Node) -> Node | None:
-    """The weight with a single output that makes the logits, element by element from there on."""
+def _maker(table: Table, node: Node) -> Node | None:
+    """The weight that makes the logits, element by element from there on."""
     maker = next((one for one in lone_way(table, node, STEPS) if one.kind == "weight"), None)
-    single = maker is not None and bool(maker.shape) and maker.shape[maker.channel_axis] == 1
-    return maker if single else None
+    return maker if maker is not None and maker.shape else None
+
+
+def _still(table: Table) -> float:
+    """Share of the trained numbers whose gradient is exactly 0."""
+    trained = [one for one in table.parameters.values() if one.requested and one.gradient is not None]
+    sizes = [math.prod(table.graph.by_parameter[one.name].shape) for one in trained]
+    still = sum(
+        size for one, size in zip(trained, sizes, strict=True) if one.gradient and one.gradient.largest == 0
+    )
+    return still / sum(sizes) if sizes else 0.0
 
 
 def _never_moves(table: Table, maker: Node) -> bool:
@@ -126,7 +141,8 @@ def _lone(node: Node, axis: int, maker: Node, answer: bool) -> Finding:
         "gradient; one logit for yes or no takes a sigmoid"
         if answer
         else f"a softmax of one number is 1 whatever it is: all that it weighs counts alike, and "
-        f"{place(maker)} never gets a gradient; give the axis of the positions"
+        f"{place(maker)} never gets a gradient; give the axis of the positions, or take a sigmoid where "
+        "there is one"
     )
     return Finding(
         "saturated-units", "critical" if answer else "warning", place(node),

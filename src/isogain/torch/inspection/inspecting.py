@@ -32,6 +32,7 @@ from isogain.torch.call.calling import (
     eager,
     is_reentrant,
     loss_of,
+    own_loss,
 )
 from isogain.torch.call.explaining import shapes_of
 from isogain.torch.call.guard import Untouched
@@ -217,7 +218,8 @@ def _there_and_back(
         loss_node = recorder.value(value).node if value is not None and judged else None
         part = value if value is None or processes.count == 1 else value * processes.part(judged)
         gradients = _gradients(recorder, part, skipped, processes)
-        inside = source == OWN and processes.count == 1 and _asks_further(recorder, loss_value)
+        own = source == OWN or (value is not None and value is own_loss(output))  # lambda o: o.loss
+        inside = own and processes.count == 1 and _asks_further(recorder, loss_value)
         inner = inner_loss(recorder, positional, named, loss_node) if inside else None
         uses, offset = _asked(recorder, inner or Inner(output, loss, loss_value, loss_from))
         alone = judged and processes.count == 1

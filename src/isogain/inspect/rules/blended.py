@@ -53,18 +53,19 @@ def _finding(table: Table, mixing: list[Node], start: float, end: float, last: N
     names = places(mixing)
     between = table.graph.nodes[mixing[0].index : last.index]
     cells = len({node.path for node in between if node.kind == "recurrent"})
-    how = f"{len(mixing)} attentions follow one another, and no residual sum carries a token past them"
-    mend = "; add what goes in to what comes out, as x = x + attention(norm(x))"
-    if cells:
-        how = (
-            f"{len(mixing)} attentions follow one another, and a token gets past them through the gates of "
-            f"{cells} cells alone, each of which hands on about half of it"
-        )
-        mend = "; a gate's bias that lets the state through, of 2 say, keeps them apart (GTrXL)"
+    why = (
+        f"{len(mixing)} attentions follow one another, and a token gets past them through the gates of "
+        f"{cells} cells alone, each of which hands on about half of it: each attention hands on averages over the "
+        f"positions, and at {place(last)} these are nearly one; a gate's bias that lets the state through, "
+        "of 2 say, keeps them apart (GTrXL)"
+        if cells
+        else f"{len(mixing)} attentions follow one another, and no residual sum carries a token past them: "
+        f"each attention hands on averages over the positions, and at {place(last)} these are nearly one; "
+        "add what goes in to what comes out, as x = x + attention(norm(x))"
+    )
     return Finding(
         "rank-collapse", "warning", pattern(list(names)),
         f"1 - cosine between positions {start:.2g} -> {end:.2g}",
         "tokens that stay apart",
-        f"{how}: each attention hands on averages over the positions, and at {place(last)} these are nearly "
-        f"one{mend}", paths=names, mends=(RESTART,) if cells else (),
+        why, paths=names, mends=(RESTART,) if cells else (),
     )  # fmt: skip

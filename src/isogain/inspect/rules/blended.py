@@ -55,9 +55,9 @@ def _finding(table: Table, mixing: list[Node], start: float, end: float, last: N
     cells = len({node.path for node in between if node.kind == "recurrent"})
     why = (
         f"{len(mixing)} attentions follow one another, and a token gets past them through the gates of "
-        f"{cells} cells alone, each of which hands on about half of it: each attention hands on averages over the "
-        f"positions, and at {place(last)} these are nearly one; a gate's bias that lets the state through, "
-        "of 2 say, keeps them apart (GTrXL)"
+        f"{cells} cells alone, each of which hands on about half of it: each attention hands on averages "
+        f"over the positions, and at {place(last)} these are nearly one; a gate's bias that lets the state "
+        "through, of 2 say, keeps them apart (GTrXL)"
         if cells
         else f"{len(mixing)} attentions follow one another, and no residual sum carries a token past them: "
         f"each attention hands on averages over the positions, and at {place(last)} these are nearly one; "

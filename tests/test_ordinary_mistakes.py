@@ -178,3 +178,15 @@ class Blocks(nn.Module):
 def test_what_is_frozen_as_nothing_reads_it_is_no_pretrained_network():
     x, h, y = (torch.randn(64, 16) for _ in range(3))
     assert not told(Blocks(), (x, h), lambda o: F.mse_loss(o, y))
+
+
+def test_probabilities_in_a_cross_entropy_of_two_parts():
+    x, y = torch.randn(128, 12), torch.randint(0, 5, (128,))
+
+    def loss(o):
+        return F.nll_loss(F.log_softmax(o, 1), y)
+
+    seen = told(nn.Sequential(nn.Linear(12, 5), nn.Softmax(1)), x, loss)["loss-floor"]
+    assert "0.90" in seen.measured  # ln(1 + 4 / e) = .904
+    assert not told(nn.Sequential(nn.Linear(12, 5), nn.LogSoftmax(1)), x, loss)
+    assert not told(nn.Linear(12, 5), x, loss)

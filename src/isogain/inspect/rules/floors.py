@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from isogain.graph import Node
 from isogain.inspect.causes import place, places
@@ -35,6 +36,8 @@ def loss_floor(table: Table) -> Iterator[Finding]:
         node = None if use.node is None else _made(table, table.node(use.node))
         if node is None:
             continue
+        if use.kind == "nll_loss" and node.op == "log_softmax":  # cross entropy, in its two parts
+            use, node = replace(use, kind="cross_entropy"), _made(table, node) or node
         if use.targets and not (use.learnt_target or use.elements):
             yield from _out_of_reach(table, node, use)
         bounds = _bounds(table, node)

@@ -37,9 +37,11 @@ HOTTEST = 100.0
 
 def initial_loss(table: Table) -> Iterator[Finding]:
     """The loss at the start against ln C (classes), ln 2 (yes or no), or the targets' variance."""
+    told = set[str]()
     for use in table.losses:
         finding = _judged(table, _differentiated(table, use))
-        if finding is not None:
+        if finding is not None and told.isdisjoint(use.of):
+            told |= {finding.path, *finding.paths}
             yield finding
     if all(use.kind == "own" for use in table.losses):
         yield from _sure(table)

@@ -89,3 +89,9 @@ def test_beside_a_loss_that_is_known() -> None:
     returns = torch.randn(256, 1)
     report = igt.inspect(Both(), X, lambda o: nn.functional.mse_loss(o[1], returns) - o[0].mean())
     assert ("initial-loss", ("log_std",)) in [(one.code, one.paths) for one in report.findings]
+
+
+def test_a_scale_that_is_a_small_part_of_the_loss_is_none() -> None:
+    """15 of 115: the rest of the loss is elsewhere."""
+    report = igt.inspect(Policy(8.0), X, lambda answer: 100 + loss(answer))
+    assert not [one for one in report.findings if "log_std" in one.paths]

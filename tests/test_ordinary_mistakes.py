@@ -10,7 +10,6 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import isogain.torch as igt  # noqa: E402
-from isogain.report.chinese import chinese  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -47,30 +46,6 @@ def test_a_loss_of_the_models_own_is_asked_however_it_is_handed_on(loss):
     seen = told(Forecast(), {**given, "scaled": False}, loss)["initial-loss"]
     assert seen.path in ("location", "scale")
     assert "initial-loss" not in told(Forecast(), {**given, "scaled": True}, loss)
-
-
-class Masker(nn.Module):
-    """A mask over so many sources, by a softmax or for each by itself, on what an encoder makes."""
-
-    def __init__(self, sources, gate):
-        super().__init__()
-        self.encode, self.decode = nn.Linear(32, 16), nn.Linear(16, 32)
-        self.mask = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, sources * 16))
-        self.sources, self.gate = sources, gate
-
-    def forward(self, x):
-        code = self.encode(x)
-        shares = self.gate(self.mask(code).view(len(x), self.sources, 16))
-        return self.decode(shares * code[:, None])
-
-
-def test_a_softmax_over_one_source():
-    x = torch.randn(64, 32)
-    seen = told(Masker(1, nn.Softmax(1)), x, lambda o: F.mse_loss(o[:, 0], 0.5 * x))["saturated-units"]
-    assert "mask.2" in seen.paths
-    assert "有一个" in chinese(seen.why) or "sigmoid" in chinese(seen.why)
-    assert not told(Masker(1, nn.Sigmoid()), x, lambda o: F.mse_loss(o[:, 0], 0.5 * x))
-    assert not told(Masker(2, nn.Softmax(1)), x, lambda o: F.mse_loss(o[:, 0], 0.5 * x))
 
 
 class Sequence(nn.Module):

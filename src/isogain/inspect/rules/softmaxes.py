@@ -19,8 +19,6 @@ QUIET = 1e3
 """Largest logit below which a place that gets nothing was forbidden."""
 REDUCING = frozenset(["pool", "product"])
 """Kinds of operations that may sum over an axis of what they read."""
-MOST = 0.5
-"""Share of what is trained, standing still, from which on a choice of one is no detail."""
 FLATTENING = frozenset(["view", "reshape", "flatten"])
 
 
@@ -31,11 +29,9 @@ def lone_shares(table: Table) -> Iterator[Finding]:
         if maker is None or not _never_moves(table, maker):
             continue
         answer = _is_output(table, node)
-        if maker.shape[maker.channel_axis] != 1:
-            # one key, one expert, one slot: no more than what chooses among them stands still
-            if not answer and _still(table) > MOST:
-                yield _lone(node, axis, maker, answer)
-        elif answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
+        if maker.shape[maker.channel_axis] == 1 and (
+            answer or any(_sums_over(table, node, size) for size in _others(node, axis))
+        ):
             yield _lone(node, axis, maker, answer)
 
 
@@ -82,16 +78,6 @@ def _maker(table: Table, node: Node) -> Node | None:
     """The weight that makes the logits, element by element from there on."""
     maker = next((one for one in lone_way(table, node, STEPS) if one.kind == "weight"), None)
     return maker if maker is not None and maker.shape else None
-
-
-def _still(table: Table) -> float:
-    """Share of the trained numbers whose gradient is exactly 0."""
-    trained = [one for one in table.parameters.values() if one.requested and one.gradient is not None]
-    sizes = [math.prod(table.graph.by_parameter[one.name].shape) for one in trained]
-    still = sum(
-        size for one, size in zip(trained, sizes, strict=True) if one.gradient and one.gradient.largest == 0
-    )
-    return still / sum(sizes) if sizes else 0.0
 
 
 def _never_moves(table: Table, maker: Node) -> bool:

@@ -52,6 +52,11 @@ class LossUse:
     """The logarithm of a scale that `of` starts at, where `chance` is what it would cost at 0."""
     given: float = math.nan  # what the call gave: the value for a mean, more for a sum
 
+    @property
+    def halved(self) -> bool:
+        """Whether what it might cost instead is less than half of what the start does."""
+        return self.value - self.chance > 0.5 * abs(self.value)
+
 
 @dataclass(frozen=True)
 class ParameterState:

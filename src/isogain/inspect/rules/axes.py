@@ -21,10 +21,7 @@ def mixed_samples(table: Table) -> Iterator[Finding]:
     if not _answered_one_by_one(table):
         return
     counts = _steps(table)
-    found = [
-        node for node in table.graph.nodes
-        if _along(node, table.batch, counts) or _one_step_taken(table, node)
-    ]  # fmt: skip
+    found = [node for node in table.graph.nodes if _along(table, node, counts)]
     if not found:
         return
     names = places(found)
@@ -47,17 +44,6 @@ def _answered_one_by_one(table: Table) -> bool:
     )  # fmt: skip
 
 
-def _one_step_taken(table: Table, node: Node) -> bool:
-    """Whether a recurrence along the samples goes on as its results at one of what it took for samples."""
-    if node.kind != "recurrent" or len(node.shape) != 3 or node.shape[1] in (1, table.batch):
-        return False
-    taken = (node.shape[0], node.shape[2])
-    reads = (table.node(one) for one in table.graph.consumers[node.index])
-    return node.steps == node.shape[0] == table.batch and any(
-        one.kind in ("shape", "pool") and one.shape == taken for one in reads
-    )
-
-
 def _steps(table: Table) -> set[int]:
     """Lengths of the inputs' second axes, where these are not as long as the first."""
     return {
@@ -66,10 +52,21 @@ def _steps(table: Table) -> set[int]:
     } - {table.batch, 1}  # fmt: skip
 
 
-def _along(node: Node, samples: int, steps: set[int]) -> bool:
-    """Whether a layer runs along the samples of inputs that have steps as well, in another number."""
-    if node.kind == "recurrent" and len(node.shape) == 3:
-        return node.steps == node.shape[0] == samples and node.shape[1] in steps
-    if node.kind == "attention" and len(node.shape) == 4:
-        return node.shape[2] == samples and node.shape[0] in steps
+def _along(table: Table, node: Node, steps: set[int]) -> bool:
+    """Whether a layer runs along the samples of signals that have steps as well, in another number."""
+    samples, shape = table.batch, node.shape
+    if node.kind == "recurrent" and len(shape) == 3:
+        along = node.steps == shape[0] == samples
+        return along and (shape[1] in steps or _one_taken(table, node))
+    if node.kind == "attention" and len(shape) == 4:
+        return shape[2] == samples and shape[0] in steps
     return False
+
+
+def _one_taken(table: Table, node: Node) -> bool:
+    """Whether a recurrence goes on as its results at one of several that it took for samples."""
+    readers = (table.node(one) for one in table.graph.consumers[node.index])
+    taken = any(
+        one.kind in ("shape", "pool") and one.shape == (node.shape[0], node.shape[2]) for one in readers
+    )
+    return taken and node.shape[1] not in (1, table.batch)

@@ -27,8 +27,6 @@ DISTANT = (100.0, 1e4)
 """Deviation of the targets, over 1 and over the size of the answers, that usual rates take ages to reach."""
 DEARER = (30.0, 1000.0)
 """A loss over what it is with zeros for one output, to warn and to call it critical."""
-HALF = 0.5
-"""Share of a loss that a scale of 1 has to save."""
 SURE = 8.0
 """Root mean square of logits from which on a softmax of several is one-hot."""
 HOTTEST = 100.0
@@ -97,8 +95,7 @@ def _dearer(table: Table, use: LossUse) -> Finding | None:
 
 def _scaled(table: Table, use: LossUse) -> Finding | None:
     """A scale that starts far from what the data have: the loss is far cheaper where it is 1."""
-    excess = use.value - use.chance
-    if not (excess > EXCESS[0] and excess > HALF * abs(use.value)):
+    if not (use.value - use.chance > EXCESS[0] and use.halved):
         return None
     name, scale = pattern(use.of), math.exp(use.raised)
     return Finding(

@@ -25,13 +25,11 @@ FLATTENING = frozenset(["view", "reshape", "flatten"])
 def lone_shares(table: Table) -> Iterator[Finding]:
     """A softmax over one number, which is 1 whatever that is, of what one unit makes."""
     for node, axis in _softmaxes(table):
-        maker = _maker(table, node) if node.shape[axis] == 1 else None
-        if maker is None or not _never_moves(table, maker):
+        maker = _one_unit(table, node)
+        if node.shape[axis] != 1 or maker is None or not _never_moves(table, maker):
             continue
         answer = _is_output(table, node)
-        if maker.shape[maker.channel_axis] == 1 and (
-            answer or any(_sums_over(table, node, size) for size in _others(node, axis))
-        ):
+        if answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
             yield _lone(node, axis, maker, answer)
 
 
@@ -74,10 +72,11 @@ def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:
             yield node, int(node.settings["axis"])
 
 
-def _maker(table: Table, node: Node) -> Node | None:
-    """The weight that makes the logits, element by element from there on."""
+def _one_unit(table: Table, node: Node) -> Node | None:
+    """The weight with a single output that makes the logits, element by element from there on."""
     maker = next((one for one in lone_way(table, node, STEPS) if one.kind == "weight"), None)
-    return maker if maker is not None and maker.shape else None
+    single = maker is not None and bool(maker.shape) and maker.shape[maker.channel_axis] == 1
+    return maker if single else None
 
 
 def _never_moves(table: Table, maker: Node) -> bool:
@@ -127,8 +126,7 @@ def _lone(node: Node, axis: int, maker: Node, answer: bool) -> Finding:
         "gradient; one logit for yes or no takes a sigmoid"
         if answer
         else f"a softmax of one number is 1 whatever it is: all that it weighs counts alike, and "
-        f"{place(maker)} never gets a gradient; give the axis of the positions, or take a sigmoid where "
-        "there is one"
+        f"{place(maker)} never gets a gradient; give the axis of the positions"
     )
     return Finding(
         "saturated-units", "critical" if answer else "warning", place(node),

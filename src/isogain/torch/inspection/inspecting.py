@@ -46,8 +46,8 @@ from isogain.torch.inspection.inner import Inner, inner_loss
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.masks import with_inverted
 from isogain.torch.inspection.merging import together
-from isogain.torch.inspection.priors import BINARY, CHEAP, prior_use, pulled, saves_half, zero_use
-from isogain.torch.inspection.raised import raised_use
+from isogain.torch.inspection.priors import BINARY, CHEAP, prior_use, pulled, zero_use
+from isogain.torch.inspection.raised import raised_uses
 from isogain.torch.inspection.shifts import offset_of
 from isogain.torch.measure.buffers import buffer_states
 from isogain.torch.measure.measures import ROWS
@@ -222,11 +222,11 @@ def _there_and_back(
         inside = own and processes.count == 1 and _asks_further(recorder, loss_value)
         inner = inner_loss(recorder, positional, named, loss_node) if inside else None
         uses, offset = _asked(recorder, inner or Inner(output, loss, loss_value, loss_from))
-        alone = judged and processes.count == 1
-        scales = raised_use(recorder, positional, named, loss, loss_value) if alone else None
+        if judged and processes.count == 1:
+            uses += raised_uses(recorder, positional, named, loss, loss_value)
     return Passed(
         (positional, named), outputs, loss_from, loss_value, source, loss_node, strangers, jacobian,
-        gradients, [*uses, *([scales] if scales else [])], skipped, offset,
+        gradients, uses, skipped, offset,
     )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _asked(recorder: Recorder, inner: Inner) -> tuple[list[LossUse], Offset | No
     answers, loss, value, start = inner
     prior = prior_use(recorder, loss, answers, value, start)
     own = zero_use(recorder, loss, answers, value) if prior is None else None
-    known = prior is not None and saves_half(prior)
+    known = prior is not None and prior.halved
     offset = None if known else offset_of(recorder, loss, answers, value)
     return [one for one in (prior, own) if one is not None], offset
 

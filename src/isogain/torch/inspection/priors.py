@@ -20,7 +20,7 @@ from isogain.inspect.table import LossUse
 from isogain.torch.call.tensors import tensors_in
 from isogain.torch.record.capture import Recorder
 
-__all__ = ["BINARY", "CHEAP", "cost_of", "prior_use", "pulled", "saves_half", "zero_use"]
+__all__ = ["BINARY", "CHEAP", "cost_of", "prior_use", "pulled", "zero_use"]
 
 Tensor = torch.Tensor
 BINARY = frozenset(
@@ -62,11 +62,6 @@ def prior_use(
     except Exception:  # a loss may refuse answers that its model never gives
         return None
     return LossUse("prior", value, cost, node=max(asked), constant=best, answers=tuple(sorted(asked)))
-
-
-def saves_half(prior: LossUse) -> bool:
-    """Whether what ignorance costs is less than half of what the start does."""
-    return prior.value - prior.chance > 0.5 * abs(prior.value)
 
 
 def zero_use(

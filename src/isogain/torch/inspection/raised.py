@@ -14,7 +14,7 @@ from isogain.torch.call.calling import Loss, loss_of
 from isogain.torch.call.guard import same_random
 from isogain.torch.record.capture import Recorder
 
-__all__ = ["raised_use"]
+__all__ = ["raised_uses"]
 
 Tensor = torch.Tensor
 FAR = 3.0
@@ -23,15 +23,15 @@ NUMBERS = 64
 """Numbers up to which a parameter may be the scales of some outputs."""
 
 
-def raised_use(
+def raised_uses(
     recorder: Recorder, positional: tuple[Any, ...], named: Mapping[str, Any], loss: Loss | None, value: float
-) -> LossUse | None:
+) -> list[LossUse]:
     """The LossUse of the loss against the same with one logarithm of scales at 0, where that is cheaper.
 
-    None where no parameter that e is raised to starts far from 0.
+    Nothing where no parameter that e is raised to starts far from 0.
     """
     if not math.isfinite(value):
-        return None
+        return []
 
     def cost(name: str, factor: float) -> float:
         other = {name: factor * recorder.parameters[name].detach()}
@@ -45,9 +45,11 @@ def raised_use(
             best, name = min(asked, default=(math.nan, ""))
             halfway = cost(name, 0.5) if best < value else math.nan
     except Exception:  # it is for a further question alone
-        return None
-    level = float(recorder.parameters[name].detach().float().mean()) if best < halfway < value else math.nan
-    return None if math.isnan(level) else LossUse("own", value, best, of=(name,), raised=level)
+        return []
+    if not best < halfway < value:
+        return []
+    level = float(recorder.parameters[name].detach().float().mean())
+    return [LossUse("own", value, best, of=(name,), raised=level)]
 
 
 def _logarithms(recorder: Recorder) -> list[str]:

@@ -95,3 +95,11 @@ def test_a_scale_that_is_a_small_part_of_the_loss_is_none() -> None:
     """15 of 115: the rest of the loss is elsewhere."""
     report = igt.inspect(Policy(8.0), X, lambda answer: 100 + loss(answer))
     assert not [one for one in report.findings if "log_std" in one.paths]
+
+
+def test_the_page_says_what_the_loss_is_held_against_and_leaves_names_as_they_are(tmp_path) -> None:
+    page = igt.inspect(Policy(-4.0), X, loss).to_html(tmp_path / "start.html").read_text()
+    assert "with log_std at 0 = " in page
+    assert "variance of the targets" not in page
+    assert '<p class="why">log_std starts at -4' in page
+    assert "Log_std" not in page

@@ -126,7 +126,10 @@ def _lead(report: Report, title: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else say("."))
+    """With a capital, unless it begins with a name of the model's."""
+    first = text.partition(" ")[0]
+    start = text[:1].upper() if first.isalpha() else text[:1]
+    return start + text[1:] + ("" if text.endswith(".") else say("."))
 
 
 def _findings(findings: Sequence[Finding]) -> str:

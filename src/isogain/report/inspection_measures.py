@@ -10,7 +10,7 @@ from isogain.graph import family
 from isogain.inspect import Report
 from isogain.inspect.formats import FORMATS
 from isogain.inspect.signals import Backward, Forward
-from isogain.inspect.table import ParameterState
+from isogain.inspect.table import LossUse, ParameterState
 from isogain.report.inspection_layers import number, span
 from isogain.report.words import say
 
@@ -34,11 +34,23 @@ def glance_section(report: Report) -> str:
     )
 
 
+def _chance(use: LossUse) -> str:
+    """What a loss is held against."""
+    if use.classes:
+        return f"ln {use.classes}"
+    if use.kind == "own":
+        return escape(say(f"with {', '.join(use.of) or 'one output'} at 0"))
+    if math.isfinite(use.constant):
+        return say("with the best constant answer")
+    return say("variance of the targets")
+
+
 def _glance(report: Report) -> Iterator[tuple[str, str]]:
     for use in report.table.losses[:3]:
         if math.isfinite(use.value):
-            what = f"ln {use.classes}" if use.classes else say("variance of the targets")
-            yield f"{escape(use.kind)}", f"{number(use.value)} <small>{what} = {number(use.chance)}</small>"
+            kind = "loss" if use.kind in ("own", "prior") else use.kind
+            beside = f"<small>{_chance(use)} = {number(use.chance)}</small>"
+            yield escape(kind), f"{number(use.value)} {beside}"
     slopes = report.slopes
     for name, words in (("signal", "signal"), ("gradient", "gradient")):
         if math.isfinite(slopes[name]):

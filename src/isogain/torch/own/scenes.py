@@ -37,9 +37,10 @@ class Held:
             return _memory(value) in self._memory
         if not depth or isinstance(value, type) or callable(getattr(value, "__next__", None)):
             return False
-        held = value.values() if isinstance(value, dict) else value
+        # copies: to look at what lies in them may load more of a module, or another thread may
+        held = tuple(value.values()) if isinstance(value, dict) else value
         if not isinstance(value, dict | list | tuple | set | frozenset):
-            held = getattr(value, "__dict__", {}).values() if not callable(value) else ()
+            held = tuple(getattr(value, "__dict__", {}).values()) if not callable(value) else ()
         return any(self.has_part(one, depth - 1) for one in islice(held, _LOOKED_AT))
 
     def is_named(self, node: ast.AST, values: Mapping[str, Any]) -> bool:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 __all__ = [
-    "Angles", "Attention", "BufferState", "Choices", "Clipped", "Decays", "Gates", "Grid", "Look", "Offset",
-    "Rows", "Seen", "Sum",
+    "Angles", "Attention", "BufferState", "Choices", "Clipped", "Company", "Decays", "Gates", "Grid", "Look",
+    "Offset", "Rows", "Seen", "Sum",
 ]  # fmt: skip
 
 
@@ -144,7 +144,16 @@ class Grid:
     rms: float
 
 
-Seen = Attention | Gates | Angles | Decays | Choices | Clipped | Sum | Rows | Grid
+@dataclass(frozen=True)
+class Company:
+    """An operation by which answers depend on the samples beside, in evaluation mode."""
+
+    samples: int
+    apart: float
+    """How far the answers of the first half alone are from those among all; 1 is their standard deviation."""
+
+
+Seen = Attention | Gates | Angles | Decays | Choices | Clipped | Sum | Rows | Grid | Company
 
 
 @dataclass(frozen=True)

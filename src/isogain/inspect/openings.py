@@ -28,16 +28,24 @@ def opening(table: Table) -> float:
 def looked_up(table: Table) -> float:
     """The size of the largest of the tables that are all that tells samples apart, below .1; 1 for others.
 
-    What is read of small tables (1e-4 in recommenders) differs by so much, as behind a scale held shut: their
-    own gradient is whole, and the first steps make them larger.
+    What is read of small tables (1e-4 in recommenders, and in grids of features that are read at places)
+    differs by so much, as behind a scale held shut: their own gradient is whole, and the first steps make
+    them larger.
     """
     readers = [n for n in table.graph.nodes if n.kind in ("weight", "recurrent") and not table.in_loss(n)]
     if any(not table.node(one).learnt for node in readers for one in node.inputs):
         return 1.0
-    names = {n.weight.name for n in table.graph.nodes if n.kind == "embedding" and n.weight}
+    names = {name for node in table.graph.nodes for name in _read_at(node)}
     tables = [table.parameters[name] for name in names if name in table.parameters]
     sizes = [one.rms if one.requested and _learns(one) else 1.0 for one in tables]
     return max(sizes) if sizes and 0 < max(sizes) < SMALL else 1.0
+
+
+def _read_at(node: Node) -> tuple[str, ...]:
+    """The tables that it reads, by numbers or at places."""
+    if node.kind == "embedding" and node.weight:
+        return (node.weight.name,)
+    return node.parameters if node.op == "grid_sample" else ()
 
 
 def _learns(state: ParameterState) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.adapters import adapter_not_neutral, drawn_factors
 from isogain.inspect.rules.attention import attention_collapse
-from isogain.inspect.rules.axes import mixed_samples
+from isogain.inspect.rules.axes import kept_company, mixed_samples
 from isogain.inspect.rules.balances import summed_penalties
 from isogain.inspect.rules.banks import uniform_banks
 from isogain.inspect.rules.blended import blended_positions
@@ -35,7 +35,13 @@ from isogain.inspect.rules.laws import wrong_fans
 from isogain.inspect.rules.losses import initial_loss
 from isogain.inspect.rules.loud_branches import loud_branches
 from isogain.inspect.rules.masks import inverted_masks
-from isogain.inspect.rules.misused import drawn_norms, dropped_signals, lonely_norms, loud_noise
+from isogain.inspect.rules.misused import (
+    drawn_norms,
+    dropped_branches,
+    dropped_signals,
+    lonely_norms,
+    loud_noise,
+)
 from isogain.inspect.rules.mixtures import loud_mixtures, shut_mixtures
 from isogain.inspect.rules.offsets import missing_offsets
 from isogain.inspect.rules.outliers import outlying_weights
@@ -50,7 +56,7 @@ from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.settled import cold_choices, hard_choices, settled_shares
-from isogain.inspect.rules.silences import erased_signals, masked_weights, zero_rows
+from isogain.inspect.rules.silences import erased_signals, masked_weights, zero_parts, zero_rows
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_places, lone_shares, shared_by_samples, wrong_classes
@@ -58,7 +64,13 @@ from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_r
 from isogain.inspect.rules.temperatures import inverse_temperatures, shrunk_logits
 from isogain.inspect.rules.timescales import time_scale
 from isogain.inspect.rules.units import dead_units, saturated_units
-from isogain.inspect.rules.units_of_data import foreign_units, offset_inputs, raw_inputs, same_inputs
+from isogain.inspect.rules.units_of_data import (
+    faint_inputs,
+    foreign_units,
+    offset_inputs,
+    raw_inputs,
+    same_inputs,
+)
 from isogain.inspect.rules.usage import unregistered, unused_parameter
 from isogain.inspect.rules.values import dtype_headroom, non_finite, uninitialized
 from isogain.inspect.table import Table
@@ -88,15 +100,18 @@ RULES: dict[str, tuple[Rule, ...]] = {
         foreign_statistics,
         foreign_units,
         offset_inputs,
+        faint_inputs,
         quiet_products,
         narrow_bells,
         narrow_kernels,
         outside_grids,
         drawn_norms,
         dropped_signals,
+        dropped_branches,
         lonely_norms,
         masked_weights,
         zero_rows,
+        zero_parts,
         erased_signals,
         empty_signals,
     ),
@@ -128,7 +143,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "dead-units": (dead_units,),
     "rank-collapse": (blended_positions, rank_collapse, same_places, one_distance, wide_kernels),
-    "constant-output": (same_inputs, constant_output, mixed_samples, shared_by_samples),
+    "constant-output": (same_inputs, constant_output, mixed_samples, shared_by_samples, kept_company),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),
     "loss-floor": (loss_floor, crossed_targets, wrong_classes, inverse_temperatures, shrunk_logits),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from isogain.graph import Node
-from isogain.inspect.causes import places
+from isogain.inspect.causes import place, places
 from isogain.inspect.findings import Finding
+from isogain.inspect.looks import Company
+from isogain.inspect.rules.softmaxes import shared_by_samples
 from isogain.inspect.table import Table
 
-__all__ = ["mixed_samples"]
+__all__ = ["kept_company", "mixed_samples"]
 
 
 def mixed_samples(table: Table) -> Iterator[Finding]:
@@ -33,6 +35,33 @@ def mixed_samples(table: Table) -> Iterator[Finding]:
         f"{names[0]} takes the first axis for steps, and it holds the samples, each of which gets one "
         "answer: samples are mixed, and steps of one sample never meet; give batch_first=True, or transpose",
         paths=names,
+    )  # fmt: skip
+
+
+def kept_company(table: Table) -> Iterator[Finding]:
+    """Answers that differ with the samples beside, by an operation that runs along the axis of samples."""
+    found = next(((one, one.seen) for one in table.looks if isinstance(one.seen, Company)), None)
+    if found is None or any(mixed_samples(table)) or any(shared_by_samples(table)):
+        return
+    look, seen = found
+    node = table.node(look.node or 0)
+    sizes = " x ".join(map(str, node.shape))
+    if node.kind == "shape":
+        before = " x ".join(map(str, table.node(node.inputs[0]).shape))
+        why = (
+            f"{place(node)} takes {before} numbers for {sizes}: that moves no axis, and each sample gets "
+            "numbers of others; use transpose or permute before it"
+        )
+    else:
+        why = (
+            f"{place(node)} runs along the axis of {sizes} that holds the {seen.samples} samples: what one "
+            "sample gets depends on those beside it"
+        )
+    yield Finding(
+        "constant-output", "warning", place(node),
+        f"answers of the first half of the batch are {seen.apart:.2g} standard deviations off where it comes "
+        "alone",
+        "the same answers in any company, in evaluation mode", why, paths=(place(node),),
     )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ def frozen_answers(table: Table) -> Iterator[Finding]:
     for use in table.losses:
         heads = makers(table, () if use.node is None else table.node(use.node).inputs)
         names = tuple(dict.fromkeys(one.weight.name for one in heads if one.weight))
-        if not names or not _ignorant(table, use) or any(_learns(table, name) for name in names):
+        biases = [one.weight.bias for one in heads if one.weight and one.weight.bias]
+        if not names or not _ignorant(table, use) or any(_learns(table, one) for one in (*names, *biases)):
             continue
         if _trained(table) < FEW and not _adapted(table, heads[-1].index):
             yield _finding(table, use, heads, names)

@@ -8,18 +8,23 @@ from collections.abc import Iterator, Sequence
 from isogain.graph import Node
 from isogain.inspect.blame import needed_gain
 from isogain.inspect.causes import pattern, place, places
+from isogain.inspect.chains import is_residual_sum, lone_way
 from isogain.inspect.closed import takes_all
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.mending import filled, is_matrix, sized
 from isogain.inspect.table import ParameterState, Table
 
-__all__ = ["drawn_norms", "dropped_signals", "lonely_norms", "loud_noise"]
+__all__ = ["drawn_norms", "dropped_branches", "dropped_signals", "lonely_norms", "loud_noise"]
 
 DROPS = 0.9
 """Probability of dropping from which on that of keeping may have been meant."""
 NOISY = 2.0
 """Times the gain that is needed, and the size of the means, from which on noise is all that is seen."""
+SAMPLES = 8
+"""Samples that a fair draw takes a branch from together once in 256 times."""
+NEAR = 3
+"""Operations back from a factor to what was measured of the branch."""
 UNITS = 8
 """Scales from which on a draw is told from a few that were set."""
 
@@ -37,6 +42,38 @@ def dropped_signals(table: Table) -> Iterator[Finding]:
         f"{place(worst)} drops {p:.0%} of the signal and multiplies the rest by {1 / (1 - p):.3g}: its "
         "probability is that of dropping, not of keeping", paths=paths,
     )  # fmt: skip
+
+
+def dropped_branches(table: Table) -> Iterator[Finding]:
+    """Branches that a factor of 0, drawn for each sample, takes away from all samples of a batch."""
+    found = [node for node in table.graph.nodes if table.batch >= SAMPLES and _drops_branch(table, node)]
+    if not found:
+        return
+    paths = places(found)
+    yield Finding(
+        "vanishing-forward", "warning", pattern(paths),
+        f"a branch times 0 for all {table.batch} samples",
+        "a branch that some samples take",
+        f"{pattern(paths)} multiplies the branch in front of it by 0 for every sample: nothing of it is "
+        "handed on, and none of its parameters gets a gradient (a rate is the probability of dropping, "
+        "not of keeping: 1 drops all)",
+        paths=paths,
+    )  # fmt: skip
+
+
+def _drops_branch(table: Table, node: Node) -> bool:
+    """Whether a signal comes in and nothing goes on to a sum, or back from it, by a factor that is no number
+    in the code."""
+    scales = node.kind == "multiply" and len(node.inputs) == 1 and not node.parameters
+    if not scales or "factor" in node.settings or table.in_loss(node):
+        return False
+    after = table.graph.following(node.index, ("add",), 2)
+    before = next((one for one in lone_way(table, node, NEAR) if one.index in table.backward), None)
+    if after is None or before is None or table.silent(before) or not is_residual_sum(table, after):
+        return False
+    back, other = table.backward[before.index], table.backward.get(after.index)
+    lost = back.finite and back.largest == 0 and not back.probe
+    return lost and other is not None and other.finite and other.largest > 0
 
 
 def drawn_norms(table: Table) -> Iterator[Finding]:

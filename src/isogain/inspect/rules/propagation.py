@@ -25,6 +25,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.growth import Growth, between, cell_between
 from isogain.inspect.mending import filled, smaller_inputs, stack
+from isogain.inspect.openings import looked_up
 from isogain.inspect.rules.kernels import narrow_kernels, wide_kernels
 from isogain.inspect.rules.peers import apart_from_peers, decades_off
 from isogain.inspect.table import Table
@@ -173,7 +174,7 @@ def exploding_forward(table: Table) -> Iterator[Finding]:
             worst = max(kept, key=lambda node: _change(table, reference, node))
             change = _change(table, reference, worst)
             growth = 0.5 * math.log10(1 + len(kept)) if chain.residual else 0.0
-            growth += max(chain.course.change(reference, worst), 0.0)
+            growth += max(chain.course.change(reference, worst), 0.0) - math.log10(looked_up(table))
             severity = severity_of(change - growth - chain.course.band(), EXPLODING)
             if severity:
                 yield _forward_finding(table, chain, piece, worst, change, "exploding-forward", severity)

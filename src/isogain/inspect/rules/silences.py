@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from isogain.graph import Node
-from isogain.inspect.causes import pattern, places
+from isogain.inspect.causes import pattern, place, places
 from isogain.inspect.chains import lone_way
 from isogain.inspect.closed import reads_zeros
 from isogain.inspect.findings import Finding
@@ -14,7 +14,7 @@ from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
-__all__ = ["erased_signals", "masked_weights", "zero_rows"]
+__all__ = ["erased_signals", "masked_weights", "zero_parts", "zero_rows"]
 
 SHARE = 0.5
 """Step of a quantiser, over the size of what it rounds, at which most numbers are felt."""
@@ -113,6 +113,39 @@ def zero_rows(table: Table) -> Iterator[Finding]:
             ),
             mends=(fresh(table, tied), RESTART),
         )  # fmt: skip
+
+
+def zero_parts(table: Table) -> Iterator[Finding]:
+    """Parts of a stack of tables that are 0 everywhere, by what reads them, where others are drawn."""
+    found: dict[str, dict[str, None]] = {}
+    for node in table.graph.nodes:
+        taken = node.kind == "shape" and len(node.parameters) == 1
+        name = node.parameters[0] if taken else ""
+        if not taken or len(table.graph.by_parameter[name].shape) < 3 or not _drawn(table, name):
+            continue
+        reader = table.graph.following(node.index, ("weight", "recurrent"), 2)
+        if reader is not None and _reads_nothing(table, reader):
+            found.setdefault(name, {})[place(reader)] = None
+    for name, readers in found.items():
+        yield Finding(
+            "vanishing-forward", "warning", name, "0 everywhere in a part",
+            "numbers that tell apart what they stand for",
+            f"the part of {name} that {pattern(tuple(readers))} reads is 0 everywhere, and other parts are "
+            "drawn: an index too few (the row of a padding, say) set a whole table to 0",
+            paths=(name, *readers),
+        )  # fmt: skip
+
+
+def _reads_nothing(table: Table, reader: Node) -> bool:
+    """Whether a drawn map of a layer gets no gradient, though one comes back to what the layer makes."""
+    if reader.kind == "weight":
+        return reads_zeros(table, reader)
+    back = table.backward.get(reader.index)
+    asked = back is not None and back.largest > 0 and not back.probe
+    maps = [
+        table.parameters[one] for one in reader.parameters if is_matrix(table, one) and _drawn(table, one)
+    ]
+    return asked and any(one.gradient is not None and one.gradient.largest == 0 for one in maps)
 
 
 def _beside(table: Table, node: Node) -> bool:

@@ -80,18 +80,33 @@ def _classes(table: Table, node: Node) -> int:
     return shape[axis] if shape else 2
 
 
-def _scaled(table: Table, node: Node) -> Scaled | None:
-    """What a loss reads, back through shapes and factors, if that is cosines."""
+def _scaled(table: Table, loss: Node) -> Scaled | None:
+    """What a loss reads, if that is cosines but for factors."""
+    source = lone_source(table, loss)
+    return None if source is None else _behind(table, source)
+
+
+def _behind(table: Table, made: Node) -> Scaled | None:
+    """The cosines that it is made of by shapes and factors alone."""
     factor, names = 1.0, dict[str, None]()
-    for source in lone_way(table, node, STEPS):
-        if (own := _of_cosines(table, source)) is not None:
-            return Scaled(source, factor * own.factor, tuple(names | dict.fromkeys(own.names)))
-        if source.kind == "multiply" and len(source.inputs) == 1:
-            factor *= _factor(table, source)
-            names |= dict.fromkeys(source.parameters)
-        elif source.kind != "shape" and source.op != "where":
+    for node in (made, *lone_way(table, made, STEPS)):
+        own = _joined(table, node) if node.kind == "concatenate" else _of_cosines(table, node)
+        if own is not None:
+            return Scaled(own.cosines, factor * own.factor, tuple(names | dict.fromkeys(own.names)))
+        if node.kind == "multiply" and len(node.inputs) == 1:
+            factor *= _factor(table, node)
+            names |= dict.fromkeys(node.parameters)
+        elif node.kind != "shape" and node.op != "where":
             return None
     return None
+
+
+def _joined(table: Table, node: Node) -> Scaled | None:
+    """The largest of several blocks side by side, positives and negatives, if all of them are cosines."""
+    blocks = [_behind(table, table.node(one)) for one in node.inputs]
+    known = [one for one in blocks if one is not None]
+    whole = len(known) == len(blocks)
+    return max(known, key=lambda one: abs(one.factor), default=None) if whole else None
 
 
 def _factor(table: Table, node: Node) -> float:
@@ -110,7 +125,9 @@ def _of_cosines(table: Table, node: Node) -> Scaled | None:
     if node.kind == "weight":
         plain = of_unit_rows(node) and len(node.inputs) == 1 and _unit(table, node.inputs[0])
         return Scaled(node, 1.0, ()) if plain else None
-    if node.kind != "product" or len(node.inputs) < 2:
+    seen = table.forward.get(node.index)
+    alone = len(node.inputs) < 2 and (seen is None or seen.largest > 1 + UNIT)  # not by itself, then
+    if node.kind != "product" or alone:
         return None
     factor, names = 1.0, dict[str, None]()
     for one in map(table.node, node.inputs):

@@ -13,7 +13,7 @@ from isogain.inspect.fixes import Change, Fix
 from isogain.inspect.mending import RAW, smaller_inputs
 from isogain.inspect.table import Table
 
-__all__ = ["foreign_units", "offset_inputs", "raw_inputs", "same_inputs"]
+__all__ = ["faint_inputs", "foreign_units", "offset_inputs", "raw_inputs", "same_inputs"]
 
 ALIKE = 1e-3
 """1 - cosine of samples below which a layer needs thousands of steps for what differs, for each that it needs
@@ -26,6 +26,8 @@ STEPS = 6
 """Constants that are looked through."""
 ENTERING = 3.0
 """Root mean square of what a layer makes of raw inputs from which on it hands their size on."""
+QUIET, HEARD = 0.02, 0.05
+"""Largest input, and root mean square of what layers make, below which samples are hardly heard."""
 FEATURES = 4
 """Numbers a sample below which the inputs may be coordinates, or times."""
 
@@ -85,8 +87,7 @@ def offset_inputs(table: Table) -> Iterator[Finding]:
 def raw_inputs(table: Table) -> Iterator[Finding]:
     """Pixels up to 255, decibels, degrees: numbers far larger than 1 that a layer reads as they came."""
     for node in table.graph.nodes:
-        layer = node.kind in ("weight", "recurrent") and not table.in_loss(node)
-        read = _read(table, node) if layer else None
+        read = _read(table, node) if _layer(table, node) else None
         if read is None or not _hands_on(table, node):
             continue
         if any(foreign_units(table)) or any(offset_inputs(table)):
@@ -104,20 +105,68 @@ def raw_inputs(table: Table) -> Iterator[Finding]:
         return
 
 
+def faint_inputs(table: Table) -> Iterator[Finding]:
+    """Inputs near 0 that no norm and no weight makes larger: pixels divided by 255 twice, volts, metres."""
+    first = next((one for one in table.graph.nodes if _layer(table, one) and _constants(table, one)), None)
+    read = (
+        next((one for one in _constants(table, first) if one.index in table.forward), None) if first else None
+    )
+    if first is None or read is None:
+        return
+    raw = table.forward[read.index]
+    made = [table.forward.get(one.index) for one in table.graph.nodes if _layer(table, one)]
+    sizes = [math.inf if seen is None else seen.rms for seen in made]
+    normed = any(one.kind == "norm" for one in table.graph.nodes)
+    if not (raw.finite and 0 < raw.largest < QUIET and 0 < max(sizes) < HEARD) or normed:
+        return
+    yield Finding(
+        "vanishing-forward", "warning", place(first),
+        f"inputs of at most {raw.largest:.2g}, of which layers make {max(sizes):.2g} at most",
+        "root mean square about 1",
+        f"{place(first)} reads numbers near 0 as they came (pixels divided by 255 twice, volts, metres of a "
+        "molecule), and no norm follows: weights have to grow, or learn, as many times more before an answer "
+        "depends on them; standardise the inputs",
+        paths=(place(first),), mends=_standardised(table, read) if read.kind == "input" else (),
+    )  # fmt: skip
+
+
+def _layer(table: Table, node: Node) -> bool:
+    return node.kind in ("weight", "recurrent") and not table.in_loss(node)
+
+
 def same_inputs(table: Table) -> Iterator[Finding]:
     """Samples that are one, though what is asked of them differs: something was lost before the model."""
     asked = next((use for use in table.losses if 1 < use.differing == table.batch), None)
     reader = next((node for node in table.graph.nodes if node.parameters and node.inputs), None)
-    if table.input_distance != 0 or asked is None or reader is None:
+    if asked is None or reader is None:
         return
-    yield Finding(
-        "constant-output", "critical", place(reader), f"{table.batch} samples that are the same, bit for bit",
-        "samples that differ, as their targets do",
-        f"all samples of the batch are one, and {asked.kind} asks different answers of them: all that can be "
-        "learnt is how often each occurs; look at what came before the model (tokens divided like pixels and "
-        "cut to whole numbers, a sample repeated, a row where a column was meant)",
-        paths=(place(reader),),
+    if table.input_distance == 0:
+        yield _same(
+            reader, f"{table.batch} samples that are the same, bit for bit",
+            f"all samples of the batch are one, and {asked.kind} asks different answers of them: all that "
+            "can be learnt is how often each occurs; look at what came before the model (tokens divided like "
+            "pixels and cut to whole numbers, a sample repeated, a row where a column was meant)",
+        )  # fmt: skip
+    elif _one_answer(table):
+        yield _same(
+            reader, f"the features of all {table.batch} samples are one, and so are the answers",
+            f"the features of all samples are one, and what else comes in (how they are connected, say) "
+            f"makes no answers differ, which {asked.kind} asks for: give features that tell samples apart",
+        )  # fmt: skip
+
+
+def _same(reader: Node, measured: str, why: str) -> Finding:
+    return Finding(
+        "constant-output", "critical", place(reader), measured, "samples that differ, as their targets do",
+        why, paths=(place(reader),),
     )  # fmt: skip
+
+
+def _one_answer(table: Table) -> bool:
+    """Whether all that was measured of the inputs is one for all samples, and all answers are."""
+    inputs = [one.index for one in table.graph.nodes if one.kind == "input" and one.index in table.forward]
+    seen = [table.forward.get(index) for index in (*inputs, *table.graph.outputs)]
+    return bool(inputs) and all(one is not None and one.rms > 0 and abs(one.distance) < SAME for one in seen)
 
 
 def _read(table: Table, node: Node) -> Node | None:

@@ -100,7 +100,7 @@ def _why(table: Table, node: Node) -> str:
     if zeros := _zeros_behind(table, node):
         return f"{pattern(zeros)} is 0 everywhere, and what it gives is divided by its length: 0 / 0"
     if table.broken.get(node.index):
-        return table.broken[node.index]
+        return _grown(table, node) or table.broken[node.index]
     inputs = [table.forward[i] for i in node.inputs if i in table.forward]
     if (raised := _raised(table, node)) and all(one.finite for one in inputs):
         size = max(table.parameters[one].largest for one in raised)
@@ -113,6 +113,21 @@ def _why(table: Table, node: Node) -> str:
         known = f" (largest {size:.3g})" if math.isfinite(size) else ""
         return f"its inputs are finite{known}, so {node.op} itself makes it"
     return f"{node.op} is the first where it was seen; not all that it reads was measured"
+
+
+def _grown(table: Table, node: Node) -> str:
+    """That signals had grown until their squares were more than the type holds; '' where they had not."""
+    limit = LARGEST.get(node.dtype, math.inf)
+    behind = (one for one in table.behind(node.index) if one.index in table.forward)
+    seen = {one.index: table.forward[one.index] for one in behind if table.forward[one.index].finite}
+    loudest = max(seen, key=lambda index: seen[index].largest, default=None)
+    if loudest is None or seen[loudest].largest ** 2 < limit:
+        return ""
+    first = table.node(min(seen))
+    return (
+        f"signals grow from {seen[first.index].rms:.3g} at {place(first)} to {seen[loudest].largest:.3g} at "
+        f"{place(table.node(loudest))}, and {node.dtype} ends at {limit:.3g}: what is made of them overflows"
+    )
 
 
 def _gradients(table: Table) -> Iterator[Finding]:

@@ -41,6 +41,7 @@ from isogain.torch.call.losses import Loss, LossLike
 from isogain.torch.call.processes import Processes, processes_of
 from isogain.torch.call.tensors import dense, tensors_in
 from isogain.torch.inspection.closer import closer_states
+from isogain.torch.inspection.company import company
 from isogain.torch.inspection.gaps import gaps
 from isogain.torch.inspection.inner import Inner, inner_loss
 from isogain.torch.inspection.jacobian import measure_jacobian
@@ -224,6 +225,7 @@ def _there_and_back(
         uses, offset = _asked(recorder, inner or Inner(output, loss, loss_value, loss_from))
         if judged and processes.count == 1:
             uses += raised_uses(recorder, positional, named, loss, loss_value)
+            recorder.meter.looks += company(recorder, positional, named, output)
     return Passed(
         (positional, named), outputs, loss_from, loss_value, source, loss_node, strangers, jacobian,
         gradients, uses, skipped, offset,

@@ -103,3 +103,34 @@ def test_the_page_says_what_the_loss_is_held_against_and_leaves_names_as_they_ar
     assert "variance of the targets" not in page
     assert '<p class="why">log_std starts at -4' in page
     assert "Log_std" not in page
+
+
+def loud(report):
+    return [one for one in report.findings if one.severity != "info"]
+
+
+class Density(nn.Module):
+    """An autoregressive normal: the second number's mean is a network of the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def forward(self, x):
+        apart = torch.stack([x[:, 0], x[:, 1] - self.mean(x[:, :1])[:, 0]], 1)
+        return -0.5 * apart.square().sum(1) - math.log(2 * math.pi)
+
+
+def test_loud_weights_under_a_loss_of_ones_own_are_told():
+    torch.manual_seed(0)
+    model, x = Density(), torch.randn(256, 2)
+    assert not loud(igt.inspect(model, x, lambda made: -made.mean()))
+    with torch.no_grad():
+        model.mean[2].weight.mul_(40)
+    (found,) = loud(igt.inspect(model, x, lambda made: -made.mean()))
+    assert (found.code, found.path) == ("initial-loss", "mean.2.weight")
+    assert found.why.startswith("mean.2.weight has a gain of up to ")
+    exec(found.fix, {"torch": torch, "igt": igt, "model": model})
+    report = igt.inspect(model, x, lambda made: -made.mean())
+    assert not loud(report)
+    assert report.table.loss_value < 10

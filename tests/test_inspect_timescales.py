@@ -208,3 +208,25 @@ def test_frozen_states_that_are_chaotic_or_forget(radius, buffers):
     assert set(found) == ({"time-scale"} if radius in (0.01, 5.0) else set())
     if radius == 5:
         assert "chaotic" in found["time-scale"].why
+
+
+class Periodic(nn.Module):
+    """Trained frequencies for each column, as for tables of numbers."""
+
+    def __init__(self, size) -> None:
+        super().__init__()
+        self.frequencies = nn.Parameter(size * torch.randn(4, 24))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(4 * 48, 16), nn.ReLU(), nn.Linear(16, 1))
+
+    def forward(self, x):
+        turns = 2 * math.pi * self.frequencies * x[..., None]
+        return self.head(torch.cat([turns.cos(), turns.sin()], -1))
+
+
+@pytest.mark.parametrize(("size", "found"), [(0.02, False), (0.2, False), (1000.0, True)])
+def test_frequencies_at_which_neighbours_have_nothing_in_common(size, found):
+    torch.manual_seed(0)
+    x = torch.randn(512, 4)
+    loss = F.mse_loss
+    target = torch.sin(2 * x[:, :1])
+    assert ("time-scale" in codes(Periodic(size), x, lambda made: loss(made, target))) is found

@@ -112,6 +112,8 @@ class ParameterUse:
     """Whether any operation read it, also one outside the signal path."""
     optional: bool = False
     """For one that none read: whether the model's code names it, in a branch that was not taken."""
+    switched: bool = False
+    """Whether that branch stands behind a switch: a condition that no call changes."""
     whole: str = ""
     """The parameter that this is a part of, if it is only one."""
 

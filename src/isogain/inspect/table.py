@@ -50,6 +50,8 @@ class LossUse:
     """How many targets there are along their first axis, if those differ; 0 where all are one."""
     raised: float = math.nan
     """The logarithm of a scale that `of` starts at, where `chance` is what it would cost at 0."""
+    loudest: float = math.nan
+    """The largest gain of the weights `of`, where `chance` is what it costs with all of them at gain 1."""
     given: float = math.nan  # what the call gave: the value for a mean, more for a sum
 
     @property

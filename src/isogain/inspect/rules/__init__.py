@@ -56,7 +56,13 @@ from isogain.inspect.rules.reservoirs import frozen_states
 from isogain.inspect.rules.rotations import turning_maps
 from isogain.inspect.rules.saddles import saddles
 from isogain.inspect.rules.settled import cold_choices, hard_choices, settled_shares
-from isogain.inspect.rules.silences import erased_signals, masked_weights, zero_parts, zero_rows
+from isogain.inspect.rules.silences import (
+    empty_features,
+    erased_signals,
+    masked_weights,
+    zero_parts,
+    zero_rows,
+)
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
 from isogain.inspect.rules.softmaxes import lone_places, lone_shares, shared_by_samples, wrong_classes
@@ -113,6 +119,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         zero_rows,
         zero_parts,
         erased_signals,
+        empty_features,
         empty_signals,
     ),
     "time-scale": (time_scale, flat_sines, forgotten_states, frozen_states),

@@ -67,6 +67,8 @@ def _sure(table: Table) -> Iterator[Finding]:
 def _judged(table: Table, use: LossUse) -> Finding | None:
     if math.isfinite(use.raised):
         return _scaled(table, use)
+    if math.isfinite(use.loudest):
+        return _loud(table, use)
     if use.kind == "own":
         return _dearer(table, use)
     if math.isfinite(use.constant):
@@ -104,6 +106,22 @@ def _scaled(table: Table, use: LossUse) -> Finding | None:
         f"{name} starts at {use.raised:.3g}, and e is raised to it: a scale of {scale:.3g}, which does not "
         f"fit the data; Adam at 1e-3 needs {abs(use.raised) * 1e3:,.0f} steps or more to bring it to 1",
         paths=use.of, mends=(zeroed(table, use.of),),
+    )  # fmt: skip
+
+
+def _loud(table: Table, use: LossUse) -> Finding | None:
+    """Weights that are louder than any activation needs: the loss is far cheaper where they are not."""
+    if not (use.value - use.chance > EXCESS[0] and use.halved):
+        return None
+    names = pattern(use.of)
+    weights = [one.weight for one in table.graph.nodes if one.weight and one.weight.name in use.of]
+    quiet = sized(table, {one.name: 1 / one.gain for one in weights})
+    return Finding(
+        "initial-loss", "critical" if use.value > DEARER[1] * use.chance > 0 else "warning", names,
+        f"{use.value:.3g}", f"{use.chance:.3g}, what it is with {names} at gain 1",
+        f"{names} has a gain of up to {use.loudest:.3g}, and nothing behind makes up for it: the loss is as "
+        "much dearer as answers are too large",
+        paths=use.of, mends=(quiet, RESTART),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
-__all__ = ["erased_signals", "masked_weights", "zero_parts", "zero_rows"]
+__all__ = ["empty_features", "erased_signals", "masked_weights", "zero_parts", "zero_rows"]
 
 SHARE = 0.5
 """Step of a quantiser, over the size of what it rounds, at which most numbers are felt."""
@@ -170,6 +170,26 @@ def erased_signals(table: Table) -> Iterator[Finding]:
         paths, f"{who} multiplies by 0 all that reaches {pattern(paths)}: only a bias comes out, the "
         "weights get no gradient, and no step changes the factor",
     )  # fmt: skip
+
+
+def empty_features(table: Table) -> Iterator[Finding]:
+    """Layers of which all that they read is 0 before anything learns: features rounded or masked away."""
+    found = [] if table.random_choices else [n for n in table.graph.nodes if _reads_empty(table, n)]
+    if found:
+        paths = places(found)
+        yield replace(
+            _zero(
+                paths, f"all that {pattern(paths)} reads is 0, as it was made of the inputs in front of any "
+                "layer: rounded off, cast to whole numbers, or masked; only a bias comes out, and weights "
+                "get no gradient",
+            ), severity="warning",
+        )  # fmt: skip
+
+
+def _reads_empty(table: Table, node: Node) -> bool:
+    sources = [table.node(one) for one in node.inputs]
+    made = bool(sources) and all(not one.learnt for one in sources) and sources[0].kind != "input"
+    return made and reads_zeros(table, node) and _factor(table, node) is None
 
 
 def _factor(table: Table, reader: Node) -> Node | None:

@@ -34,6 +34,8 @@ place of many, or steps may change them, and elsewhere.  Times spread evenly ove
 KIN, SLOW = 0.3, 0.1
 """Mean cosine between a grid's neighbours below which their features have little in common, where even the
 slowest tenth of the channels turn: between the places an error of a fifth of the variance is left then."""
+ROUND, STRANGE = math.pi / 2, 0.05
+"""The same of places that are no grid: a quarter turn, and a mean cosine that chance alone leaves."""
 NEAR = 4
 GONE = 16.0
 """Logarithm of what a whole sequence leaves of its first step from which on that is nothing: 1e-7."""
@@ -125,7 +127,7 @@ def _aliased(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Findin
         look, "warning",
         f"{worst.nearest:.3g} radians between nearest neighbours in the slowest channels; mean cosine over "
         f"channels {worst.kinship:.2g}",
-        "below pi: half a turn",
+        "below pi: half a turn" if worst.nearest > math.pi else "neighbours that turn alike",
         "neighbours get unrelated features, so the network can learn each sample by heart "
         "and nothing between",
         mends=_slower(table, fixed),
@@ -133,7 +135,8 @@ def _aliased(table: Table, angles: list[tuple[Look, Angles]]) -> Iterator[Findin
 
 
 def _unrelated(seen: Angles) -> bool:
-    return seen.nearest > math.pi or (seen.regular and seen.kinship < KIN and seen.nearest > SLOW)
+    grid = seen.regular and seen.kinship < KIN and seen.nearest > SLOW
+    return seen.nearest > math.pi or grid or (seen.nearest > ROUND and abs(seen.kinship) < STRANGE)
 
 
 def _slower(table: Table, fixed: list[tuple[Look, Angles]]) -> tuple[Fix, ...]:

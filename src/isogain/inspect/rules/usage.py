@@ -26,7 +26,7 @@ def unregistered(table: Table) -> Iterator[Finding]:
         f"{len(names)} parameters ({total:,} numbers) that are none of the model's",
         "every one among model.parameters()",
         f"a plain list, dictionary or attribute holds {pattern(names)}: the optimizer, state_dict() and to() "
-        "do not see what lies there; use nn.ModuleList, nn.ModuleDict or nn.ParameterList",
+        "do not see what lies there; use nn.Parameter, nn.ModuleList, nn.ModuleDict or nn.ParameterList",
         paths=names,
     )  # fmt: skip
 
@@ -84,7 +84,7 @@ def _kind(table: Table, use: ParameterUse, leading: set[int]) -> str:
         return "routed"
     if table.random_choices:
         return "skipped"
-    return "optional" if use.optional else "idle"
+    return "idle" if not use.optional else "off" if use.switched else "optional"
 
 
 def _last_of_its_kind(table: Table, use: ParameterUse) -> bool:
@@ -121,6 +121,8 @@ WHY = {
     "skipped": "not run this time; the forward pass draws single random numbers, by which it may skip layers",
     "optional": "the model's code uses them in a branch that was not taken with these inputs (an input left "
     "out, a switch turned off)",
+    "off": "the model's code uses them behind a switch alone that no call turns: they are built, and stay "
+    "as they are whatever comes in; build them only where the switch is on, or turn it",
     "aside": "they are used, but the loss does not depend on what they make: an output that it ignores, or a "
     "result that is thrown away; give the loss a term of it, or hand it on",
     "left": "what the last layer makes beside the answer, and nobody reads; the same part of the layers "
@@ -137,6 +139,8 @@ HARMLESS = frozenset(["routed", "skipped", "optional", "copy", "left"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 
+SMALL = 0.02
+"""The same of vectors (a mask token), and of what a switch keeps off."""
 MOST = 0.5
 """Share from which a branch that was not taken is more than a note."""
 
@@ -144,9 +148,9 @@ MOST = 0.5
 def _severity(kind: str, uses: list[ParameterUse], total: int) -> Severity:
     share = sum(_size(use) for use in uses) / total
     vectors = all(sum(length > 1 for length in use.shape) <= 1 for use in uses)
-    minor = (vectors and share < 0.02) or (kind == "aside" and share < ASIDE)  # a mask token, a pooler
+    least = ASIDE if kind == "aside" else SMALL if vectors or kind == "off" else 0.0
     most = kind == "optional" and share > MOST  # a model that hardly is what its size says
-    return "info" if (kind in HARMLESS and not most) or minor else "warning"
+    return "info" if (kind in HARMLESS and not most) or share < least else "warning"
 
 
 def _finding(kind: str, uses: list[ParameterUse], total: int) -> Finding:

@@ -1,9 +1,9 @@
-"""What the loss would be with other scales: parameters that e is raised to, set to 0."""
+"""What the loss would be with other scales: parameters that e is raised to at 0, loud weights at gain 1."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,6 +17,10 @@ from isogain.torch.record.capture import Recorder
 __all__ = ["raised_uses"]
 
 Tensor = torch.Tensor
+Cost = Callable[[Mapping[str, float]], float]
+"""The loss with some parameters times a factor."""
+LOUD = 5.0
+"""Gain from which on a weight is asked about."""
 FAR = 3.0
 """Size of a logarithm from which on it is asked about: a scale of 20, or of a twentieth."""
 NUMBERS = 64
@@ -26,30 +30,47 @@ NUMBERS = 64
 def raised_uses(
     recorder: Recorder, positional: tuple[Any, ...], named: Mapping[str, Any], loss: Loss | None, value: float
 ) -> list[LossUse]:
-    """The LossUse of the loss against the same with one logarithm of scales at 0, where that is cheaper.
+    """The LossUse of the loss against the same with other parameters, where that is cheaper.
 
-    Nothing where no parameter that e is raised to starts far from 0.
+    A logarithm of scales at 0; under a loss of the caller's own, loud weights at gain 1.  Nothing where no
+    parameter that e is raised to starts far from 0, and no weight is loud.
     """
     if not math.isfinite(value):
         return []
 
-    def cost(name: str, factor: float) -> float:
-        other = {name: factor * recorder.parameters[name].detach()}
+    def cost(factors: Mapping[str, float]) -> float:
+        other = {name: factor * recorder.parameters[name].detach() for name, factor in factors.items()}
         output = torch.func.functional_call(recorder.model, other, positional, dict(named))
         found, _ = loss_of(nullcontext(), output, loss)
         return math.nan if found is None else float(found.float())
 
     try:
         with same_random(), torch.no_grad():
-            asked = [(cost(name, 0.0), name) for name in _logarithms(recorder)]
-            best, name = min(asked, default=(math.nan, ""))
-            halfway = cost(name, 0.5) if best < value else math.nan
+            return [*_of_logarithms(recorder, cost, value), *_of_loud_weights(recorder, cost, value)]
     except Exception:  # it is for a further question alone
         return []
-    if not best < halfway < value:
-        return []
-    level = float(recorder.parameters[name].detach().float().mean())
-    return [LossUse("own", value, best, of=(name,), raised=level)]
+
+
+def _of_logarithms(recorder: Recorder, cost: Cost, value: float) -> Iterator[LossUse]:
+    best, name = min(((cost({name: 0.0}), name) for name in _logarithms(recorder)), default=(math.nan, ""))
+    if best < value and best < cost({name: 0.5}) < value:
+        level = float(recorder.parameters[name].detach().float().mean())
+        yield LossUse("own", value, best, of=(name,), raised=level)
+
+
+def _of_loud_weights(recorder: Recorder, cost: Cost, value: float) -> Iterator[LossUse]:
+    """Only where no loss was seen whose chance level is known: others say themselves what is too much."""
+    gains = {} if recorder.meter.losses else _loud(recorder)
+    best = cost({name: 1 / gain for name, gain in gains.items()}) if gains else math.nan
+    if best < value:
+        yield LossUse("own", value, best, of=tuple(gains), loudest=max(gains.values()))
+
+
+def _loud(recorder: Recorder) -> dict[str, float]:
+    """The gains of trained weights that are far above what any activation needs."""
+    uses = [node.weight for node in recorder.nodes if node.kind == "weight" and node.weight is not None]
+    found = {use.name: use.gain for use in uses if LOUD < use.gain < math.inf}
+    return {name: gain for name, gain in found.items() if recorder.parameters[name].requires_grad}
 
 
 def _logarithms(recorder: Recorder) -> list[str]:

@@ -306,7 +306,8 @@ class Recorder(Watch):
 
     def _normalizes(self, sources: list[tuple[Tensor, Value]], result: Tensor, scope: Scope) -> bool:
         """Whether a product divides a signal by its own size, or belongs to a norm that does."""
-        if any(value.scale and tensor.numel() < result.numel() for tensor, value in sources):
+        signal = any(value.content and tensor.numel() == result.numel() for tensor, value in sources)
+        if signal and any(value.scale and tensor.numel() < result.numel() for tensor, value in sources):
             return True
         before = [self.nodes[value.node] for _, value in sources if value.node is not None]
         return bool(_NORM_MODULE.search(scope.kind)) and any(
@@ -387,12 +388,12 @@ class Recorder(Watch):
             stable_path(name): type(module).__name__
             for name, module in self.model.named_modules(remove_duplicate=False)
         }
+        named = {name: mentioned(self.model, name, seen) for name in self.parameters if name not in seen}
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
                 owners.get(stable_path(owner_of(name)), ""), tuple(self.names[id(p)][1:]),
-                tuple(users.get(name, ())),
-                name in self.used, name not in self.used and mentioned(self.model, name, seen),
+                tuple(users.get(name, ())), name in self.used, *named.get(name, (False, False)),
             )
             for name, p in self.parameters.items()
         )  # fmt: skip

@@ -10,50 +10,65 @@ from typing import Any
 import torch
 from torch import nn
 
+from isogain.torch.record.switches import switched_off
+
 __all__ = ["mentioned"]
 
 _BUILDING = frozenset(["__init__", "reset_parameters", "_reset_parameters", "_init_weights", "post_init"])
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict, nn.Sequential)
 
 
-def mentioned(model: nn.Module, name: str, used: frozenset[str]) -> bool:
-    """Whether a method that runs names the module (or parameter) that holds this unused parameter.
+def mentioned(model: nn.Module, name: str, used: frozenset[str]) -> tuple[bool, bool]:
+    """Whether a method that runs names the module (or parameter) that holds this unused parameter, and
+    whether all that do stand behind a switch.
 
     `self.extra(x)` behind a condition is a branch not taken; a layer that no method names was forgotten.
     A member of a list of which other members ran was passed over, whatever the code says of the list.
     """
-    if isinstance(model, torch.jit.ScriptModule):
-        return False
+    found = None if isinstance(model, torch.jit.ScriptModule) else _holder(model, name, used)
+    if found is None:
+        return False, False
+    kind, attribute = found
+    named = attribute in set(_names(kind))
+    return named, named and switched_off(methods_of(kind), attribute)
+
+
+def _holder(model: nn.Module, name: str, used: frozenset[str]) -> tuple[type, str] | None:
+    """The class of the module that runs nearest around a parameter, and its attribute that holds it."""
     parts = name.split(".")
     for depth in range(len(parts) - 1, -1, -1):
         owner_name, attribute = ".".join(parts[:depth]), parts[depth]
         inside = ".".join(parts[: depth + 1])
         if any(one == inside or one.startswith(inside + ".") for one in used):
-            return False
+            return None
         owner = model.get_submodule(owner_name) if owner_name else model
         if isinstance(owner, _CONTAINERS):
             if any(one.startswith(owner_name + ".") for one in used):
-                return False
+                return None
             continue
         ran = any(one.startswith(owner_name + ".") or not owner_name for one in used)
         if ran or depth == 0:
-            return attribute in set(_names(type(owner)))
-    return False
+            return type(owner), attribute
+    return None
 
 
 def _names(kind: type) -> Iterator[str]:
-    """Every attribute that the methods of a class read; of overridden ones only if `super()` is called."""
+    """Every attribute that the methods of a class read."""
+    return (one for method in methods_of(kind) for one in _inside(method.__code__))
+
+
+def methods_of(kind: type) -> Iterator[Any]:
+    """The methods of a class that do not build it; overridden ones only if `super()` is called."""
     overridden: set[str] = set()
     for base in kind.__mro__:
         if base is nn.Module:
             return
-        for name, method in vars(base).items():
-            code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
-            if name in _BUILDING or code is None or name in overridden:
+        for name, held in vars(base).items():
+            method: Any = inspect.unwrap(held) if callable(held) else None
+            if name in _BUILDING or not hasattr(method, "__code__") or name in overridden:
                 continue
-            found = list(_inside(code))
-            yield from found
-            if "super" not in found:
+            yield method
+            if "super" not in set(_inside(method.__code__)):
                 overridden.add(name)
 
 

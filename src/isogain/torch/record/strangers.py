@@ -18,8 +18,9 @@ _DEPTH = 3
 
 
 def strange(tensor: torch.Tensor) -> bool:
-    """Whether a parameter that nobody knows is to be trained: it is a leaf, and gradients are kept."""
-    return type(tensor) is nn.Parameter and tensor.requires_grad and torch.is_grad_enabled()
+    """Whether a tensor that nobody knows is to be trained: it is a leaf, and gradients are kept."""
+    plain = type(tensor) in (nn.Parameter, torch.Tensor)
+    return plain and tensor.requires_grad and tensor.is_leaf and torch.is_grad_enabled()
 
 
 def named_strangers(model: nn.Module, found: Mapping[int, torch.Tensor]) -> tuple[Stranger, ...]:
@@ -35,8 +36,8 @@ def named_strangers(model: nn.Module, found: Mapping[int, torch.Tensor]) -> tupl
     return tuple((held[key], tuple(one.shape)) for key, one in found.items() if key in held)
 
 
-def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, nn.Parameter]]:
-    if isinstance(value, nn.Parameter):
+def _inside(name: str, value: Any, depth: int) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
         yield name, value
     elif isinstance(value, nn.Module):
         yield from ((f"{name}.{inner}", parameter) for inner, parameter in value.named_parameters())

@@ -1,0 +1,139 @@
+"""Parameters that nothing trains: behind switches that no call turns, in plain attributes, under zeros."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+import isogain.torch as igt  # noqa: E402
+
+SAMPLES = 32
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+def told(model, *inputs):
+    target = torch.arange(SAMPLES) % 4
+    inputs = inputs or (torch.randn(SAMPLES, 8),)
+    return igt.inspect(model, inputs, lambda answers: F.cross_entropy(answers, target)).findings
+
+
+class Network(nn.Module):
+    """A network with a layer that may be left out."""
+
+    def __init__(self, use=False) -> None:
+        super().__init__()
+        self.start, self.extra, self.use = nn.Linear(8, 32), nn.Linear(32, 32), use
+        self.head = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 4))
+
+    def rest(self, x):
+        return self.head(x.relu())
+
+
+class BySwitch(Network):
+    """Left out by an attribute that was set when it was built."""
+
+    def forward(self, x):
+        x = self.start(x)
+        return self.rest(self.extra(x.relu()) if self.use else x)
+
+
+class ByInput(Network):
+    """Left out where an input is."""
+
+    def forward(self, x, more=None):
+        x = self.start(x)
+        if self.use or more is not None:
+            x = self.extra(x.relu())
+        return self.rest(x)
+
+
+class BySize(Network):
+    """Left out by what was worked out of the input."""
+
+    def forward(self, x):
+        wide = x.shape[-1] > 8
+        x = self.start(x[:, :8])
+        return self.rest(self.extra(x.relu()) if wide else x)
+
+
+class ByMode(Network):
+    """Left out in training."""
+
+    def forward(self, x):
+        x = self.start(x)
+        return self.rest(x if self.training else self.extra(x.relu()))
+
+
+class Checked(Network):
+    """Asked for before it is used, which is no use."""
+
+    def forward(self, x):
+        x = self.start(x)
+        if self.extra is not None and self.use:
+            x = self.extra(x.relu())
+        return self.rest(x)
+
+
+@pytest.mark.parametrize("kind", [BySwitch, Checked])
+def test_a_layer_behind_a_switch_is_told(kind):
+    (found,) = told(kind())
+    assert (found.code, found.severity) == ("unused-parameter", "warning")
+    assert found.paths == ("extra.weight", "extra.bias")
+    assert "behind a switch" in found.why
+    assert not told(kind(use=True))
+
+
+@pytest.mark.parametrize("kind", [ByInput, BySize, ByMode])
+def test_a_layer_that_another_call_may_use_is_a_note(kind):
+    (found,) = told(kind())
+    assert (found.code, found.severity) == ("unused-parameter", "info")
+
+
+class Scaled(nn.Module):
+    """Scales of tasks in an attribute."""
+
+    def __init__(self, held) -> None:
+        super().__init__()
+        self.scale = held(torch.ones(4, 16))
+        self.start, self.head = nn.Linear(8, 16), nn.Linear(16, 4)
+
+    def forward(self, x, task):
+        return self.head((self.start(x) * self.scale[task]).relu())
+
+
+def test_a_plain_tensor_that_is_to_be_trained_is_told():
+    inputs = torch.randn(SAMPLES, 8), torch.arange(SAMPLES) % 4
+    (found,) = told(Scaled(torch.Tensor.requires_grad_), *inputs)
+    assert (found.code, found.paths) == ("unused-parameter", ("scale",))
+    assert "nn.Parameter" in found.why
+    assert not told(Scaled(nn.Parameter), *inputs)
+    assert not told(Scaled(lambda tensor: tensor), *inputs)
+
+
+class Times(nn.Module):
+    """An embedding of times beside the data; `cast` is what becomes of its sines."""
+
+    def __init__(self, cast) -> None:
+        super().__init__()
+        self.read, self.time, self.head = nn.Linear(8, 32), nn.Linear(16, 32), nn.Linear(32, 4)
+        self.cast = cast
+
+    def forward(self, x, times):
+        turns = times[:, None] * torch.logspace(0, 2, 16) / 137.0
+        return self.head((self.read(x) + self.time(self.cast(turns.sin()))).relu())
+
+
+def test_features_that_were_rounded_to_0_are_told():
+    inputs = torch.randn(SAMPLES, 8), torch.arange(SAMPLES) + 1.0
+    (found,) = told(Times(lambda sines: sines.to(torch.int64).float()), *inputs)
+    assert (found.code, found.path, found.severity) == ("vanishing-forward", "time", "warning")
+    assert "cast to whole numbers" in found.why
+    assert not told(Times(lambda sines: sines), *inputs)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 
-from isogain.graph import Node
+from isogain.graph import Node, trunks
 from isogain.inspect.expectations import Course, course_of
 from isogain.inspect.table import Table
 
@@ -19,6 +19,7 @@ __all__ = [
     "chains",
     "common_activation",
     "decades",
+    "deep_chains",
     "expected_scales",
     "is_prior",
     "is_residual_sum",
@@ -115,13 +116,28 @@ def chains(table: Table) -> tuple[Chain, ...]:
     """Every trunk with at least two stations; worked out once a table."""
     kept = table.__dict__.get("_chains")
     if kept is None:
-        kept = table.__dict__["_chains"] = tuple(_found(table))
+        kept = table.__dict__["_chains"] = tuple(_found(table, table.trunks))
     return kept
 
 
-def _found(table: Table) -> Iterator[Chain]:
+def deep_chains(table: Table) -> tuple[Chain, ...]:
+    """The chains through the levels that skips go around to be joined with (a U-Net's); none without them."""
+    nodes = tuple(_without_skips(table, node) for node in table.graph.nodes)
+    same = all(one is other for one, other in zip(nodes, table.graph.nodes, strict=True))
+    return () if same else tuple(_found(table, trunks(replace(table.graph, nodes=nodes))))
+
+
+def _without_skips(table: Table, node: Node) -> Node:
+    """A concatenation without what others of its inputs are made of."""
+    if node.kind != "concatenate":
+        return node
+    skips = {a for a, b in permutations(node.inputs, 2) if table.makers[b] >> a & 1 and table.node(a).learnt}
+    return replace(node, inputs=tuple(one for one in node.inputs if one not in skips)) if skips else node
+
+
+def _found(table: Table, among: Iterable[Sequence[int]]) -> Iterator[Chain]:
     seen: set[int] = set()
-    for trunk in table.trunks:
+    for trunk in among:
         found = stations(table, trunk)
         fresh = [node for node in found if node.index not in seen and node.kind != "input"]
         if len(fresh) >= 2:

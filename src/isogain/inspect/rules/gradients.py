@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from isogain.graph import Node, family
 from isogain.inspect.blame import few_makers
 from isogain.inspect.causes import place
-from isogain.inspect.chains import Chain, Tolerance, chains, decades, is_residual_sum
+from isogain.inspect.chains import Chain, Tolerance, chains, decades, deep_chains, is_residual_sum
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART
 from isogain.inspect.growth import between
@@ -102,13 +103,15 @@ def _learns_elsewhere(chain: Chain, node: Node, until: Mapping[str, int]) -> boo
 
 
 def vanishing_backward(table: Table) -> Iterator[Finding]:
-    """Gradients that shrink on the way back, or stop altogether."""
+    """Gradients that shrink on the way back, or stop altogether; in levels that skips go around, too."""
+    none = True
     for chain in chains(table):
-        found = _backward(table, chain, growing=False)
-        if found:
+        shrunk = _backward(table, chain, growing=False)
+        for found in [shrunk] if shrunk else _stopped(table, chain):
+            none = False
             yield found
-        else:
-            yield from _stopped(table, chain)
+    deep = (_backward(table, chain, growing=False) for chain in deep_chains(table)) if none else iter(())
+    yield from islice(filter(None, deep), 1)
 
 
 def exploding_backward(table: Table) -> Iterator[Finding]:

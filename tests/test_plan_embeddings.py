@@ -58,3 +58,30 @@ def test_no_token_drowns_after_a_forced_start():
 
     assert igt.init_(model, x, loss=loss, rates=False, keep_healthy=False).written
     assert igt.inspect(model, x, loss).verdict == "healthy"
+
+
+class Molecule(nn.Module):
+    """Atoms told apart by a table; lengths of their bonds among fixed centres, as in SchNet.  No norm."""
+
+    def __init__(self, norm=False) -> None:
+        super().__init__()
+        self.atoms = nn.Embedding(10, 16)
+        self.register_buffer("centres", torch.linspace(0, 4, 20))
+        self.filter = nn.Sequential(nn.Linear(20, 16), nn.Tanh(), nn.Linear(16, 16))
+        self.norm, self.head = nn.LayerNorm(16) if norm else nn.Identity(), nn.Linear(16, 1)
+
+    def forward(self, kinds, places):
+        apart = (places[:, :, None] - places[:, None]).norm(dim=-1)
+        bells = torch.exp(-(apart[..., None] - self.centres).square())
+        atoms = self.atoms(kinds)
+        return self.head(self.norm((self.filter(bells) * atoms[:, None]).mean(2) + atoms)).mean(1)
+
+
+def test_a_table_is_small_only_in_front_of_a_norm_that_reads_it():
+    torch.manual_seed(0)
+    inputs = torch.randint(0, 10, (8, 5)), torch.randn(8, 5, 3)
+    sizes = {norm: igt.plan(Molecule(norm), inputs)["atoms.weight"].initializer.std for norm in (False, True)}
+    assert sizes[False] == 1.0
+    assert sizes[True] < 0.1
+    graph = igt.inspect(Molecule(), inputs).table.graph
+    assert not [node for node in graph.nodes if node.kind == "norm"]

@@ -124,3 +124,20 @@ class Noisy(Regrouped):
 
 def test_answers_that_a_draw_changes_say_nothing():
     assert not [one for one in told(Noisy(turned, regrouped)) if "standard deviations off" in one.measured]
+
+
+class Merging(Regrouped):
+    """Merges weights where it is put into evaluation mode, as some adapters do."""
+
+    def train(self, mode=True):
+        if not mode:
+            with torch.no_grad():
+                self.head.weight.mul_(2)
+        return super().train(mode)
+
+
+def test_what_a_model_does_when_it_is_put_into_evaluation_mode_is_not_done():
+    model = Merging(turned, regrouped)
+    before = model.head.weight.detach().clone()
+    assert told(model)
+    assert torch.equal(model.head.weight, before)

@@ -80,10 +80,11 @@ def _mixes(nodes: Sequence[Node], node: Node, batch: int) -> bool:
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    """In evaluation mode, and back in each module's own."""
+    """In evaluation mode, and back in each module's own; `eval()` of a model may do more (merge weights)."""
     modes = [(module, module.training) for module in model.modules()]
     try:
-        model.eval()
+        for module, _ in modes:
+            module.training = False
         yield
     finally:
         for module, training in modes:

@@ -70,7 +70,8 @@ def _loud(recorder: Recorder) -> dict[str, float]:
     """The gains of trained weights that are far above what any activation needs."""
     uses = [node.weight for node in recorder.nodes if node.kind == "weight" and node.weight is not None]
     found = {use.name: use.gain for use in uses if LOUD < use.gain < math.inf}
-    return {name: gain for name, gain in found.items() if recorder.parameters[name].requires_grad}
+    known = recorder.parameters
+    return {name: gain for name, gain in found.items() if name in known and known[name].requires_grad}
 
 
 def _logarithms(recorder: Recorder) -> list[str]:

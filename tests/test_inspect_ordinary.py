@@ -172,14 +172,38 @@ class Contrast(nn.Module):
         return F.cross_entropy(logits, torch.arange(len(a)))
 
 
-@pytest.mark.parametrize(("temperature", "said"), [(20.0, True), (0.2, False), (1.0, False)])
-def test_temperatures_of_blocks_side_by_side(temperature, said):
+@pytest.mark.parametrize(
+    ("temperature", "count", "said"),
+    [(20.0, 1, True), (0.2, 1, False), (1.0, 1, False), (1.0, 4, True), (0.5, 4, False)],
+)
+def test_temperatures_of_blocks_side_by_side(temperature, count, said):
     encoder = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 16))
-    found = told(encoder, torch.randn(SAMPLES, 8), Contrast(temperature))
+    samples = count * SAMPLES
+    found = told(encoder, torch.randn(samples, 8), Contrast(temperature))
     assert [one.code for one in found] == ["loss-floor"] * said
-    if said:  # cosines of -1 and 1 at best, against 31 others of which 15 are negatives of one's own
-        least = math.log1p((SAMPLES - 2) * math.exp(-2 / temperature))
+    if said:  # cosines of -1 and 1 at best; of all samples but itself one is the right answer
+        least = math.log1p((samples - 2) * math.exp(-2 / temperature))
         assert f"a loss of {least:.3g} or more" in found[0].measured
+
+
+class Policy(nn.Module):
+    """Shares of actions, by logits that are divided by a temperature."""
+
+    def __init__(self, temperature) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 4))
+        self.temperature = temperature
+
+    def forward(self, x):
+        return (self.network(x) / self.temperature).softmax(1)
+
+
+@pytest.mark.parametrize(("temperature", "said"), [(0.0003, True), (0.5, False), (1.0, False)])
+def test_a_policy_that_is_sure_by_its_temperature(temperature, said):
+    gains = torch.randn(SAMPLES, 4)
+    found = told(Policy(temperature), torch.randn(SAMPLES, 8), lambda shares: -(shares * gains).sum(1).mean())
+    assert [one.code for one in found if one.code == "initial-loss"] == ["initial-loss"] * said
+    assert all("temperature" in one.why and not one.fix for one in found if one.code == "initial-loss")
 
 
 class Timed(nn.Module):

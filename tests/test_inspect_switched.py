@@ -137,3 +137,47 @@ def test_features_that_were_rounded_to_0_are_told():
     assert (found.code, found.path, found.severity) == ("vanishing-forward", "time", "warning")
     assert "cast to whole numbers" in found.why
     assert not told(Times(lambda sines: sines), *inputs)
+
+
+class Denoiser(nn.Module):
+    """A last layer of zeros, as of diffusion models."""
+
+    def __init__(self, trained) -> None:
+        super().__init__()
+        self.start, self.head = nn.Linear(8, 32), nn.Linear(32, 4)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.head.requires_grad_(trained)
+
+    def forward(self, x):
+        return self.head(self.start(x).relu())
+
+
+def test_a_last_layer_of_zeros_has_to_be_trained():
+    assert not [one for one in told(Denoiser(True)) if one.severity != "info"]
+    found = told(Denoiser(False))[0]
+    assert (found.code, found.severity, found.path) == ("vanishing-forward", "critical", "head.weight")
+    assert "frozen" in found.why
+
+
+class Placed(nn.Module):
+    """Tokens, and a learnt table of places by an index that the model holds."""
+
+    def __init__(self, index) -> None:
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(20, 32), nn.Embedding(64, 32)
+        self.register_buffer("index", index)
+        self.block = nn.TransformerEncoderLayer(32, 2, 64, 0.0, batch_first=True)
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, tokens):
+        return self.head(self.block(self.tokens(tokens) + self.places(self.index)).mean(1))
+
+
+def test_one_place_for_all_positions_is_told():
+    tokens = torch.randint(0, 20, (SAMPLES, 64))
+    assert not [one for one in told(Placed(torch.arange(64)), tokens) if one.severity != "info"]
+    (found,) = [
+        one for one in told(Placed(torch.zeros(64, dtype=torch.int64)), tokens) if one.severity != "info"
+    ]
+    assert (found.code, found.path) == ("rank-collapse", "places.weight")

@@ -45,7 +45,8 @@ def _read_at(node: Node) -> tuple[str, ...]:
     """The tables that it reads, by numbers or at places."""
     if node.kind == "embedding" and node.weight:
         return (node.weight.name,)
-    return node.parameters if node.op == "grid_sample" else ()
+    looked = node.op == "__getitem__" and len(node.parameters) == 1 and node.inputs
+    return node.parameters if looked or node.op == "grid_sample" else ()
 
 
 def _learns(state: ParameterState) -> bool:

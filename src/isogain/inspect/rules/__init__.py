@@ -59,6 +59,7 @@ from isogain.inspect.rules.settled import cold_choices, hard_choices, settled_sh
 from isogain.inspect.rules.silences import (
     empty_features,
     erased_signals,
+    frozen_zeros,
     masked_weights,
     zero_parts,
     zero_rows,
@@ -118,6 +119,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         masked_weights,
         zero_rows,
         zero_parts,
+        frozen_zeros,
         erased_signals,
         empty_features,
         empty_signals,

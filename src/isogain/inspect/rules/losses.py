@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from isogain.graph import Node
 from isogain.inspect.causes import pattern, place, places
-from isogain.inspect.chains import chains
+from isogain.inspect.chains import chains, lone_way
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import filled, sized, zeroed
@@ -49,19 +49,36 @@ def _sure(table: Table) -> Iterator[Finding]:
     """A softmax at the end, or in a loss of the caller's own, that picks one answer for sure (a policy's)."""
     for node in table.graph.nodes:
         last = node.kind == "softmax" and (table.in_loss(node) or node.index in table.graph.outputs)
-        head = table.graph.preceding(node.index, ("weight",), 2) if last else None
+        head, factor = _behind(table, node) if last else (None, 1.0)
         seen = table.forward.get(head.index) if head is not None else None
-        if head is None or head.weight is None or seen is None or not seen.finite or seen.rms < SURE:
+        if head is None or head.weight is None or seen is None or not seen.finite:
+            continue
+        size = abs(factor) * seen.rms
+        if not size >= SURE:
             continue
         if table.graph.by_parameter[head.weight.name].trainable:
             yield Finding(
-                "initial-loss", "warning", place(head), f"logits of root mean square {seen.rms:.3g}",
+                "initial-loss", "warning", place(head), f"logits of root mean square {size:.3g}",
                 "about 1 or less before anything is learnt",
                 f"{place(head)} has gain {head.weight.gain:.3g}: the softmax behind it picks one answer for "
-                "sure, and its slope is near 0",
-                mends=(sized(table, {head.weight.name: 0.5 / seen.rms}), RESTART),
+                "sure, and its slope is near 0"
+                if factor == 1
+                else f"a constant makes what {place(head)} gives {abs(factor):.3g} times as large (a "
+                "temperature far below 1): the softmax behind it picks one answer for sure, and its slope is "
+                "near 0",
+                mends=(sized(table, {head.weight.name: 0.5 / size}), RESTART) if factor == 1 else (),
             )  # fmt: skip
             return
+
+
+def _behind(table: Table, softmax: Node) -> tuple[Node | None, float]:
+    """The layer that makes the logits, at most two operations before, and the constants between."""
+    factor = 1.0
+    for node in lone_way(table, softmax, 3):
+        if node.kind == "weight":
+            return node, factor
+        factor *= float(node.settings.get("factor", 1.0))
+    return None, factor
 
 
 def _judged(table: Table, use: LossUse) -> Finding | None:

@@ -56,7 +56,8 @@ def one_distance(table: Table) -> Iterator[Finding]:
             continue
         (name,) = look.parameters
         state = table.parameters.get(name)
-        learns = state is not None and state.requested and not _wide(table, name)
+        each = seen.rows >= seen.observations  # a row for each place, all of which take one
+        learns = state is not None and state.requested and (each or not _wide(table, name))
         if learns and seen.used == 1 and seen.rows >= FEWEST and seen.observations >= PAIRS:
             yield Finding(
                 "rank-collapse", "warning", name,

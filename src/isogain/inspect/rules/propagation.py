@@ -97,7 +97,7 @@ def _fallen(table: Table, chain: Chain, piece: list[Node], tolerance: Tolerance)
         return None  # what fires above a threshold, and has a slope below it
     change = _change(table, piece[0], worst)
     natural = min(chain.course.change(piece[0], worst), 0.0)
-    severity = severity_of(natural - change - chain.course.band(), tolerance)
+    severity = severity_of(natural - change - chain.course.band() + math.log10(looked_up(table)), tolerance)
     if severity is None or not (closed(table, [worst]) or _explained(table, worst) is None):
         return None
     return _forward_finding(table, chain, piece, worst, change, "vanishing-forward", severity)

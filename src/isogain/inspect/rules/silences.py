@@ -14,7 +14,7 @@ from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
-__all__ = ["empty_features", "erased_signals", "masked_weights", "zero_parts", "zero_rows"]
+__all__ = ["empty_features", "erased_signals", "frozen_zeros", "masked_weights", "zero_parts", "zero_rows"]
 
 SHARE = 0.5
 """Step of a quantiser, over the size of what it rounds, at which most numbers are felt."""
@@ -112,6 +112,22 @@ def zero_rows(table: Table) -> Iterator[Finding]:
                 "tells what comes in apart, and no gradient passes the head",
             ),
             mends=(fresh(table, tied), RESTART),
+        )  # fmt: skip
+
+
+def frozen_zeros(table: Table) -> Iterator[Finding]:
+    """Layers of zeros on the only way of a signal that nothing trains: no start on purpose, as they stay."""
+    on_way = [n for n in table.graph.nodes if n.index in table.on_trunk and table.is_zero_weight(n)]
+    names = tuple(
+        dict.fromkeys(
+            n.weight.name for n in on_way
+            if n.weight and not any(table.graph.by_parameter[one].trainable for one in n.parameters)
+        )
+    )  # fmt: skip
+    if names and any(use.trainable for use in table.graph.parameters):
+        yield _zero(
+            names, f"{pattern(names)} is 0 everywhere and frozen, on the only way of the signal: what lies "
+            "in front of it never gets a gradient; train it, or give it numbers",
         )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ __all__ = ["inverse_temperatures", "shrunk_logits"]
 
 LEAST = 0.5
 """Factor on cosines that no temperature asks for: those in use lie between .01 and 1."""
+MOST = 0.55
+"""Share of what ignorance costs that cosines without a temperature may leave for good."""
 USUAL = (14.3, 5.0)
 """1 / .07, where CLIP starts; where that costs too much at first, 1 / .2."""
 STEPS = 10
@@ -45,9 +47,20 @@ def inverse_temperatures(table: Table) -> Iterator[Finding]:
         read = node.op in ROWS and node.kind in ("loss", "softmax", "other")
         ends = node.kind == "loss" or table.in_loss(node) or node.index in table.graph.outputs
         found = _scaled(table, node) if read and ends and node.learnt else None
-        if found is not None and 0 < abs(found.factor) < LEAST:
+        if found is not None and _shut(abs(found.factor), _classes(table, node)):
             yield _finding(table, found, _classes(table, node))
             return
+
+
+def _shut(factor: float, classes: int) -> bool:
+    """Whether a factor makes cosines smaller, or leaves them so that most of the loss cannot be learnt."""
+    floor = _floor(factor, classes) / math.log(max(classes, 2))
+    return 0 < factor < LEAST or (0 < factor <= 1 and floor > MOST)
+
+
+def _floor(factor: float, classes: int) -> float:
+    """What is left of the loss where one cosine is 1 and the others -1."""
+    return math.log1p((classes - 1) * math.exp(-2 * factor))
 
 
 def shrunk_logits(table: Table) -> Iterator[Finding]:
@@ -149,7 +162,7 @@ def _unit(table: Table, index: int) -> bool:
 
 
 def _finding(table: Table, found: Scaled, classes: int) -> Finding:
-    at_best = math.log1p((classes - 1) * math.exp(-2 * abs(found.factor)))
+    at_best, smaller = _floor(abs(found.factor), classes), abs(found.factor) < LEAST
     path = found.names[0] if found.names else place(found.cosines)
     return Finding(
         "loss-floor", "warning", path,
@@ -157,7 +170,10 @@ def _finding(table: Table, found: Scaled, classes: int) -> Finding:
         f"cosines times 1 to 100: knowing nothing costs {math.log(classes):.3g}",
         f"{path if found.names else 'a constant'} makes the cosines smaller that the loss reads, so "
         "all answers stay nearly alike and gradients small: a temperature divides, and one below 1 makes "
-        "logits larger",
+        "logits larger"
+        if smaller
+        else f"the loss reads cosines as they are, or smaller, of {classes} answers: between -1 and 1 they "
+        "stay nearly alike; divide them by a temperature of .05 to .5",
         paths=(*found.names, place(found.cosines)), mends=_mends(table, found),
     )  # fmt: skip
 

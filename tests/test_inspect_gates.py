@@ -110,3 +110,35 @@ def test_a_forget_gate_that_no_step_moves(bias):
     batch = torch.randn(64, 30, 2), torch.arange(64) % 2
     found = [one for one in igt.inspect(Reader(), batch, "cross_entropy").findings if one.severity != "info"]
     assert [one.code for one in found] == ["saturated-units"] * (bias > 12)
+
+
+class Highway(nn.Module):
+    """Layers that a gate lets in, with a bias of its own."""
+
+    def __init__(self, bias) -> None:
+        super().__init__()
+        self.start, self.head = nn.Linear(8, 32), nn.Linear(32, 4)
+        self.gates = nn.ModuleList(nn.Linear(32, 32) for _ in range(3))
+        self.layers = nn.ModuleList(nn.Linear(32, 32) for _ in range(3))
+        for gate in self.gates:
+            nn.init.constant_(gate.bias, bias)
+
+    def forward(self, x):
+        x = self.start(x)
+        for gate, layer in zip(self.gates, self.layers, strict=True):
+            share = gate(x).sigmoid()
+            x = share * layer(x).relu() + (1 - share) * x
+        return self.head(x)
+
+
+@pytest.mark.parametrize(("bias", "said"), [(-14.0, True), (14.0, True), (-3.0, False), (-1.0, False)])
+def test_gates_that_are_written_out_and_jammed_by_a_bias(bias, said):
+    torch.manual_seed(0)
+    model, x, y = Highway(bias), torch.randn(64, 8), torch.arange(64) % 4
+    loss = nn.CrossEntropyLoss()
+    found = [one for one in igt.inspect(model, x, lambda o: loss(o, y)).findings if "holds a gate" in one.why]
+    assert [one.path for one in found] == ["gates.*"] * said
+    if bias == -14.0:  # an open end lets all through, and is no worse
+        exec(found[0].fix, {"torch": torch, "model": model})
+        assert all(bool((gate.bias == -2).all()) for gate in model.gates)
+        assert not [one for one in igt.inspect(model, x, lambda o: loss(o, y)).findings if one.severity != "info"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from isogain.inspect.causes import pattern
+from isogain.graph import Node
+from isogain.inspect.causes import pattern, places
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.looks import Gates, Look
-from isogain.inspect.mending import sized
+from isogain.inspect.mending import filled, sized
 from isogain.inspect.rules.units import SATURATED
 from isogain.inspect.table import Table
 
@@ -18,6 +20,8 @@ NAMES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output g
          "z": "update gate", "n": "candidate", "h": "tanh"}  # fmt: skip
 JAMMED, SLOPE, MOST = 12.0, 6e-6, 0.9
 """What a gate receives from which on its slope, sigmoid' at 12, is as small; and in how many of its units."""
+USUAL = 2.0
+"""Size of a bias that holds a gate and lets it learn."""
 CANDIDATES = "gnh"
 """What a cell is told, and no gate."""
 
@@ -30,7 +34,7 @@ def saturated_gates(table: Table) -> Iterator[Finding]:
         and max(_flat(look.seen), default=0.0) > SATURATED[0]
     ]  # fmt: skip
     if not found:
-        yield from _jammed(table)
+        yield from islice((*_jammed(table), *_jammed_layers(table)), 1)
         return
     look, gates = max(found, key=lambda one: max(_flat(one[1])))
     flat = _flat(gates)
@@ -68,7 +72,36 @@ def _jammed(table: Table) -> Iterator[Finding]:
                 "less: it never learns when to let go, or to let in",
                 paths=(look.path or look.op,), mends=(RESTART,),
             )  # fmt: skip
-            return
+
+
+def _jammed_layers(table: Table) -> Iterator[Finding]:
+    """The same of gates that are written out: sigmoids of layers, which multiply a signal."""
+    makers = [maker for node in table.graph.nodes if (maker := _jams(table, node)) is not None]
+    weights = [(one.weight, table.forward[one.index].mean) for one in makers]
+    held = {weight.bias: mean for weight, mean in weights if weight and weight.bias}
+    if not held:
+        return
+    paths, most = places(makers), max(held.values(), key=abs)
+    ends = {end: [name for name, mean in held.items() if mean * end > 0] for end in (USUAL, -USUAL)}
+    opened = [filled(table, names, end) for end, names in ends.items() if names]
+    yield Finding(
+        "saturated-units", "warning", pattern(paths),
+        f"a gate that gets {most:.3g}", "a few: log(T) keeps a state for T steps",
+        f"the bias of {pattern(paths)} holds a gate at one end so far that its slope is {SLOPE:g} or "
+        "less: it hardly learns when to let go, or to let in",
+        paths=tuple(held), mends=(sum(opened, Fix()),),
+    )  # fmt: skip
+
+
+def _jams(table: Table, node: Node) -> Node | None:
+    """The layer whose bias holds a gate where it has no slope to speak of."""
+    gate = node.activation == "sigmoid" and node.role == "gate"
+    maker = table.graph.preceding(node.index, ("weight",), 3) if gate else None
+    made = None if maker is None else table.forward.get(maker.index)
+    bias = None if maker is None or maker.weight is None else table.parameters.get(maker.weight.bias or "")
+    if made is None or bias is None or min(abs(bias.mean), abs(made.mean)) <= JAMMED or made.std >= JAMMED:
+        return None
+    return maker
 
 
 def _flat(gates: Gates) -> list[float]:

@@ -141,4 +141,6 @@ def test_gates_that_are_written_out_and_jammed_by_a_bias(bias, said):
     if bias == -14.0:  # an open end lets all through, and is no worse
         exec(found[0].fix, {"torch": torch, "model": model})
         assert all(bool((gate.bias == -2).all()) for gate in model.gates)
-        assert not [one for one in igt.inspect(model, x, lambda o: loss(o, y)).findings if one.severity != "info"]
+        assert not [
+            one for one in igt.inspect(model, x, lambda o: loss(o, y)).findings if one.severity != "info"
+        ]

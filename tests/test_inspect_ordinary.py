@@ -206,27 +206,6 @@ def test_a_policy_that_is_sure_by_its_temperature(temperature, said):
     assert all("temperature" in one.why and not one.fix for one in found if one.code == "initial-loss")
 
 
-class Timed(nn.Module):
-    """A network with an embedding of times, made for steps up to 1000."""
-
-    def __init__(self, unit) -> None:
-        super().__init__()
-        self.unit, self.time, self.read = unit, nn.Linear(32, 32), nn.Linear(2, 32)
-        self.rest = nn.Sequential(nn.SiLU(), nn.Linear(32, 32), nn.SiLU(), nn.Linear(32, 2))
-
-    def forward(self, x, times):
-        turns = torch.exp(-math.log(10000) * torch.arange(16) / 16)
-        angles = (self.unit * times)[:, None] * turns
-        return self.rest(self.read(x) + self.time(torch.cat([angles.sin(), angles.cos()], 1)))
-
-
-@pytest.mark.parametrize(("unit", "said"), [(1.0, True), (1000.0, False), (2 * math.pi, False)])
-def test_times_from_0_to_1_in_an_embedding_of_steps(unit, said):
-    inputs = (torch.randn(256, 2), torch.rand(256))
-    found = told(Timed(unit), inputs, lambda answers: (answers - torch.randn(256, 2)).square().mean())
-    assert [one.code for one in found if one.code == "time-scale"] == ["time-scale"] * said
-
-
 class Squared(nn.Module):
     """Coordinates that are multiplied by a function of their squares, layer by layer."""
 

@@ -28,9 +28,9 @@ ROWS = 8
 FORGETS = (0.5, 1.0, 2.0)
 """Rates of the slowest state to note, to warn and to call critical: an LSTM without biases loses ln 2 a step
 and still learns; beyond 1 what was held is gone with the next step."""
-STILL = (math.pi / 100, 0.3)
+STILL = (math.pi / 100, 0.25)
 """Radians that the fastest channel spreads over below which it does not bend: where the batch may be one
-place of many, or steps may change them, and elsewhere.  Times spread evenly over 0 to 1 make .29 of it."""
+place of many, or steps may change them, and elsewhere.  Times from 0 to 1 spread by .29, and train."""
 KIN, SLOW = 0.3, 0.1
 """Mean cosine between a grid's neighbours below which their features have little in common, where even the
 slowest tenth of the channels turn: between the places an error of a fifth of the variance is left then."""

@@ -119,7 +119,7 @@ class Noisy(Regrouped):
     """Answers that a draw changes, whoever is beside."""
 
     def forward(self, x):
-        return super().forward(x + torch.randn(SAMPLES, STEPS, WIDTH))
+        return super().forward(x + torch.randn_like(x))
 
 
 def test_answers_that_a_draw_changes_say_nothing():

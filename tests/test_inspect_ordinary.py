@@ -117,6 +117,13 @@ def test_inputs_that_were_scaled_twice_are_told():
     assert not told(still(), pixels)
 
 
+def test_small_inputs_that_the_first_weights_make_up_for_are_not():
+    model = still()
+    with torch.no_grad():
+        model[0].weight.mul_(255)
+    assert not [one for one in told(model, torch.rand(SAMPLES, 8) / 255) if "near 0" in one.why]
+
+
 def test_small_inputs_in_front_of_a_norm_are_not():
     normed = nn.Sequential(nn.Linear(8, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 4))
     assert not [one for one in told(normed, torch.rand(SAMPLES, 8) / 255) if "near 0" in one.why]

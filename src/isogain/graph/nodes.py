@@ -217,10 +217,21 @@ class Graph:
         """Whether any weight reads what comes of this node."""
         return index in self._before_weights
 
+    def normed_later(self, index: int) -> bool:
+        """Whether any norm reads what comes of this node."""
+        return index in self._before_norms
+
     @cached_property
     def _before_weights(self) -> frozenset[int]:
-        read = (one for node in self.nodes if node.kind in ("weight", "recurrent") for one in node.inputs)
-        return self._behind(read)
+        return self._read_by("weight", "recurrent")
+
+    @cached_property
+    def _before_norms(self) -> frozenset[int]:
+        return self._read_by("norm")
+
+    def _read_by(self, *kinds: Kind) -> frozenset[int]:
+        """All that operations of these kinds read is made of."""
+        return self._behind(one for node in self.nodes if node.kind in kinds for one in node.inputs)
 
     def preceding(self, index: int, kinds: tuple[Kind, ...], steps: int = 4) -> Node | None:
         """The nearest node of these kinds that `index` reads, through at most `steps` other operations."""

@@ -24,7 +24,7 @@ def embedding(site: Site) -> Decision | None:
     first = (tables or list(site.nodes))[0].index
     width = site.parameter.shape[-1]
     tied = any(node.kind == "weight" for node in site.weighted)
-    normed = _normed(site, first)
+    normed = site.scene.graph.normed_later(first)
     if tied or normed:
         std = tidy(LOGIT_SIZE / math.sqrt(width))
         why = "tied to the head: logits" if tied else "small beside what the first norms make of it: size"
@@ -36,17 +36,6 @@ def embedding(site: Site) -> Decision | None:
         std = tidy(1 / math.sqrt(_summed(site, first)))
         reason = f"components of size {std:.3g}, so that what enters the network has size 1"
     return Decision(Normal(std), reason, layout="lookup out", role="tied head" if tied else "embedding")
-
-
-def _normed(site: Site, index: int) -> bool:
-    """Whether a norm reads, in the end, what is looked up."""
-    graph, reached = site.scene.graph, {index}
-    for node in graph.nodes[index + 1 :]:
-        if reached.intersection(node.inputs):
-            reached.add(node.index)
-            if node.kind == "norm":
-                return True
-    return False
 
 
 def _beside(site: Site, index: int) -> float:

@@ -14,7 +14,17 @@ from isogain.inspect.growth import grown
 from isogain.inspect.mending import filled, raw_size, sized, smaller_inputs, zeroed
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["UNIT", "Answers", "cooled", "heads_of", "largest_logit", "made_by", "of_unit_rows", "temperature"]
+__all__ = [
+    "UNIT",
+    "Answers",
+    "cooled",
+    "heads_of",
+    "largest_logit",
+    "least_entropy",
+    "made_by",
+    "of_unit_rows",
+    "temperature",
+]
 
 UNIT = 0.05
 """How far the length of normalised rows may seem to be from 1, by a sample of them."""
@@ -51,6 +61,11 @@ def heads_of(table: Table, answers: Iterable[int], kind: str = "weight") -> list
         seen.update(new)
         stack += new
     return sorted(found, key=lambda node: node.index)
+
+
+def least_entropy(classes: int, width: float) -> float:
+    """ln(1 + (C - 1) exp(-width)): what a cross entropy costs at best where logits lie within a width."""
+    return math.log1p((classes - 1) * math.exp(-width))
 
 
 def of_unit_rows(node: Node) -> bool:

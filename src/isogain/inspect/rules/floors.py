@@ -10,7 +10,7 @@ from isogain.graph import Node
 from isogain.inspect.causes import place, places
 from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding
-from isogain.inspect.rules.answers import of_unit_rows
+from isogain.inspect.rules.answers import least_entropy, of_unit_rows
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["loss_floor"]
@@ -136,7 +136,7 @@ def _cosines(table: Table, node: Node) -> bool:
 def _floor(use: LossUse, low: float, high: float) -> float:
     """What is left of the loss at the best answers within these bounds; of yes or no, half of each."""
     if use.kind == "cross_entropy":
-        return math.log1p((use.classes - 1) * math.exp(low - high))
+        return least_entropy(use.classes, high - low)
     if use.kind == "binary_cross_entropy_with_logits":
         return (math.log1p(math.exp(low)) + math.log1p(math.exp(-high))) / 2
     return 0.0

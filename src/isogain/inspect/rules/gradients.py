@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from isogain.graph import Node, family
@@ -104,14 +104,17 @@ def _learns_elsewhere(chain: Chain, node: Node, until: Mapping[str, int]) -> boo
 
 def vanishing_backward(table: Table) -> Iterator[Finding]:
     """Gradients that shrink on the way back, or stop altogether; in levels that skips go around, too."""
-    none = True
-    for chain in chains(table):
-        shrunk = _backward(table, chain, growing=False)
-        for found in [shrunk] if shrunk else _stopped(table, chain):
-            none = False
-            yield found
-    deep = (_backward(table, chain, growing=False) for chain in deep_chains(table)) if none else iter(())
-    yield from islice(filter(None, deep), 1)
+    found = [one for chain in chains(table) for one in _lost(table, chain)]
+    yield from found
+    if not found:
+        deep = (_backward(table, chain, growing=False) for chain in deep_chains(table))
+        yield from islice(filter(None, deep), 1)
+
+
+def _lost(table: Table, chain: Chain) -> Iterable[Finding]:
+    """A gradient that shrinks along a chain, or else one that stops on it."""
+    shrunk = _backward(table, chain, growing=False)
+    return [shrunk] if shrunk else _stopped(table, chain)
 
 
 def exploding_backward(table: Table) -> Iterator[Finding]:

@@ -114,11 +114,11 @@ def _dearer(table: Table, use: LossUse) -> Finding | None:
 
 def _scaled(table: Table, use: LossUse) -> Finding | None:
     """A scale that starts far from what the data have: the loss is far cheaper where it is 1."""
-    if not (use.value - use.chance > EXCESS[0] and use.halved):
+    if (severity := _halved(use)) is None:
         return None
     name, scale = pattern(use.of), math.exp(use.raised)
     return Finding(
-        "initial-loss", "critical" if use.value > DEARER[1] * use.chance > 0 else "warning", name,
+        "initial-loss", severity, name,
         f"{use.value:.3g}", f"{use.chance:.3g}, what it is with {name} at 0",
         f"{name} starts at {use.raised:.3g}, and e is raised to it: a scale of {scale:.3g}, which does not "
         f"fit the data; Adam at 1e-3 needs {abs(use.raised) * 1e3:,.0f} steps or more to bring it to 1",
@@ -126,15 +126,22 @@ def _scaled(table: Table, use: LossUse) -> Finding | None:
     )  # fmt: skip
 
 
+def _halved(use: LossUse) -> Severity | None:
+    """How bad a loss is of which other parameters would leave less than half; None for one that is not."""
+    if not (use.value - use.chance > EXCESS[0] and use.halved):
+        return None
+    return "critical" if use.value > DEARER[1] * use.chance > 0 else "warning"
+
+
 def _loud(table: Table, use: LossUse) -> Finding | None:
     """Weights that are louder than any activation needs: the loss is far cheaper where they are not."""
-    if not (use.value - use.chance > EXCESS[0] and use.halved):
+    if (severity := _halved(use)) is None:
         return None
     names = pattern(use.of)
     weights = [one.weight for one in table.graph.nodes if one.weight and one.weight.name in use.of]
     quiet = sized(table, {one.name: 1 / one.gain for one in weights})
     return Finding(
-        "initial-loss", "critical" if use.value > DEARER[1] * use.chance > 0 else "warning", names,
+        "initial-loss", severity, names,
         f"{use.value:.3g}", f"{use.chance:.3g}, what it is with {names} at gain 1",
         f"{names} has a gain of up to {use.loudest:.3g}, and nothing behind makes up for it: the loss is as "
         "much dearer as answers are too large",

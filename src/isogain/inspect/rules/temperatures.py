@@ -12,7 +12,7 @@ from isogain.inspect.chains import lone_source, lone_way, under_shapes
 from isogain.inspect.findings import Finding
 from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled
-from isogain.inspect.rules.answers import UNIT, of_unit_rows
+from isogain.inspect.rules.answers import UNIT, least_entropy, of_unit_rows
 from isogain.inspect.table import Table
 
 __all__ = ["inverse_temperatures", "shrunk_logits"]
@@ -54,13 +54,8 @@ def inverse_temperatures(table: Table) -> Iterator[Finding]:
 
 def _shut(factor: float, classes: int) -> bool:
     """Whether a factor makes cosines smaller, or leaves them so that most of the loss cannot be learnt."""
-    floor = _floor(factor, classes) / math.log(max(classes, 2))
+    floor = least_entropy(classes, 2 * factor) / math.log(max(classes, 2))
     return 0 < factor < LEAST or (0 < factor <= 1 and floor > MOST)
-
-
-def _floor(factor: float, classes: int) -> float:
-    """What is left of the loss where one cosine is 1 and the others -1."""
-    return math.log1p((classes - 1) * math.exp(-2 * factor))
 
 
 def shrunk_logits(table: Table) -> Iterator[Finding]:
@@ -162,7 +157,7 @@ def _unit(table: Table, index: int) -> bool:
 
 
 def _finding(table: Table, found: Scaled, classes: int) -> Finding:
-    at_best, smaller = _floor(abs(found.factor), classes), abs(found.factor) < LEAST
+    at_best, smaller = least_entropy(classes, 2 * abs(found.factor)), abs(found.factor) < LEAST
     path = found.names[0] if found.names else place(found.cosines)
     return Finding(
         "loss-floor", "warning", path,

@@ -107,14 +107,13 @@ def raw_inputs(table: Table) -> Iterator[Finding]:
 
 def faint_inputs(table: Table) -> Iterator[Finding]:
     """Inputs near 0 that no norm and no weight makes larger: pixels divided by 255 twice, volts, metres."""
-    first = next((one for one in table.graph.nodes if _layer(table, one) and _constants(table, one)), None)
-    read = (
-        next((one for one in _constants(table, first) if one.index in table.forward), None) if first else None
-    )
+    layers = [one for one in table.graph.nodes if _layer(table, one)]
+    first = next((one for one in layers if _constants(table, one)), None)
+    way = [] if first is None else _constants(table, first)
+    read = next((one for one in way if one.index in table.forward), None)
     if first is None or read is None:
         return
-    raw = table.forward[read.index]
-    made = [table.forward.get(one.index) for one in table.graph.nodes if _layer(table, one)]
+    raw, made = table.forward[read.index], [table.forward.get(one.index) for one in layers]
     sizes = [math.inf if seen is None else seen.rms for seen in made]
     normed = any(one.kind == "norm" for one in table.graph.nodes)
     if not (raw.finite and 0 < raw.largest < QUIET and 0 < max(sizes) < HEARD) or normed:

@@ -388,7 +388,7 @@ class Recorder(Watch):
             stable_path(name): type(module).__name__
             for name, module in self.model.named_modules(remove_duplicate=False)
         }
-        named = {name: mentioned(self.model, name, seen) for name in self.parameters if name not in seen}
+        named = mentioned(self.model, [name for name in self.parameters if name not in seen], seen)
         uses = tuple(
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,

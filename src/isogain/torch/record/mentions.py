@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
@@ -18,19 +18,27 @@ _BUILDING = frozenset(["__init__", "reset_parameters", "_reset_parameters", "_in
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict, nn.Sequential)
 
 
-def mentioned(model: nn.Module, name: str, used: frozenset[str]) -> tuple[bool, bool]:
-    """Whether a method that runs names the module (or parameter) that holds this unused parameter, and
-    whether all that do stand behind a switch.
+Mention = tuple[bool, bool]
+"""Whether the code names something, and only behind a switch."""
+
+
+def mentioned(model: nn.Module, names: Iterable[str], used: frozenset[str]) -> dict[str, Mention]:
+    """For each unused parameter whether a method that runs names the module (or parameter) that holds it,
+    and whether all that do stand behind a switch.
 
     `self.extra(x)` behind a condition is a branch not taken; a layer that no method names was forgotten.
     A member of a list of which other members ran was passed over, whatever the code says of the list.
     """
-    found = None if isinstance(model, torch.jit.ScriptModule) else _holder(model, name, used)
-    if found is None:
-        return False, False
-    kind, attribute = found
+    if isinstance(model, torch.jit.ScriptModule):
+        return {}
+    holders = {name: holder for name in names if (holder := _holder(model, name, used)) is not None}
+    said = {holder: _said(*holder) for holder in set(holders.values())}  # code is read once for each
+    return {name: said[holder] for name, holder in holders.items()}
+
+
+def _said(kind: type, attribute: str) -> Mention:
     named = attribute in set(_names(kind))
-    return named, named and switched_off(methods_of(kind), attribute)
+    return named, named and switched_off(_methods(kind), attribute)
 
 
 def _holder(model: nn.Module, name: str, used: frozenset[str]) -> tuple[type, str] | None:
@@ -54,10 +62,10 @@ def _holder(model: nn.Module, name: str, used: frozenset[str]) -> tuple[type, st
 
 def _names(kind: type) -> Iterator[str]:
     """Every attribute that the methods of a class read."""
-    return (one for method in methods_of(kind) for one in _inside(method.__code__))
+    return (one for method in _methods(kind) for one in _inside(method.__code__))
 
 
-def methods_of(kind: type) -> Iterator[Any]:
+def _methods(kind: type) -> Iterator[Any]:
     """The methods of a class that do not build it; overridden ones only if `super()` is called."""
     overridden: set[str] = set()
     for base in kind.__mro__:

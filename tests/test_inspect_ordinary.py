@@ -269,3 +269,23 @@ def test_biases_of_a_frozen_network_are_trained_on_purpose():
     assert [one.path for one in told(model, torch.randn(SAMPLES, 8)) if one.code == "unused-parameter"] == [
         "4.weight"
     ]
+
+
+class Turned(nn.Module):
+    """Positions by rotation, of which the answer reads the first alone: there the sine is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.head = nn.Linear(8, 16), nn.Linear(16, 4)
+        angles = torch.arange(6.0)[:, None] * torch.logspace(0, -2, 8).repeat(2)
+        self.register_buffer("cosines", angles.cos())
+        self.register_buffer("sines", angles.sin())
+
+    def forward(self, x):
+        z = self.read(x)
+        turned = torch.cat([-z[..., 8:], z[..., :8]], -1)
+        return self.head((z * self.cosines + turned * self.sines)[:, 0])
+
+
+def test_a_rotation_that_leaves_the_first_position_is_no_dropped_branch():
+    assert not [one for one in told(Turned(), torch.randn(SAMPLES, 6, 8)) if "branch times" in one.measured]

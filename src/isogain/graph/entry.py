@@ -14,7 +14,7 @@ from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError, LayoutError
 from isogain.graph.packing import Packing
 
-__all__ = ["Entry", "PlanError"]
+__all__ = ["Entry", "PlanError", "tidy"]
 
 
 class PlanError(IsogainError):
@@ -22,6 +22,11 @@ class PlanError(IsogainError):
 
 
 CHECKS = Checks(PlanError)
+
+
+def tidy(value: float) -> float:
+    """Nine digits: what rounding left behind (another on each processor) would make equal plans differ."""
+    return float(f"{value:.9g}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ class Entry:
     """The path whose draw it gets, where it is a copy of that parameter; empty: its own."""
     packing: Packing | None = None
     """How several maps lie in it, where the graph shows that."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gain", tidy(self.gain))
+        object.__setattr__(self, "signal", tidy(self.signal))
 
     @property
     def kept(self) -> bool:

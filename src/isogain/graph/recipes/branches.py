@@ -5,10 +5,11 @@ from __future__ import annotations
 from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.core.names.catalog import get
 from isogain.graph.blocks import Block
+from isogain.graph.entry import tidy
 from isogain.graph.recipes.options import says
 from isogain.graph.recipes.parts import leads_to_sum, scalar_of_branch, streams_of
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.rules.shared import behind
 from isogain.graph.scene import Scene, Site
 
 __all__: list[str] = []

@@ -25,13 +25,13 @@ from collections.abc import Mapping
 from isogain.core.geometry.fans import fans
 from isogain.core.initializers import Normal, PowerScaling, SpectralScaling, VarianceScaling
 from isogain.errors import LayoutError
-from isogain.graph.entry import PlanError
+from isogain.graph.entry import PlanError, tidy
 from isogain.graph.nodes import Node
 from isogain.graph.paths import family
 from isogain.graph.recipes.options import Rates, options_of, prescribes, says
 from isogain.graph.recipes.parts import ends_branch, streams_of
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.rules.shared import behind
 from isogain.graph.scene import Scene, Site
 from isogain.theory.deep_start import LOGITS
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import VarianceScaling
+from isogain.graph.entry import tidy
 from isogain.graph.logits import excess
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, tidy
+from isogain.graph.rules.shared import behind
 from isogain.graph.scene import Site
 
 __all__: list[str] = []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import VarianceScaling
+from isogain.graph.entry import tidy
 from isogain.graph.nodes import MATRIX_PRODUCTS, Kind, Node
 from isogain.graph.powers import arriving
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, leaving, share, tidy, unheld
+from isogain.graph.rules.shared import behind, leaving, share, unheld
 from isogain.graph.scene import Scene, Site
 from isogain.theory.deep_start import LOGITS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import Normal
+from isogain.graph.entry import tidy
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import tidy
 from isogain.graph.scene import Site
 
 __all__ = ["LOGIT_SIZE"]

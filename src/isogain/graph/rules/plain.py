@@ -13,11 +13,12 @@ from isogain.core.initializers import (
     VarianceScaling,
 )
 from isogain.graph.chains import Chain
+from isogain.graph.entry import tidy
 from isogain.graph.links import Link
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.pairing import paired_weights
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import leaving, share, sizes, tidy
+from isogain.graph.rules.shared import leaving, share, sizes
 from isogain.graph.scene import Scene, Site
 from isogain.graph.taps import tap
 from isogain.theory.deep_start import LOGITS, DeepStart

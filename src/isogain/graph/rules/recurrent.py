@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 
 from isogain.core.initializers import ChronoBias, GateBias, Orthogonal, VarianceScaling, Zeros
+from isogain.graph.entry import tidy
 from isogain.graph.recurrences import chained, reading, reads_cell
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import tidy
 from isogain.graph.scene import Site
 from isogain.theory.plain_cell import PlainCell
 

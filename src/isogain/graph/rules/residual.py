@@ -6,11 +6,12 @@ import math
 
 from isogain.core.initializers import VarianceScaling, Zeros
 from isogain.graph.blocks import Block, Stream
+from isogain.graph.entry import tidy
 from isogain.graph.nodes import Node
 from isogain.graph.operands import operands
 from isogain.graph.rules.deliberate import flat, shut
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import behind, raised, tidy
+from isogain.graph.rules.shared import behind, raised
 from isogain.graph.scene import Site
 from isogain.theory.deep_start import LOGITS
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 
+from isogain.graph.entry import tidy
 from isogain.graph.nodes import Node, WeightUse
 from isogain.graph.powers import arriving
 from isogain.graph.scene import Scene
 from isogain.theory.deep_start import LOGITS
 
-__all__ = ["behind", "leaving", "raised", "share", "sizes", "tidy", "unheld"]
-
-
-def tidy(value: float) -> float:
-    """Nine digits: what rounding left behind would only make two equal plans differ."""
-    return float(f"{value:.9g}")
+__all__ = ["behind", "leaving", "raised", "share", "sizes", "unheld"]
 
 
 def sizes(use: WeightUse) -> tuple[int, int, int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from isogain.core.initializers import Uniform, VarianceScaling
+from isogain.graph.entry import tidy
 from isogain.graph.links import Link
 from isogain.graph.rules.registry import Decision, rule
-from isogain.graph.rules.shared import tidy
 from isogain.graph.scene import Site
 
 __all__: list[str] = []

@@ -1,8 +1,9 @@
 """Runs the Python blocks of the pages, in page order; what they print is what is shown below them.
 
 `python docs/blocks.py [PAGE ...]` writes the outputs anew, into the Chinese pages too.  An output agrees
-where its words are the same and its numbers within a fiftieth (or one unit of their last place); `...` stands
-for anything.  tests/test_docs_blocks.py runs the same without writing.
+where its words are the same and its numbers within a fiftieth (or one unit of their last place; the ends of
+an interval [a, b] within a tenth of its width); `...` stands for anything.  tests/test_docs_blocks.py runs
+the same without writing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from sybil.parsers.markdown import CodeBlockParser
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 NUMBER = re.compile(r"(?<![\w.])[-−+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?(?![\w])")
-TOLERANCE = 0.02
+INTERVAL = re.compile(rf"\[({NUMBER.pattern}), ({NUMBER.pattern})\]")
+TOLERANCE, WIDTH = 0.02, 0.1
 SHOWN = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -48,12 +50,27 @@ def agree(shown: str, said: str) -> bool:
         return True
     if "..." in shown or NUMBER.sub("#", shown).split() != NUMBER.sub("#", said).split():
         return False
-    return all(map(_close, NUMBER.findall(shown), NUMBER.findall(said)))
+    numbers = list(NUMBER.finditer(shown))
+    return all(map(_close, (one.group() for one in numbers), NUMBER.findall(said), _rooms(shown, numbers)))
 
 
-def _close(shown: str, said: str) -> bool:
-    a, b = (float(one.replace("−", "-")) for one in (shown, said))
-    return abs(a - b) <= max(TOLERANCE * abs(a), _last_place(shown) * 1.001)
+def _close(shown: str, said: str, room: float) -> bool:
+    a, b = _value(shown), _value(said)
+    return abs(a - b) <= max(TOLERANCE * abs(a), _last_place(shown) * 1.001, room)
+
+
+def _value(number: str) -> float:
+    return float(number.replace("−", "-"))
+
+
+def _rooms(shown: str, numbers: list[re.Match[str]]) -> list[float]:
+    """How far each number may be off besides: what is measured to within an interval, by a part of it."""
+    found = {
+        one.start(k): WIDTH * abs(_value(one[2]) - _value(one[1]))
+        for one in INTERVAL.finditer(shown)
+        for k in (1, 2)
+    }
+    return [found.get(one.start(), 0.0) for one in numbers]
 
 
 def _last_place(number: str) -> float:

@@ -73,6 +73,9 @@ def test_the_check_can_fail(tmp_path, text, said):
         ("3 layers", "4 layers", False),
         ("-1.5", "1.5", False),
         ("loss 0.512", "cost 0.512", False),
+        ("0.764 [0.443, 1.08]", "0.772 [0.463, 1.08]", True),  # a tenth of the interval
+        ("0.764 [0.443, 1.08]", "0.764 [0.52, 1.08]", False),
+        ("0.764 [0.443, 1.08]", "0.8 [0.443, 1.08]", False),
         ("1.2e-05 to 3", "1.3e-05 to 3", True),
         ("1.2e-05 to 3", "1.2e-04 to 3", False),
         ("a ... z", "a b c z", True),

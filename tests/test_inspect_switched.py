@@ -85,10 +85,35 @@ class Checked(Network):
 @pytest.mark.parametrize("kind", [BySwitch, Checked])
 def test_a_layer_behind_a_switch_is_told(kind):
     (found,) = told(kind())
-    assert (found.code, found.severity) == ("unused-parameter", "info")
+    assert (found.code, found.severity) == ("unused-parameter", "warning")
     assert found.paths == ("extra.weight", "extra.bias")
     assert "behind a switch" in found.why
+    assert not found.fix
     assert not told(kind(use=True))
+
+
+def test_a_layer_that_nothing_reads_is_no_reason_to_draw():
+    """What is found in the code no draw mends: the rest is healthy, and stays."""
+    model, x, target = BySwitch(), torch.randn(SAMPLES, 8), torch.arange(SAMPLES) % 4
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    receipt = igt.init_(model, x, loss=lambda answers: F.cross_entropy(answers, target))
+    assert receipt.left == "its own start is healthy, and its depth does it no harm"
+    assert all(bool((before[name] == value).all()) for name, value in model.state_dict().items())
+
+
+def test_beside_such_a_layer_a_missing_prior_is_all_that_is_set():
+    """500 of 10,000 are of the class: the bias alone is written, though a finding is left."""
+    model, x = BySwitch(), torch.randn(200, 8)
+    model.head[2] = nn.Linear(64, 50)
+    target = (torch.arange(200 * 50) % 2000 == 0).float().view(200, 50)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    receipt = igt.init_(
+        model,
+        x,
+        loss=lambda answers: F.binary_cross_entropy_with_logits(answers, target, reduction="sum") / 5,
+    )
+    changed = [name for name, value in model.state_dict().items() if not bool((before[name] == value).all())]
+    assert changed == ["head.2.bias"] == [one.path for one in receipt.written]
 
 
 @pytest.mark.parametrize("kind", [ByInput, BySize, ByMode])

@@ -133,14 +133,14 @@ WHY = {
     "cut": "the loss depends on them, but no gradient comes back: detach(), no_grad or integer operations "
     "lie between; take it away if they are to learn, and freeze them if not",
 }
-UNTOUCHED = frozenset(["cut", "aside"])
-"""Kinds that to freeze changes nothing: the code has to let a gradient through."""
-HARMLESS = frozenset(["routed", "skipped", "optional", "off", "copy", "left"])
+UNTOUCHED = frozenset(["cut", "aside", "off"])
+"""Kinds that to freeze changes nothing: the code has to let a gradient through, or the signal."""
+HARMLESS = frozenset(["routed", "skipped", "optional", "copy", "left"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 
 SMALL = 0.02
-"""The same of vectors (a mask token)."""
+"""The same of vectors (a mask token), and of what a switch keeps off."""
 MOST = 0.5
 """Share from which a branch that was not taken is more than a note."""
 
@@ -148,8 +148,8 @@ MOST = 0.5
 def _severity(kind: str, uses: list[ParameterUse], total: int) -> Severity:
     share = sum(_size(use) for use in uses) / total
     vectors = all(sum(length > 1 for length in use.shape) <= 1 for use in uses)
-    least = ASIDE if kind == "aside" else SMALL if vectors else 0.0
-    most = kind in ("optional", "off") and share > MOST  # a model that hardly is what its size says
+    least = ASIDE if kind == "aside" else SMALL if vectors or kind == "off" else 0.0
+    most = kind == "optional" and share > MOST  # a model that hardly is what its size says
     return "info" if (kind in HARMLESS and not most) or share < least else "warning"
 
 

@@ -18,13 +18,14 @@ from isogain.graph.entry import Entry
 from isogain.graph.paths import stable_path
 from isogain.graph.plan import Plan
 from isogain.inspect import Report
+from isogain.inspect.findings import at_least
 from isogain.torch.call.processes import ALONE, Processes
 from isogain.torch.draw.targets import targets
 from isogain.torch.record.gauge import Gauge
 from isogain.torch.start.calibration import Measured
 from isogain.torch.start.settling import settled
 
-__all__ = ["Contest", "Snapshot"]
+__all__ = ["Contest", "Snapshot", "sound"]
 
 Answer = TypeVar("Answer")
 NEAR = 1.5
@@ -39,6 +40,8 @@ FURTHER = 0.25
 """Share of its loss after a few usual steps by which a model's own start must be ahead of one asked for."""
 SOME = 0.01
 """Share of the first loss below which two losses are level."""
+UNREACHED = "unused-parameter"
+"""What is found in the code: other numbers in these parameters change nothing of it."""
 
 
 class Snapshot:
@@ -94,7 +97,7 @@ class Contest:
         """Whether the model's own start is as good as it is."""
         if self.findings or (self.compared and not self.hurt):
             self.own = self.look()
-        return self.compared and not self.hurt and self.own is not None and self.own.verdict == "healthy"
+        return self.compared and not self.hurt and self.own is not None and sound(self.own)
 
     def lost(self, made: Plan, before: Gauge, after: Measured, kept: Snapshot) -> str:
         """Why the plan's start, which is in place, is not to stay; empty where it is."""
@@ -123,7 +126,7 @@ class Contest:
         if not may_be_left or self.learnt is None:
             return ""
         self.own = self.own or kept.asked(self.look)
-        return self._behind(kept, SOME * abs(before.loss)) if self.own.verdict == "healthy" else ""
+        return self._behind(kept, SOME * abs(before.loss)) if sound(self.own) else ""
 
     def _behind(self, kept: Snapshot, room: float) -> str:
         """Why the plan's start, which is in place, is not to stay: a short run comes further without it."""
@@ -167,7 +170,12 @@ class Contest:
     def _doubtful(self, before: Gauge) -> bool:
         """Whether the plan's start is not plainly good, so that the model's own is worth a look."""
         assert self.drawn is not None
-        return self.drawn.verdict != "healthy" or _louder(before.loss, self.drawn.table.loss_value)
+        return not sound(self.drawn) or _louder(before.loss, self.drawn.table.loss_value)
+
+
+def sound(report: Report) -> bool:
+    """Whether nothing graver than a note is found that other numbers in the parameters could mend."""
+    return not any(at_least(f.severity, "warning") and f.code != UNREACHED for f in report.findings)
 
 
 def _reached(run: Callable[[], float]) -> float:

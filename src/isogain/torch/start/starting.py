@@ -36,7 +36,7 @@ from isogain.torch.start.quieting import costs_more, quietened, unscale
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
 from isogain.torch.start.settling import alone, resized, settled, unplanned, with_settled
 from isogain.torch.start.short_run import stepped, trained
-from isogain.torch.start.standing import Contest, Snapshot
+from isogain.torch.start.standing import Contest, Snapshot, sound
 
 __all__ = ["init_"]
 
@@ -133,10 +133,10 @@ def _started(
     found = unplanned(seen, made)
     if found and compared and not contest.hurt:
         receipt = trial.of(alone(made, found, scene.fixed))
-        if not receipt.left and receipt.verdict_after == "healthy":
+        if not receipt.left and contest.drawn is not None and sound(contest.drawn):
             return receipt
     receipt = trial.of(with_settled(made, found, scene.fixed), scene.fixed if recipe == DEFAULT else None)
-    if receipt.left and compared and contest.own is not None and contest.own.verdict != "healthy":
+    if receipt.left and compared and contest.own is not None and not sound(contest.own):
         return trial.mended(receipt, contest.own, scene.fixed)
     return receipt
 

@@ -91,6 +91,12 @@ class Forward:
         return self.dead_fraction > 0.999
 
     @property
+    def spikes(self) -> bool:
+        """Whether each number is 0 or 1, and not all are the same: only then are mean and mean square one."""
+        inside = (self.minimum, self.maximum) == (0.0, 1.0)
+        return inside and math.isclose(self.rms**2, self.mean, rel_tol=1e-5)
+
+    @property
     def correlation(self) -> float:
         """Mean cosine between different samples: 1 is collapse."""
         return 1 - self.distance

@@ -66,7 +66,13 @@ from isogain.inspect.rules.silences import (
 )
 from isogain.inspect.rules.sines import flat_sines
 from isogain.inspect.rules.slices import idle_slices, odd_slices, same_slices
-from isogain.inspect.rules.softmaxes import lone_places, lone_shares, shared_by_samples, wrong_classes
+from isogain.inspect.rules.softmaxes import (
+    lone_classes,
+    lone_places,
+    lone_shares,
+    shared_by_samples,
+    wrong_classes,
+)
 from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_rows, symmetric_units
 from isogain.inspect.rules.temperatures import inverse_temperatures, shrunk_logits
 from isogain.inspect.rules.timescales import time_scale
@@ -155,7 +161,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "constant-output": (same_inputs, constant_output, mixed_samples, shared_by_samples, kept_company),
     "adapter-not-neutral": (adapter_not_neutral, drawn_factors),
     "initial-loss": (initial_loss, summed_penalties, missing_offsets),
-    "loss-floor": (loss_floor, crossed_targets, wrong_classes, inverse_temperatures, shrunk_logits),
+    "loss-floor": (
+        loss_floor,
+        crossed_targets,
+        wrong_classes,
+        lone_classes,
+        inverse_temperatures,
+        shrunk_logits,
+    ),
     "identical-layers": (identical_layers, repeated_layers, same_slices),
     "idle-slices": (cut_ids, idle_slices, idle_codes),
     "unused-parameter": (unregistered, unused_parameter, frozen_answers),

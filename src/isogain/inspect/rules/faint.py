@@ -10,6 +10,7 @@ from isogain.inspect.closed import rounded, stuck_zeros
 from isogain.inspect.findings import Finding
 from isogain.inspect.rules.frozen import makers
 from isogain.inspect.rules.gradients import vanishing_backward
+from isogain.inspect.rules.softmaxes import lone_answers
 from isogain.inspect.table import Table
 
 __all__ = ["faint_losses", "rounded_weights", "silent_losses"]
@@ -20,7 +21,7 @@ FAINT = 1e-9
 
 def faint_losses(table: Table) -> Iterator[Finding]:
     """A loss whose gradients are all 0, or next to it, though something is asked for."""
-    if table.loss_node is None or not table.parameters:
+    if table.loss_node is None or not table.parameters or lone_answers(table):
         return
     found = [one.gradient for one in table.parameters.values() if one.gradient is not None]
     largest = max((one.largest for one in found if one.finite), default=1.0)
@@ -44,6 +45,8 @@ def silent_losses(table: Table) -> Iterator[Finding]:
     asked = any(use.value > 0 and not use.learnt_target for use in table.losses)
     zero = any(one.zero for one in table.parameters.values() if one.requested)  # a reason of its own
     if not known or not asked or zero or any(one.largest > 0 or not one.finite for one in known):
+        return
+    if lone_answers(table):
         return
     end = next((node for node in table.graph.nodes if _ends(table, node)), None)
     off = end is not None and end.index in table.forward and table.forward[end.index].off

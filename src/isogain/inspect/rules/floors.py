@@ -48,7 +48,7 @@ def loss_floor(table: Table) -> Iterator[Finding]:
         if use.kind == "nll_loss" and bounds == RANGES["softmax"]:
             yield _not_logarithms(node)
         elif use.kind != "nll_loss" and (floor := _floor(use, *bounds)) > HIGH * use.chance:
-            yield _shut(table, _unscaled(table, node), use, bounds, floor)
+            yield _shut(table, node if _spikes(table, node) else _unscaled(table, node), use, bounds, floor)
 
 
 def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding]:
@@ -79,6 +79,8 @@ def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding
 def _made(table: Table, loss: Node) -> Node | None:
     """What makes the logits, through operations that only move numbers."""
     sources = [table.node(one) for one in loss.inputs if table.node(one).learnt]
+    if len(sources) == 1 and _spikes(table, sources[0]):  # made by a cast, which only moves numbers elsewhere
+        return sources[0]
     return under_shapes(table, sources[0]) if len(sources) == 1 else None
 
 
@@ -104,17 +106,22 @@ def _scaled(
 
 
 def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
+    if node.op in ("softmax", "_softmax") or _spikes(table, node):
+        return RANGES["softmax"]
     if node.kind == "shape" and len(node.inputs) == 1 and not {"low", "high"} & node.settings.keys():
         return _bounds(table, table.node(node.inputs[0]))
     if node.kind == "multiply" and len(node.inputs) == 1 and node.settings.get("factor"):
         return _times(_bounds(table, table.node(node.inputs[0])), float(node.settings["factor"]))
-    if node.op in ("softmax", "_softmax"):
-        return RANGES["softmax"]
     if node.activation in RANGES and not node.settings:
         return RANGES[node.activation]
     if {"low", "high"} <= node.settings.keys():
         return node.settings["low"], node.settings["high"]
     return (-1.0, 1.0) if _cosines(table, node) else None
+
+
+def _spikes(table: Table, node: Node) -> bool:
+    seen = table.forward.get(node.index)
+    return seen is not None and seen.spikes
 
 
 def _times(bounds: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
@@ -148,6 +155,8 @@ def _shut(table: Table, node: Node, use: LossUse, bounds: tuple[float, float], f
     why = (
         "the logits are cosines, which need a scale of 10 or more before a softmax"
         if node.kind == "weight"
+        else "the logits are spikes, each 0 or 1: sum them over the steps, or read the membrane potentials"
+        if _spikes(table, node)
         else "the logits are cut off at bounds, and what lies beyond gets no gradient"
         if "low" in node.settings
         else f"the logits come out of {node.op}, and the loss applies {_own(use)} to them once more"

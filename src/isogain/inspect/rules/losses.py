@@ -13,6 +13,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import filled, sized, zeroed
 from isogain.inspect.rules.answers import cooled, heads_of, largest_logit, made_by, temperature
+from isogain.inspect.rules.softmaxes import lone_answers
 from isogain.inspect.table import LossUse, Table
 
 __all__ = ["initial_loss"]
@@ -36,7 +37,7 @@ HOTTEST = 100.0
 def initial_loss(table: Table) -> Iterator[Finding]:
     """The loss at the start against ln C (classes), ln 2 (yes or no), or the targets' variance."""
     told = set[str]()
-    for use in table.losses:
+    for use in () if lone_answers(table) else table.losses:
         finding = _judged(table, _differentiated(table, use))
         if finding is not None and told.isdisjoint(use.of):
             told |= {finding.path, *finding.paths}

@@ -12,7 +12,7 @@ from isogain.inspect.findings import Finding
 from isogain.inspect.looks import Attention
 from isogain.inspect.table import LossUse, Table
 
-__all__ = ["lone_places", "lone_shares", "shared_by_samples", "wrong_classes"]
+__all__ = ["lone_answers", "lone_classes", "lone_places", "lone_shares", "shared_by_samples", "wrong_classes"]
 
 STEPS = 6
 QUIET = 1e3
@@ -24,13 +24,33 @@ FLATTENING = frozenset(["view", "reshape", "flatten"])
 
 def lone_shares(table: Table) -> Iterator[Finding]:
     """A softmax over one number, which is 1 whatever that is, of what one unit makes."""
-    for node, axis in _softmaxes(table):
+    for node, axis in _softmaxes(table, whole=True):
         maker = _one_unit(table, node)
         if node.shape[axis] != 1 or maker is None or not _never_moves(table, maker):
             continue
-        answer = _is_output(table, node)
+        answer = _is_output(table, node) or table.in_loss(node)
         if answer or any(_sums_over(table, node, size) for size in _others(node, axis)):
             yield _lone(node, axis, maker, answer)
+
+
+def lone_answers(table: Table) -> bool:
+    """Whether such a softmax makes all answers one."""
+    return any(one.severity == "critical" for one in lone_shares(table))
+
+
+def lone_classes(table: Table) -> Iterator[Finding]:
+    """A cross entropy over one class: the logarithm of a softmax of one number is 0, and so is its slope."""
+    for use in table.losses:
+        if use.kind in ("cross_entropy", "nll_loss") and use.classes == 1 and use.value == 0:
+            known = [one.gradient for one in table.parameters.values() if one.gradient is not None]
+            moves = any(one.largest > 0 for one in known)
+            yield Finding(
+                "loss-floor", "warning" if moves else "critical", use.kind, "a loss of 0 over one class",
+                "classes to choose from along axis 1",
+                f"{use.kind} reads one logit for each answer: its softmax is 1, the loss 0 whatever it is, "
+                "and no gradient comes back; one logit for yes or no takes binary_cross_entropy_with_logits",
+                paths=(use.kind,),
+            )  # fmt: skip
 
 
 def lone_places(table: Table) -> Iterator[Finding]:
@@ -65,10 +85,11 @@ def _forbidden(table: Table, node: Node) -> bool:
     return False
 
 
-def _softmaxes(table: Table) -> Iterator[tuple[Node, int]]:
-    """Those of the model, with the axis they run along, of what it learns."""
+def _softmaxes(table: Table, whole: bool = False) -> Iterator[tuple[Node, int]]:
+    """Those of the model, or of the loss too, with the axis they run along, of what it learns."""
     for node in table.graph.nodes:
-        if node.kind == "softmax" and "axis" in node.settings and node.learnt and not table.in_loss(node):
+        known = node.kind == "softmax" and "axis" in node.settings and node.learnt
+        if known and (whole or not table.in_loss(node)):
             yield node, int(node.settings["axis"])
 
 

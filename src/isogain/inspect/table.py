@@ -90,6 +90,8 @@ class ParameterState:
     """How many different ones there are among them."""
     twin_gradients: float = math.nan
     """Share of those whose gradients are equal too."""
+    twin_sets: int = 0
+    """Of units that are all one: how many sets of equal size share a gradient each; 0 where any is alone."""
     lone_gradients: bool = False
     """Whether of all those that are one, one alone gets a gradient."""
     orthogonal: bool = False

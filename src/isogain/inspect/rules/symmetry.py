@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from isogain.graph import Node, WeightUse, family
 from isogain.inspect.causes import pattern
+from isogain.inspect.chains import under_shapes
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import RESTART, Change, Fix
 from isogain.inspect.mending import changeable, drawn, fresh, is_matrix
@@ -66,27 +67,40 @@ def _offset(table: Table, name: str) -> bool:
 
 def _hidden(table: Table) -> Iterator[Node]:
     """One use of each weight; heads that their targets tell apart may start equal."""
-    seen: set[str] = set()
+    seen, asked = set[str](), _asked_one_by_one(table)
     for node in table.graph.nodes:
-        head = node.role in ("head", "tied head") and not _alike_for_good(table.state_of(node))
+        alike = _alike_for_good(table.state_of(node)) and node.index not in asked
+        head = node.role in ("head", "tied head") and not alike
         hidden = node.kind == "weight" and not head
         if hidden and node.weight and node.weight.name not in seen:
             seen.add(node.weight.name)
             yield node
 
 
+def _asked_one_by_one(table: Table) -> set[int]:
+    """Nodes of which a regression holds each number against a target of its own, which may repeat."""
+    uses = [use for use in table.losses if use.targets and use.node is not None]
+    read = [table.node(one) for use in uses for one in table.node(use.node or 0).inputs]
+    return {under_shapes(table, one).index for one in read}
+
+
 def _alike_for_good(state: ParameterState | None) -> bool:
-    """Whether the units of a head are one, and get one gradient: components of a mixture, say."""
+    """Whether the units of a head are one, and get one gradient, or a few sets of them do: a mixture's."""
     if state is None or state.gradient is None or state.gradient.largest == 0:
         return False
-    return _one_unit(state) and state.units > 1 and state.twin_gradients > 0.99
+    return _one_unit(state) and state.units > 1 and _one_gradient(state, 0.99)
+
+
+def _one_gradient(state: ParameterState, share: float) -> bool:
+    """Whether so many of the units get gradients that leave each with a twin."""
+    return state.twin_gradients > share or state.twin_sets > 0
 
 
 def _twins(node: Node, state: ParameterState) -> bool:
     one_value = not state.zero and state.units > 3 and (state.constant or _one_unit(state))
     if node.weight is not None and node.weight.constant is False:  # noise, say, is another part of it
         one_value = False
-    return one_value or (state.duplicate_units > SHARES[0] and state.twin_gradients > 0.5)
+    return one_value or (state.duplicate_units > SHARES[0] and _one_gradient(state, 0.5))
 
 
 def _one_unit(state: ParameterState) -> bool:
@@ -135,7 +149,7 @@ def _symmetric(table: Table, members: list[tuple[Node, ParameterState]]) -> Find
     value = states[0]
     made = "all zeros" if value.zero else f"all {value.mean:.3g}" if value.constant else "repeated rows"
     names = [state.name for state in states]
-    twins = any(state.twin_gradients > 0.5 for state in states)
+    twins = any(_one_gradient(state, 0.5) for state in states)
     fate = "twins get the same gradient too: they stay one unit for ever" if twins else (
         "all units compute one sum: the layer is worth one unit"
     )  # fmt: skip

@@ -99,7 +99,8 @@ def _state(one: Asked, values: Values, back: Backward | None, rows: Rows) -> Par
         implausible=_implausible(one.parameter, values.decades), scattered=values.scattered,
         outlying=values.outlying if _by_chance(one.parameter, values) else 0.0,
         duplicate_units=rows.duplicates, units=rows.units, distinct_units=rows.distinct,
-        twin_gradients=rows.twins, lone_gradients=rows.lone, orthogonal=rows.orthogonal,
+        twin_gradients=rows.twins, lone_gradients=rows.lone, twin_sets=rows.sets,
+        orthogonal=rows.orthogonal,
         fingerprint=_fingerprint(one.parameter, values), gradient=back, requested=one.requested,
     )  # fmt: skip
 
@@ -115,6 +116,8 @@ class Rows(NamedTuple):
     distinct: int = 0
     lone: bool = False
     """Whether one of each set of twins alone gets a gradient."""
+    sets: int = 0
+    """How many sets of equal size, of two or more, have one gradient each; 0 where units part."""
     orthogonal: bool = False
 
 
@@ -163,9 +166,24 @@ def _duplicates(one: Asked, rows: Tensor) -> Rows:
     slopes = one.gradient.detach().movedim(one.unit_axis or 0, 0).reshape(units, -1)
     same = sum(len(group) for group in groups if _nearly_equal(slopes[list(group)]))
     lone = all(int(slopes[list(group)].any(1).sum()) == 1 for group in groups)
-    return Rows(members / units, same / members, units, distinct, lone)
+    sets = _sets(slopes) if distinct == 1 else 0
+    return Rows(members / units, same / members, units, distinct, lone, sets)
 
 
+def _sets(slopes: Tensor) -> int:
+    """Of how many sets of equal size these rows are, each of two or more that are nearly equal; 0 of none."""
+    left, room, found = slopes.double(), SAME * float(slopes.abs().max()), list[int]()
+    while len(left) and math.isfinite(room) and room > 0:
+        alike = ((left - left[0]).abs() <= room).all(1)
+        found.append(int(alike.sum()))
+        if found[-1] < 2 or found[-1] != found[0]:
+            return 0
+        left = left[~alike]
+    return len(found)
+
+
+SAME = 1e-4
+"""Part of the largest by which rounding may leave gradients apart that are one."""
 IMPLAUSIBLE = 12.0
 """Decades from which sizes are looked at more closely."""
 BEND = 1.0
@@ -206,4 +224,4 @@ def _nearly_equal(slopes: Tensor) -> bool:
     """Equal up to the rounding of sums done in another order."""
     slopes = slopes.double()
     scale = float(slopes.abs().max())
-    return scale == 0 or float((slopes - slopes[0]).abs().max()) <= 1e-4 * scale
+    return scale == 0 or float((slopes - slopes[0]).abs().max()) <= SAME * scale

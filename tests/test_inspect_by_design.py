@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
 import isogain.torch as igt  # noqa: E402
 
@@ -75,7 +75,7 @@ class Squeezed(nn.Module):
     def forward(self, x):
         if self.shut == "gain":
             weight = self.conv.weight - self.conv.weight.mean((1, 2, 3), keepdim=True)
-            branch = functional.conv2d(x, weight * self.gain, padding=1)
+            branch = F.conv2d(x, weight * self.gain, padding=1)
         else:
             branch = self.norm(self.conv(x))
         mean = branch.mean((2, 3), keepdim=True)
@@ -96,7 +96,7 @@ def test_units_behind_a_gate_that_opens_are_not_dead(shut):
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(2):  # and so it is: they part as soon as it opens
         optimizer.zero_grad()
-        functional.cross_entropy(model(x), torch.arange(16) % 10).backward()
+        F.cross_entropy(model(x), torch.arange(16) % 10).backward()
         optimizer.step()
     assert float(model[1].narrow.weight.grad.abs().max()) > 0
 
@@ -155,7 +155,7 @@ def upsampling(copies):
 def test_copies_that_are_read_apart_are_no_symmetry():
     torch.manual_seed(0)
     target = drawn(8, 3, 16, 16, seed=1)
-    loss = lambda o: functional.mse_loss(o, target)  # noqa: E731
+    loss = lambda o: F.mse_loss(o, target)  # noqa: E731
     assert igt.inspect(upsampling(4), drawn(8, 3, 8, 8), loss).verdict == "healthy"
     assert "symmetric-units" in codes(igt.inspect(upsampling(64), drawn(8, 3, 8, 8), loss))
 
@@ -219,7 +219,7 @@ class Rendered(nn.Module):
     def forward(self, points):
         for layer in self.layers:
             points = torch.relu(layer(points))
-        opacity = 1 - torch.exp(-0.02 * functional.softplus(self.density(points) - 1)).squeeze(-1)
+        opacity = 1 - torch.exp(-0.02 * F.softplus(self.density(points) - 1)).squeeze(-1)
         return 1 - (opacity * 0.5).sum(1, keepdim=True)
 
 
@@ -227,7 +227,7 @@ def test_an_offset_is_no_influence():
     torch.manual_seed(0)
     target = torch.rand(64, 1, generator=torch.Generator().manual_seed(0))
     points = torch.rand(64, 16, 3, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    report = igt.inspect(Rendered(), points, lambda o: functional.mse_loss(o, target))
+    report = igt.inspect(Rendered(), points, lambda o: F.mse_loss(o, target))
     assert "vanishing-backward" not in codes(report), str(report)
 
 
@@ -262,3 +262,28 @@ def test_samples_and_positions_that_changed_places_are_not_compared():
     x[:, 0] = -0.8
     model = nn.Sequential(PerFeature(), nn.Flatten(), nn.Linear(64 * 8, 10))
     assert igt.inspect(model, x).verdict == "healthy"
+
+
+class Noisy(nn.Module):
+    """A layer with noise of a variance of its own for each weight, all of them alike at the start."""
+
+    def __init__(self, inputs, outputs) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) * (2 / inputs) ** 0.5)
+        self.log_sigma = nn.Parameter(torch.full((outputs, inputs), -5.0))
+
+    def forward(self, x):
+        variance = x.square() @ torch.exp(2 * self.log_sigma).T + 1e-8
+        return F.linear(x, self.weight) + torch.randn(len(x), len(self.weight)) * variance.sqrt()
+
+
+def test_scales_of_noise_may_be_one_number():
+    """What they scale tells the units apart; a layer of one number is worth one unit still."""
+    torch.manual_seed(0)
+    x, target = torch.randn(64, 16), torch.arange(64) % 5
+    model = nn.Sequential(Noisy(16, 48), nn.ReLU(), Noisy(48, 48), nn.ReLU(), Noisy(48, 5))
+    assert not igt.inspect(model, x, lambda o: F.cross_entropy(o, target)).findings
+    model = nn.Sequential(nn.Linear(16, 48), nn.ReLU(), nn.Linear(48, 5))
+    nn.init.constant_(model[0].weight, 0.1)
+    codes = {one.code for one in igt.inspect(model, x, lambda o: F.cross_entropy(o, target)).findings}
+    assert "symmetric-units" in codes

@@ -207,3 +207,35 @@ def test_one_place_for_all_positions_is_told():
         one for one in told(Placed(torch.zeros(64, dtype=torch.int64)), tokens) if one.severity != "info"
     ]
     assert (found.code, found.path) == ("rank-collapse", "places.weight")
+
+
+class Backbone(nn.Module):
+    """A network that takes what a sequence gives in front of its end, or in front of one layer of a list."""
+
+    def __init__(self, kind, skipped) -> None:
+        super().__init__()
+        members = [nn.Sequential(nn.Linear(8 if k == 0 else 32, 32), nn.ReLU()) for k in range(4)]
+        self.features, self.skipped, self.head = kind(members), skipped, nn.Linear(32, 4)
+
+    def forward(self, x):
+        for place, one in enumerate(self.features):
+            x = x if place in self.skipped else one(x)
+        return self.head(x)
+
+
+def sequence(members):
+    return nn.Sequential(*members)
+
+
+@pytest.mark.parametrize(
+    ("kind", "skipped", "severity"),
+    [
+        (sequence, (2, 3), "info"),  # features of a backbone
+        (sequence, (1,), "warning"),  # passed over
+        (nn.ModuleList, (3,), "warning"),  # a loop that ends too early
+    ],
+)
+def test_a_backbone_may_be_left_before_its_end(kind, skipped, severity):
+    (found,) = told(Backbone(kind, skipped))
+    assert (found.code, found.severity) == ("unused-parameter", severity)
+    assert ("features of a backbone" in found.why) == (severity == "info")

@@ -230,3 +230,29 @@ def test_frequencies_at_which_neighbours_have_nothing_in_common(size, found):
     loss = F.mse_loss
     target = torch.sin(2 * x[:, :1])
     assert ("time-scale" in codes(Periodic(size), x, lambda made: loss(made, target))) is found
+
+
+class Written(nn.Module):
+    """h = exp(-rate) h + u, step by step, as it is written by hand."""
+
+    def __init__(self, times) -> None:
+        super().__init__()
+        self.read, self.head = nn.Linear(2, 24), nn.Linear(24, 1)
+        self.rate = nn.Parameter(times * torch.linspace(0.02, 0.5, 24))
+
+    def forward(self, x):
+        taken, state, keep = self.read(x), 0.0, torch.exp(-self.rate)
+        for step in range(x.shape[1]):
+            state = keep * state + 0.3 * taken[:, step]
+        return self.head(state)
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1.0, "healthy"), (60.0, "warning")])
+def test_decays_that_are_written_out(times, verdict):
+    """The slowest keeps exp(-1.2) of its state at 60 times the rates, and is judged either way."""
+    x = torch.randn(48, 40, 2)
+    target = x[:, :20, :1].mean(1)
+    report = igt.inspect(Written(times), x, lambda o: nn.functional.mse_loss(o, target))
+    assert report.verdict == verdict
+    assert [one.code for one in report.findings] == ["time-scale"] * (times > 1)
+    assert not [one for one in report.coverage.skipped if "rate" in one]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from isogain.graph.nodes import MATRIX_PRODUCTS, Graph, Node, ParameterUse, WeightUse
 from isogain.graph.paths import family
-from isogain.graph.recurrences import plain_steps
+from isogain.graph.recurrences import carried, plain_steps
 from isogain.graph.roles import assign_roles
 from isogain.graph.trunk import trunks
 
@@ -18,6 +18,7 @@ __all__ = [
     "ParameterUse",
     "WeightUse",
     "assign_roles",
+    "carried",
     "family",
     "plain_steps",
     "trunks",

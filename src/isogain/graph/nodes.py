@@ -114,6 +114,8 @@ class ParameterUse:
     """For one that none read: whether the model's code names it, in a branch that was not taken."""
     switched: bool = False
     """Whether that branch stands behind a switch: a condition that no call changes."""
+    tapped: bool = False
+    """For one that none read: whether it lies in a sequence behind the last member that ran."""
     whole: str = ""
     """The parameter that this is a part of, if it is only one."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from isogain.graph.nodes import Graph, Node
 from isogain.graph.scene import Scene, Site
 
-__all__ = ["Reading", "chained", "plain_steps", "reading", "reads_cell"]
+__all__ = ["Reading", "carried", "chained", "plain_steps", "reading", "reads_cell"]
 
 _ON = frozenset(["add", "shape"])
 """What hands a sum on."""
@@ -53,6 +53,17 @@ def plain_steps(graph: Graph, uses: Iterable[Node]) -> int:
         any(mine & {part.index for part in _parts(graph, graph.nodes[one])} for one in _passed(graph, [node]))
         for node in uses
     )
+
+
+def carried(graph: Graph, name: str) -> int:
+    """For how many steps a parameter, or a function of it, multiplies a state: a sum with the last product.
+
+    >>> carried(Graph((), ()), "decay")
+    0
+    """
+    products = {n.index for n in graph.nodes if n.kind == "multiply" and name in n.parameters}
+    sums = (graph.nodes[k] for one in products for k in graph.nodes[one].inputs)
+    return sum(one.kind == "add" and not products.isdisjoint(one.inputs) for one in sums)
 
 
 def reads_cell(graph: Graph, cells: Iterable[Node]) -> bool:

@@ -38,7 +38,7 @@ def attention_collapse(table: Table) -> Iterator[Finding]:
     groups: dict[str, list[tuple[Look, Attention, tuple[Node, ...]]]] = defaultdict(list)
     for look in table.looks:
         if isinstance(look.seen, Attention) and look.seen.logits and (ends := _ends(table, look)) is not None:
-            found = _kind(look.seen, ends, _beyond(table, look, ends))
+            found = _kind(table, look.seen, ends, _beyond(table, look, ends))
             if found:
                 groups[found].append((look, look.seen, ends))
     judged = sum(isinstance(look.seen, Attention) and _of_positions(table, look) for look in table.looks)
@@ -87,7 +87,7 @@ def _tempered(table: Table, look: Look, ends: tuple[Node, ...]) -> bool:
     return any(table.parameters[name].requested for name in node.parameters if name in table.parameters)
 
 
-def _kind(seen: Attention, ends: tuple[Node, ...], beyond: float) -> str:
+def _kind(table: Table, seen: Attention, ends: tuple[Node, ...], beyond: float) -> str:
     sharp = [
         size > beyond * condensation(seen.keys) and entropy < SPREAD_OUT
         for size, entropy in zip(_sizes(seen), seen.entropy, strict=True)
@@ -95,8 +95,20 @@ def _kind(seen: Attention, ends: tuple[Node, ...], beyond: float) -> str:
     if sum(sharp) > len(sharp) / 8:
         return "sharp"
     gains = [one.weight.gain for one in ends if one.weight is not None]
-    small = len(gains) > 0 and all(gains) and math.prod(gains if len(gains) > 1 else gains * 2) < SILENT
-    return "flat" if small and max(_sizes(seen)) < SILENT else ""
+    small = len(gains) > 0 and all(gains) and _of_both(gains) < SILENT
+    return "flat" if max(_sizes(seen)) < SILENT and (small or _squeezed(table, seen, ends) < SILENT) else ""
+
+
+def _squeezed(table: Table, seen: Attention, ends: tuple[Node, ...]) -> float:
+    """The size of logits over that of queries and keys: 1 for q k / sqrt(d), unless a factor lies between."""
+    sizes = [table.forward[one.index].rms for one in ends if one.index in table.forward]
+    made = _of_both(sizes)
+    return max(_sizes(seen)) / made if made > 0 else math.inf
+
+
+def _of_both(sizes: Sequence[float]) -> float:
+    """The product of what is said of queries and of keys; both may come out of one weight."""
+    return math.prod(sizes if len(sizes) > 1 else [*sizes, *sizes]) if sizes else 0.0
 
 
 def _sizes(seen: Attention) -> tuple[float, ...]:
@@ -209,13 +221,18 @@ def _flat(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]])
     seen = members[0][1]
     gain = min(w.weight.gain for w in weights if w.weight)
     factors = {w.weight.name: 1 / w.weight.gain for w in weights if w.weight}
+    squeezed = _squeezed(table, seen, members[0][2])
+    if squeezed < SILENT:  # by a constant, which no weight is to outweigh
+        factors = {}
     return Finding(
         "attention-collapse", "warning", pattern(places(weights)),
         f"logits of standard deviation {max(_sizes(seen)):.2g} over {seen.keys} keys: the same "
         "weight for all",
         "about 1 where queries and keys have the size of their input",
-        f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as "
-        "the other is, so "
-        "attention stays a mean of all keys",
-        paths=places(weights), mends=(sized(table, factors),),
+        f"a factor of {squeezed:.2g} lies between queries and keys and their logits: each gets a gradient as "
+        "small, so attention stays a mean of all keys"
+        if squeezed < SILENT
+        else f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as the "
+        "other is, so attention stays a mean of all keys",
+        paths=places(weights), mends=(sized(table, factors),) if factors else (),
     )  # fmt: skip

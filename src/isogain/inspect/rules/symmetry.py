@@ -24,6 +24,9 @@ SHARES = (0.05, 0.5)
 ALIKE = 0.02
 """Different units over all units below which a layer is worth one unit, whatever their gradients."""
 
+POSITIVE = frozenset(["sqrt", "exp", "softplus", "sigmoid", "rsqrt"])
+"""Operations behind which a signal is a scale."""
+
 SERIES = (
     "as copy.deepcopy of a drawn layer leaves them (torch.nn.TransformerEncoder does this): draw each anew"
 )
@@ -35,7 +38,12 @@ def symmetric_units(table: Table) -> Iterator[Finding]:
     known = stuck_weights(table)  # whose zeros have a reason of their own
     for node in _hidden(table):
         state = table.state_of(node)
-        if state and state.name not in known and _twins(node, state) and not _waits(table, node, state):
+        if (
+            state
+            and state.name not in known
+            and _twins(table, node, state)
+            and not _waits(table, node, state)
+        ):
             groups["constant" if state.constant else family(state.name)].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)
@@ -96,9 +104,11 @@ def _one_gradient(state: ParameterState, share: float) -> bool:
     return state.twin_gradients > share or state.twin_sets > 0
 
 
-def _twins(node: Node, state: ParameterState) -> bool:
+def _twins(table: Table, node: Node, state: ParameterState) -> bool:
     one_value = not state.zero and state.units > 3 and (state.constant or _one_unit(state))
     if node.weight is not None and node.weight.constant is False:  # noise, say, is another part of it
+        one_value = False
+    if one_value and not _one_gradient(state, 0.5) and _opens(table, node):
         one_value = False
     return one_value or (state.duplicate_units > SHARES[0] and _one_gradient(state, 0.5))
 
@@ -122,6 +132,19 @@ def _in_series(table: Table, node: Node) -> bool:
     """Whether two weights of zeros follow one another on a trunk: neither lets the other learn."""
     zeros = [n for n in _hidden(table) if table.is_zero_weight(n) and n.index in table.on_trunk]
     return node in zeros and len(zeros) > 1 and not _scales(table, node)
+
+
+def _opens(table: Table, node: Node) -> bool:
+    """Whether it makes a scale or a gate, positive by what stands behind it: its units differ elsewhere."""
+    reached, positive = {node.index}, set[int]()
+    for later in table.graph.nodes[node.index + 1 :]:
+        if later.kind == "multiply" and not positive.isdisjoint(later.inputs):
+            return True
+        if len(later.inputs) == 1 and not reached.isdisjoint(later.inputs):
+            reached.add(later.index)
+            if later.op in POSITIVE or not positive.isdisjoint(later.inputs):
+                positive.add(later.index)
+    return False
 
 
 def _scales(table: Table, node: Node) -> bool:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from isogain.graph import Node
+from isogain.graph import Node, carried
 from isogain.inspect.causes import pattern, place
 from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Fix
@@ -277,9 +277,9 @@ def _paths(found: Sequence[tuple[Look, object]]) -> tuple[str, ...]:
 
 
 def _of_a_state(table: Table, look: Look) -> bool:
-    """Whether a parameter times what is positive makes the exponent, as in exp(A dt)."""
+    """Whether a parameter and what is positive make the exponent, as in exp(A dt), or steps are written."""
     if look.node is None:
-        return len(look.parameters) > 1
+        return len(look.parameters) > 1 or any(carried(table.graph, one) >= ROWS for one in look.parameters)
     before = [table.node(one) for one in table.node(look.node).inputs]
     if not any(one.parameters and one.kind in ("multiply", "product", "weight") for one in before):
         return False

@@ -23,6 +23,8 @@ BY_SHAPE = 0.1
 """Share of N(0, 1) where a function is flat from which it is so by its shape; tanh's is .04."""
 SHUT = 0.9
 """Share of elements without any slope from which an activation is shut: no gate held open, and no prior."""
+ALL = 0.999
+"""The same from which nothing passes any of its units."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -33,14 +35,13 @@ def dead_units(table: Table) -> Iterator[Finding]:
     if not found:
         return
     node, forward = max(found, key=lambda pair: _excess(*pair))
-    severity: Severity = (
-        "critical" if _excess(node, forward) > DEAD[1] or forward.dead_fraction > 0.99 else "warning"
-    )
+    dead, chance = (1.0, 0.0) if _all_shut(node, forward) else (forward.dead_fraction, forward.expected_dead)
+    severity: Severity = "critical" if _excess(node, forward) > DEAD[1] or dead > 0.99 else "warning"
     weights = [w for n, _ in found if (w := table.graph.preceding(n.index, ("weight",), 4)) is not None]
     yield Finding(
         "dead-units", severity, _where([n for n, _ in found]),
-        f"{forward.dead_fraction:.0%} of the units never on ({forward.observations} observations)",
-        f"{forward.expected_dead:.0%}, the share never off: drawn weights do not know the sign",
+        f"{dead:.0%} of the units never on ({forward.observations} observations)",
+        f"{chance:.0%}, the share never off: drawn weights do not know the sign",
         _why_dead(table, node), "", tuple(place(n) for n, _ in found),
         mends=_mend_dead(table, [n for n, _ in found], weights),
     )  # fmt: skip
@@ -68,6 +69,8 @@ def _silenced(table: Table, node: Node) -> bool:
 
 def _excess(node: Node, forward: Forward) -> float:
     """Dead share beyond chance and four standard errors; -1 where it cannot be told."""
+    if _all_shut(node, forward):
+        return 1.0
     if math.isnan(forward.dead_fraction) or forward.observations < ENOUGH:
         return -1.0
     if forward.rms == 0 and forward.dead_fraction == 1:
@@ -76,6 +79,12 @@ def _excess(node: Node, forward: Forward) -> float:
     dead, always = forward.dead_fraction, forward.expected_dead
     # given how many units never change, each is off or on with probability 1/2
     return dead - always - 4 * math.sqrt((dead + always) / units)
+
+
+def _all_shut(node: Node, forward: Forward) -> bool:
+    """Whether a smooth activation (SiLU, GELU) is where it has no slope to speak of for all that it reads."""
+    smooth = math.isnan(forward.dead_fraction) and node.activation not in BOUNDED
+    return smooth and forward.shut_fraction > ALL
 
 
 def _why_dead(table: Table, node: Node) -> str:

@@ -84,7 +84,9 @@ def _kind(table: Table, use: ParameterUse, leading: set[int]) -> str:
         return "routed"
     if table.random_choices:
         return "skipped"
-    return "idle" if not use.optional else "off" if use.switched else "optional"
+    if not use.optional:
+        return "tapped" if use.tapped else "idle"
+    return "off" if use.switched else "optional"
 
 
 def _last_of_its_kind(table: Table, use: ParameterUse) -> bool:
@@ -123,6 +125,8 @@ WHY = {
     "out, a switch turned off)",
     "off": "the model's code uses them behind a switch alone that no call turns: they are built, and stay "
     "as they are whatever comes in; build them only where the switch is on, or turn it",
+    "tapped": "they lie in a sequence behind the last member that the model runs: what comes out in front of "
+    "them is all that it takes (features of a backbone)",
     "aside": "they are used, but the loss does not depend on what they make: an output that it ignores, or a "
     "result that is thrown away; give the loss a term of it, or hand it on",
     "left": "what the last layer makes beside the answer, and nobody reads; the same part of the layers "
@@ -135,7 +139,7 @@ WHY = {
 }
 UNTOUCHED = frozenset(["cut", "aside", "off"])
 """Kinds that to freeze changes nothing: the code has to let a gradient through, or the signal."""
-HARMLESS = frozenset(["routed", "skipped", "optional", "copy", "left"])
+HARMLESS = frozenset(["routed", "skipped", "optional", "tapped", "copy", "left"])
 ASIDE = 0.1
 """Share of the trainable numbers below which a side branch (a pooler, say) is no more than a note."""
 

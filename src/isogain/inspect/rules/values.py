@@ -20,6 +20,8 @@ HEADROOM = 8.0
 """How many times a signal may still grow before it overflows."""
 IMPLAUSIBLE = 12.0
 """Decades between the 1 % and the 99 % quantile of |x|; drawn weights span about 2.3."""
+HUGE = 1e15
+"""Root mean square of trained numbers that nobody draws: the square of a sum of some overflows."""
 SCATTERED = 3.0
 """Decades between the quartiles of |x|: six times what any drawn weight has."""
 
@@ -161,11 +163,15 @@ def uninitialized(table: Table) -> Iterator[Finding]:
     garbage = [state for state in table.parameters.values() if state.on_device and _garbage(state)]
     if garbage:
         names = [state.name for state in garbage]
-        span = max(state.implausible for state in garbage)
+        span, largest = max(state.implausible for state in garbage), max(s.largest for s in garbage)
         yield Finding(
             "uninitialized", "critical", pattern(names),
-            f"sizes spread over {min(span, 99):.0f} decades, up to {max(s.largest for s in garbage):.2g}",
-            "about 2.3 decades between the 1 % and 99 % quantiles of a drawn weight",
+            f"sizes spread over {min(span, 99):.0f} decades, up to {largest:.2g}"
+            if any(map(_spread, garbage))
+            else f"sizes up to {largest:.2g}",
+            "about 2.3 decades between the 1 % and 99 % quantiles of a drawn weight"
+            if any(map(_spread, garbage))
+            else f"numbers far below {HUGE:g}",
             "these are bit patterns left in memory (torch.empty, torch.Tensor(n)), not weights that "
             "were drawn",
             "", tuple(names), mends=(fresh(table, names), RESTART),
@@ -178,6 +184,11 @@ def _said(line: str) -> Fix:
 
 
 def _garbage(state: ParameterState) -> bool:
+    huge = state.finite and state.requested and not state.constant and state.rms > HUGE
+    return _spread(state) or huge
+
+
+def _spread(state: ParameterState) -> bool:
     return state.implausible > IMPLAUSIBLE or state.scattered > SCATTERED
 
 

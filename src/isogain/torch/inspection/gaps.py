@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isogain.graph import Graph, ParameterUse
+from isogain.graph import Graph, ParameterUse, carried
 from isogain.inspect.causes import pattern
 from isogain.inspect.looks import Choices, Decays, Gates, Look
 from isogain.inspect.rules.codebooks import ENOUGH
@@ -25,7 +25,7 @@ NUMBERS = ("int8", "uint8", "float8", "qint", "quint", "int4", "uint4")
 def gaps(model: nn.Module, graph: Graph, looks: list[Look], distance: float) -> Iterator[str]:
     """A sentence for each kind of thing that was followed but not judged."""
     yield from _fused(graph, looks)
-    yield from _states(looks)
+    yield from _states(graph, looks)
     yield from _others(graph, looks)
     yield from _quantised(model)
     if distance == 0:
@@ -42,11 +42,11 @@ def _fused(graph: Graph, looks: list[Look]) -> Iterator[str]:
         yield f"gates inside fused recurrent layers: {_listed(missed)} (packed, projected or of another kind)"
 
 
-def _states(looks: list[Look]) -> Iterator[str]:
+def _states(graph: Graph, looks: list[Look]) -> Iterator[str]:
     """Parameters behind exponentials, but for those of decays that were seen."""
     decays = [look for look in looks if isinstance(look.seen, Decays) and look.node is None]
     judged = {name for look in decays if len(look.parameters) > 1 for name in look.parameters}
-    alone = [name for look in decays for name in look.parameters if name not in judged]
+    alone = [n for look in decays for n in look.parameters if n not in judged and not carried(graph, n)]
     if alone:
         yield f"time scales of {_listed(alone)}: whether they are decays of a state was not followed"
 

@@ -393,7 +393,7 @@ class Recorder(Watch):
             ParameterUse(
                 name, tuple(p.shape), str(p.dtype).removeprefix("torch."), p.requires_grad,
                 owners.get(stable_path(owner_of(name)), ""), tuple(self.names[id(p)][1:]),
-                tuple(users.get(name, ())), name in self.used, *named.get(name, (False, False)),
+                tuple(users.get(name, ())), name in self.used, *named.get(name, ()),
             )
             for name, p in self.parameters.items()
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,8 +18,15 @@ _BUILDING = frozenset(["__init__", "reset_parameters", "_reset_parameters", "_in
 _CONTAINERS = (nn.ModuleList, nn.ModuleDict, nn.ParameterList, nn.ParameterDict, nn.Sequential)
 
 
-Mention = tuple[bool, bool]
-"""Whether the code names something, and only behind a switch."""
+class Mention(NamedTuple):
+    """What the code says of a parameter that nothing read."""
+
+    optional: bool = False
+    """Whether it is named, in a branch that was not taken."""
+    switched: bool = False
+    """Whether only behind a switch."""
+    tapped: bool = False
+    """Whether it lies behind the last member of a sequence that ran: what is in front of it was taken out."""
 
 
 def mentioned(model: nn.Module, names: Iterable[str], used: frozenset[str]) -> dict[str, Mention]:
@@ -31,14 +38,30 @@ def mentioned(model: nn.Module, names: Iterable[str], used: frozenset[str]) -> d
     """
     if isinstance(model, torch.jit.ScriptModule):
         return {}
+    names = list(names)
     holders = {name: holder for name in names if (holder := _holder(model, name, used)) is not None}
     said = {holder: _said(*holder) for holder in set(holders.values())}  # code is read once for each
-    return {name: said[holder] for name, holder in holders.items()}
+    behind = {name: Mention(tapped=True) for name in names if _is_behind(model, name, used)}
+    return behind | {name: said[holder] for name, holder in holders.items()}
+
+
+def _is_behind(model: nn.Module, name: str, used: frozenset[str]) -> bool:
+    """Whether a sequence around it was left before it: members in front of it ran, and none behind."""
+    parts = name.split(".")
+    for depth in range(1, len(parts)):
+        inside = ".".join(parts[:depth]) + "."
+        if isinstance(model.get_submodule(inside[:-1]), nn.Sequential):
+            places = [key for key, _ in model.get_submodule(inside[:-1]).named_children()]
+            ran = {one[len(inside) :].partition(".")[0] for one in used if one.startswith(inside)}
+            last = max((places.index(one) for one in ran if one in places), default=-1)
+            if 0 <= last < places.index(parts[depth]):
+                return True
+    return False
 
 
 def _said(kind: type, attribute: str) -> Mention:
     named = attribute in set(_names(kind))
-    return named, named and switched_off(_methods(kind), attribute)
+    return Mention(named, named and switched_off(_methods(kind), attribute))
 
 
 def _holder(model: nn.Module, name: str, used: frozenset[str]) -> tuple[type, str] | None:

@@ -88,10 +88,9 @@ class Nearest(nn.Module):
     def __init__(self, width, positions) -> None:
         super().__init__()
         self.width, self.positions = width, positions
-        self.query, self.head = nn.Linear(4, 16), nn.Linear(16, 2)
-        if positions:
-            self.key = nn.Linear(4, 16)
-        else:
+        self.query, self.key = nn.Linear(4, 16), nn.Linear(4, 16) if positions else None
+        self.head = nn.Linear(16, 2)
+        if not positions:
             self.centres = nn.Parameter(torch.randn(32, 16))
 
     def forward(self, x):

@@ -102,8 +102,8 @@ def _kind(table: Table, seen: Attention, ends: tuple[Node, ...], beyond: float) 
 def _squeezed(table: Table, seen: Attention, ends: tuple[Node, ...]) -> float:
     """The size of logits over that of queries and keys: 1 for q k / sqrt(d), unless a factor lies between."""
     sizes = [table.forward[one.index].rms for one in ends if one.index in table.forward]
-    made = _of_both(sizes)
-    return max(_sizes(seen)) / made if made > 0 else math.inf
+    made, size = _of_both(sizes), max(_sizes(seen))
+    return size / made if made > 0 and size > 0 else math.inf  # of a mask that hides all there is none
 
 
 def _of_both(sizes: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from isogain.inspect.mending import sized
 from isogain.inspect.rules.sines import weight_before
 from isogain.inspect.table import Table
 
-__all__ = ["forgetful_decays", "time_scale"]
+__all__ = ["ROWS", "forgetful_decays", "time_scale"]
 
 ASKED = 3.0
 """Factor in front of a sine from which its author asks for frequencies of that size."""

@@ -13,6 +13,7 @@ from isogain.graph import Graph, ParameterUse, carried
 from isogain.inspect.causes import pattern
 from isogain.inspect.looks import Choices, Decays, Gates, Look
 from isogain.inspect.rules.codebooks import ENOUGH
+from isogain.inspect.rules.timescales import ROWS
 from isogain.torch.draw.codes import codes_of
 
 __all__ = ["gaps"]
@@ -46,7 +47,8 @@ def _states(graph: Graph, looks: list[Look]) -> Iterator[str]:
     """Parameters behind exponentials, but for those of decays that were seen."""
     decays = [look for look in looks if isinstance(look.seen, Decays) and look.node is None]
     judged = {name for look in decays if len(look.parameters) > 1 for name in look.parameters}
-    alone = [n for look in decays for n in look.parameters if n not in judged and not carried(graph, n)]
+    judged |= {name for look in decays for name in look.parameters if carried(graph, name) >= ROWS}
+    alone = [name for look in decays for name in look.parameters if name not in judged]
     if alone:
         yield f"time scales of {_listed(alone)}: whether they are decays of a state was not followed"
 

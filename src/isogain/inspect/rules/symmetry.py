@@ -24,7 +24,7 @@ SHARES = (0.05, 0.5)
 ALIKE = 0.02
 """Different units over all units below which a layer is worth one unit, whatever their gradients."""
 
-POSITIVE = frozenset(["sqrt", "exp", "softplus", "sigmoid", "rsqrt"])
+POSITIVE = frozenset(["sqrt", "exp", "softplus", "rsqrt"])
 """Operations behind which a signal is a scale."""
 
 SERIES = (
@@ -135,11 +135,12 @@ def _in_series(table: Table, node: Node) -> bool:
 
 
 def _opens(table: Table, node: Node) -> bool:
-    """Whether it makes a scale or a gate, positive by what stands behind it: its units differ elsewhere."""
+    """Whether it makes a scale, positive by what stands behind it, of what tells its units apart (noise)."""
     reached, positive = {node.index}, set[int]()
     for later in table.graph.nodes[node.index + 1 :]:
         if later.kind == "multiply" and not positive.isdisjoint(later.inputs):
-            return True
+            constant = len(later.inputs) == 1 and "factor" not in later.settings and not later.parameters
+            return constant or not reached.issuperset(later.inputs)
         if len(later.inputs) == 1 and not reached.isdisjoint(later.inputs):
             reached.add(later.index)
             if later.op in POSITIVE or not positive.isdisjoint(later.inputs):

@@ -230,6 +230,8 @@ def _decays(table: Table) -> Iterator[Finding]:
 def _states(table: Table) -> list[tuple[Look, Decays]]:
     """The decays of states, of sequences long enough to be remembered."""
     found = [(look, look.seen) for look in table.looks if isinstance(look.seen, Decays)]
+    last = {look.parameters: look for look, _ in found if look.node is None}  # of exp(-exp(a)) the outer one
+    found = [one for one in found if one[0].node is not None or one[0] is last[one[0].parameters]]
     return [(look, seen) for look, seen in found if _of_a_state(table, look) and _length(table) >= ROWS]
 
 

@@ -12,7 +12,14 @@ from isogain.inspect.chains import common_activation
 from isogain.inspect.steps import BOUNDED, critical_gain
 from isogain.inspect.table import Table
 
-__all__ = ["cause_of", "gain_name", "pattern", "place", "places"]
+__all__ = ["UNEXPLAINED", "cause_of", "gain_name", "pattern", "place", "places"]
+
+UNEXPLAINED = "no gain explains it"
+"""What is said where the layers' gains do not make a change: what else is found may."""
+MORE, SLACK = 3.0, 0.5
+"""Times what gains make, and decades besides, up to which they are the cause: biases and chance add to it."""
+SEVERAL = 3
+"""Layers from which on little losses add up."""
 
 _NAMED_GAINS = (
     (1 / math.sqrt(3), "PyTorch's default gain"),
@@ -92,12 +99,12 @@ def _structure(table: Table, weights: Sequence[Node]) -> str:
     sums = sum(node.role == "residual sum" for node in between)
     if norms:
         skips = f"{sums} sums" if sums else "no skip"
-        return f"no gain explains it: {norms} norms and {skips} lie between, and norms undo every gain"
+        return f"{UNEXPLAINED}: {norms} norms and {skips} lie between, and norms undo every gain"
     if sums:
-        return f"no gain explains it: {sums} sums lie between"
+        return f"{UNEXPLAINED}: {sums} sums lie between"
     fixed = sum(node.kind == "product" and len(node.inputs) == 1 and not node.parameters for node in between)
     if 2 * fixed > len(weights):
-        return f"no gain explains it: {fixed} products with a fixed matrix lie between, and no skip"
+        return f"{UNEXPLAINED}: {fixed} products with a fixed matrix lie between, and no skip"
     return ""
 
 
@@ -109,7 +116,7 @@ def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
     gain, needed = median(gains), critical_gain(name, settings)
     front = f"{gain_name(gain)} in front of {name}"
     wrong = math.isfinite(needed) and (gain / needed - 1) * change > 0 and abs(gain / needed - 1) > 0.05
-    if wrong:
+    if wrong and _explains(gain / needed, len(weights), change):
         return f"{front}, which needs {needed:.2f}"
     saturated = [
         table.forward[n.index].saturated_fraction for n in table.graph.nodes
@@ -120,7 +127,15 @@ def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
     if name in ("sigmoid", "hard_sigmoid"):
         return f"{front}, whose slope is at most 1/4 and whose mean is not 0"
     structure = _structure(table, weights)
+    if not structure and (wrong or len(weights) < SEVERAL):
+        return f"{UNEXPLAINED} ({front})"
     return structure or f"{front}, repeated without normalization or skip connections"
+
+
+def _explains(ratio: float, count: int, change: float) -> bool:
+    """Whether gains that are off by a ratio make a change of so many decades, give or take."""
+    makes = count * abs(math.log10(ratio)) if ratio > 0 else math.inf
+    return not math.isfinite(change) or abs(change) <= MORE * makes + SLACK
 
 
 def pattern(paths: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from isogain.inspect.attributing import attributed
 from isogain.inspect.closed import explained
 from isogain.inspect.findings import CODES, SEVERITIES, Finding
 from isogain.inspect.report import Report
@@ -27,7 +28,8 @@ def judge(table: Table) -> Report:
     if failed:
         skipped = (*table.coverage.skipped, *dict.fromkeys(failed))
         table = replace(table, coverage=replace(table.coverage, skipped=skipped))
-    return Report(table, tuple(_once(sorted(explained(table, found), key=_order))))
+    found = attributed(table, explained(table, found))
+    return Report(table, tuple(_once(sorted(found, key=_order))))
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

@@ -47,9 +47,9 @@ def non_finite(table: Table) -> Iterator[Finding]:
     elif math.isfinite(table.loss_value) or not table.backward:
         yield from _gradients(table)
     else:
-        yield _finding(
-            "loss", f"loss {table.loss_value}", "every layer before it is finite: look at the loss itself"
-        )
+        own = "every layer before it is finite: look at the loss itself"
+        why = own if table.loss_node is None else _grown(table, table.node(table.loss_node)) or own
+        yield _finding("loss", f"loss {table.loss_value}", why)
 
 
 def _finding(

@@ -25,6 +25,9 @@ BY_LAYERS = re.compile(r"\d+ (of \d+ )?layers |one layer |no layer |the \w+ is g
 DROWNED = re.compile(r"the bias of \S+ has root mean square ")
 """How one begins that is a consequence itself: a bias beside which next to nothing is left."""
 
+SILENT = "reads nothing but zeros: what lies in front of it hands on none of the signal"
+"""What is said where a signal has gone: flat or dead units may be what let none of it pass."""
+
 
 def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     """The findings; those whose change no gain explains with the cause and the mends of one that does.
@@ -49,7 +52,9 @@ def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _by(finding: Finding, told: Sequence[Finding]) -> Finding:
-    asks = UNEXPLAINED in finding.why or finding.code == "initial-loss"
+    if SILENT in finding.why:
+        told = [one for one in told if one.code in ("saturated-units", "dead-units")]
+    asks = UNEXPLAINED in finding.why or SILENT in finding.why or finding.code == "initial-loss"
     if not asks or not told:
         return finding
     return replace(finding, why=told[0].why, paths=told[0].paths, mends=told[0].mends)

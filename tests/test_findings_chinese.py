@@ -27,7 +27,13 @@ RULES = [
 HAN = re.compile("[\u4e00-\u9fff]")
 CODE = re.compile(r"igt\.|torch\.amp|\bfor \w+ in |targets = |\[\{|\({|\}\)$|lambda|^<")
 """Lines of code that a finding gives, places in a model and other strings that no reader is told."""
-FILLED = {"verb": "make", "known": "", "offset": "", "share": "lose 7 of"}
+FILLED = {
+    "UNEXPLAINED": "no gain explains it",
+    "verb": "make",
+    "known": "",
+    "offset": "",
+    "share": "lose 7 of",
+}
 """What these variables of the rules hold: a word, or a part that may be missing."""
 NAMES = (
     "residual branch end",

@@ -30,7 +30,7 @@ def as_text(report: Report, say: Say = str) -> str:
 
 def _findings(report: Report, say: Say) -> list[str]:
     """The worst in full, as long as there is room, then one line for each."""
-    whole = [_finding(one, _first_with(one, report), say) for one in report.findings]
+    whole = [_finding(one, report, say) for one in report.findings]
     room = FINDING_LINES - len(whole)
     shown: list[str] = []
     for text in whole:
@@ -46,16 +46,15 @@ def _headed(finding: Finding, say: Say) -> str:
     return f"{SIGNS[finding.severity]} {say(finding.severity)} {finding.code} at {finding.path}"
 
 
-def _first_with(finding: Finding, report: Report) -> Finding:
-    """The first finding with the same fix: one cause has one line."""
-    return next((one for one in report.findings if one.fix and one.fix == finding.fix), finding)
-
-
-def _finding(finding: Finding, first: Finding, say: Say) -> str:
+def _finding(finding: Finding, report: Report, say: Say) -> str:
+    """What was seen, why, and the line; what a finding before it says in the same words is not said again."""
+    first = next((one for one in report.findings if one.fix and one.fix == finding.fix), finding)
+    cause = next(one for one in report.findings if one.why == finding.why)
     lines = [filled(_headed(finding, say), WIDTH, "", "  ")]
     seen = say(f"{finding.measured}; expected {finding.expected}")
     fix = finding.fix if first is finding else say(f"that of {first.key} mends this too")
-    said = {"measured": seen, "why": say(finding.why), "fix": fix or say(finding.remark)}
+    why = say(finding.why if cause is finding else f"that of {cause.key}")
+    said = {"measured": seen, "why": why, "fix": fix or say(finding.remark)}
     if finding.remark:
         said |= {"note": say(finding.remark)} if fix else {"fix": f"({said['fix']})"}
     for name, text in said.items():

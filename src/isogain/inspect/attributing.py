@@ -26,7 +26,8 @@ DROWNED = re.compile(r"the bias of \S+ has root mean square ")
 """How one begins that is a consequence itself: a bias beside which next to nothing is left."""
 
 SILENT = "reads nothing but zeros: what lies in front of it hands on none of the signal"
-"""What is said where a signal has gone: flat or dead units may be what let none of it pass."""
+FLAT = "its units saturate, where slopes are near 0"
+"""What is said where flat or dead units may be what lets nothing pass: a finding of theirs knows by what."""
 
 
 def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
@@ -52,9 +53,10 @@ def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _by(finding: Finding, told: Sequence[Finding]) -> Finding:
-    if SILENT in finding.why:
+    flat = SILENT in finding.why or FLAT in finding.why
+    if flat:
         told = [one for one in told if one.code in ("saturated-units", "dead-units")]
-    asks = UNEXPLAINED in finding.why or SILENT in finding.why or finding.code == "initial-loss"
+    asks = UNEXPLAINED in finding.why or flat or finding.code == "initial-loss"
     if not asks or not told:
         return finding
     return replace(finding, why=told[0].why, paths=told[0].paths, mends=told[0].mends)

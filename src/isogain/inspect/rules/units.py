@@ -12,7 +12,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.fixes import Fix
 from isogain.inspect.mending import offsets, sized, smaller_inputs, stack, zeroed
 from isogain.inspect.signals import Forward
-from isogain.inspect.steps import BOUNDED
+from isogain.inspect.steps import BOUNDED, critical_gain
 from isogain.inspect.table import Table
 
 __all__ = ["SATURATED", "dead_units", "saturated_units"]
@@ -25,6 +25,8 @@ SHUT = 0.9
 """Share of elements without any slope from which an activation is shut: no gate held open, and no prior."""
 ALL = 0.999
 """The same from which nothing passes any of its units."""
+ROOM = 1.3
+"""Times the critical gain up to which a layer is as theory would have it."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -131,7 +133,8 @@ def saturated_units(table: Table) -> Iterator[Finding]:
         (n, f)
         for n, f in _activations(table)
         if n.activation in BOUNDED and _beyond_chance(n, f) > SATURATED[0] and not _chosen(table, n, f)
-    ]
+        and not (_beyond_chance(n, f) < SATURATED[1] and _at_critical(table, n))
+    ]  # fmt: skip
     if not found:
         return
     node, forward = max(found, key=lambda pair: pair[1].saturated_fraction)
@@ -144,6 +147,16 @@ def saturated_units(table: Table) -> Iterator[Finding]:
         _why_saturated(table, node), "", tuple(place(n) for n, _ in found),
         mends=_mend_saturated(table, weights),
     )  # fmt: skip
+
+
+def _at_critical(table: Table, node: Node) -> bool:
+    """Whether pre-activations are as large as the gain makes them that deep stacks need (of sigmoid 4.7)."""
+    before = table.graph.preceding(node.index, ("weight",), 3)
+    if before is None or before.weight is None or not before.inputs or node.activation is None:
+        return False
+    made, read = table.forward.get(before.index), table.forward.get(before.inputs[0])
+    wanted = ROOM * critical_gain(node.activation, dict(node.settings))
+    return made is not None and read is not None and read.rms <= 1 and made.rms <= wanted * read.rms
 
 
 def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:

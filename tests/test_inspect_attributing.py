@@ -111,3 +111,25 @@ def test_a_loss_that_overflows_by_growth():
     target = torch.randn(64, 5)
     found = causes(Iterated(10.0), loss=lambda o: F.mse_loss(o, target))
     assert found["non-finite"].startswith("signals grow from ")
+
+
+class Faded(nn.Module):
+    """Residual blocks whose skip and branch are multiplied by one factor."""
+
+    def __init__(self, factor) -> None:
+        super().__init__()
+        self.start, self.head, self.factor = nn.Linear(16, 32), nn.Linear(32, 5), factor
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 32)) for _ in range(12)
+        )
+
+    def forward(self, x):
+        x = self.start(x)
+        for block in self.blocks:
+            x = self.factor * x + self.factor * block(x)
+        return self.head(x)
+
+
+def test_factors_in_front_of_sums_are_named():
+    assert "factors of 0.1 stand in front of 12 sums" in causes(Faded(0.1))["vanishing-backward"]
+    assert not [why for why in causes(Faded(0.7)).values() if "stand in front of" in why]

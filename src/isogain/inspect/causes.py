@@ -101,11 +101,24 @@ def _structure(table: Table, weights: Sequence[Node]) -> str:
         skips = f"{sums} sums" if sums else "no skip"
         return f"{UNEXPLAINED}: {norms} norms and {skips} lie between, and norms undo every gain"
     if sums:
+        small = _in_front_of_sums(table, between)
+        if len(small) > sums // 2:
+            return f"{UNEXPLAINED}: factors of {median(small):.3g} stand in front of {sums} sums"
         return f"{UNEXPLAINED}: {sums} sums lie between"
     fixed = sum(node.kind == "product" and len(node.inputs) == 1 and not node.parameters for node in between)
     if 2 * fixed > len(weights):
         return f"{UNEXPLAINED}: {fixed} products with a fixed matrix lie between, and no skip"
     return ""
+
+
+def _in_front_of_sums(table: Table, between: Sequence[Node]) -> list[float]:
+    """Constants below a half, or above 2, that multiply what is added."""
+    scaled = (
+        float(one.settings["factor"]) for one in between
+        if one.kind == "multiply" and "factor" in one.settings and not one.parameters
+        and any(table.node(k).role == "residual sum" for k in table.graph.consumers[one.index])
+    )  # fmt: skip
+    return [one for one in scaled if not 0.5 <= abs(one) <= 2]
 
 
 def _reason(table: Table, weights: Sequence[Node], change: float) -> str:

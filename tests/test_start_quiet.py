@@ -166,3 +166,25 @@ def test_a_recipe_that_was_asked_for_is_drawn_as_it_says():
     igt.init_(models[0], x, recipe="mup", base=48)
     igt.init_(models[1], x, recipe="mup", base=48, loss=loss, rates=False)
     assert all(map(torch.equal, models[0].parameters(), models[1].parameters()))
+
+
+def test_a_cell_of_a_notebook_that_is_run_again_after_training():
+    """The reference is the first loss of the model's own start, not what training made of it."""
+    torch.manual_seed(0)
+    x, target = torch.randn(128, 16), torch.arange(128) % 4
+    model = nn.Sequential(
+        *[one for _ in range(12) for one in (nn.Linear(16, 16), nn.ReLU())], nn.Linear(16, 4)
+    )
+    loss = lambda answers: nn.functional.cross_entropy(answers, target)  # noqa: E731
+    igt.init_(model, x, loss=loss, seed=0)
+    first = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        value = loss(model(x))
+        value.backward()
+        optimizer.step()
+    assert float(value) < 0.5
+    igt.init_(model, x, loss=loss, seed=0)
+    for name, value in model.state_dict().items():
+        assert torch.allclose(value, first[name], rtol=1e-3, atol=1e-6), name

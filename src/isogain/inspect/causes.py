@@ -18,6 +18,8 @@ UNEXPLAINED = "no gain explains it"
 """What is said where the layers' gains do not make a change: what else is found may."""
 MORE, SLACK = 3.0, 0.5
 """Times what gains make, and decades besides, up to which they are the cause: biases and chance add to it."""
+MOST = 0.6
+"""Share of a change that factors must make to be its cause."""
 SEVERAL = 3
 """Layers from which on little losses add up."""
 
@@ -101,9 +103,6 @@ def _structure(table: Table, weights: Sequence[Node]) -> str:
         skips = f"{sums} sums" if sums else "no skip"
         return f"{UNEXPLAINED}: {norms} norms and {skips} lie between, and norms undo every gain"
     if sums:
-        small = _in_front_of_sums(table, between)
-        if len(small) > sums // 2:
-            return f"{UNEXPLAINED}: factors of {median(small):.3g} stand in front of {sums} sums"
         return f"{UNEXPLAINED}: {sums} sums lie between"
     fixed = sum(node.kind == "product" and len(node.inputs) == 1 and not node.parameters for node in between)
     if 2 * fixed > len(weights):
@@ -111,18 +110,25 @@ def _structure(table: Table, weights: Sequence[Node]) -> str:
     return ""
 
 
-def _in_front_of_sums(table: Table, between: Sequence[Node]) -> list[float]:
-    """Constants below a half, or above 2, that multiply what is added."""
-    scaled = (
-        float(one.settings["factor"]) for one in between
-        if one.kind == "multiply" and "factor" in one.settings and not one.parameters
+def _factors(table: Table, weights: Sequence[Node], change: float) -> str:
+    """The constants in front of residual sums, where they make most of a change: gains beside them do not."""
+    between = table.graph.nodes[weights[0].index : weights[-1].index + 1]
+    sums = sum(node.role == "residual sum" for node in between)
+    scaled = [
+        abs(float(one.settings["factor"])) for one in between
+        if one.kind == "multiply" and one.settings.get("factor") and not one.parameters
         and any(table.node(k).role == "residual sum" for k in table.graph.consumers[one.index])
-    )  # fmt: skip
-    return [one for one in scaled if not 0.5 <= abs(one) <= 2]
+    ]  # fmt: skip
+    made = sums * math.log10(median(scaled)) if len(scaled) > sums // 2 else 0.0
+    if made * change <= 0 or abs(made) < MOST * abs(change):
+        return ""
+    return f"factors of {median(scaled):.3g} stand in front of {sums} sums"
 
 
 def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
     gains = [n.weight.gain for n in weights if n.weight and math.isfinite(n.weight.gain)]
+    if factors := _factors(table, weights, change):
+        return factors
     if not gains:
         return "no weight explains it, so look at what lies between"
     name, settings = common_activation(table, weights)

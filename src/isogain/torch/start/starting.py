@@ -46,8 +46,9 @@ SHORT = 20
 """Steps after which two starts that are both critical are told apart."""
 FEW = 30
 """Usual steps after which a start that was asked for may have fallen behind the own one."""
-_STARTED: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-"""Models that were written before: their present start is ours, and no reason to leave them alone."""
+_STARTED: weakref.WeakKeyDictionary[nn.Module, float] = weakref.WeakKeyDictionary()
+"""Models that were written before, with the first loss of their own start: the present one is ours, perhaps
+trained since, and no reason to leave them alone."""
 
 
 def init_(
@@ -183,7 +184,7 @@ class Trial:
         if left:
             kept.restore()
             return self._left(made, left)
-        _STARTED.add(self.model)
+        _STARTED.setdefault(self.model, self.before.loss)
         return _receipt(made, self.seed, self.before, after, scaled, self.contest, "")
 
     def mended(self, before: Receipt, own: Report, fixed: frozenset[str]) -> Receipt:
@@ -204,7 +205,8 @@ class Trial:
         names = {made[path].path for path in paths if path in made}
         drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
         look = partial(gauge, self.model, *self.given, self.loss, back=True, processes=self.contest.processes)
-        factors, seen = quietened(self.model, drawn, self.before.loss, after.loss, look)
+        own = _STARTED.get(self.model, self.before.loss)  # not that of weights which were trained since
+        factors, seen = quietened(self.model, drawn, own, after.loss, look)
         done, last = self._again(made, scaled, factors, seen or after)
         return {path: scaled.get(path, 1.0) * done.get(path, 1.0) for path in (*scaled, *done)}, last
 

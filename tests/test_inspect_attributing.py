@@ -133,3 +133,21 @@ class Faded(nn.Module):
 def test_factors_in_front_of_sums_are_named():
     assert "factors of 0.1 stand in front of 12 sums" in causes(Faded(0.1))["vanishing-backward"]
     assert not [why for why in causes(Faded(0.7)).values() if "stand in front of" in why]
+
+
+def test_a_recurrence_without_weights_in_front_of_it_is_judged():
+    """Raw sales into a recurrent layer: there is no layer to blame, and no error."""
+    torch.manual_seed(0)
+
+    class Sales(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.read, self.head = nn.LSTM(1, 32, batch_first=True), nn.Linear(32, 1)
+
+        def forward(self, x):
+            return self.head(self.read(x)[0][:, -1])
+
+    x = 1e5 + 5e4 * torch.randn(64, 12, 1)
+    report = igt.inspect(Sales(), x, lambda o: F.mse_loss(o, x[:, -1] / 1e5))
+    assert report.verdict == "critical"
+    assert report.findings[0].fix.startswith("inputs = ")

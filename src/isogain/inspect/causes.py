@@ -127,7 +127,7 @@ def _factors(table: Table, weights: Sequence[Node], change: float) -> str:
 
 def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
     gains = [n.weight.gain for n in weights if n.weight and math.isfinite(n.weight.gain)]
-    if factors := _factors(table, weights, change):
+    if weights and (factors := _factors(table, weights, change)):
         return factors
     if not gains:
         return "no weight explains it, so look at what lies between"

@@ -121,7 +121,8 @@ def _own_branches(table: Table, node: Node) -> Iterator[tuple[tuple[Node, float,
             continue
         beside = others & ~behind[one]
         after = frozen >> node.index + 1
-        raw = not others & (frozen | trainable)  # the input itself, changed before a pretrained network
+        # the input itself, changed before a pretrained network; as an answer it is only looked at by that
+        raw = not others & (frozen | trainable) and not _is_answer(table, node)
         certain = bool(beside & frozen) or bool(after and (raw or others & frozen) and not beside & trainable)
         for share, end in _share(table, node, one, own & trainable):
             yield (node, share, end), certain
@@ -133,6 +134,12 @@ def _made_good(table: Table, node: Node, branch: int) -> bool:
     after = _sums(table, [node.index], lambda one: table.graph.consumers[one])
     sizes = [[table.forward[one].rms for one in found if one in table.forward] for found in (before, after)]
     return any(math.isclose(a, b, rel_tol=NOTHING) for a in sizes[0] for b in sizes[1])
+
+
+def _is_answer(table: Table, node: Node) -> bool:
+    """Whether a sum leaves the model, as it is or with more added: what reads it besides may judge it."""
+    later = _sums(table, [node.index], lambda one: table.graph.consumers[one])
+    return not set(table.graph.outputs).isdisjoint(later)
 
 
 def _sums(table: Table, start: list[int], ahead: Callable[[int], Sequence[int]]) -> list[int]:

@@ -61,6 +61,7 @@ from isogain.inspect.rules.silences import (
     erased_signals,
     frozen_zeros,
     masked_weights,
+    shut_branches,
     zero_parts,
     zero_rows,
 )
@@ -146,6 +147,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         faint_losses,
         silent_losses,
         hidden_signals,
+        shut_branches,
     ),
     "saturated-units": (
         saturated_units,

@@ -14,13 +14,21 @@ from isogain.inspect.fixes import RESTART, Fix
 from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.table import Table
 
-__all__ = ["empty_features", "erased_signals", "frozen_zeros", "masked_weights", "zero_parts", "zero_rows"]
+__all__ = [
+    "empty_features",
+    "erased_signals",
+    "frozen_zeros",
+    "masked_weights",
+    "shut_branches",
+    "zero_parts",
+    "zero_rows",
+]
 
 SHARE = 0.5
 """Step of a quantiser, over the size of what it rounds, at which most numbers are felt."""
 SAME = 1e-10
 """1 - cosine of samples that differ by rounding alone."""
-NEAR = 4
+NEAR, FAR = 4, 16
 """Steps back from a layer to the factor that erases what it reads."""
 
 
@@ -186,6 +194,38 @@ def erased_signals(table: Table) -> Iterator[Finding]:
         paths, f"{who} multiplies by 0 all that reaches {pattern(paths)}: only a bias comes out, the "
         "weights get no gradient, and no step changes the factor",
     )  # fmt: skip
+
+
+def shut_branches(table: Table) -> Iterator[Finding]:
+    """Trained layers whose result is multiplied by parameters of 0 that are frozen: no step opens them."""
+    found: dict[str, list[Node]] = {}
+    for node in table.graph.nodes:
+        gates = [table.parameters.get(name) for name in node.parameters] if node.kind == "multiply" else []
+        shut = bool(gates) and all(one is not None and one.zero and not one.requested for one in gates)
+        if shut and len(node.inputs) == 1 and _none_moves(table, node):
+            found.setdefault(pattern(node.parameters), []).append(node)
+    for gate, nodes in found.items():
+        layers = tuple(dict.fromkeys(place(one) for node in nodes for one in _trained_before(table, node)))
+        yield Finding(
+            "vanishing-backward", "warning", gate, "gradient exactly 0",
+            "a gradient for what is to be trained",
+            f"{gate} is 0 and frozen, and multiplies all that {pattern(layers)} make: they never get a "
+            "gradient, and nothing opens the way; train it, or start it at another number",
+            paths=(*dict.fromkeys(name for node in nodes for name in node.parameters), *layers),
+        )  # fmt: skip
+
+
+def _none_moves(table: Table, node: Node) -> bool:
+    """Whether trained weights make what it multiplies, and none of them gets a gradient."""
+    states = [table.state_of(one) for one in _trained_before(table, node)]
+    known = [one.gradient for one in states if one is not None and one.gradient is not None]
+    return bool(known) and all(one.largest == 0 for one in known)
+
+
+def _trained_before(table: Table, node: Node) -> list[Node]:
+    """The trained weights on the lone way that leads to it."""
+    way = lone_way(table, node, FAR)
+    return [one for one in way if one.weight and table.graph.by_parameter[one.weight.name].trainable]
 
 
 def empty_features(table: Table) -> Iterator[Finding]:

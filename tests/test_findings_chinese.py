@@ -29,6 +29,8 @@ CODE = re.compile(r"igt\.|torch\.amp|\bfor \w+ in |targets = |\[\{|\({|\}\)$|lam
 """Lines of code that a finding gives, places in a model and other strings that no reader is told."""
 FILLED = {
     "UNEXPLAINED": "no gain explains it",
+    "FLAT": "its units saturate, where slopes are near 0",
+    "SILENT": "reads nothing but zeros: what lies in front of it hands on none of the signal",
     "verb": "make",
     "known": "",
     "offset": "",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from isogain.inspect.causes import UNEXPLAINED, place
+from isogain.inspect.causes import FLAT, UNEXPLAINED, place
+from isogain.inspect.closed import SILENT
 from isogain.inspect.findings import CODES, SEVERITIES, Finding, at_least
+from isogain.inspect.rules.drowned import drowning_biases
 from isogain.inspect.table import Table
 
 __all__ = ["attributed"]
@@ -20,14 +21,6 @@ CHANGES = frozenset(
 MECHANISMS = CHANGES | {
     "saturated-units", "dead-units", "time-scale", "uninitialized", "symmetric-units", "off-peers",
 }  # fmt: skip
-BY_LAYERS = re.compile(r"\d+ (of \d+ )?layers |one layer |no layer |the \w+ is gone ")
-"""How a cause begins that counts layers."""
-DROWNED = re.compile(r"the bias of \S+ has root mean square ")
-"""How one begins that is a consequence itself: a bias beside which next to nothing is left."""
-
-SILENT = "reads nothing but zeros: what lies in front of it hands on none of the signal"
-FLAT = "its units saturate, where slopes are near 0"
-"""What is said where flat or dead units may be what lets nothing pass: a finding of theirs knows by what."""
 
 
 def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
@@ -35,38 +28,38 @@ def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
 
     A first loss is a consequence, too, where a mechanism made its answers large.
     """
-    on_way = set(_on_way(table))
-    told = sorted(
-        (one for one in findings if _tells(one) and not on_way.isdisjoint((one.path, *one.paths))),
-        key=lambda one: (
-            bool(BY_LAYERS.match(one.why)),
-            -SEVERITIES.index(one.severity),
-            CODES.index(one.code),
-        ),
-    )
-    loud = [one for one in told if one.code == "exploding-forward" and not BY_LAYERS.match(one.why)]
-    quiet = [one for one in told if one.code != "time-scale"]  # sines that turn too fast multiply nothing
+    way, drowned = set(_on_way(table)), {one.why for one in drowning_biases(table)}
+    seen = [one for one in findings if one.why not in drowned and not way.isdisjoint((one.path, *one.paths))]
+    told = sorted(filter(_tells, seen), key=_rank)
+    loud = [one for one in told if one.code == "exploding-forward" and not one.blames]
+    turning = [one for one in told if one.code != "time-scale"]  # sines that turn too fast multiply nothing
+    units = [one for one in told if one.code in ("saturated-units", "dead-units")]
     return [
-        _by(one, loud if one.code == "initial-loss" else quiet if "exploding" in one.code else told)
+        _by(
+            one,
+            loud if one.code == "initial-loss"
+            else units if SILENT in one.why or FLAT in one.why
+            else () if UNEXPLAINED not in one.why
+            else turning if "exploding" in one.code
+            else told,
+        )
         for one in findings
-    ]
+    ]  # fmt: skip
 
 
 def _by(finding: Finding, told: Sequence[Finding]) -> Finding:
-    flat = SILENT in finding.why or FLAT in finding.why
-    if flat:
-        told = [one for one in told if one.code in ("saturated-units", "dead-units")]
-    asks = UNEXPLAINED in finding.why or flat or finding.code == "initial-loss"
-    if not asks or not told:
-        return finding
-    return replace(finding, why=told[0].why, paths=told[0].paths, mends=told[0].mends)
+    return replace(finding, why=told[0].why, paths=told[0].paths, mends=told[0].mends) if told else finding
 
 
 def _tells(finding: Finding) -> bool:
     """Whether it names a mechanism that was seen, and is more than a note."""
     grave = at_least(finding.severity, "warning")
-    seen = UNEXPLAINED not in finding.why and not DROWNED.match(finding.why)
-    return grave and seen and finding.code in MECHANISMS
+    return grave and finding.code in MECHANISMS and UNEXPLAINED not in finding.why
+
+
+def _rank(finding: Finding) -> tuple[bool, int, int]:
+    """What names something that was seen before what counts layers; then the gravest."""
+    return finding.blames, -SEVERITIES.index(finding.severity), CODES.index(finding.code)
 
 
 def _on_way(table: Table) -> Iterator[str]:

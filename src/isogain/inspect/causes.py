@@ -12,10 +12,12 @@ from isogain.inspect.chains import common_activation
 from isogain.inspect.steps import BOUNDED, critical_gain
 from isogain.inspect.table import Table
 
-__all__ = ["UNEXPLAINED", "cause_of", "gain_name", "pattern", "place", "places"]
+__all__ = ["FLAT", "UNEXPLAINED", "cause_of", "gain_name", "pattern", "place", "places"]
 
 UNEXPLAINED = "no gain explains it"
 """What is said where the layers' gains do not make a change: what else is found may."""
+FLAT = "its units saturate, where slopes are near 0"
+"""What is said where flat units let nothing pass: a finding of theirs knows by what."""
 MORE, SLACK = 3.0, 0.5
 """Times what gains make, and decades besides, up to which they are the cause: biases and chance add to it."""
 MOST = 0.6
@@ -142,7 +144,7 @@ def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
         if n.activation in BOUNDED and n.index in table.forward
     ]  # fmt: skip
     if any(share > 0.2 for share in saturated):
-        return f"{front}; its units saturate, where slopes are near 0"
+        return f"{front}; {FLAT}"
     if name in ("sigmoid", "hard_sigmoid"):
         return f"{front}, whose slope is at most 1/4 and whose mean is not 0"
     structure = _structure(table, weights)

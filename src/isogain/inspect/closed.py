@@ -15,12 +15,14 @@ from isogain.inspect.mending import filled, fresh, is_matrix
 from isogain.inspect.stops import stops_of_signal
 from isogain.inspect.table import Table
 
-__all__ = ["closed", "explained", "reads_zeros", "rounded", "stuck_zeros", "takes_all", "why_stuck"]
+__all__ = ["SILENT", "closed", "explained", "reads_zeros", "rounded", "stuck_zeros", "takes_all", "why_stuck"]
 
 FOLLOWING = frozenset(
     ["vanishing-forward", "vanishing-backward", "dead-units", "rank-collapse", "constant-output"]
 )
 """What such zeros bring about."""
+SILENT = "reads nothing but zeros: what lies in front of it hands on none of the signal"
+"""What is said where a signal has gone, and no zeros took it: dead or flat units may have."""
 SAME = 1e-12
 """1 - cosine of samples that differ by rounding alone."""
 LONELY = "vanishing-forward"
@@ -112,10 +114,7 @@ def _ended(table: Table, trunk: Sequence[Node]) -> tuple[str, tuple[str, ...], t
     off = any(seen.off for index, seen in table.forward.items() if index in table.on_trunk)
     if reader is None or off:
         return "", (), ()
-    why = (
-        f"{place(reader)} reads nothing but zeros: what lies in front of it hands on none of the signal (a "
-        "threshold that nothing reaches, units that never fire)"
-    )
+    why = f"{place(reader)} {SILENT} (a threshold that nothing reaches, units that never fire)"
     return why, (place(reader),), ()
 
 

@@ -26,6 +26,8 @@ SPREAD_OUT = 0.6
 """Share of ln n from which the weights are no few keys' whatever the logits."""
 SILENT = 1e-3
 """Product of the gains of q and k below which their gradients, each the other's size, are as small."""
+ALIKE = 0.1
+"""1 - cosine between queries or keys below which small differences of logits are theirs."""
 FAR = 16
 BETWEEN = ("softmax", "shape", "dropout", "add")
 """Kinds that may lie between a factor on logits and what is done with their shares."""
@@ -100,10 +102,14 @@ def _kind(table: Table, seen: Attention, ends: tuple[Node, ...], beyond: float) 
 
 
 def _squeezed(table: Table, seen: Attention, ends: tuple[Node, ...]) -> float:
-    """The size of logits over that of queries and keys: 1 for q k / sqrt(d), unless a factor lies between."""
-    sizes = [table.forward[one.index].rms for one in ends if one.index in table.forward]
-    made, size = _of_both(sizes), max(_sizes(seen))
-    return size / made if made > 0 and size > 0 else math.inf  # of a mask that hides all there is none
+    """The size of logits over that of queries and keys: 1 for q k / sqrt(d), unless a factor lies between.
+
+    Infinity where it cannot be told: a mask hides all, or queries and keys are alike themselves.
+    """
+    read = [table.forward[one.index] for one in ends if one.index in table.forward]
+    made, size = _of_both([one.rms for one in read]), max(_sizes(seen))
+    alike = any(min(one.distance, one.position_distance) < ALIKE for one in read)
+    return size / made if made > 0 and size > 0 and not alike else math.inf
 
 
 def _of_both(sizes: Sequence[float]) -> float:

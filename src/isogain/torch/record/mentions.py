@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -41,22 +41,31 @@ def mentioned(model: nn.Module, names: Iterable[str], used: frozenset[str]) -> d
     names = list(names)
     holders = {name: holder for name in names if (holder := _holder(model, name, used)) is not None}
     said = {holder: _said(*holder) for holder in set(holders.values())}  # code is read once for each
-    behind = {name: Mention(tapped=True) for name in names if _is_behind(model, name, used)}
+    ends = _ends(model, used) if names else {}
+    behind = {name: Mention(tapped=True) for name in names if _is_behind(name, ends)}
     return behind | {name: said[holder] for name, holder in holders.items()}
 
 
-def _is_behind(model: nn.Module, name: str, used: frozenset[str]) -> bool:
-    """Whether a sequence around it was left before it: members in front of it ran, and none behind."""
+def _ends(model: nn.Module, used: frozenset[str]) -> dict[str, list[str]]:
+    """Of each sequence of which members ran: those behind the last one that did."""
+    ran: dict[str, set[str]] = {}
+    for name in used:
+        parts = name.split(".")
+        for depth in range(1, len(parts)):
+            ran.setdefault(".".join(parts[:depth]), set()).add(parts[depth])
+    found = {}
+    for path, module in model.named_modules():
+        if isinstance(module, nn.Sequential) and path in ran:
+            members = [key for key, _ in module.named_children()]
+            last = max((members.index(one) for one in ran[path] if one in members), default=len(members))
+            found[path] = members[last + 1 :]
+    return found
+
+
+def _is_behind(name: str, ends: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a sequence around it was left before it: what is in front of it was taken out."""
     parts = name.split(".")
-    for depth in range(1, len(parts)):
-        inside = ".".join(parts[:depth]) + "."
-        if isinstance(model.get_submodule(inside[:-1]), nn.Sequential):
-            places = [key for key, _ in model.get_submodule(inside[:-1]).named_children()]
-            ran = {one[len(inside) :].partition(".")[0] for one in used if one.startswith(inside)}
-            last = max((places.index(one) for one in ran if one in places), default=-1)
-            if 0 <= last < places.index(parts[depth]):
-                return True
-    return False
+    return any(parts[depth] in ends.get(".".join(parts[:depth]), ()) for depth in range(1, len(parts)))
 
 
 def _said(kind: type, attribute: str) -> Mention:

@@ -26,7 +26,8 @@ MECHANISMS = CHANGES | {
 def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     """The findings; those whose change no gain explains with the cause and the mends of one that does.
 
-    A first loss is a consequence, too, where a mechanism made its answers large.
+    A first loss is a consequence, too, where a mechanism made its answers large and a last weight alone would
+    be made small for it.
     """
     way, drowned = set(_on_way(table)), {one.why for one in drowning_biases(table)}
     seen = [one for one in findings if one.why not in drowned and not way.isdisjoint((one.path, *one.paths))]
@@ -37,7 +38,7 @@ def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
     return [
         _by(
             one,
-            loud if one.code == "initial-loss"
+            loud if one.code == "initial-loss" and _shrinks(one)
             else units if SILENT in one.why or FLAT in one.why
             else () if UNEXPLAINED not in one.why
             else turning if "exploding" in one.code
@@ -49,6 +50,11 @@ def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:
 
 def _by(finding: Finding, told: Sequence[Finding]) -> Finding:
     return replace(finding, why=told[0].why, paths=told[0].paths, mends=told[0].mends) if told else finding
+
+
+def _shrinks(finding: Finding) -> bool:
+    """Whether its first mend makes a weight smaller: targets in another unit are a cause of their own."""
+    return bool(finding.mends) and all(change.verb == "norm" for change in finding.mends[0].changes)
 
 
 def _tells(finding: Finding) -> bool:

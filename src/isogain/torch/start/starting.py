@@ -184,7 +184,7 @@ class Trial:
         if left:
             kept.restore()
             return self._left(made, left)
-        _STARTED.setdefault(self.model, self.before.loss)
+        _STARTED.setdefault(self.model, self.before.loss if self.before.judged else -math.inf)
         return _receipt(made, self.seed, self.before, after, scaled, self.contest, "")
 
     def mended(self, before: Receipt, own: Report, fixed: frozenset[str]) -> Receipt:
@@ -205,7 +205,9 @@ class Trial:
         names = {made[path].path for path in paths if path in made}
         drawn = [entry.path for entry in made.drawn if (entry.drawn_as or entry.path) in names]
         look = partial(gauge, self.model, *self.given, self.loss, back=True, processes=self.contest.processes)
-        own = _STARTED.get(self.model, self.before.loss)  # not that of weights which were trained since
+        own = max(
+            self.before.loss, _STARTED.get(self.model, -math.inf)
+        )  # weights may have been trained since
         factors, seen = quietened(self.model, drawn, own, after.loss, look)
         done, last = self._again(made, scaled, factors, seen or after)
         return {path: scaled.get(path, 1.0) * done.get(path, 1.0) for path in (*scaled, *done)}, last

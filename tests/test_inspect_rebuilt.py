@@ -110,3 +110,30 @@ def test_small_queries_and_keys_are_no_squeeze():
     tokens = torch.randint(0, 10, (24, 10))
     loss = lambda o: F.cross_entropy(o.reshape(-1, 10), tokens.flip(1).reshape(-1))  # noqa: E731
     assert "attention-collapse" not in {one.code for one in igt.inspect(model, tokens, loss).findings}
+
+
+def test_like_queries_are_no_squeeze():
+    """Scales of norms drawn like weights make all positions one: that is told, and no factor of the attention."""
+    layer = nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, batch_first=True)
+    model = nn.Sequential(nn.Embedding(10, 32), nn.TransformerEncoder(layer, 4), nn.Linear(32, 10))
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            nn.init.normal_(module.weight, std=0.02)
+    tokens = torch.randint(0, 10, (24, 8))
+    loss = lambda o: F.cross_entropy(o.reshape(-1, 10), tokens.flip(1).reshape(-1))  # noqa: E731
+    codes = {one.code for one in igt.inspect(model, tokens, loss).findings}
+    assert "vanishing-forward" in codes
+    assert "attention-collapse" not in codes
+
+
+@pytest.mark.parametrize(("deviation", "told"), [(0.9, False), (3.0, True)])
+def test_sigmoids_at_the_gain_that_depth_asks_for(deviation, told):
+    """Of 32 inputs .9 is a gain of 5.1; theory asks for 4.7 in front of a sigmoid."""
+    layers = [part for k in range(7) for part in (nn.Linear(16 if k == 0 else 32, 32), nn.Sigmoid())]
+    model = nn.Sequential(*layers, nn.Linear(32, 5))
+    for layer in layers[::2]:
+        nn.init.normal_(layer.weight, std=deviation)
+        nn.init.zeros_(layer.bias)
+    x, target = torch.randn(64, 16), torch.arange(64) % 5
+    codes = {one.code for one in igt.inspect(model, x, lambda o: F.cross_entropy(o, target)).findings}
+    assert ("saturated-units" in codes) == told

@@ -25,8 +25,8 @@ SHUT = 0.9
 """Share of elements without any slope from which an activation is shut: no gate held open, and no prior."""
 ALL = 0.999
 """The same from which nothing passes any of its units."""
-ROOM = 1.3
-"""Times the critical gain up to which a layer is as theory would have it."""
+ROOM, ONE = 1.3, 1.1
+"""Times the critical gain up to which a layer is as theory would have it, on inputs of size 1 at most."""
 ENOUGH = 8
 """Observations of a unit below which 'never on' says nothing."""
 
@@ -156,7 +156,7 @@ def _at_critical(table: Table, node: Node) -> bool:
         return False
     made, read = table.forward.get(before.index), table.forward.get(before.inputs[0])
     wanted = ROOM * critical_gain(node.activation, dict(node.settings))
-    return made is not None and read is not None and read.rms <= 1 and made.rms <= wanted * read.rms
+    return made is not None and read is not None and read.rms <= ONE and made.rms <= wanted * read.rms
 
 
 def _mend_saturated(table: Table, weights: Sequence[Node]) -> tuple[Fix, ...]:

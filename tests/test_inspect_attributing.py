@@ -151,3 +151,15 @@ def test_a_recurrence_without_weights_in_front_of_it_is_judged():
     report = igt.inspect(Sales(), x, lambda o: F.mse_loss(o, x[:, -1] / 1e5))
     assert report.verdict == "critical"
     assert report.findings[0].fix.startswith("inputs = ")
+
+
+def test_a_cause_is_said_once(tmp_path):
+    rnn = nn.LSTM(16, 32, batch_first=True)
+    rnn.bias_hh_l0.data[96:] = -20.0
+    report = igt.inspect(Reader(rnn), torch.randint(0, 20, (64, 12)), lambda o: F.cross_entropy(o, Y))
+    first, *others = report.findings
+    same = [one for one in others if one.why == first.why]
+    assert same
+    report.to_html(tmp_path / "page.html")
+    for said in (str(report), (tmp_path / "page.html").read_text(encoding="utf-8")):
+        assert said.count(f"he cause is that of {first.key}") == len(same)

@@ -112,16 +112,37 @@ def test_small_queries_and_keys_are_no_squeeze():
     assert "attention-collapse" not in {one.code for one in igt.inspect(model, tokens, loss).findings}
 
 
+class Pooling(nn.Module):
+    """Post-norm layers over small embeddings, pooled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.places = nn.Embedding(6, 32), nn.Parameter(torch.randn(16, 32) * 0.02)
+        nn.init.normal_(self.table.weight, std=0.02)
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(32, 2, 64, 0.0, batch_first=True) for _ in range(4)
+        )
+        self.head = nn.Linear(32, 2)
+
+    def forward(self, tokens):
+        h = self.table(tokens) + self.places[: tokens.shape[1]]
+        for layer in self.layers:
+            h = layer(h)
+        return self.head(h.mean(1))
+
+
 def test_like_queries_are_no_squeeze():
     """Scales of norms drawn like weights make all positions one: that is told, and no factor of the attention."""
-    layer = nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, batch_first=True)
-    model = nn.Sequential(nn.Embedding(10, 32), nn.TransformerEncoder(layer, 4), nn.Linear(32, 10))
+    model = Pooling()
     for module in model.modules():
         if isinstance(module, nn.LayerNorm):
             nn.init.normal_(module.weight, std=0.02)
-    tokens = torch.randint(0, 10, (24, 8))
-    loss = lambda o: F.cross_entropy(o.reshape(-1, 10), tokens.flip(1).reshape(-1))  # noqa: E731
-    codes = {one.code for one in igt.inspect(model, tokens, loss).findings}
+            nn.init.normal_(module.bias, std=0.02)
+    tokens = torch.randint(2, 6, (32, 8))
+    tokens[1::2], order = tokens[::2], torch.tensor([[0, 1], [1, 0]]).repeat(16, 1)
+    tokens[:, 2:4] = order  # only the order of two tells the samples of a pair apart
+    report = igt.inspect(model, tokens, lambda o: F.cross_entropy(o, order[:, 0]))
+    codes = {one.code for one in report.findings}
     assert "vanishing-forward" in codes
     assert "attention-collapse" not in codes
 

@@ -17,15 +17,15 @@ from torch import nn
 import isogain.torch as igt
 
 def stack(kind, depth=20):
-    layers = [one for _ in range(depth) for one in (nn.Linear(32, 32), kind())]
-    return nn.Sequential(*layers, nn.Linear(32, 10)), torch.randn(64, 32)
+    layers = [one for _ in range(depth) for one in (nn.Linear(64, 64), kind())]
+    return nn.Sequential(*layers, nn.Linear(64, 10)), torch.randn(64, 64)
 
 def encoder():
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 2), torch.randn(8, 6, 32)
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
-for make in (lambda: stack(nn.Tanh), lambda: stack(nn.GELU), lambda: stack(nn.Sigmoid, 3), encoder):
+for make in (lambda: stack(nn.Tanh, 49), lambda: stack(nn.GELU), lambda: stack(nn.Sigmoid, 3), encoder):
     model, x = make()
     receipt = igt.init_(model, x, seed=0, keep_healthy=False)
     drawn = b"".join(p.detach().numpy().tobytes() for p in model.parameters())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from isogain.inspect.fixes import Fix
 from isogain.rendering import Line
 
-__all__ = ["CODES", "SEVERITIES", "Finding", "Severity", "Verdict", "at_least", "verdict_of"]
+__all__ = ["CODES", "SEVERITIES", "Finding", "Severity", "Verdict", "at_least", "pointed", "verdict_of"]
 
 Severity = Literal["info", "warning", "critical"]
 Verdict = Literal["healthy", "warning", "critical"]
@@ -72,3 +72,11 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
     """The worst severity; 'healthy' when nothing is worse than info."""
     worst = max((SEVERITIES.index(finding.severity) for finding in findings), default=0)
     return ("healthy", "warning", "critical")[worst]
+
+
+def pointed(finding: Finding, findings: Sequence[Finding]) -> tuple[str, str]:
+    """Its cause and its line; where a finding before it has the same, that one is pointed to."""
+    cause = next(one for one in findings if one.why == finding.why)
+    first = next((one for one in findings if one.fix and one.fix == finding.fix), finding)
+    why = finding.why if cause is finding else f"the cause is that of {cause.key}"
+    return why, finding.fix if first is finding else f"that of {first.key} mends this too"

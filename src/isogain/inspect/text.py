@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from isogain.inspect.findings import Finding
+from isogain.inspect.findings import Finding, pointed
 from isogain.inspect.layer_text import WIDTH, table_lines
 from isogain.inspect.report import Report
 from isogain.rendering import MOST_LINES, Say, filled, padded, shortened
@@ -48,13 +48,11 @@ def _headed(finding: Finding, say: Say) -> str:
 
 def _finding(finding: Finding, report: Report, say: Say) -> str:
     """What was seen, why, and the line; what a finding before it says in the same words is not said again."""
-    first = next((one for one in report.findings if one.fix and one.fix == finding.fix), finding)
-    cause = next(one for one in report.findings if one.why == finding.why)
     lines = [filled(_headed(finding, say), WIDTH, "", "  ")]
     seen = say(f"{finding.measured}; expected {finding.expected}")
-    fix = finding.fix if first is finding else say(f"that of {first.key} mends this too")
-    why = say(finding.why if cause is finding else f"that of {cause.key}")
-    said = {"measured": seen, "why": why, "fix": fix or say(finding.remark)}
+    why, fix = pointed(finding, report.findings)
+    fix = fix if fix == finding.fix else say(fix)
+    said = {"measured": seen, "why": say(why), "fix": fix or say(finding.remark)}
     if finding.remark:
         said |= {"note": say(finding.remark)} if fix else {"fix": f"({said['fix']})"}
     for name, text in said.items():

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from isogain._version import __version__
 from isogain.inspect import Finding, Report
+from isogain.inspect.findings import pointed
 from isogain.inspect.text import SIGNS
 from isogain.report import theme
 from isogain.report.apart_picture import apart_picture
@@ -137,13 +138,16 @@ def _findings(findings: Sequence[Finding]) -> str:
         return (
             f'<section id="findings"><h2>{say("Findings")}</h2><p class="none">{say("None.")}</p></section>\n'
         )
-    items = "".join(_finding(finding) for finding in findings)
+    items = "".join(_finding(finding, findings) for finding in findings)
     return f'<section id="findings"><h2>{say("Findings")}</h2><ol class="findings">{items}</ol></section>\n'
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, findings: Sequence[Finding]) -> str:
+    why, line = pointed(finding, findings)
     fix = ""
-    if finding.fix:
+    if finding.fix and line != finding.fix:
+        fix = f'<p class="fix">{escape(_sentence(say(line)))}</p>'
+    elif finding.fix:
         fix = (
             f'<div class="fix"><span class="label">{say("Fix")}</span><p '
             f'class="command"><code>{escape(finding.fix)}</code>'
@@ -161,7 +165,7 @@ def _finding(finding: Finding) -> str:
     return (
         f'<li class="finding" data-words="{words}">'
         f"<h3>{_badge(finding.severity)} {escape(finding.code)} <code>{escape(finding.path)}</code></h3>"
-        f'<p class="why">{escape(_sentence(say(finding.why)))}</p>'
+        f'<p class="why">{escape(_sentence(say(why)))}</p>'
         f"<dl><dt>{say('Measured')}</dt><dd>{escape(say(finding.measured))}</dd>"
         f"<dt>{say('Expected')}</dt><dd>{escape(say(finding.expected))}</dd>"
         f"</dl>{fix}{places}</li>"

@@ -13,14 +13,12 @@ from isogain.inspect.table import Table
 
 __all__ = ["attributed"]
 
-CHANGES = frozenset(
+MECHANISMS = frozenset(
     ["vanishing-forward", "exploding-forward", "vanishing-backward", "exploding-backward", "rank-collapse",
-     "constant-output"]
+     "constant-output", "saturated-units", "dead-units", "time-scale", "uninitialized", "symmetric-units",
+     "off-peers"]
 )  # fmt: skip
-"""What a mechanism on the way brings about."""
-MECHANISMS = CHANGES | {
-    "saturated-units", "dead-units", "time-scale", "uninitialized", "symmetric-units", "off-peers",
-}  # fmt: skip
+"""Codes of findings that may name what makes a change, and be made by it."""
 
 
 def attributed(table: Table, findings: Sequence[Finding]) -> list[Finding]:

@@ -226,10 +226,9 @@ def _flat(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]])
     weights = _all(members)
     seen = members[0][1]
     gain = min(w.weight.gain for w in weights if w.weight)
-    factors = {w.weight.name: 1 / w.weight.gain for w in weights if w.weight}
     squeezed = _squeezed(table, seen, members[0][2])
-    if squeezed < SILENT:  # by a constant, which no weight is to outweigh
-        factors = {}
+    by_constant = squeezed < SILENT  # which no weight is to outweigh
+    factors = {} if by_constant else {w.weight.name: 1 / w.weight.gain for w in weights if w.weight}
     return Finding(
         "attention-collapse", "warning", pattern(places(weights)),
         f"logits of standard deviation {max(_sizes(seen)):.2g} over {seen.keys} keys: the same "
@@ -237,7 +236,7 @@ def _flat(table: Table, members: list[tuple[Look, Attention, tuple[Node, ...]]])
         "about 1 where queries and keys have the size of their input",
         f"a factor of {squeezed:.2g} lies between queries and keys and their logits: each gets a gradient as "
         "small, so attention stays a mean of all keys"
-        if squeezed < SILENT
+        if by_constant
         else f"the weights of queries and keys have gain {gain:.2g}: each gets a gradient as small as the "
         "other is, so attention stays a mean of all keys",
         paths=places(weights), mends=(sized(table, factors),) if factors else (),

@@ -44,9 +44,8 @@ def silent_losses(table: Table) -> Iterator[Finding]:
     known = [one.gradient for one in table.parameters.values() if one.gradient is not None]
     asked = any(use.value > 0 and not use.learnt_target for use in table.losses)
     zero = any(one.zero for one in table.parameters.values() if one.requested)  # a reason of its own
-    if not known or not asked or zero or any(one.largest > 0 or not one.finite for one in known):
-        return
-    if lone_answers(table):
+    moved = any(one.largest > 0 or not one.finite for one in known)
+    if not known or not asked or zero or moved or lone_answers(table):
         return
     end = next((node for node in table.graph.nodes if _ends(table, node)), None)
     off = end is not None and end.index in table.forward and table.forward[end.index].off

@@ -163,3 +163,24 @@ def test_a_cause_is_said_once(tmp_path):
     report.to_html(tmp_path / "page.html")
     for said in (str(report), (tmp_path / "page.html").read_text(encoding="utf-8")):
         assert said.count(f"he cause is that of {first.key}") == len(same)
+
+
+class Stacked(nn.Module):
+    """Layers in one tensor, as a scan has them."""
+
+    def __init__(self, quiet) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.randn(6, 16, 16) * (2 / 16) ** 0.5)
+        with torch.no_grad():
+            self.weights[[0, 4]] *= quiet
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, x):
+        for weight in self.weights:
+            x = F.relu(x @ weight)
+        return self.head(x)
+
+
+def test_slices_that_a_loop_passed_over_are_the_cause():
+    assert "a loop over slices" in causes(Stacked(1e-6))["vanishing-forward"]
+    assert "vanishing-forward" not in causes(Stacked(1.0))

@@ -148,7 +148,8 @@ def _reason(table: Table, weights: Sequence[Node], change: float) -> str:
     if name in ("sigmoid", "hard_sigmoid"):
         return f"{front}, whose slope is at most 1/4 and whose mean is not 0"
     structure = _structure(table, weights)
-    if not structure and (wrong or len(weights) < SEVERAL):
+    much = math.isfinite(change) and abs(change) > SLACK * len(weights)
+    if not structure and (wrong or much or len(weights) < SEVERAL):
         return f"{UNEXPLAINED} ({front})"
     return structure or f"{front}, repeated without normalization or skip connections"
 

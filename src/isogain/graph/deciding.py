@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from isogain.core.initializers import Zeros
+from isogain.core.values.initializer import Initializer
 from isogain.errors import IsogainError
 from isogain.graph.entry import Entry, PlanError
 from isogain.graph.nodes import ParameterUse, WeightUse
@@ -108,12 +110,20 @@ def _fitting(
     decision: Decision, shape: tuple[int, ...], layout: str, geometry: Mapping[str, Any]
 ) -> Decision:
     """The decision, unless its law cannot be drawn for a parameter whose axes are read so."""
+    wanted = decision.initializer
+    if wanted is None or 0 in shape or _has_law(wanted, shape, decision.layout or layout, **geometry):
+        return decision
+    return Decision(None, f"axes read as {layout!r} give its law no fans: it keeps what it has")
+
+
+@lru_cache(maxsize=512)
+def _has_law(initializer: Initializer, shape: tuple[int, ...], layout: str, **geometry: Any) -> bool:
+    """Whether it can be drawn so: many layers of a model are alike."""
     try:
-        if decision.initializer is not None and 0 not in shape:
-            decision.initializer.law(shape, layout=decision.layout or layout, **geometry)
+        initializer.law(shape, layout=layout, **geometry)
     except IsogainError:
-        return Decision(None, f"axes read as {layout!r} give its law no fans: it keeps what it has")
-    return decision
+        return False
+    return True
 
 
 def _site(scene: Scene, name: str) -> Site:

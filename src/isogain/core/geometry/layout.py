@@ -119,7 +119,12 @@ def implied(text: str | Layout = DEFAULT_LAYOUT) -> Layout:
     >>> implied() == Layout.parse(DEFAULT_LAYOUT), str(implied())
     (False, '* in out')
     """
-    return replace(Layout.parse(text), implied=True)
+    return _implied(Layout.parse(text))
+
+
+@lru_cache(maxsize=256)
+def _implied(layout: Layout) -> Layout:
+    return replace(layout, implied=True)
 
 
 def _axis(match: re.Match[str], text: str) -> Axis:

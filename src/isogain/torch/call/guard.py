@@ -15,11 +15,11 @@ from torch import nn
 
 __all__ = ["Untouched", "random_states", "same_random", "seeded", "set_random_states"]
 
-_CONTAINERS = (dict, list, set, OrderedDict, deque)
-_TABLES = (
-    "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
-    "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs",
+_CONTAINERS = frozenset([dict, list, set, OrderedDict, deque])
+_TABLES = frozenset(
+    ["_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_forward_hooks",
+     "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_forward_hooks_with_kwargs",
+     "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs"]
 )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
     found = dict(module.__dict__)
     for name, value in module.__dict__.items():
         # a scripted module's tables are views that cannot be written
-        if (name in _TABLES and hasattr(value, "copy")) or type(value) in _CONTAINERS:
+        if type(value) in _CONTAINERS or (name in _TABLES and hasattr(value, "copy")):
             found[name] = _Content(value, value.copy() if value else ())  # nearly all of them are empty
     return found
 
@@ -109,7 +109,7 @@ def _put_back(module: nn.Module, found: dict[str, Any]) -> None:
     for name in now.keys() - found.keys():
         del now[name]
     for name, value in found.items():
-        if isinstance(value, _Content):
+        if type(value) is _Content:
             if (value.held or value.content) and (name in _TABLES or _holds_tensors(value.held)):
                 _refill(value.held, value.content)
             value = value.held

@@ -18,7 +18,7 @@ try:
 except ImportError:  # pragma: no cover - no compiler where it was installed
     _numbers = None
 
-__all__ = ["Signal", "Sizes", "Slopes", "lies_here", "rms_here", "signal_of", "slopes_of"]
+__all__ = ["Signal", "Sizes", "Slopes", "lies_here", "rms_here", "sample_here", "signal_of", "slopes_of"]
 
 Tensor = torch.Tensor
 Array = np.ndarray[Any, Any]
@@ -91,8 +91,15 @@ def signal_of(values: Tensor, what: Wanted) -> Signal:
 
 def rms_here(values: Tensor) -> float:
     """The root mean square of a sample of a tensor that lies here."""
-    told, _ = _numbers.slopes(*_place(values), (SAMPLE, KEPT), None)
-    return float(told[3])
+    return sample_here(values).rms
+
+
+def sample_here(values: Tensor) -> Sizes:
+    """The Sizes of a sample of a tensor that lies here, with the sample's own ends."""
+    (low, high, mean, rms, zeros, count, first, counts), _ = _numbers.slopes(
+        *_place(values), (SAMPLE, KEPT), None
+    )
+    return Sizes(low, high, mean, rms, zeros, count, Scales(first, counts, zeros))
 
 
 def slopes_of(values: Tensor, signal: bytes | None) -> Slopes:

@@ -115,8 +115,8 @@ class Scaler:
 
     def write(self) -> dict[str, float]:
         """Scales the weights themselves; path -> factor of each."""
-        found = targets(self.model)  # those of now: what was gathered for the pass is gone
         changed = {self.work[name][0].path: one for name, one in self.factors.items() if one != 1.0}
+        found = targets(self.model) if changed else {}  # of now: what was gathered for the pass is gone
         for path, factor in changed.items():
             for each in (path, *self.copies.get(path, ())):
                 found[each].scale(factor)

@@ -25,6 +25,7 @@ from isogain.torch.call.calling import arguments_of
 from isogain.torch.call.inputs import plain_module, understood
 from isogain.torch.draw.shards import is_dtensor
 from isogain.torch.draw.targets import Target, public_path, targets
+from isogain.torch.measure.numbers import lies_here, sample_here
 from isogain.torch.measure.powers import isometric
 from isogain.torch.measure.sampling import Numbers, spread
 from isogain.torch.record.gathering import gathered, unrounded
@@ -152,7 +153,11 @@ class OwnValues(Mapping[str, Own]):
         return self._found[name]
 
     def _own(self, name: str, value: Tensor) -> Own:
-        values, turns = Numbers(spread(value)), partial(isometric, self._parameters[name].detach())
+        turns = partial(isometric, self._parameters[name].detach())
+        if lies_here(plain := value.detach()):
+            here = sample_here(plain)
+            return Own(here.rms, here.low == here.high, here.mean, here.elements, turns)
+        values = Numbers(spread(value))
         return Own(values.rms, values.constant, values.mean, values.count, turns)
 
     def __iter__(self) -> Iterator[str]:

@@ -111,8 +111,9 @@ def _started(
     meta = any(parameter.is_meta for parameter in model.parameters())
     with gathered(model):
         before = gauge(model, *given, loss, back=not meta, processes=processes)
+        graph = before.graph(before.returned)
         made, scene = planned(
-            before, before.graph(before.returned), exclude=exclude, recipe=recipe,
+            before, graph, exclude=exclude, recipe=recipe,
             options=shapes_of_base(options),
         )  # fmt: skip
         is_hurt = processes.first(bool(hurts(scene, before.size)))
@@ -122,7 +123,7 @@ def _started(
     forced = not keep_healthy and comparable and loss is not None and processes is ALONE
     contest = Contest(
         look, compared, compared and is_hurt,
-        (findings or _mixed(before.graph(before.returned))) and not meta, processes,
+        (findings or _mixed(graph)) and not meta, processes,
         learnt=partial(trained, model, inputs, loss, "adam", SHORT),
         stepped=partial(stepped, model, inputs, loss, FEW) if forced else None,
     )  # fmt: skip
@@ -232,7 +233,7 @@ class Trial:
 
 def _of_all(made: Plan, processes: Processes) -> Plan:
     """The first process's plan, where batches took different ways through the model."""
-    alike = len(set(processes.all(made.hash))) == 1
+    alike = processes is ALONE or len(set(processes.all(made.hash))) == 1
     return made if alike else Plan.from_json(processes.first(made.to_json()))
 
 

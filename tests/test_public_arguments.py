@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -100,6 +103,31 @@ def test_a_refused_value_is_refused_every_time():
         ig.draw("he_normal", (8, 4), groups=1)
         with pytest.raises(IsogainError, match="groups"):
             ig.draw("he_normal", (8, 4), groups=1.0)
+
+
+class Late(BaseException):
+    """No Exception, which a row's own errors are."""
+
+
+class Endless(Sequence):
+    """As long as a sequence may be; Late where it is read far."""
+
+    def __len__(self):
+        return 10**15
+
+    def __getitem__(self, index):
+        if index > checking.MOST_ENTRIES + 1:
+            raise Late
+        return 1
+
+
+@pytest.mark.parametrize("endless", [Endless, lambda: iter(Endless())], ids=["sequence", "iterator"])
+def test_no_row_reads_what_has_no_end(endless):
+    """Axes and kernels are sequences, so a row may read what it is given to the end."""
+    for row in ig.catalog():
+        for name in inspect.signature(row.make).parameters:
+            with contextlib.suppress(IsogainError):
+                ig.get(row.name, **{**row.example, name: endless()})
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)

@@ -116,7 +116,7 @@ def _fitting(
     return Decision(None, f"axes read as {layout!r} give its law no fans: it keeps what it has")
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512, typed=True)
 def _has_law(initializer: Initializer, shape: tuple[int, ...], layout: str, **geometry: Any) -> bool:
     """Whether it can be drawn so: many layers of a model are alike."""
     try:

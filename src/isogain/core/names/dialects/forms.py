@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from isogain.core.initializers import Initializer, Uniform, VarianceScaling
+from isogain.core.values.distributions import CHECKS
 
-__all__ = ["Taps", "bounded", "one_over_root", "reading", "scaled", "taps"]
+__all__ = ["Axes", "Taps", "axes", "bounded", "one_over_root", "reading", "scaled", "taps"]
 
+Axes = int | Sequence[int]
 Taps = int | Sequence[int]
 """A kernel's size, along all axes or along each."""
 
@@ -35,6 +39,15 @@ def one_over_root(*sizes: float) -> Initializer:
     return bounded(1 / math.sqrt(math.prod(sizes)))
 
 
+def axes(name: str, given: Axes) -> tuple[int, ...]:
+    """The axes named, by one number or several."""
+    return (given,) if isinstance(given, int) else CHECKS.series(name, given, "axes")
+
+
 def taps(kernel_size: Taps, axes: int) -> int:
     """How many positions a kernel has."""
-    return kernel_size**axes if isinstance(kernel_size, int) else math.prod(kernel_size)
+    if isinstance(kernel_size, Sequence | np.ndarray) and not isinstance(kernel_size, str):
+        sizes = CHECKS.series("the kernel's size", kernel_size, "whole numbers")
+        return math.prod(CHECKS.whole("the kernel's size", one) for one in sizes)
+    positions: int = CHECKS.whole("the kernel's size", kernel_size) ** axes
+    return positions

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from isogain.checking import shown
 from isogain.core.initializers import (
     Constant,
@@ -17,17 +15,18 @@ from isogain.core.initializers import (
     VarianceScaling,
     Zeros,
 )
+from isogain.core.names.dialects.forms import Axes, axes
 from isogain.core.names.rows import dialect
 from isogain.errors import InitializerError
 
 row = dialect("jax", "JAX, Flax", "jax.nn.initializers")
-Axes = int | Sequence[int]
 
 
 def _scaling(
     scale: float, mode: str, distribution: str, in_axis: Axes, out_axis: Axes, batch_axis: Axes
 ) -> Initializer:
-    named = [(axis,) if isinstance(axis, int) else tuple(axis) for axis in (in_axis, out_axis, batch_axis)]
+    given = {"in_axis": in_axis, "out_axis": out_axis, "batch_axis": batch_axis}
+    named = [axes(name, value) for name, value in given.items()]
     return VarianceScaling(float(scale), mode, distribution, "jax", "axes", *named)
 
 

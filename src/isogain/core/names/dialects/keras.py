@@ -16,6 +16,7 @@ from isogain.core.initializers import (
     VarianceScaling,
     Zeros,
 )
+from isogain.core.names.dialects.forms import axes
 from isogain.core.names.rows import dialect
 from isogain.errors import InitializerError
 
@@ -31,8 +32,8 @@ def scaling(
         raise InitializerError("give both input_axes and output_axes, or neither")
     if inputs is None or outputs is None:
         return VarianceScaling(float(scale), mode, distribution, fan_rule="keras")
-    axes = (tuple(inputs), tuple(outputs))
-    return VarianceScaling(float(scale), mode, distribution, "corrected", "axes_only", *axes)
+    named = (axes("input_axes", inputs), axes("output_axes", outputs))
+    return VarianceScaling(float(scale), mode, distribution, "corrected", "axes_only", *named)
 
 
 @row("Zeros", "w = 0", "zero")

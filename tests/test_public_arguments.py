@@ -90,6 +90,7 @@ def test_the_judge_sees_another_exception():
         (lambda: ig.phase_diagram("relu", points=4).phase("a", 0), "weight_std must be a finite number"),
         (lambda: ig.pissa("w", 1), "matrix of numbers, got 'w'"),
         (lambda: ig.PowerScaling(in_power=1e308).law((8, 4)), "too large"),
+        (lambda: ig.PowerScaling(out_power=2**127).law((8, 4)), "too large"),
     ],
 )
 def test_an_error_names_argument_and_value(call, words):

@@ -62,7 +62,7 @@ class PowerScaling(Initializer):
         fans = geometry_fans(geometry)
         if not fans.fan_in or not fans.fan_out or not self.factor:
             return ConstantLaw(0.0)  # an empty tensor, or a factor of nothing
-        std = self.factor * fans.fan_in**self.in_power * fans.fan_out**self.out_power
+        std = self.factor * fans.fan_in ** float(self.in_power) * fans.fan_out ** float(self.out_power)
         if is_complex:
             refuse_complex(self, self.distribution != "normal")
             return ComplexLaw(NormalLaw(0.0, std / math.sqrt(2)))

@@ -7,6 +7,7 @@ What lies between two of them (a residual branch, parallel paths) is not on the 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 from isogain.graph.nodes import Graph
 
@@ -42,13 +43,43 @@ def _leading_to(graph: Graph, outputs: tuple[int, ...]) -> set[int]:
 def _pieces(graph: Graph, start: int, useful: set[int]) -> list[tuple[int, ...]]:
     """The trunk from `start`, cut where it only feeds branches of another stream (cross-attention)."""
     trunk, descendants = _articulations(graph, start, useful)
-    pieces, piece = [], [trunk[0]]
+    branches = [set(part) for part in _branches(graph, trunk, descendants)]
+    pieces: list[tuple[int, ...]] = []
+    piece = [trunk[0]]
     for before, after in itertools.pairwise(trunk):
-        if before not in graph.nodes[after].inputs and _foreign(graph, before, after, descendants):
+        jumps = before not in graph.nodes[after].inputs and _foreign(graph, before, after, descendants)
+        if jumps or any((before in part) != (after in part) for part in branches):
             pieces.append(tuple(piece))
             piece = []
         piece.append(after)
-    return [*pieces, tuple(piece)]
+    pieces.append(tuple(piece))
+    return [one for one in pieces if not any(one[0] in part for part in branches)]
+
+
+def _branches(graph: Graph, trunk: list[int], descendants: set[int]) -> Iterator[list[int]]:
+    """Parts of it that are a branch around which another stream goes, to be added to what they make.
+
+    Around inputs as they came (all of a network that learns a difference) only scales are a branch.
+    """
+    for index in trunk:
+        node = graph.nodes[index]
+        streams = [one for one in node.inputs if one not in descendants]
+        if node.kind == "add" and streams and len(node.inputs) > 1:
+            made = _made_of(graph, streams, index)
+            part = [one for one in trunk if one < index and one in made]
+            raw = not any(graph.nodes[one].learnt for one in streams)
+            weighed = any(graph.nodes[one].kind in ("weight", "recurrent") for one in part)
+            if made.intersection(node.inputs) and part and not (raw and weighed):
+                yield part
+
+
+def _made_of(graph: Graph, streams: list[int], end: int) -> set[int]:
+    """The nodes before the end that one of the streams, which end there, has a part in."""
+    found = set(streams)
+    for node in graph.nodes[min(streams) + 1 : end]:
+        if found.intersection(node.inputs):
+            found.add(node.index)
+    return found - set(streams)
 
 
 def _foreign(graph: Graph, before: int, after: int, descendants: set[int]) -> bool:

@@ -66,11 +66,26 @@ def adds_bias(node: Node) -> bool:
 
 
 def is_prior(table: Table, node: Node) -> bool:
-    """Whether an output is mostly a constant of its last layer's own: a mean, a rate."""
+    """Whether an output, or each level of it, is mostly a constant of its last layer: a mean, a rate."""
+    if node.index not in table.graph.outputs or table.graph.weighed_later(node.index):
+        return False
+    makers = list(_makers(table, node))
+    return bool(makers) and all(_mostly_constant(table, one) for one in makers)
+
+
+def _makers(table: Table, node: Node) -> Iterator[Node]:
+    """What is only put together, bent, or in another shape, for a node to be."""
+    if node.kind in ("concatenate", "shape", "activation") or node.op == "exp":
+        for one in node.inputs:
+            yield from _makers(table, table.node(one))
+    else:
+        yield node
+
+
+def _mostly_constant(table: Table, node: Node) -> bool:
     bias = table.parameters.get(node.weight.bias or "") if node.weight is not None else None
     seen = table.forward.get(node.index)
-    last = node.index in table.graph.outputs and not table.graph.weighed_later(node.index)
-    if not last or bias is None or seen is None or bias.fingerprint or bias.rms < SET:
+    if bias is None or seen is None or bias.fingerprint or bias.rms < SET:
         return False
     return bias.rms > MOST * seen.rms
 
@@ -92,7 +107,7 @@ def slope(values: Sequence[float]) -> float:
     return sum((x - middle) * y for x, y in points) / spread
 
 
-SET, MOST = 3.0, 0.9
+SET, MOST = 1.0, 0.9
 """Size of a bias that no usual draw gives it; share of an output's size that such a constant makes."""
 SLACK = 0.15
 """Decades that a first layer's or a head's own gain, sqrt(2) say, may add."""

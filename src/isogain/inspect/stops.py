@@ -11,7 +11,7 @@ from isogain.inspect.causes import place
 from isogain.inspect.signals import Forward
 from isogain.inspect.table import Table
 
-__all__ = ["Stop", "is_lone", "stop_between", "stops_of_signal"]
+__all__ = ["Stop", "is_lone", "rounded", "stop_between", "stops_of_signal"]
 
 FLAT = frozenset(["round", "floor", "ceil", "trunc", "fix", "sign", "sgn", "heaviside"])
 """Operations whose derivative is 0 wherever it exists."""
@@ -38,6 +38,31 @@ class Stop:
 def is_lone(node: Node) -> bool:
     """Whether it is a softmax over an axis of one place."""
     return node.kind == "softmax" and "axis" in node.settings and node.shape[int(node.settings["axis"])] == 1
+
+
+def rounded(table: Table, index: int) -> Stop | None:
+    """The last rounding on the way to a node whose estimator hands every gradient straight on.
+
+    Then all may be one number, and what is in front of it learns all the same.
+    """
+    found = [r for one in table.behind(index) if (r := _straight_through(table, one)) is not None]
+    if not found:
+        return None
+    return Stop(
+        found[-1],
+        f"{place(found[-1])} rounds what is smaller than a step, so all become one until training makes it "
+        "larger; the straight-through estimator hands gradients on meanwhile",
+    )
+
+
+def _straight_through(table: Table, node: Node) -> Node | None:
+    """The rounding r, where a node with a gradient is x + (r(x) - x).detach()."""
+    cuts = [table.node(one) for one in node.inputs if table.node(one).op == "detach"]
+    if node.kind != "add" or len(cuts) != 1 or len(node.inputs) != 2 or not table.gets_gradient(node):
+        return None
+    change = table.node(cuts[0].inputs[0])
+    flat = (one for one in map(table.node, change.inputs) if one.op in FLAT)
+    return next(flat, None) if change.kind == "add" else None
 
 
 def stop_between(table: Table, first: Node, last: Node) -> Stop | None:

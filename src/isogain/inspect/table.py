@@ -179,7 +179,11 @@ class Table:
     buffers: tuple[BufferState, ...] = ()
     strangers: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Name and shape of trainable parameters that the pass read and the model does not hold."""
+    maps: Mapping[int, str] = field(default_factory=dict)
+    """node -> the attribute that holds what it multiplies by: a drawn matrix that is no parameter."""
     offset: Offset | None = None
+    early: bool = False
+    """Whether samples of sequences differ in the first half of their steps alone, so that memory decides."""
 
     def __call__(self, full: bool = False) -> Text:
         """The layers as text, with shapes and numbers of parameters; `full` unfolds those that repeat."""

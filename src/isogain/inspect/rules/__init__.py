@@ -21,6 +21,7 @@ from isogain.inspect.rules.clipped import clipped_signals, clipped_weights
 from isogain.inspect.rules.codebooks import idle_codes
 from isogain.inspect.rules.crossed import crossed_targets
 from isogain.inspect.rules.cut_ids import cut_ids
+from isogain.inspect.rules.cut_steps import detached_steps
 from isogain.inspect.rules.drowned import drowned_data, drowned_places, drowned_positions, loud_tables
 from isogain.inspect.rules.empty import empty_signals
 from isogain.inspect.rules.exponentials import loud_logarithms, narrow_bells
@@ -77,6 +78,7 @@ from isogain.inspect.rules.softmaxes import (
 from isogain.inspect.rules.symmetry import copied_rows, identical_layers, same_rows, symmetric_units
 from isogain.inspect.rules.temperatures import inverse_temperatures, shrunk_logits
 from isogain.inspect.rules.timescales import time_scale
+from isogain.inspect.rules.unbent import unbent_layers
 from isogain.inspect.rules.units import dead_units, saturated_units
 from isogain.inspect.rules.units_of_data import (
     faint_inputs,
@@ -85,7 +87,7 @@ from isogain.inspect.rules.units_of_data import (
     raw_inputs,
     same_inputs,
 )
-from isogain.inspect.rules.usage import unregistered, unused_parameter
+from isogain.inspect.rules.usage import plain_weights, unregistered, unused_parameter
 from isogain.inspect.rules.values import dtype_headroom, non_finite, uninitialized
 from isogain.inspect.table import Table
 
@@ -148,6 +150,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         silent_losses,
         hidden_signals,
         shut_branches,
+        detached_steps,
     ),
     "saturated-units": (
         saturated_units,
@@ -170,9 +173,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
         lone_classes,
         inverse_temperatures,
         shrunk_logits,
+        unbent_layers,
     ),
     "identical-layers": (identical_layers, repeated_layers, same_slices),
     "idle-slices": (cut_ids, idle_slices, idle_codes),
-    "unused-parameter": (unregistered, unused_parameter, frozen_answers),
+    "unused-parameter": (unregistered, plain_weights, unused_parameter, frozen_answers),
     "dtype-headroom": (dtype_headroom, buffer_precision),
 }

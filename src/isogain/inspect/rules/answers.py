@@ -34,7 +34,7 @@ ORDINARY = 2.0
 """Gain of a last weight from which on it is at fault beside what made its input loud."""
 CALMER = 0.1
 """Factor on a layer that a model repeats and adds to its state."""
-NEAREST = 8
+NEAREST = 12
 """Steps back from a loss to the norms that make its logits cosines."""
 LENGTHS = ("other", "pool", "shape", "product", "add")
 """Kinds that squares, sums and roots of a signal are of."""
@@ -91,7 +91,7 @@ def temperature(table: Table, use: LossUse) -> tuple[bool, Node | None]:
 
 def _by_its_length(table: Table, node: Node) -> bool:
     """Whether a signal is divided by a number a row that is made of itself, as its length is."""
-    if node.kind != "multiply" or "div" not in node.op or len(node.inputs) != 2:
+    if node.kind not in ("multiply", "norm") or "div" not in node.op or len(node.inputs) != 2:
         return False
     signal, divisor = node.inputs[0], table.node(node.inputs[1])
     for _ in range(NEAREST):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+from isogain.core.activations import activation
 from isogain.graph import Node
 from isogain.inspect.causes import place, places
 from isogain.inspect.chains import under_shapes
@@ -22,6 +23,7 @@ RANGES = {
     "relu": (0.0, math.inf), "relu6": (0.0, 6.0), "softplus": (0.0, math.inf),
     "gelu": (-0.17, math.inf), "silu": (-0.28, math.inf),
 }  # fmt: skip
+RISING = frozenset(["sigmoid", "tanh", "hard_sigmoid", "relu", "relu6", "softplus"])
 UNIT = 1.0 + 1e-4
 """Cosines, with room for rounding."""
 
@@ -63,9 +65,9 @@ def _out_of_reach(table: Table, answers: Node, use: LossUse) -> Iterator[Finding
     if floor > HIGH * use.chance > 0:
         share = sum(one != 0 for one in missed) / len(missed)
         measured = (
-            f"answers between {low:g} and {high:g}: a mean square error of {floor:.3g} or more"
+            f"answers between {low:.3g} and {high:.3g}: a mean square error of {floor:.3g} or more"
             if math.isfinite(high)
-            else f"answers of {low:g} or more: a mean square error of {floor:.3g} or more"
+            else f"answers of {low:.3g} or more: a mean square error of {floor:.3g} or more"
         )
         yield Finding(
             "loss-floor", "warning", place(node),
@@ -113,10 +115,19 @@ def _bounds(table: Table, node: Node) -> tuple[float, float] | None:
     if node.kind == "multiply" and len(node.inputs) == 1 and node.settings.get("factor"):
         return _times(_bounds(table, table.node(node.inputs[0])), float(node.settings["factor"]))
     if node.activation in RANGES and not node.settings:
-        return RANGES[node.activation]
+        return _bent(table, node)
     if {"low", "high"} <= node.settings.keys():
         return node.settings["low"], node.settings["high"]
     return (-1.0, 1.0) if _cosines(table, node) else None
+
+
+def _bent(table: Table, node: Node) -> tuple[float, float]:
+    """What an activation gives; of what it reads, where that has bounds itself (a sigmoid of a tanh)."""
+    name = str(node.activation)
+    source = under_shapes(table, table.node(node.inputs[0])) if len(node.inputs) == 1 else node
+    before = None if source is node or name not in RISING else _bounds(table, source)
+    phi = activation(name)
+    return RANGES[name] if before is None else (float(phi(before[0])), float(phi(before[1])))
 
 
 def _spikes(table: Table, node: Node) -> bool:

@@ -35,6 +35,8 @@ INFLUENCE = Tolerance(2.5, 4.0)
 """For the loss of influence: |gradient| times |signal|, which no rescaling of layers changes."""
 ALIKE = 1e-5
 """1 - cosine of samples below which too little differs between them for its influence to be compared."""
+MET = 0.1
+"""Share of a signal's influence as it varies below which a gradient comes where there is hardly any signal."""
 TINY = 1e-20
 """Gradient so small that a few layers more may let it underflow."""
 SHUT = 0.5
@@ -65,8 +67,10 @@ def _lengths(table: Table, node: Node) -> tuple[float, float]:
 
 
 def _influences(table: Table, node: Node) -> tuple[float, float]:
+    """Of the signal as it varies; or as it is, where the gradient meets next to nothing of that."""
     back = table.backward[node.index]
-    return back.varying * math.sqrt(back.size), back.varying * back.size
+    felt = back.influence if back.influence < MET * back.varying else back.varying
+    return felt * math.sqrt(back.size), felt * back.size
 
 
 def _losses(table: Table, first: Node, last: Node, influence: bool) -> tuple[float, float]:

@@ -16,6 +16,8 @@ __all__ = ["wrong_fans"]
 
 CHOSEN = {1.0: "LeCun's", math.sqrt(2): "He's"}
 GAINS = CHOSEN | {1 / math.sqrt(3): "PyTorch's default"}
+SAME, OTHER = 0.03, 1.3
+"""Share by which sizes of one draw differ by chance; times that make a fan another one."""
 OFF = (1.9, 2.2)
 """Times off the law from which it is said, and from which it is a warning: where no norm makes up for it, and
 somebody chose the law (torch's default has its own fan for every transposed kernel)."""
@@ -29,12 +31,21 @@ def wrong_fans(table: Table) -> Iterator[Finding]:
         if use is None or not use.gain > 0 or use.name in found:
             continue
         law = _law(use, table.graph.by_parameter[use.name].shape)
-        if law is not None:
+        if law is not None and not _of_one_size(table, use):
             found[use.name] = (node, *law)
     for severity in ("warning", "info"):
         members = [m for m in found.values() if _severity(table, m) == severity]
         if members:
             yield _finding(table, members, severity)
+
+
+def _of_one_size(table: Table, use: WeightUse) -> bool:
+    """Whether weights of several other fans have its size too: a number for all of them, and no law."""
+    uses = {n.weight.name: n.weight for n in table.graph.nodes if n.weight is not None and n.weight.rms > 0}
+    alike = (one.fans for one in uses.values() if one.fans and abs(one.rms / use.rms - 1) < SAME)
+    own = use.fans.fan_in if use.fans else 0.0
+    others = {fans.fan_in for fans in alike if not 1 / OTHER < fans.fan_in / own < OTHER} if own else set()
+    return len(others) > 1
 
 
 def _severity(table: Table, member: tuple[Node, float, str]) -> Severity:

@@ -31,7 +31,8 @@ UNITS = 8
 
 def dropped_signals(table: Table) -> Iterator[Finding]:
     """Dropouts that leave one number in ten or fewer."""
-    found = [node for node in table.graph.nodes if DROPS <= node.settings.get("p", 0.0) < 1]
+    dropping = (node for node in table.graph.nodes if DROPS <= node.settings.get("p", 0.0) < 1)
+    found = [node for node in dropping if not _on_branch(table, node)]
     if not found:
         return
     worst = max(found, key=lambda node: node.settings["p"])
@@ -42,6 +43,12 @@ def dropped_signals(table: Table) -> Iterator[Finding]:
         f"{place(worst)} drops {p:.0%} of the signal and multiplies the rest by {1 / (1 - p):.3g}: its "
         "probability is that of dropping, not of keeping", paths=paths,
     )  # fmt: skip
+
+
+def _on_branch(table: Table, node: Node) -> bool:
+    """Whether a stream goes around it, to which what is left is added."""
+    sums = (one for one in table.graph.nodes[node.index :] if is_residual_sum(table, one))
+    return node.index not in table.on_trunk and any(table.makers[one.index] >> node.index & 1 for one in sums)
 
 
 def dropped_branches(table: Table) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from isogain.inspect.rules.propagation import severity_of
 from isogain.inspect.rules.recurrences import forgotten_states
 from isogain.inspect.rules.softmaxes import shared_by_samples
 from isogain.inspect.rules.timescales import forgetful_decays
+from isogain.inspect.stops import rounded
 from isogain.inspect.table import Table
 
 __all__ = ["constant_output", "expected_distance", "rank_collapse"]
@@ -102,17 +103,29 @@ def _collapse(table: Table, chain: Chain, what: str, field: str) -> Finding | No
     severity = severity and severity_of(lost + math.log10(looked_up(table)), COLLAPSE)
     if severity is None:
         return None
-    now = found[nodes.index(worst)]
-    weights = [n for n in weights_on(chain) if n.index <= worst.index]
+    step = rounded(table, worst.index)
     trunk = [n for n in table.graph.nodes[: worst.index] if n.index in table.on_trunk]
+    off = step.why if step else _off(table, trunk)
+    now = found[nodes.index(worst)]
+    if what == "samples" and _remembered(table, now):
+        return None
+    weights = [n for n in weights_on(chain) if n.index <= worst.index]
     change = 0.5 * math.log10(now / start)
     return Finding(
-        "rank-collapse", severity, place(worst), f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
+        "rank-collapse", "info" if step else severity, place(worst),
+        f"1 - cosine between {what} {start:.2g} -> {now:.2g}",
         f"about {expected_distance(start, depth):.2g} after {depth} critical layers",
-        _off(table, trunk) or cause_of(table, weights, change, f"difference between {what}"), "",
-        places(weights), mends=stack(table, weights),
-        blames=not _off(table, trunk),
+        off or cause_of(table, weights, change, f"difference between {what}"), "", places(weights),
+        mends=() if step else stack(table, weights), blames=not off,
     )  # fmt: skip
+
+
+def _remembered(table: Table, distance: float) -> bool:
+    """Whether samples that differ long before the answer is read are still told apart by more than rounding.
+
+    How much of a difference arrives is a matter of how long a memory is, and a step can make it louder.
+    """
+    return table.early and distance > ROUNDING
 
 
 def _end_of_gated(table: Table, chain: Chain) -> float:
@@ -228,9 +241,9 @@ def constant_output(table: Table) -> Iterator[Finding]:
         chosen = min(opening(table), looked_up(table)) if forward.distance > ROUNDING else 1.0
         lost = _lost(start, forward.distance, depth) + math.log10(chosen)
         severity = severity_of(lost, CONSTANT)
-        if severity is None or is_prior(table, node):
+        if severity is None or is_prior(table, node) or _remembered(table, forward.distance):
             continue
-        if _made_by_zero(table, node) or _statistic(table, node, start, depth):
+        if _made_by_zero(table, node) or _statistic(table, node, start, depth) or rounded(table, index):
             continue
         weights = [n for n in table.graph.nodes if n.weight and n.kind == "weight" and n.index <= index]
         apart = math.sqrt(max(forward.distance, ROUNDING))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import combinations
 
 from isogain.graph import ParameterUse, family
 from isogain.inspect.causes import pattern
@@ -12,7 +13,7 @@ from isogain.inspect.findings import Finding, Severity
 from isogain.inspect.mending import frozen
 from isogain.inspect.table import Table
 
-__all__ = ["routed", "unregistered", "unused_parameter"]
+__all__ = ["plain_weights", "routed", "unregistered", "unused_parameter"]
 
 
 def unregistered(table: Table) -> Iterator[Finding]:
@@ -28,6 +29,26 @@ def unregistered(table: Table) -> Iterator[Finding]:
         f"a plain list, dictionary or attribute holds {pattern(names)}: the optimizer, state_dict() and to() "
         "do not see what lies there; use nn.Parameter, nn.ModuleList, nn.ModuleDict or nn.ParameterList",
         paths=names,
+    )  # fmt: skip
+
+
+def plain_weights(table: Table) -> Iterator[Finding]:
+    """Layers behind one another whose weights are plain tensors: one alone may be a fixed projection."""
+    nodes = sorted(table.maps)
+    bent = [node.index for node in table.graph.nodes if node.kind == "activation"]
+    deep = any(
+        table.makers[last] >> phi & 1 and table.makers[phi] >> first & 1
+        for first, last in combinations(nodes, 2) for phi in bent
+    )  # fmt: skip
+    if not deep:
+        return
+    names = tuple(table.maps[index] for index in nodes)
+    yield Finding(
+        "unused-parameter", "warning", pattern(names),
+        f"{len(names)} matrices that a layer multiplies by are no parameters", "every one a parameter",
+        f"plain tensors are held as {pattern(names)}: the optimizer, state_dict() and to() do not see them, "
+        "and the layers that multiply by them stay as they were drawn; use nn.Parameter, or register_buffer "
+        "if they are to stay so", paths=names,
     )  # fmt: skip
 
 

@@ -48,7 +48,8 @@ def non_finite(table: Table) -> Iterator[Finding]:
         yield from _gradients(table)
     else:
         own = "every layer before it is finite: look at the loss itself"
-        why = own if table.loss_node is None else _grown(table, table.node(table.loss_node)) or own
+        end = table.loss_node
+        why = own if end is None else _grown(table, table.node(end)) or table.broken.get(end) or own
         yield _finding("loss", f"loss {table.loss_value}", why)
 
 

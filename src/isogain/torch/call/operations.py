@@ -20,6 +20,7 @@ __all__ = [
     "SKIPPED",
     "activation_of",
     "gives_back",
+    "is_scale",
     "kind_of",
     "steps_of",
     "writes",
@@ -68,6 +69,7 @@ WEIGHTED = {
 }  # fmt: skip
 _DIVIDING = frozenset(["div", "__truediv__", "__itruediv__", "true_divide"])
 _INVERTING = frozenset(["__rtruediv__", "__rdiv__"])
+_SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
 LOSSES = frozenset(_KINDS["loss"].split())
 FACTORIES = frozenset(
     [
@@ -258,6 +260,13 @@ def steps_of(kind: str, args: tuple[Any, ...]) -> int:
     if isinstance(args[1], Tensor) and not args[1].is_floating_point():
         return len(args[1])
     return int(args[0].shape[1 if args[-1] else 0])
+
+
+def is_scale(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether it makes the size of a signal, as what norms divide by."""
+    plain = plain_name(name)
+    rooted = plain in ("pow", "__pow__") and len(args) > 1
+    return plain in _SCALES or (rooted and isinstance(args[1], float) and abs(args[1]) == 0.5)
 
 
 def gives_back(name: str, args: tuple[Any, ...], result: Any) -> bool:

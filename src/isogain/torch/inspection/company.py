@@ -35,7 +35,7 @@ def company(
     Nothing where no operation runs along the axis of the samples, or where a draw decides.
     """
     batch = recorder.meter.batch
-    apart = batch >= SAMPLES and _one_by_one(batch, (positional, named), output)
+    apart = batch >= SAMPLES and _one_by_one(recorder.nodes, batch, (positional, named), output)
     suspect = next((one for one in recorder.nodes if _mixes(recorder.nodes, one, batch)), None)
     if not apart or suspect is None:
         return []
@@ -53,14 +53,26 @@ def company(
     return [Look(suspect.path, suspect.op, suspect.index, Company(batch, change))]
 
 
-def _one_by_one(batch: int, inputs: Any, output: Any) -> bool:
-    """Whether each sample is an entry of all that comes in, and has one row in all that comes out."""
+def _one_by_one(nodes: Sequence[Node], batch: int, inputs: Any, output: Any) -> bool:
+    """Whether each sample is an entry of all that comes in, and has one row in all that comes out.
+
+    Where it has several, the first axis may be one of steps, unless a layer says that it is not.
+    """
     given = [tensor for tensor in tensors_in(inputs) if tensor.dim()]
     made = list(tensors_in(output))
     several = any(tensor.dim() > (2 if tensor.is_floating_point() else 1) for tensor in given)
-    return several and bool(made) and all(tensor.shape[:1] == (batch,) for tensor in (*given, *made)) and all(
-        tensor.dim() <= 2 for tensor in made
-    )  # fmt: skip
+    rows = all(tensor.dim() <= 2 for tensor in made) or any(_counts_samples(node, batch) for node in nodes)
+    return several and rows and bool(made) and all(t.shape[:1] == (batch,) for t in (*given, *made))
+
+
+def _counts_samples(node: Node, batch: int) -> bool:
+    """Whether an operation takes its first axis for samples, and another for places or steps."""
+    shape = node.shape
+    if shape[:1] != (batch,) or len(shape) < 3:
+        return False
+    if node.kind == "recurrent":
+        return node.steps == shape[1] != batch
+    return node.kind == "weight" and node.op.startswith("conv")
 
 
 def _mixes(nodes: Sequence[Node], node: Node, batch: int) -> bool:

@@ -57,7 +57,6 @@ from isogain.torch.record.broken import first_broken
 from isogain.torch.record.capture import Recorder
 from isogain.torch.record.gathering import gathered, is_parallel
 from isogain.torch.record.guessing import likely
-from isogain.torch.record.strangers import named_strangers
 from isogain.torch.record.weights import unit_axis
 
 __all__ = ["inspect", "measure"]
@@ -182,7 +181,8 @@ def _passes(
     recorder.meter.losses += [pulled(one, gradients) for one in seen.uses]
     states = _states(recorder, gradients)
     forward, backward = recorder.meter.settle()
-    broken = first_broken(recorder, *seen.given, forward)
+    end = (seen.loss_node, seen.loss_value)
+    broken = first_broken(recorder, *seen.given, forward, loss, end)
     graph = recorder.graph(seen.outputs)
     distance = _input_distance(*seen.given)
     skipped = [*seen.skipped, *gaps(recorder.model, graph, recorder.meter.looks, distance)]
@@ -193,7 +193,7 @@ def _passes(
         recorder.meter.batch, recorder.model.training,
         distance, settings, seen.jacobian, seen.loss_from, broken, recorder.random_choices > 0,
         with_inverted(recorder.meter.looks, seen.given), buffer_states(recorder.model),
-        seen.strangers, seen.offset,
+        seen.strangers, recorder.strangers.maps(recorder.model), seen.offset, _differ_early(*seen.given),
     )  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def _there_and_back(
         recorder.mark_inputs((positional, named))
         with recorder.scopes(), recorder:
             output = applied(recorder.model, positional, named)
-        loss_from, strangers = len(recorder.nodes), named_strangers(recorder.model, recorder.strangers)
+        loss_from, strangers = len(recorder.nodes), recorder.strangers.named(recorder.model)
         value, source = loss_of(recorder, output, loss, processes.place)
         judged = source != PROJECTION
         outputs = tuple(dict.fromkeys(i for t in tensors_in(output) if (i := recorder.watch(t)) is not None))
@@ -371,6 +371,14 @@ def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float
     if not found:
         return math.nan
     return float(any(not bool((t[1:] == t[:1]).all()) for t in found))
+
+
+def _differ_early(positional: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Whether all samples end alike: sequences of numbers or vectors whose second halves are the same."""
+    found = [t for t in tensors_in((positional, named)) if t.dim() > 0 and t.shape[0] > 1]
+    steps = [t for t in found if t.dim() == 3 or (t.dim() == 2 and not t.is_floating_point())]
+    late = (t[:, t.shape[1] // 2 :] for t in steps)
+    return bool(steps) and len(steps) == len(found) and all(bool((t[1:] == t[:1]).all()) for t in late)
 
 
 def _settings(model: nn.Module) -> dict[str, str]:

@@ -12,6 +12,7 @@ import torch
 from isogain.inspect.table import LossUse
 from isogain.torch.call.calling import Loss, loss_of
 from isogain.torch.call.guard import same_random
+from isogain.torch.measure.sampling import rms_of
 from isogain.torch.record.capture import Recorder
 
 __all__ = ["raised_uses"]
@@ -67,11 +68,12 @@ def _of_loud_weights(recorder: Recorder, cost: Cost, value: float) -> Iterator[L
 
 
 def _loud(recorder: Recorder) -> dict[str, float]:
-    """The gains of trained weights that are far above what any activation needs."""
+    """The gains of trained weights far above what any activation needs; of tables, that of their rows."""
     uses = [node.weight for node in recorder.nodes if node.kind == "weight" and node.weight is not None]
-    found = {use.name: use.gain for use in uses if LOUD < use.gain < math.inf}
-    known = recorder.parameters
-    return {name: gain for name, gain in found.items() if name in known and known[name].requires_grad}
+    gains = {use.name: use.gain for use in uses}
+    known = {name: one for name, one in recorder.parameters.items() if one.requires_grad}
+    tables = {name: rms_of(one) for name, one in known.items() if one.dim() == 2 and name not in gains}
+    return {n: gain for n, gain in (tables | gains).items() if n in known and LOUD < gain < math.inf}
 
 
 def _logarithms(recorder: Recorder) -> list[str]:

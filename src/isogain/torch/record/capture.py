@@ -27,6 +27,7 @@ from isogain.torch.call.operations import (
     FACTORIES,
     activation_of,
     gives_back,
+    is_scale,
     kind_of,
     plain_name,
     steps_of,
@@ -48,7 +49,7 @@ from isogain.torch.measure.units import Units, noted_units
 from isogain.torch.record.constants import reshaped_by
 from isogain.torch.record.known import KnownTensors
 from isogain.torch.record.mentions import mentioned
-from isogain.torch.record.strangers import strange
+from isogain.torch.record.strangers import Strangers
 from isogain.torch.record.watch import Watch
 from isogain.torch.record.weights import find_weight
 
@@ -57,7 +58,6 @@ __all__ = ["Recorder"]
 Tensor = torch.Tensor
 _NONE = frozenset[str]()
 _NORM_MODULE = re.compile("norm", re.IGNORECASE)
-_SCALES = frozenset(["rsqrt", "sqrt", "std", "var", "norm", "vector_norm"])
 OWNED = frozenset(["weight", "embedding", "recurrent", "norm", "add"])
 """Kinds that stand where their parameters do, whichever module's code runs them."""
 _TURNED = frozenset(["t", "T", "mT", "H", "mH", "transpose", "permute", "adjoint", "swapaxes"])
@@ -102,8 +102,7 @@ class Recorder(Watch):
         """Single random numbers drawn in forward: layers may be skipped by chance."""
         self.raised: set[str] = set()
         """The parameters that e is raised to as they are."""
-        self.strangers: dict[int, Tensor] = {}
-        """id -> a parameter that an operation read and the model does not hold."""
+        self.strangers = Strangers()
         self._scopes: list[Scope] = []
 
     @property
@@ -163,7 +162,7 @@ class Recorder(Watch):
 
     def _run(self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         sources = [(tensor, self.known[tensor]) for tensor in tensors_of_call(args, kwargs)]
-        content, parameters = self._known_of(sources)
+        content, parameters = self._known_of(name, sources)
         measured = content and self.measure
         units = self._safely(name, self._units, name, args, kwargs, sources) if measured else None
         summed = self.meter.partly_frozen and kind_of(name) == "add"
@@ -182,7 +181,7 @@ class Recorder(Watch):
             self._looked(name, look, count if len(self.nodes) > count else None, parameters)
         return result
 
-    def _known_of(self, sources: list[tuple[Tensor, Value]]) -> tuple[bool, frozenset[str]]:
+    def _known_of(self, name: str, sources: list[tuple[Tensor, Value]]) -> tuple[bool, frozenset[str]]:
         """Whether an operation reads the signal, and the parameters that it reads."""
         content, parameters = False, _NONE
         for _, value in sources:
@@ -190,8 +189,8 @@ class Recorder(Watch):
             parameters = parameters | value.parameters if value.parameters else parameters
         self.used |= parameters
         if content:
-            strangers = (tensor for tensor, value in sources if value is UNKNOWN and strange(tensor))
-            self.strangers |= {id(tensor): tensor for tensor in strangers}
+            unknown = [tensor for tensor, value in sources if value is UNKNOWN]
+            self.strangers.note(plain_name(name), unknown, len(self.nodes))
         return content, parameters
 
     def _looked(self, name: str, seen: Any, node: int | None, parameters: frozenset[str]) -> None:
@@ -254,7 +253,7 @@ class Recorder(Watch):
             return
         node = self._node(name, args, kwargs, sources, floating[0])
         places = self._placed(node, floating)
-        scale = plain_name(name) in _SCALES or (
+        scale = is_scale(name, args) or (
             node.kind in ("add", "shape", "other", "pool") and any(value.scale for _, value in sources)
         )
         for tensor in results:

@@ -36,7 +36,7 @@ INFLUENCE = Tolerance(2.5, 4.0)
 ALIKE = 1e-5
 """1 - cosine of samples below which too little differs between them for its influence to be compared."""
 MET = 0.1
-"""Share of a signal's influence as it varies below which a gradient comes where there is hardly any signal."""
+"""Share of a signal's influence as it varies below which a gradient comes where hardly any signal is."""
 TINY = 1e-20
 """Gradient so small that a few layers more may let it underflow."""
 SHUT = 0.5

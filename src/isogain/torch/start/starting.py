@@ -31,6 +31,7 @@ from isogain.torch.record.gathering import gathered
 from isogain.torch.record.gauge import Gauge, gauge
 from isogain.torch.start.apply import apply_
 from isogain.torch.start.calibration import Measured, calibrate
+from isogain.torch.start.overcoming import overcome
 from isogain.torch.start.planning import plan, planned
 from isogain.torch.start.quieting import costs_more, quietened, unscale
 from isogain.torch.start.rates import parameters_of, rated, shapes_of_base
@@ -103,7 +104,7 @@ def _started(
     model: nn.Module, inputs: Any, seed: int, *, loss: Loss | None, exclude: str | Sequence[str], recipe: str,
     keep_healthy: bool, findings: bool, options: Mapping[str, Any],
 ) -> Receipt:  # fmt: skip
-    look, wrapped, model = partial(inspect, model, inputs, loss), model, plain_module(model)
+    look, wrapped, model = partial(_looked, model, inputs, loss), model, plain_module(model)
     processes = processes_of(wrapped)
     if inputs is None:
         return apply_(model, plan(model, exclude=exclude, recipe=recipe, **options), seed)
@@ -229,6 +230,11 @@ class Trial:
 
     def _left(self, made: Plan, why: str) -> Receipt:
         return _receipt(made, self.seed, self.before, self.before, {}, self.contest, why)
+
+
+def _looked(model: nn.Module, inputs: Any, loss: Loss | None) -> Report:
+    """What is found in the model, as `inspect` has it."""
+    return overcome(inspect(model, inputs, loss), model, inputs, loss)
 
 
 def _of_all(made: Plan, processes: Processes) -> Plan:

@@ -81,7 +81,7 @@ class Separable(nn.Module):
 @pytest.mark.parametrize(("std", "told"), [(0.0206, False), (0.0, True)])
 def test_one_std_for_all_layers_is_no_law_of_one_of_them(std, told):
     """sqrt(2 / (96 * 49)) = .0206: He's law by all groups, by chance."""
-    found = codes(Separable(std, 0.0206), torch.randn(16, 3, 32, 32), lambda a: a.square().mean())
+    found = codes(Separable(std, 0.0206), torch.randn(16, 3, 32, 32), None)
     assert ("off-peers" in found) == told
 
 
@@ -254,3 +254,45 @@ def test_codes_that_are_all_rounded_to_one_number():
     inputs = torch.randn(32, 12)
     first, last = (igt.inspect(Rounded(s), inputs, lambda a: F.mse_loss(a, inputs)) for s in (True, False))
     assert (first.verdict, last.verdict) == ("healthy", "critical")
+
+
+class Counted(nn.Module):
+    """Places by a count that comes in, beside a table that is asked for its first row (Chen et al. 2021)."""
+
+    def __init__(self, counted) -> None:
+        super().__init__()
+        self.read, self.head = nn.Linear(6, 32), nn.Linear(32, 2)
+        self.steps, self.table, self.counted = nn.Embedding(40, 32), nn.Embedding(128, 32), counted
+
+    def forward(self, x, steps=None):
+        places = torch.zeros(x.shape[:2], dtype=torch.long)
+        told = self.steps(steps) if self.counted else 0.0
+        return self.head(torch.tanh(self.read(x) + told + self.table(places)))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_places_that_an_input_counts(counted):
+    x, steps = torch.randn(12, 10, 6), torch.arange(10).repeat(12, 1)
+    report = igt.inspect(Counted(counted), (x, steps) if counted else x, lambda a: a.square().mean())
+    (found,) = [one for one in report.findings if "one number for all places" in one.why]
+    assert found.severity == ("info" if counted else "warning")
+
+
+class Branched(nn.Module):
+    """A small table of numbers beside layers at 1e-4, whose answer is a probability."""
+
+    def __init__(self, last) -> None:
+        super().__init__()
+        self.wide, self.deep, self.head = nn.Linear(6, 1), quiet(nn.Linear(6, 32), 1e-4), nn.Linear(32, 1)
+        nn.init.normal_(self.wide.weight, std=1e-3)
+        self.last = last
+
+    def forward(self, x):
+        return self.last(self.wide(x) + self.head(torch.relu(self.deep(x))))
+
+
+def test_an_even_chance_is_no_constant_answer():
+    target = (torch.randn(64, 1) > 0).float()
+    assert "constant-output" not in codes(
+        Branched(torch.sigmoid), torch.randn(64, 6), lambda a: F.binary_cross_entropy(a, target)
+    )

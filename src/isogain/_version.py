@@ -1,3 +1,3 @@
 """The one place the version number is written."""
 
-__version__ = "0.18.0"
+__version__ = "0.19.0"

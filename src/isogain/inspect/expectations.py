@@ -24,6 +24,11 @@ TRANSPARENT = frozenset(["shape", "dropout", "input", "pool"])
 """Kinds that hand a signal on without changing what theory says of it."""
 
 
+WIDEST = 2.0
+"""Decades that chance may make of a stack that is right on average: a narrow one that strays further than
+that, and than training bears, is a bad draw, whatever its law."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """Where a right start would be after so much of the chain."""
@@ -73,7 +78,7 @@ class Course:
 
     @cached_property
     def _band(self) -> float:
-        return max((one.half_width() for one in self.expected.values()), default=0.0)
+        return min(max((one.half_width() for one in self.expected.values()), default=0.0), WIDEST)
 
     def back_band(self) -> float:
         """The same of the gradient's length."""
@@ -81,7 +86,7 @@ class Course:
 
     @cached_property
     def _back_band(self) -> float:
-        return _decades(max((one.back_variance for one in self.expected.values()), default=0.0))
+        return min(_decades(max((one.back_variance for one in self.expected.values()), default=0.0)), WIDEST)
 
 
 def course_of(table: Table, nodes: tuple[Node, ...], weights: tuple[Node, ...]) -> Course:

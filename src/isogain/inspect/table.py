@@ -182,6 +182,8 @@ class Table:
     maps: Mapping[int, str] = field(default_factory=dict)
     """node -> the attribute that holds what it multiplies by: a drawn matrix that is no parameter."""
     offset: Offset | None = None
+    counted: bool = False
+    """Whether an input counts the steps of each sample, so that places are told by it."""
     early: bool = False
     """Whether samples of sequences differ in the first half of their steps alone, so that memory decides."""
 

@@ -60,7 +60,7 @@ def one_distance(table: Table) -> Iterator[Finding]:
         learns = state is not None and state.requested and (each or not _wide(table, name))
         if learns and seen.used == 1 and seen.rows >= FEWEST and seen.observations >= PAIRS:
             yield Finding(
-                "rank-collapse", "warning", name,
+                "rank-collapse", "info" if table.counted else "warning", name,
                 f"one of {seen.rows} rows is taken by all of {seen.observations} places",
                 "rows by place, or by distance",
                 f"the index into {name} is one number for all places, so what it gives tells none apart, and "

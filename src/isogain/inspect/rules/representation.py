@@ -233,7 +233,8 @@ def constant_output(table: Table) -> Iterator[Finding]:
     if table.input_distance == 0 or table.batch < 2:
         return
     for index in table.graph.outputs:
-        node, forward = table.node(index), table.forward.get(index)
+        node = _logits(table, table.node(index))
+        forward = table.forward.get(node.index)
         if forward is None or forward.rms == 0 or not node.learnt or math.isnan(forward.distance):
             continue
         start = _start_distance(table)
@@ -263,6 +264,13 @@ def constant_output(table: Table) -> Iterator[Finding]:
             blames=known is None,
         )  # fmt: skip
         return
+
+
+def _logits(table: Table, node: Node) -> Node:
+    """What a probability is made of: half of it, or an even share, says nothing of how answers differ."""
+    inputs = [table.node(one) for one in node.inputs]
+    bent = node.activation == "sigmoid" or node.kind == "softmax"
+    return inputs[0] if bent and len(inputs) == 1 and inputs[0].index in table.forward else node
 
 
 def _start_distance(table: Table) -> float:

@@ -38,12 +38,9 @@ def symmetric_units(table: Table) -> Iterator[Finding]:
     known = stuck_weights(table)  # whose zeros have a reason of their own
     for node in _hidden(table):
         state = table.state_of(node)
-        if (
-            state
-            and state.name not in known
-            and _twins(table, node, state)
-            and not _waits(table, node, state)
-        ):
+        if not state or state.name in known:
+            continue
+        if (_twins(table, node, state) and not _waits(table, node, state)) or _before_zeros(table, node):
             groups["constant" if state.constant else family(state.name)].append((node, state))
     for members in groups.values():
         yield _symmetric(table, members)
@@ -111,6 +108,30 @@ def _twins(table: Table, node: Node, state: ParameterState) -> bool:
     if one_value and not _one_gradient(state, 0.5) and _opens(table, node):
         one_value = False
     return one_value or (state.duplicate_units > SHARES[0] and _one_gradient(state, 0.5))
+
+
+def _before_zeros(table: Table, node: Node) -> bool:
+    """Whether units of zeros, which are not 0 behind their activation, are read by a layer of zeros alone.
+
+    That layer moves first, alike for all of them, so all of them move alike behind it.
+    """
+    state, reader = table.state_of(node), _lone_reader(table, node)
+    other = None if reader is None else table.state_of(reader)
+    if state is None or other is None or not (state.zero and other.zero and state.units > 1):
+        return False
+    still = state.gradient is not None and state.gradient.largest == 0
+    return still and other.gradient is not None and other.gradient.largest > 0
+
+
+def _lone_reader(table: Table, node: Node) -> Node | None:
+    """The layer that alone reads what a layer makes, behind activations, biases and changes of shape."""
+    while len(readers := table.graph.consumers[node.index]) == 1:
+        node = table.node(readers[0])
+        if node.kind == "weight":
+            return node
+        if node.kind not in ("activation", "softmax", "shape", "dropout", "add") or len(node.inputs) > 1:
+            return None
+    return None
 
 
 def _one_unit(state: ParameterState) -> bool:

@@ -43,6 +43,7 @@ from isogain.torch.call.tensors import dense, tensors_in
 from isogain.torch.inspection.closer import closer_states
 from isogain.torch.inspection.company import company
 from isogain.torch.inspection.gaps import gaps
+from isogain.torch.inspection.given import count_steps, differ_early, input_distance
 from isogain.torch.inspection.inner import Inner, inner_loss
 from isogain.torch.inspection.jacobian import measure_jacobian
 from isogain.torch.inspection.masks import with_inverted
@@ -184,7 +185,7 @@ def _passes(
     end = (seen.loss_node, seen.loss_value)
     broken = first_broken(recorder, *seen.given, forward, loss, end)
     graph = recorder.graph(seen.outputs)
-    distance = _input_distance(*seen.given)
+    distance = input_distance(seen.given)
     skipped = [*seen.skipped, *gaps(recorder.model, graph, recorder.meter.looks, distance)]
     settings = _settings(recorder.model) | {"inputs": shapes_of(seen.given)}
     return Table(
@@ -193,7 +194,8 @@ def _passes(
         recorder.meter.batch, recorder.model.training,
         distance, settings, seen.jacobian, seen.loss_from, broken, recorder.random_choices > 0,
         with_inverted(recorder.meter.looks, seen.given), buffer_states(recorder.model),
-        seen.strangers, recorder.strangers.maps(recorder.model), seen.offset, _differ_early(*seen.given),
+        seen.strangers, recorder.strangers.maps(recorder.model), seen.offset,
+        count_steps(seen.given), differ_early(seen.given),
     )  # fmt: skip
 
 
@@ -363,22 +365,6 @@ def _coverage(recorder: Recorder, states: dict[str, ParameterState], skipped: li
 
 def _operations(recorder: Recorder, measured: set[int]) -> int:
     return sum(recorder.nodes[index].kind != "input" for index in measured)
-
-
-def _input_distance(positional: tuple[Any, ...], named: dict[str, Any]) -> float:
-    """0 when all samples of every input are the same, else 1."""
-    found = [t for t in tensors_in((positional, named)) if t.dim() > 0 and t.shape[0] > 1]
-    if not found:
-        return math.nan
-    return float(any(not bool((t[1:] == t[:1]).all()) for t in found))
-
-
-def _differ_early(positional: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    """Whether all samples end alike: sequences of numbers or vectors whose second halves are the same."""
-    found = [t for t in tensors_in((positional, named)) if t.dim() > 0 and t.shape[0] > 1]
-    steps = [t for t in found if t.dim() == 3 or (t.dim() == 2 and not t.is_floating_point())]
-    late = (t[:, t.shape[1] // 2 :] for t in steps)
-    return bool(steps) and len(steps) == len(found) and all(bool((t[1:] == t[:1]).all()) for t in late)
 
 
 def _settings(model: nn.Module) -> dict[str, str]:

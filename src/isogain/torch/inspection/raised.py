@@ -22,6 +22,8 @@ Cost = Callable[[Mapping[str, float]], float]
 """The loss with some parameters times a factor."""
 LOUD = 5.0
 """Gain from which on a weight is asked about."""
+MOST = 1e3
+"""Times the largest loss that was seen from which on something else makes the loss."""
 FAR = 3.0
 """Size of a logarithm from which on it is asked about: a scale of 20, or of a twentieth."""
 NUMBERS = 64
@@ -60,8 +62,9 @@ def _of_logarithms(recorder: Recorder, cost: Cost, value: float) -> Iterator[Los
 
 
 def _of_loud_weights(recorder: Recorder, cost: Cost, value: float) -> Iterator[LossUse]:
-    """Only where no loss was seen whose chance level is known: others say themselves what is too much."""
-    gains = {} if recorder.meter.losses else _loud(recorder)
+    """Only where no loss of a known chance level makes most of it: others say themselves what is too much."""
+    told = max((use.value for use in recorder.meter.losses), default=0.0)
+    gains = {} if recorder.meter.losses and value < MOST * told else _loud(recorder)
     best = cost({name: 1 / gain for name, gain in gains.items()}) if gains else math.nan
     if best < value:
         yield LossUse("own", value, best, of=tuple(gains), loudest=max(gains.values()))

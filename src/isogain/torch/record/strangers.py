@@ -64,7 +64,7 @@ def _is_drawn(tensor: torch.Tensor) -> bool:
     if not size > 0 or abs(float(values.mean())) > size / 2 or float((values == 0).float().mean()) > 0.1:
         return False
     rows = functional.normalize((values if values.shape[0] <= values.shape[1] else values.T)[:64])
-    angles = rows @ rows.T - torch.eye(len(rows))
+    angles = rows @ rows.T - torch.eye(len(rows), device=rows.device)
     return float(angles.abs().max()) > 1e-3
 
 

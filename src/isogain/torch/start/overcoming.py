@@ -18,8 +18,8 @@ from isogain.inspect import Report
 from isogain.inspect.findings import Finding, at_least
 from isogain.inspect.table import Table
 from isogain.torch.call.processes import ALONE, processes_of
-from isogain.torch.start.short_run import USUAL
-from isogain.torch.start.walking import Loss, Walker, walking
+from isogain.torch.start.short_run import USUAL, follow
+from isogain.torch.start.walking import Loss, walking
 
 __all__ = ["overcome"]
 
@@ -71,17 +71,10 @@ def _left(model: nn.Module, inputs: Any, loss: Loss | None) -> float:
         first = walker.loss
         optimizer = torch.optim.Adam(walker.parameters, lr=USUAL)
         for step in range(1, STEPS + 1):
-            _step(walker, optimizer)
+            follow(walker, optimizer)
             if not math.isfinite(walker.loss) or (step == HALF and walker.loss > STILL * first):
                 return 1.0
         return walker.loss / first
-
-
-def _step(walker: Walker, optimizer: torch.optim.Optimizer) -> None:
-    for parameter, gradient in zip(walker.parameters, walker.directions, strict=True):
-        parameter.grad = gradient
-    optimizer.step()
-    walker.look()
 
 
 def _noted(finding: Finding, left: float) -> Finding:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from isogain.torch.start.ramp import rate_range, steps_of
-from isogain.torch.start.walking import Loss, RateError, walking
+from isogain.torch.start.walking import Loss, RateError, Walker, walking
 
-__all__ = ["stepped", "trained"]
+__all__ = ["USUAL", "follow", "stepped", "trained"]
 
 FACTORS = (1 / 3, 1.0, 3.0)
 """Of the middle of the range: the rate shall decide nothing between starts."""
@@ -38,6 +38,14 @@ def stepped(model: nn.Module, inputs: Any, loss: Loss | None, steps: int) -> flo
     return _run(model, inputs, loss, "adam", USUAL, steps)
 
 
+def follow(walker: Walker, optimizer: torch.optim.Optimizer) -> None:
+    """One step of an optimizer against the loss, and a new look."""
+    for parameter, gradient in zip(walker.parameters, walker.directions, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    walker.look()
+
+
 def _run(model: nn.Module, inputs: Any, loss: Loss | None, optimizer: Any, rate: float, steps: int) -> float:
     """The mean loss of the last tenth of the steps at one rate; inf where it is no number."""
     signed, momentum = steps_of(optimizer)
@@ -46,10 +54,7 @@ def _run(model: nn.Module, inputs: Any, loss: Loss | None, optimizer: Any, rate:
     with walking(model, inputs, loss) as walker:
         stepper = kind(walker.parameters, lr=rate)
         for _ in range(steps):
-            for parameter, gradient in zip(walker.parameters, walker.directions, strict=True):
-                parameter.grad = gradient
-            stepper.step()
-            walker.look()
+            follow(walker, stepper)
             losses.append(walker.loss)
     last = losses[-max(steps // 10, 1) :]
     return sum(last) / len(last) if all(map(math.isfinite, last)) else math.inf
